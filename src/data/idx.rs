@@ -1,0 +1,143 @@
+//! The IDX format of the [MNIST database](http://yann.lecun.com/exdb/mnist/): a header of big-endian dimensions, then
+//! bytes. Only elements of unsigned bytes are read, which is what all files of the MNIST family hold.
+//!
+//! The header is checked before anything is allocated, and memory grows with the data that really follow it, so a
+//! file cannot make the reader allocate more than twice its own (unpacked) size.
+
+use crate::error::{Error, IdxFault, Result};
+use byteorder::{BigEndian, ByteOrder};
+use flate2::bufread::MultiGzDecoder;
+use ndarray::{ArrayD, IxDyn};
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::Path;
+
+/// The most elements that are read: 40 times the largest file of the MNIST family.
+pub const MAX_ELEMENTS: usize = 1 << 31;
+
+/// Type byte of unsigned bytes.
+const UNSIGNED_BYTE: u8 = 0x08;
+/// The first two bytes of every gzip stream.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Reads an IDX file, plain or gzip; which of them is told by its content, not its name.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be opened or read, [`Error::Idx`] if its content is not a whole IDX file of
+/// unsigned bytes with 1 to 4 dimensions.
+pub fn read_file(path: impl AsRef<Path>) -> Result<ArrayD<u8>> {
+    let place = path.as_ref().display().to_string();
+    match File::open(path) {
+        Ok(file) => read(file, &place),
+        Err(source) => Err(Error::Io { place, source }),
+    }
+}
+
+/// Reads IDX data, plain or gzip, to its end; `place` names it in errors.
+///
+/// # Errors
+/// As [`read_file`].
+///
+/// ```
+/// let labels = [0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1];
+/// let array = inkstone::data::idx::read(&labels[..], "labels")?;
+/// assert_eq!(array.as_slice(), Some(&[7, 2, 1][..]));
+///
+/// let error = inkstone::data::idx::read(&labels[..10], "labels").unwrap_err();
+/// assert_eq!(error.to_string(), "labels: expected 3 bytes of data for 3, the file ends after 2");
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+pub fn read(reader: impl Read, place: &str) -> Result<ArrayD<u8>> {
+    let mut reader = BufReader::new(reader);
+    let at_place = |fault: Fault| match fault {
+        Fault::Io(source) => Error::Io { place: place.to_owned(), source },
+        Fault::Content(fault) => Error::Idx { place: place.to_owned(), fault },
+    };
+    let mut start = Vec::new();
+    read_up_to(&mut reader, GZIP.len(), &mut start).map_err(|error| at_place(Fault::Io(error)))?;
+    let compressed = start == GZIP;
+    let whole = Cursor::new(start).chain(reader);
+    if compressed {
+        read_plain(MultiGzDecoder::new(whole)).map_err(Fault::in_gzip).map_err(at_place)
+    } else {
+        read_plain(whole).map_err(at_place)
+    }
+}
+
+/// Who is at fault: the environment or the content.
+enum Fault {
+    Io(io::Error),
+    Content(IdxFault),
+}
+
+impl From<IdxFault> for Fault {
+    fn from(fault: IdxFault) -> Self {
+        Self::Content(fault)
+    }
+}
+
+impl Fault {
+    /// While unpacking, these kinds of error come from the decoder, not from the disk.
+    fn in_gzip(self) -> Self {
+        use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        match self {
+            Self::Io(error) if matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof) => {
+                Self::Content(IdxFault::Gzip(error))
+            }
+            other => other,
+        }
+    }
+}
+
+fn read_plain(mut reader: impl Read) -> std::result::Result<ArrayD<u8>, Fault> {
+    let shape = read_header(&mut reader)?;
+    let expected: usize = shape.iter().product();
+    let mut data = Vec::new();
+    read_up_to(&mut reader, expected, &mut data).map_err(Fault::Io)?;
+    if data.len() < expected {
+        return Err(IdxFault::Truncated { shape, expected, found: data.len() }.into());
+    }
+    if read_up_to(&mut reader, 1, &mut Vec::new()).map_err(Fault::Io)? > 0 {
+        return Err(IdxFault::TooLong { shape, expected }.into());
+    }
+    data.shrink_to_fit();
+    let found = data.len();
+    ArrayD::from_shape_vec(IxDyn(&shape), data).map_err(|_| IdxFault::Truncated { shape, expected, found }.into())
+}
+
+/// Reads and checks the header: the dimensions.
+fn read_header(reader: &mut impl Read) -> std::result::Result<Vec<usize>, Fault> {
+    let mut header = Vec::new();
+    read_up_to(&mut *reader, 4, &mut header).map_err(Fault::Io)?;
+    let [zero, other_zero, element, dimensions] = header[..] else {
+        return Err(IdxFault::ShortHeader { expected: 4, found: header.len() }.into());
+    };
+    if (zero, other_zero) != (0, 0) {
+        return Err(IdxFault::Magic { found: [zero, other_zero] }.into());
+    }
+    if element != UNSIGNED_BYTE {
+        return Err(IdxFault::ElementType { found: element }.into());
+    }
+    if !(1..=4).contains(&dimensions) {
+        return Err(IdxFault::Dimensions { found: dimensions }.into());
+    }
+    let expected = 4 + 4 * usize::from(dimensions);
+    read_up_to(reader, expected - 4, &mut header).map_err(Fault::Io)?;
+    if header.len() < expected {
+        return Err(IdxFault::ShortHeader { expected, found: header.len() }.into());
+    }
+    let shape: Vec<usize> = header[4..].chunks_exact(4).map(|axis| BigEndian::read_u32(axis) as usize).collect();
+    if shape.contains(&0) {
+        return Err(IdxFault::ZeroDimension { shape }.into());
+    }
+    let len = shape.iter().try_fold(1_usize, |len, axis| len.checked_mul(*axis));
+    if len.is_none_or(|len| len > MAX_ELEMENTS) {
+        return Err(IdxFault::TooLarge { shape, limit: MAX_ELEMENTS }.into());
+    }
+    Ok(shape)
+}
+
+/// Appends up to `count` bytes, fewer only at the end of the input.
+fn read_up_to(reader: impl Read, count: usize, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    reader.take(count as u64).read_to_end(bytes)
+}

@@ -1,0 +1,191 @@
+//! Decides how failure is told: where, what was expected, what was found, what to do. One variant a kind of fault, by
+//! who can mend it: the environment, a file, the description of a model, the data, or a training run.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// What the fallible functions of this crate return.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Everything that can go wrong.
+///
+/// ```
+/// use inkstone::prelude::*;
+/// let error = Sequential::new([28, 28, 1])
+///     .add(Dense::new(10).activation(Softmax))
+///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])
+///     .unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "layer 0 (Dense) expects a vector, got (28, 28, 1): add `Flatten` before it"
+/// );
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused: the file is missing, unreadable, or its disk failed.
+    #[error("{place}: {source}")]
+    Io {
+        /// The file or folder.
+        place: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file is not the IDX file it should be.
+    #[error("{place}: {fault}")]
+    Idx {
+        /// The file, or what the caller named it.
+        place: String,
+        /// What is wrong with its content.
+        fault: IdxFault,
+    },
+    /// A data set's files were found nowhere.
+    #[error("{}", missing_data(name, searched, files))]
+    MissingData {
+        /// The data set.
+        name: &'static str,
+        /// The folders that were searched, in order.
+        searched: Vec<PathBuf>,
+        /// The files that one of them must hold, each plain or with `.gz` added.
+        files: Vec<&'static str>,
+    },
+    /// A layer cannot work where it stands.
+    #[error("layer {index} ({kind}) {problem}")]
+    Layer {
+        /// Its index in the model, from 0.
+        index: usize,
+        /// Its type.
+        kind: &'static str,
+        /// What it expects, what it got, what to do.
+        problem: String,
+    },
+    /// A model as a whole cannot work.
+    #[error("the model {0}")]
+    Model(String),
+    /// A setting has a value that makes no sense.
+    #[error("{name} must be {expected}, got {received}")]
+    Setting {
+        /// The setting, as the caller writes it.
+        name: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it was.
+        received: String,
+    },
+    /// Images, labels or weights do not fit each other, or do not fit the model.
+    #[error("{0}")]
+    Data(String),
+    /// The loss became NaN or infinite: the weights are lost, and no further step can mend them.
+    #[error(
+        "the loss became {loss} in epoch {epoch}, step {step}: lower the learning rate, or look for extreme values in the data"
+    )]
+    Diverged {
+        /// The epoch, from 1 as it is printed.
+        epoch: usize,
+        /// The step in that epoch, from 1.
+        step: usize,
+        /// The loss.
+        loss: f64,
+    },
+}
+
+/// What is wrong with the content of an IDX file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdxFault {
+    /// It ends before its header does.
+    #[error("expected an IDX header of {expected} bytes, the file ends after {found}")]
+    ShortHeader {
+        /// The header's length.
+        expected: usize,
+        /// How many bytes there are.
+        found: usize,
+    },
+    /// It does not start with two zero bytes.
+    #[error("expected an IDX file, whose first two bytes are 0 0, found {:#04x} {:#04x}", found[0], found[1])]
+    Magic {
+        /// The first two bytes.
+        found: [u8; 2],
+    },
+    /// Its elements are no unsigned bytes.
+    #[error("expected elements of type 0x08 (unsigned byte), found type {found:#04x}")]
+    ElementType {
+        /// The third byte.
+        found: u8,
+    },
+    /// It has no dimension, or too many.
+    #[error("expected 1 to 4 dimensions, found {found}")]
+    Dimensions {
+        /// The fourth byte.
+        found: u8,
+    },
+    /// A dimension is zero.
+    #[error("expected dimensions of at least 1, found {}", dimensions(shape))]
+    ZeroDimension {
+        /// All dimensions.
+        shape: Vec<usize>,
+    },
+    /// The dimensions promise more than any such file holds.
+    #[error("expected at most {limit} elements, the header promises {}", dimensions(shape))]
+    TooLarge {
+        /// All dimensions.
+        shape: Vec<usize>,
+        /// The most that is read.
+        limit: usize,
+    },
+    /// The data end too soon.
+    #[error("expected {expected} bytes of data for {}, the file ends after {found}", dimensions(shape))]
+    Truncated {
+        /// All dimensions.
+        shape: Vec<usize>,
+        /// How many bytes they need.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// Something follows the data.
+    #[error("expected {expected} bytes of data for {}, the file goes on after them", dimensions(shape))]
+    TooLong {
+        /// All dimensions.
+        shape: Vec<usize>,
+        /// How many bytes they need.
+        expected: usize,
+    },
+    /// It is compressed, and damaged.
+    #[error("expected a whole gzip stream, found a damaged one ({0}): fetch the file again")]
+    Gzip(io::Error),
+    /// It is a sound IDX file, but of another shape than what is wanted.
+    #[error("expected {expected}, found {}", dimensions(shape))]
+    Shape {
+        /// What was wanted.
+        expected: String,
+        /// All dimensions.
+        shape: Vec<usize>,
+    },
+    /// It is a sound IDX file of labels, but one is out of range.
+    #[error("expected labels from 0 to {largest}, found {found} at index {index}")]
+    Label {
+        /// The largest that makes sense.
+        largest: u8,
+        /// The one that does not.
+        found: u8,
+        /// Its place.
+        index: usize,
+    },
+}
+
+/// Dimensions as people write them: `60000 x 28 x 28`.
+fn dimensions(shape: &[usize]) -> impl fmt::Display + use<> {
+    shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")
+}
+
+fn missing_data(name: &str, searched: &[PathBuf], files: &[&str]) -> String {
+    let searched = searched.iter().map(|folder| format!("  {}", folder.display())).collect::<Vec<_>>().join("\n");
+    format!(
+        "{name} was not found. Searched:\n{searched}\nWanted, in one of these folders, plain or with .gz added:\n  {}\n\
+         Put the four files there, or set INKSTONE_DATA to the folder that holds them; data/README.md says where they \
+         come from.",
+        files.join("\n  ")
+    )
+}

@@ -1,0 +1,95 @@
+//! The memory that one chunk needs on its way through a plan and back. Made once, used for every chunk.
+
+use crate::aligned::AlignedBuffer;
+use crate::kernels::conv2d::SLACK;
+use crate::kernels::nonzeros::Nonzeros;
+use crate::plan::{ConvStep, Plan, Step, StepKind};
+
+/// Buffers for a chunk of at most `max_images` images.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    /// How many images it has room for.
+    pub(crate) max_images: usize,
+    /// (images, input): what the caller fills before the forward pass.
+    pub(crate) input: AlignedBuffer,
+    /// What each step keeps.
+    pub(crate) steps: Vec<StepMemory>,
+    /// Convolution outputs before they are pooled.
+    pub(crate) band: AlignedBuffer,
+    /// The gradient of the last step's output, which the caller fills before the backward pass, and then of each
+    /// step's in turn: a step reads one and writes the other.
+    pub(crate) gradients: [AlignedBuffer; 2],
+    /// The gradient of a padded input.
+    pub(crate) padded_gradient: AlignedBuffer,
+    /// The outputs with a gradient, of one convolution after the other.
+    pub(crate) nonzeros: Nonzeros,
+}
+
+/// What one step writes in the forward pass, and reads in the backward pass. What a step has no use for is empty.
+#[derive(Debug)]
+pub(crate) struct StepMemory {
+    /// (images, output).
+    pub(crate) output: AlignedBuffer,
+    /// The input with its border of zeros.
+    pub(crate) padded: AlignedBuffer,
+    /// For a fused pooling: which of its windows won, for each output.
+    pub(crate) winners: Vec<u8>,
+    /// For a pooling alone: which input won, for each output.
+    pub(crate) indices: Vec<u32>,
+    /// For a dropout: what each value is multiplied by.
+    pub(crate) mask: Vec<f32>,
+}
+
+impl Workspace {
+    /// Buffers for this plan.
+    pub(crate) fn new(plan: &Plan, max_images: usize) -> Self {
+        let convs = || plan.steps.iter().filter_map(Step::conv);
+        let widest = plan.steps.iter().flat_map(|step| [step.input_len, step.output_len]).max().unwrap_or(0);
+        let widest_padded = convs().map(|conv| padded_len(conv, max_images)).max().unwrap_or(0);
+        // No instruction set computes more than 12 pixels at a time.
+        let band = convs().filter(|conv| conv.layout.pool > 1).map(|conv| conv.layout.pool * conv.layout.filters * 12);
+        let images = |len: usize| AlignedBuffer::zeroed(max_images * len + SLACK);
+        Self {
+            max_images,
+            input: images(plan.input_len()),
+            steps: plan.steps.iter().map(|step| StepMemory::new(step, max_images)).collect(),
+            band: AlignedBuffer::zeroed(band.max().unwrap_or(0)),
+            gradients: [images(widest), images(widest)],
+            padded_gradient: AlignedBuffer::zeroed(widest_padded),
+            nonzeros: Nonzeros::new(convs().map(|conv| &conv.layout), max_images),
+        }
+    }
+
+    /// The outputs of the last step: (images, classes).
+    pub(crate) fn output(&self) -> &[f32] {
+        self.steps.last().map_or(&self.input, |step| &step.output)
+    }
+}
+
+impl StepMemory {
+    fn new(step: &Step, max_images: usize) -> Self {
+        let outputs = max_images * step.output_len;
+        let mut memory = Self {
+            output: AlignedBuffer::zeroed(outputs + SLACK),
+            padded: AlignedBuffer::zeroed(0),
+            winners: Vec::new(),
+            indices: Vec::new(),
+            mask: Vec::new(),
+        };
+        match &step.kind {
+            StepKind::Conv(conv) => {
+                memory.padded = AlignedBuffer::zeroed(padded_len(conv, max_images));
+                memory.winners = vec![0; if conv.layout.pool > 1 { outputs } else { 0 }];
+            }
+            StepKind::MaxPool { .. } => memory.indices = vec![0; outputs],
+            StepKind::Dropout { .. } => memory.mask = vec![0.0; outputs],
+            StepKind::Activate(_) | StepKind::Softmax { .. } => {}
+        }
+        memory
+    }
+}
+
+/// Floats of a chunk's padded input; 0 without padding.
+fn padded_len(conv: &ConvStep, max_images: usize) -> usize {
+    if conv.border.is_some() { max_images * conv.layout.image_len + SLACK } else { 0 }
+}

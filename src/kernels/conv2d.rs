@@ -1,0 +1,126 @@
+//! Decides how a convolution lies in memory: where each window starts, and how weights are stored and packed.
+//!
+//! A window of `kernel_height` x `kernel_width` x `channels` is, channels last, `rows` runs of contiguous floats: that
+//! is all the kernels know of it. A padded convolution works on a copy of its input with a border of zeros.
+
+use crate::aligned::round_up_to_line;
+use crate::shape::Window2d;
+use crate::simd::{Simd, SimdBase, has_32_registers};
+
+/// How many floats past an input's end the backward kernels may touch: a vector that starts at a window's last float.
+pub(crate) const SLACK: usize = 16;
+
+/// The memory layout of one convolution.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ConvLayout {
+    /// Output channels.
+    pub(crate) filters: usize,
+    /// Rows of a window.
+    pub(crate) rows: usize,
+    /// Contiguous floats in each row of a window: kernel width times input channels.
+    pub(crate) run: usize,
+    /// Floats from one row of a window to the next: one row of the padded image.
+    pub(crate) row_stride: usize,
+    /// Floats of one padded image.
+    pub(crate) image_len: usize,
+    /// Where each window of an image starts, in the order in which outputs are computed. Where a max pooling is fused,
+    /// the windows of one pooling window stand together, and those that pooling never reads are not there.
+    pub(crate) windows: Vec<u32>,
+    /// How many convolution outputs the fused pooling takes the maximum of; 1 without pooling.
+    pub(crate) pool: usize,
+}
+
+impl ConvLayout {
+    /// The layout of a convolution on images of `channels` channels, with `pool` fused behind it.
+    pub(crate) fn new(window: &Window2d, channels: usize, filters: usize, pool: Option<&Window2d>) -> Self {
+        let row_stride = window.padded.1 * channels;
+        let start = |y: usize, x: usize| (y * window.strides.0 * row_stride + x * window.strides.1 * channels) as u32;
+        let outputs = |rows, columns| (0..rows).flat_map(move |y| (0..columns).map(move |x| (y, x)));
+        let windows = match pool {
+            None => outputs(window.out.0, window.out.1).map(|(y, x)| start(y, x)).collect(),
+            Some(pool) => outputs(pool.out.0, pool.out.1)
+                .flat_map(|(y, x)| {
+                    outputs(pool.size.0, pool.size.1)
+                        .map(move |(dy, dx)| (y * pool.strides.0 + dy, x * pool.strides.1 + dx))
+                })
+                .map(|(y, x)| start(y, x))
+                .collect(),
+        };
+        Self {
+            filters,
+            rows: window.size.0,
+            run: window.size.1 * channels,
+            row_stride,
+            image_len: window.padded.0 * row_stride,
+            windows,
+            pool: pool.map_or(1, |pool| pool.size.0 * pool.size.1),
+        }
+    }
+
+    /// Weights of one filter.
+    pub(crate) fn window_len(&self) -> usize {
+        self.rows * self.run
+    }
+
+    /// Outputs of one image, after pooling, per filter.
+    pub(crate) fn outputs(&self) -> usize {
+        self.windows.len() / self.pool
+    }
+
+    /// Floats of weights packed for instruction sets of up to 16 lanes.
+    pub(crate) fn packed_len(&self) -> usize {
+        (self.window_len() + 1) * round_up_to_line(self.filters)
+    }
+
+    /// Convolution outputs that the forward pass holds at a time before it pools or activates them.
+    pub(crate) fn band<S: Simd>(&self) -> usize {
+        self.pool * tile_pixels::<S>(max_block_vectors::<S>())
+    }
+}
+
+/// Vectors of output channels that one block of packed weights spans at most.
+pub(crate) const fn max_block_vectors<S: Simd>() -> usize {
+    if has_32_registers::<S>() { 4 } else { 2 }
+}
+
+/// Pixels that the forward kernel computes at a time with `vectors` vectors of output channels each: as many as the
+/// registers hold beside the weights.
+pub(crate) const fn tile_pixels<S: Simd>(vectors: usize) -> usize {
+    match (has_32_registers::<S>(), vectors) {
+        (true, 4) => 6,
+        (true, 3) => 8,
+        (true, _) => 12,
+        (false, 2) => 6,
+        (false, _) => 8,
+    }
+}
+
+/// The blocks of packed weights: (first filter, vectors).
+pub(crate) fn blocks<S: Simd>(filters: usize) -> impl Iterator<Item = (usize, usize)> {
+    let vectors = filters.div_ceil(S::f32s::LEN);
+    (0..vectors)
+        .step_by(max_block_vectors::<S>())
+        .map(move |first| (first * S::f32s::LEN, (vectors - first).min(max_block_vectors::<S>())))
+}
+
+/// Packs weights for the forward kernel: for each block of filters a row of filters for each weight of the window, and
+/// a last row with the biases. Lanes without a filter are zero.
+///
+/// - weights: (filters, window_len); biases: (filters), or empty if there are none
+/// - packed: for each block (window_len + 1, vectors * lanes)
+pub(crate) fn pack<S: Simd>(_simd: S, layout: &ConvLayout, weights: &[f32], biases: &[f32], packed: &mut [f32]) {
+    let window_len = layout.window_len();
+    let mut rest = packed;
+    for (first, vectors) in blocks::<S>(layout.filters) {
+        let columns = vectors * S::f32s::LEN;
+        let (block, after) = rest.split_at_mut((window_len + 1) * columns);
+        rest = after;
+        for lane in 0..columns.min(layout.filters - first) {
+            let filter = &weights[(first + lane) * window_len..][..window_len];
+            for (weight, row) in filter.iter().zip(block.chunks_exact_mut(columns)) {
+                row[lane] = *weight;
+            }
+            block[window_len * columns + lane] = biases.get(first + lane).copied().unwrap_or(0.0);
+        }
+    }
+}

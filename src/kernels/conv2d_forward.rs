@@ -1,0 +1,176 @@
+//! The forward pass of a convolution, with bias, max pooling and activation in the same sweep.
+//!
+//! The simple version, which `ops::conv2d` is: for each output pixel and filter, sum input times weight over the window.
+//! The changes made here:
+//!
+//! 1. Output channels lie in the lanes; an input value is broadcast to them.
+//! 2. A tile of several pixels x several vectors of channels stays in registers while the window streams by, so that
+//!    each weight that is loaded serves every pixel of the tile, and each broadcast every vector.
+//! 3. Pixels of all images of the chunk form one list; the windows of one pooling window stand together in it, so
+//!    that pooling and activation follow while a band of outputs is still in the first-level cache.
+
+use super::activation::{Elementwise, activate};
+use super::conv2d::{ConvLayout, blocks, tile_pixels};
+use super::max_pool::pool_band;
+use crate::simd::{Simd, SimdBase, SimdFloat};
+
+/// Computes `activation(max_pool(x * weights + bias))` for `images` images.
+///
+/// - x: (images, padded height, padded width, channels)
+/// - packed: as [`super::conv2d::pack`] makes it
+/// - band: room for [`ConvLayout::band`] x filters
+/// - out: (images, outputs, filters)
+/// - winners: the same shape, which of the pooled outputs was the largest; empty if nobody asks
+#[expect(clippy::too_many_arguments, reason = "each is one tensor of the operation")]
+pub(crate) fn conv2d_forward<S: Simd>(
+    simd: S,
+    layout: &ConvLayout,
+    activation: Elementwise,
+    x: &[f32],
+    packed: &[f32],
+    images: usize,
+    band: &mut [f32],
+    out: &mut [f32],
+    winners: &mut [u8],
+) {
+    let (filters, pool) = (layout.filters, layout.pool);
+    let pixels = images * layout.windows.len();
+    let band_pixels = layout.band::<S>();
+    for start in (0..pixels).step_by(band_pixels) {
+        let count = band_pixels.min(pixels - start);
+        let done = start / pool * filters..(start + count) / pool * filters;
+        let out = &mut out[done.clone()];
+        if pool == 1 {
+            products(simd, layout, x, packed, start, count, out);
+        } else {
+            products(simd, layout, x, packed, start, count, band);
+            let winners = if winners.is_empty() { &mut [][..] } else { &mut winners[done] };
+            pool_band(simd, &band[..count * filters], pool, filters, out, winners);
+        }
+        activate(simd, activation, out);
+    }
+}
+
+/// The convolution outputs of pixels `start..start + count` of the chunk, into `out`: (count, filters).
+fn products<S: Simd>(
+    simd: S,
+    layout: &ConvLayout,
+    x: &[f32],
+    packed: &[f32],
+    start: usize,
+    count: usize,
+    out: &mut [f32],
+) {
+    let mut rest = packed;
+    for (first, vectors) in blocks::<S>(layout.filters) {
+        let (block, after) = rest.split_at((layout.window_len() + 1) * vectors * S::f32s::LEN);
+        rest = after;
+        match (vectors, tile_pixels::<S>(vectors)) {
+            (4, _) => block_products::<S, 6, 4>(simd, layout, x, block, start, count, first, out),
+            (3, _) => block_products::<S, 8, 3>(simd, layout, x, block, start, count, first, out),
+            (2, 12) => block_products::<S, 12, 2>(simd, layout, x, block, start, count, first, out),
+            (2, _) => block_products::<S, 6, 2>(simd, layout, x, block, start, count, first, out),
+            (_, 12) => block_products::<S, 12, 1>(simd, layout, x, block, start, count, first, out),
+            (_, _) => block_products::<S, 8, 1>(simd, layout, x, block, start, count, first, out),
+        }
+    }
+}
+
+/// [`products`] for one block of `V` vectors of filters, in tiles of `P` pixels.
+#[expect(clippy::too_many_arguments, reason = "each is one tensor or bound of the operation")]
+fn block_products<S: Simd, const P: usize, const V: usize>(
+    simd: S,
+    layout: &ConvLayout,
+    x: &[f32],
+    block: &[f32],
+    start: usize,
+    count: usize,
+    first: usize,
+    out: &mut [f32],
+) {
+    let mut image = start / layout.windows.len();
+    let mut pixel = start % layout.windows.len();
+    let mut done = 0;
+    while done < count {
+        // One or two left-over pixels are computed alone; more are worth a tile with its last pixel repeated.
+        let tile = if count - done <= 2 { 1 } else { P.min(count - done) };
+        let mut windows = [0; P];
+        for place in 0..P {
+            windows[place] = if place < tile {
+                let window = image * layout.image_len + layout.windows[pixel] as usize;
+                pixel += 1;
+                if pixel == layout.windows.len() {
+                    (image, pixel) = (image + 1, 0);
+                }
+                window
+            } else {
+                windows[tile - 1]
+            };
+        }
+        let out = &mut out[done * layout.filters + first..];
+        if tile == 1 {
+            tile_products::<S, 1, V>(simd, layout, x, [windows[0]], block, out, 1, first);
+        } else {
+            tile_products::<S, P, V>(simd, layout, x, windows, block, out, tile, first);
+        }
+        done += tile;
+    }
+}
+
+/// The microkernel: `P` pixels x `V` vectors of filters in registers while their windows stream by.
+///
+/// - windows: where each pixel's window starts in x
+/// - out: from the first pixel's first filter of this block on; `pixels` of the `P` are stored
+#[expect(clippy::too_many_arguments, reason = "each is one tensor or bound of the operation")]
+fn tile_products<S: Simd, const P: usize, const V: usize>(
+    simd: S,
+    layout: &ConvLayout,
+    x: &[f32],
+    windows: [usize; P],
+    block: &[f32],
+    out: &mut [f32],
+    pixels: usize,
+    first: usize,
+) {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let lanes = S::f32s::LEN;
+            let columns = V * lanes;
+            let bias = &block[layout.window_len() * columns..][..columns];
+            let bias: [S::f32s; V] = std::array::from_fn(|v| S::f32s::from_slice(simd, &bias[v * lanes..][..lanes]));
+            let mut sums = [bias; P];
+            for row in 0..layout.rows {
+                let inputs: [&[f32]; P] =
+                    std::array::from_fn(|p| &x[windows[p] + row * layout.row_stride..][..layout.run]);
+                let weights = &block[row * layout.run * columns..][..layout.run * columns];
+                for (i, weights) in weights.chunks_exact(columns).enumerate() {
+                    let weights: [S::f32s; V] =
+                        std::array::from_fn(|v| S::f32s::from_slice(simd, &weights[v * lanes..][..lanes]));
+                    for p in 0..P {
+                        let input = S::f32s::splat(simd, inputs[p][i]);
+                        for v in 0..V {
+                            sums[p][v] = input.mul_add(weights[v], sums[p][v]);
+                        }
+                    }
+                }
+            }
+            let filters = (layout.filters - first).min(columns);
+            for (p, sums) in sums.iter().enumerate().take(pixels) {
+                store(sums, &mut out[p * layout.filters..][..filters]);
+            }
+        },
+    );
+}
+
+/// Stores as many lanes as `out` has room for.
+#[inline(always)]
+fn store<S: Simd, V: SimdBase<S, Element = f32>>(vectors: &[V], out: &mut [f32]) {
+    for (vector, out) in vectors.iter().zip(out.chunks_mut(V::LEN)) {
+        if out.len() == V::LEN {
+            vector.store_slice(out);
+        } else {
+            out.copy_from_slice(&vector.as_slice()[..out.len()]);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The engine's arithmetic: slices in, slices out. No kernel allocates, spawns a thread, or fails; their callers in
+//! `exec` have checked every size.
+//!
+//! All of them work on a *chunk*: a few images, one after the other, channels last. Everything with weights is a
+//! convolution here: a dense layer is one with a 1x1 window on images of one pixel.
+
+pub(crate) mod activation;
+pub(crate) mod adam;
+pub(crate) mod conv2d;
+pub(crate) mod conv2d_backward;
+pub(crate) mod conv2d_forward;
+pub(crate) mod max_pool;
+pub(crate) mod nonzeros;
+pub(crate) mod padding;
+pub(crate) mod pixels;
+pub(crate) mod sgd;
+pub(crate) mod softmax;
+pub(crate) mod sum;

@@ -1,0 +1,76 @@
+//! Decides what the backward pass of a convolution has to look at: the outputs with a gradient, grouped by filter.
+//!
+//! Behind a 2x2 max pooling three of four convolution outputs get no gradient, and ReLU takes it from about half of the
+//! rest. Skipping zeros is exact, and these lists make it cheap.
+
+use super::conv2d::ConvLayout;
+
+/// A convolution output with a gradient.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Nonzero {
+    /// Where the output's window starts in the chunk's input.
+    pub(crate) window: u32,
+    /// The gradient of the loss with respect to the output.
+    pub(crate) gradient: f32,
+}
+
+/// For each filter of a convolution, the outputs of a chunk with a gradient, in the order of images and windows.
+#[derive(Debug)]
+pub(crate) struct Nonzeros {
+    /// `capacity` places for each filter.
+    places: Vec<Nonzero>,
+    /// How many of them are taken.
+    counts: Vec<u32>,
+    capacity: usize,
+}
+
+impl Nonzeros {
+    /// Lists with room for all outputs of a chunk, for each of these convolutions.
+    pub(crate) fn new<'a>(layouts: impl Iterator<Item = &'a ConvLayout>, max_images: usize) -> Self {
+        let (mut places, mut filters) = (0, 0);
+        for layout in layouts {
+            places = places.max(layout.filters * layout.outputs() * max_images);
+            filters = filters.max(layout.filters);
+        }
+        Self { places: vec![Nonzero::default(); places], counts: vec![0; filters], capacity: 0 }
+    }
+
+    /// Fills the lists.
+    ///
+    /// - dy: (images, outputs, filters)
+    /// - winners: the same shape, which of the pooled windows won; not read without pooling
+    pub(crate) fn collect(&mut self, layout: &ConvLayout, images: usize, dy: &[f32], winners: &[u8]) {
+        let (filters, outputs) = (layout.filters, layout.outputs());
+        self.capacity = outputs * images;
+        self.counts[..filters].fill(0);
+        for image in 0..images {
+            let base = (image * layout.image_len) as u32;
+            for (output, windows) in layout.windows.chunks_exact(layout.pool).enumerate() {
+                let start = (image * outputs + output) * filters;
+                let dy = &dy[start..][..filters];
+                let lists = self.places.chunks_exact_mut(self.capacity).zip(&mut self.counts);
+                if layout.pool == 1 {
+                    for (gradient, list) in dy.iter().zip(lists) {
+                        push(list, base + windows[0], *gradient);
+                    }
+                } else {
+                    for ((gradient, winner), list) in dy.iter().zip(&winners[start..][..filters]).zip(lists) {
+                        push(list, base + windows[usize::from(*winner)], *gradient);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One filter's list.
+    pub(crate) fn of(&self, filter: usize) -> &[Nonzero] {
+        &self.places[filter * self.capacity..][..self.counts[filter] as usize]
+    }
+}
+
+/// Writes always and counts only what is not zero: no branch to mispredict.
+#[inline(always)]
+fn push((list, count): (&mut [Nonzero], &mut u32), window: u32, gradient: f32) {
+    list[*count as usize] = Nonzero { window, gradient };
+    *count += u32::from(gradient != 0.0);
+}

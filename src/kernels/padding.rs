@@ -1,0 +1,34 @@
+//! A border of zeros around images, so that a padded convolution is one without padding on a larger image.
+
+use crate::shape::Window2d;
+
+/// Copies images into the middle of padded ones; the border is not written, and must be zero.
+///
+/// - x: (images, H, W, channels); padded: (images, padded H, padded W, channels)
+pub(crate) fn pad(window: &Window2d, channels: usize, images: usize, x: &[f32], padded: &mut [f32]) {
+    for (row, inner) in inner_rows(window, channels, images) {
+        padded[inner..][..row.len()].copy_from_slice(&x[row]);
+    }
+}
+
+/// The reverse of [`pad`]: cuts the border off.
+pub(crate) fn crop(window: &Window2d, channels: usize, images: usize, padded: &[f32], x: &mut [f32]) {
+    for (row, inner) in inner_rows(window, channels, images) {
+        let len = row.len();
+        x[row].copy_from_slice(&padded[inner..][..len]);
+    }
+}
+
+/// Each row of the images: its place in x, and where it starts in padded.
+fn inner_rows(
+    window: &Window2d,
+    channels: usize,
+    images: usize,
+) -> impl Iterator<Item = (std::ops::Range<usize>, usize)> + use<> {
+    let ((height, width), (top, left), padded) = (window.image, window.before, window.padded);
+    let len = width * channels;
+    (0..images * height).map(move |row| {
+        let (image, y) = (row / height, row % height);
+        (row * len..(row + 1) * len, ((image * padded.0 + top + y) * padded.1 + left) * channels)
+    })
+}

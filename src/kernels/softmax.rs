@@ -1,0 +1,54 @@
+//! Softmax over the last axis, alone and as one step with cross-entropy.
+
+/// Softmax of each row in place, with the row's maximum subtracted first so that no exponential overflows.
+///
+/// - values: (rows, classes)
+pub(crate) fn softmax(values: &mut [f32], classes: usize) {
+    for row in values.chunks_exact_mut(classes) {
+        let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let mut sum = 0.0;
+        for value in row.iter_mut() {
+            *value = (*value - largest).exp();
+            sum += *value;
+        }
+        row.iter_mut().for_each(|value| *value /= sum);
+    }
+}
+
+/// Turns the gradient of a softmax' output into that of its input, in place.
+///
+/// - y, dy: (rows, classes)
+pub(crate) fn softmax_backward(y: &[f32], dy: &mut [f32], classes: usize) {
+    for (y, dy) in y.chunks_exact(classes).zip(dy.chunks_exact_mut(classes)) {
+        let dot: f32 = y.iter().zip(dy.iter()).map(|(y, dy)| y * dy).sum();
+        dy.iter_mut().zip(y).for_each(|(dy, y)| *dy = y * (*dy - dot));
+    }
+}
+
+/// The cross-entropy of softmax(logits) against one label, and with `dlogits` its gradient times `scale`.
+///
+/// - logits, dlogits: (classes)
+///
+/// The logarithm is taken of the sum of exponentials, never of a probability, so nothing overflows or is clipped.
+pub(crate) fn cross_entropy(logits: &[f32], label: usize, gradient: Option<(&mut [f32], f32)>) -> f64 {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+    if let Some((dlogits, scale)) = gradient {
+        for (dlogit, logit) in dlogits.iter_mut().zip(logits) {
+            *dlogit = (logit - largest).exp() / sum * scale;
+        }
+        dlogits[label] -= scale;
+    }
+    f64::from(sum.ln() - (logits[label] - largest))
+}
+
+/// The index of the largest value, the first of equals.
+pub(crate) fn argmax(values: &[f32]) -> usize {
+    let mut best = 0;
+    for (i, value) in values.iter().enumerate() {
+        if *value > values[best] {
+            best = i;
+        }
+    }
+    best
+}

@@ -1,0 +1,95 @@
+//! The convolution layer.
+
+use super::{ActivationFunction, Layer, checked, image};
+use crate::shape::{Padding, Shape, Window2d};
+use serde::{Deserialize, Serialize};
+
+/// A 2-D convolution, as [Keras' `Conv2D`](https://keras.io/api/layers/convolution_layers/convolution2d/).
+///
+/// - Input shape: (height, width, channels). Output shape: (new height, new width, filters).
+/// - Kernel: (kernel height, kernel width, channels, filters), Glorot uniform. Bias: (filters), zeros.
+///
+/// At `compile`, an input that is no image, or is smaller than the kernel, is an error that names the layer.
+///
+/// ```
+/// use inkstone::prelude::*;
+/// let model = Sequential::new([28, 28, 1])
+///     .add(Conv2D::new(8, (3, 3)).strides((2, 2)).padding(Same).activation(Relu))
+///     .add(Flatten::new())
+///     .add(Dense::new(10).activation(Softmax))
+///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
+/// assert!(model.summary().to_string().contains("(None, 14, 14, 8)"));
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Conv2D {
+    /// How many output channels.
+    pub filters: usize,
+    /// Rows and columns of the kernel.
+    pub kernel_size: (usize, usize),
+    /// Rows and columns from one output to the next.
+    pub strides: (usize, usize),
+    /// What happens at the border.
+    pub padding: Padding,
+    /// The function of the output.
+    pub activation: ActivationFunction,
+    /// Whether a bias is added for each filter.
+    pub use_bias: bool,
+}
+
+impl Conv2D {
+    /// A convolution of `filters` filters of this size; strides 1, `valid` padding, linear, with a bias.
+    #[must_use]
+    pub fn new(filters: usize, kernel_size: (usize, usize)) -> Self {
+        Self {
+            filters,
+            kernel_size,
+            strides: (1, 1),
+            padding: Padding::Valid,
+            activation: ActivationFunction::Linear,
+            use_bias: true,
+        }
+    }
+
+    /// Sets the rows and columns from one output to the next.
+    #[must_use]
+    pub fn strides(self, strides: (usize, usize)) -> Self {
+        Self { strides, ..self }
+    }
+
+    /// Sets what happens at the border.
+    #[must_use]
+    pub fn padding(self, padding: Padding) -> Self {
+        Self { padding, ..self }
+    }
+
+    /// Sets the activation function.
+    #[must_use]
+    pub fn activation(self, activation: ActivationFunction) -> Self {
+        Self { activation, ..self }
+    }
+
+    /// Sets whether a bias is added for each filter.
+    #[must_use]
+    pub fn use_bias(self, use_bias: bool) -> Self {
+        Self { use_bias, ..self }
+    }
+
+    /// The geometry on this input.
+    pub(crate) fn window(&self, input: Shape) -> Result<Window2d, String> {
+        let (height, width, _) = image(input)?;
+        Window2d::new((height, width), self.kernel_size, self.strides, self.padding)
+            .map_err(|reason| format!("cannot work on {input}: {reason}"))
+    }
+
+    pub(super) fn output_shape(&self, input: Shape) -> Result<Shape, String> {
+        let (height, width) = self.window(input)?.out;
+        checked(Shape::Image { height, width, channels: self.filters })
+    }
+}
+
+impl From<Conv2D> for Layer {
+    fn from(layer: Conv2D) -> Self {
+        Self::Conv2D(layer)
+    }
+}

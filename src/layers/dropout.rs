@@ -1,0 +1,49 @@
+//! The dropout layer.
+
+use super::Layer;
+use serde::{Deserialize, Serialize};
+
+/// Sets a random part of its input to zero while training, and scales the rest up by `1 / (1 - rate)`; outside
+/// training it does nothing. As [Keras' `Dropout`](https://keras.io/api/layers/regularization_layers/dropout/), from
+/// [Srivastava et al., 2014](https://jmlr.org/papers/v15/srivastava14a.html).
+///
+/// - Input shape: any. Output shape: the same.
+///
+/// At `compile`, a rate that is not in `0.0..1.0` is an error.
+///
+/// ```
+/// use inkstone::prelude::*;
+/// let error = Sequential::new([784])
+///     .add(Dropout::new(1.5))
+///     .add(Dense::new(10).activation(Softmax))
+///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])
+///     .unwrap_err();
+/// assert_eq!(error.to_string(), "layer 0 (Dropout) expects a rate of at least 0 and less than 1, got 1.5");
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dropout {
+    /// The part that is dropped, at least 0 and less than 1.
+    pub rate: f32,
+}
+
+impl Dropout {
+    /// A layer that drops this part of its input.
+    #[must_use]
+    pub fn new(rate: f32) -> Self {
+        Self { rate }
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        if (0.0..1.0).contains(&self.rate) {
+            Ok(())
+        } else {
+            Err(format!("expects a rate of at least 0 and less than 1, got {}", self.rate))
+        }
+    }
+}
+
+impl From<Dropout> for Layer {
+    fn from(layer: Dropout) -> Self {
+        Self::Dropout(layer)
+    }
+}

@@ -1,0 +1,69 @@
+//! The max pooling layer.
+
+use super::{Layer, checked, image};
+use crate::shape::{Padding, Shape, Window2d};
+use serde::{Deserialize, Serialize};
+
+/// The maximum of each window, as [Keras' `MaxPooling2D`](https://keras.io/api/layers/pooling_layers/max_pooling2d/).
+///
+/// - Input shape: (height, width, channels). Output shape: (new height, new width, channels).
+///
+/// Of equal values in a window the first gets the gradient. Padding never wins.
+///
+/// ```
+/// use inkstone::prelude::*;
+/// let model = Sequential::new([27, 27, 1])
+///     .add(MaxPooling2D::new((2, 2)))
+///     .add(Flatten::new())
+///     .add(Dense::new(10).activation(Softmax))
+///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
+/// assert!(model.summary().to_string().contains("(None, 13, 13, 1)"));
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MaxPooling2D {
+    /// Rows and columns of the window.
+    pub pool_size: (usize, usize),
+    /// Rows and columns from one window to the next; `None` is the pool size.
+    pub strides: Option<(usize, usize)>,
+    /// What happens at the border.
+    pub padding: Padding,
+}
+
+impl MaxPooling2D {
+    /// A pooling over windows of this size, side by side, `valid` padding.
+    #[must_use]
+    pub fn new(pool_size: (usize, usize)) -> Self {
+        Self { pool_size, strides: None, padding: Padding::Valid }
+    }
+
+    /// Sets the rows and columns from one window to the next.
+    #[must_use]
+    pub fn strides(self, strides: (usize, usize)) -> Self {
+        Self { strides: Some(strides), ..self }
+    }
+
+    /// Sets what happens at the border.
+    #[must_use]
+    pub fn padding(self, padding: Padding) -> Self {
+        Self { padding, ..self }
+    }
+
+    /// The geometry on this input.
+    pub(crate) fn window(&self, input: Shape) -> Result<Window2d, String> {
+        let (height, width, _) = image(input)?;
+        Window2d::new((height, width), self.pool_size, self.strides.unwrap_or(self.pool_size), self.padding)
+            .map_err(|reason| format!("cannot work on {input}: {reason}"))
+    }
+
+    pub(super) fn output_shape(&self, input: Shape) -> Result<Shape, String> {
+        let (height, width) = self.window(input)?.out;
+        checked(Shape::Image { height, width, channels: input.as_image().2 })
+    }
+}
+
+impl From<MaxPooling2D> for Layer {
+    fn from(layer: MaxPooling2D) -> Self {
+        Self::MaxPooling2D(layer)
+    }
+}

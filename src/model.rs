@@ -1,0 +1,285 @@
+//! A model that can be used: predict, evaluate, take steps, read and write weights. Training over epochs is in `fit`.
+
+use crate::data::{Dataset, Pixels};
+use crate::error::{Error, Result};
+use crate::layers::Layer;
+use crate::loss::{Loss, Tally};
+use crate::metrics::{Metric, Scores};
+use crate::optimizer::{Optimizer, OptimizerState};
+use crate::plan::Plan;
+use crate::shape::Shape;
+use crate::simd::Level;
+use crate::summary::Summary;
+use crate::train::{Engine, Examples};
+use ndarray::{Array2, Array4, ArrayD, ArrayViewD, CowArray, Ix4, IxDyn};
+
+/// A compiled model. [`Sequential::compile`](crate::Sequential::compile) makes it.
+#[derive(Debug)]
+pub struct Model {
+    layers: Vec<Layer>,
+    seed: u64,
+    loss: Loss,
+    pub(crate) metrics: Vec<Metric>,
+    pub(crate) optimizer: Optimizer,
+    pub(crate) state: OptimizerState,
+    pub(crate) engine: Engine,
+    /// Epochs of training so far, over all calls of `fit`.
+    pub(crate) epochs: usize,
+}
+
+/// A kernel or bias, or the gradient of one, under Keras' name and in Keras' layout: a convolution's kernel is
+/// (kernel height, kernel width, channels, filters), a dense layer's (features, units).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weight {
+    /// As in `conv2d_1/kernel`.
+    pub name: String,
+    /// The numbers.
+    pub values: ArrayD<f32>,
+}
+
+impl Model {
+    pub(crate) fn new(
+        input: Shape,
+        layers: Vec<Layer>,
+        seed: u64,
+        optimizer: Optimizer,
+        loss: Loss,
+        metrics: Vec<Metric>,
+    ) -> Result<Self> {
+        let plan = Plan::new(input, &layers)?;
+        loss.check(&plan)?;
+        optimizer.check()?;
+        let state = OptimizerState::new(&optimizer, plan.parameter_len);
+        let engine = Engine::new(plan, seed, Level::new());
+        Ok(Self { layers, seed, loss, metrics, optimizer, state, engine, epochs: 0 })
+    }
+
+    /// Keras' table of layers, output shapes and parameters; it is printed with `{}`.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        Summary::new(&self.layers, &self.engine.plan)
+    }
+
+    /// The layers, in order.
+    #[must_use]
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// What training minimises.
+    #[must_use]
+    pub fn loss(&self) -> Loss {
+        self.loss
+    }
+
+    /// The seed of initial weights, shuffling and dropout: the one that was given, or the one that was drawn.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// How many trainable parameters the model has.
+    #[must_use]
+    pub fn parameter_count(&self) -> usize {
+        self.engine.plan.parameter_count()
+    }
+
+    /// The loss and metrics on a data set, whose images are not changed or shuffled.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the images' shape or a label does not fit the model.
+    pub fn evaluate(&mut self, dataset: &Dataset) -> Result<Scores> {
+        self.check_dataset(dataset)?;
+        let examples = Examples { pixels: dataset.pixels(), labels: dataset.labels(), order: None };
+        let tally = self.engine.score(&examples);
+        Ok(self.scores(&tally))
+    }
+
+    /// The model's outputs for images: (N, H, W, C) to (N, classes), probabilities if the model ends with a softmax. A
+    /// model on vectors takes them as (N, 1, 1, features).
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the images' shape does not fit the model, or a value is NaN or infinite.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// use ndarray::Array4;
+    /// let mut model = Sequential::new([28, 28, 1])
+    ///     .add(Flatten::new())
+    ///     .add(Dense::new(10).activation(Softmax))
+    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
+    /// let probabilities = model.predict(&Array4::zeros((3, 28, 28, 1)))?;
+    /// assert_eq!(probabilities.dim(), (3, 10));
+    /// assert!((probabilities.row(0).sum() - 1.0).abs() < 1e-5);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn predict(&mut self, images: &Array4<f32>) -> Result<Array2<f32>> {
+        let images = self.check_images(images)?;
+        let mut outputs = Array2::zeros((images.dim().0, self.engine.plan.classes()));
+        if let (Some(pixels), Some(out)) = (images.as_slice(), outputs.as_slice_mut()) {
+            self.engine.predict(pixels, out);
+        }
+        Ok(outputs)
+    }
+
+    /// The most probable class of each image.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub fn predict_classes(&mut self, images: &Array4<f32>) -> Result<Vec<usize>> {
+        let outputs = self.predict(images)?;
+        let best = |row: ndarray::ArrayView1<'_, f32>| {
+            row.iter().enumerate().fold(
+                (0, f32::NEG_INFINITY),
+                |best, (class, &value)| {
+                    if value > best.1 { (class, value) } else { best }
+                },
+            )
+        };
+        Ok(outputs.rows().into_iter().map(|row| best(row).0).collect())
+    }
+
+    /// One step of the optimizer on one batch; the scores are those before the step.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the images' shape or a label does not fit the model, or a value is NaN or infinite;
+    /// [`Error::Diverged`] if the loss is no finite number: then no step is taken.
+    pub fn train_on_batch(&mut self, images: &Array4<f32>, labels: &[usize]) -> Result<Scores> {
+        let tally = self.run_on_arrays(images, labels)?;
+        self.engine.update(&self.optimizer, &mut self.state);
+        Ok(self.scores(&tally))
+    }
+
+    /// The scores of one batch, and the gradients of its mean loss with respect to every weight; nothing is changed.
+    /// Dropout drops as it would in the next step.
+    ///
+    /// # Errors
+    /// As [`train_on_batch`](Self::train_on_batch).
+    pub fn gradients(&mut self, images: &Array4<f32>, labels: &[usize]) -> Result<(Scores, Vec<Weight>)> {
+        let tally = self.run_on_arrays(images, labels)?;
+        self.engine.sum_gradients();
+        Ok((self.scores(&tally), named(&self.engine.plan, self.engine.gradients())))
+    }
+
+    /// A copy of every kernel and bias, in the order of the layers.
+    #[must_use]
+    pub fn get_weights(&self) -> Vec<Weight> {
+        named(&self.engine.plan, &self.engine.parameters.flat)
+    }
+
+    /// Replaces every kernel and bias. The optimizer's state stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if these are not the model's weights, by number, name and shape; then nothing is changed.
+    pub fn set_weights(&mut self, weights: &[Weight]) -> Result<()> {
+        let expected = &self.engine.plan.parameters;
+        if weights.len() != expected.len() {
+            return Err(Error::Data(format!("the model has {} weights, got {}", expected.len(), weights.len())));
+        }
+        for (parameter, weight) in expected.iter().zip(weights) {
+            let shape = parameter.shape();
+            if weight.name != parameter.name || weight.values.shape() != shape {
+                return Err(Error::Data(format!(
+                    "expected the weight {} of shape {shape:?}, got {} of shape {:?}",
+                    parameter.name,
+                    weight.name,
+                    weight.values.shape()
+                )));
+            }
+        }
+        for (parameter, weight) in expected.iter().zip(weights) {
+            let axes = weight.values.ndim();
+            let filters_first = weight.values.view().permuted_axes(IxDyn(&rotated(axes, axes - 1)));
+            let stored = &mut self.engine.parameters.flat[parameter.range.clone()];
+            stored.iter_mut().zip(filters_first).for_each(|(to, from)| *to = *from);
+        }
+        self.engine.pack();
+        Ok(())
+    }
+
+    pub(crate) fn scores(&self, tally: &Tally) -> Scores {
+        Scores::new(tally, &self.metrics)
+    }
+
+    fn run_on_arrays(&mut self, images: &Array4<f32>, labels: &[usize]) -> Result<Tally> {
+        let images = self.check_images(images)?;
+        if images.dim().0 != labels.len() || labels.is_empty() {
+            return Err(Error::Data(format!(
+                "there must be at least one image and one label for each, got {} images and {} labels",
+                images.dim().0,
+                labels.len()
+            )));
+        }
+        self.check_labels(labels)?;
+        let pixels = Pixels::Floats(images.as_slice().unwrap_or_default());
+        let tally = self.engine.run_batch(&Examples { pixels, labels, order: None }, self.seed, self.state.step);
+        self.check_loss(&tally, self.epochs + 1, self.state.step as usize + 1)?;
+        Ok(tally)
+    }
+
+    /// # Errors
+    /// [`Error::Diverged`] unless the loss is finite.
+    pub(crate) fn check_loss(&self, tally: &Tally, epoch: usize, step: usize) -> Result<()> {
+        let loss = tally.loss / tally.examples as f64;
+        if loss.is_finite() { Ok(()) } else { Err(Error::Diverged { epoch, step, loss }) }
+    }
+
+    /// # Errors
+    /// [`Error::Data`] if the images' shape or a label does not fit the model.
+    pub(crate) fn check_dataset(&self, dataset: &Dataset) -> Result<()> {
+        let (height, width, channels) = dataset.shape().as_image();
+        self.check_shape([height, width, channels])?;
+        self.check_labels(dataset.labels())
+    }
+
+    fn check_shape(&self, found: [usize; 3]) -> Result<()> {
+        let input = self.engine.plan.input;
+        if Shape::from(found).as_image() == input.as_image() {
+            return Ok(());
+        }
+        let (height, width, channels) = input.as_image();
+        Err(Error::Data(format!(
+            "the model expects images of ({height}, {width}, {channels}), got {}",
+            Shape::from(found)
+        )))
+    }
+
+    fn check_labels(&self, labels: &[usize]) -> Result<()> {
+        let classes = self.engine.plan.classes();
+        match labels.iter().position(|label| *label >= classes) {
+            None => Ok(()),
+            Some(index) => Err(Error::Data(format!(
+                "labels must be from 0 to {}, as the model has {classes} outputs, got {} at index {index}",
+                classes - 1,
+                labels[index]
+            ))),
+        }
+    }
+
+    /// Images of the model's shape, in memory order.
+    fn check_images<'a>(&self, images: &'a Array4<f32>) -> Result<CowArray<'a, f32, Ix4>> {
+        let (_, height, width, channels) = images.dim();
+        self.check_shape([height, width, channels])?;
+        let images = images.as_standard_layout();
+        if let Some((index, value)) = images.indexed_iter().find(|(_, value)| !value.is_finite()) {
+            return Err(Error::Data(format!("images must be finite, got {value} at {index:?} (N, H, W, C)")));
+        }
+        Ok(images)
+    }
+}
+
+/// Weights or gradients out of a flat buffer, in Keras' layout.
+fn named(plan: &Plan, flat: &[f32]) -> Vec<Weight> {
+    let weight = |parameter: &crate::plan::Parameter| {
+        let stored = ArrayViewD::from_shape(parameter.stored_shape.clone(), &flat[parameter.range.clone()]).ok()?;
+        let axes = stored.ndim();
+        let values = stored.permuted_axes(IxDyn(&rotated(axes, 1))).as_standard_layout().into_owned();
+        Some(Weight { name: parameter.name.clone(), values })
+    };
+    plan.parameters.iter().filter_map(weight).collect()
+}
+
+/// The axes `0..axes`, starting from `first` and going round.
+fn rotated(axes: usize, first: usize) -> Vec<usize> {
+    (0..axes).map(|axis| (axis + first) % axes).collect()
+}

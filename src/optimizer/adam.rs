@@ -1,0 +1,83 @@
+//! Adam.
+
+use super::{Optimizer, Piece, check_learning_rate, require};
+use crate::error::Result;
+use crate::kernels::adam::{AdamStep, adam_update};
+use crate::simd::Simd;
+use serde::{Deserialize, Serialize};
+
+/// Adam, as [Keras' `Adam`](https://keras.io/api/optimizers/adam/), from
+/// [Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980). Its epsilon is the paper's "epsilon hat": it is added to the
+/// root of the second moment before that is corrected for its bias, as Keras does and PyTorch does not.
+///
+/// ```
+/// use inkstone::Adam;
+/// let adam = Adam::default();
+/// assert_eq!((adam.learning_rate, adam.beta_1, adam.beta_2, adam.epsilon), (0.001, 0.9, 0.999, 1e-7));
+/// assert_eq!(Adam::new(0.01).beta_1(0.7).beta_1, 0.7);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Adam {
+    /// How far one step goes.
+    pub learning_rate: f32,
+    /// How much of the first moment stays from step to step.
+    pub beta_1: f32,
+    /// How much of the second moment stays from step to step.
+    pub beta_2: f32,
+    /// What keeps the division finite.
+    pub epsilon: f32,
+}
+
+impl Default for Adam {
+    fn default() -> Self {
+        Self { learning_rate: 0.001, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
+    }
+}
+
+impl Adam {
+    /// Adam with this learning rate, and Keras' defaults for the rest.
+    #[must_use]
+    pub fn new(learning_rate: f32) -> Self {
+        Self { learning_rate, ..Self::default() }
+    }
+
+    /// Sets how much of the first moment stays from step to step.
+    #[must_use]
+    pub fn beta_1(self, beta_1: f32) -> Self {
+        Self { beta_1, ..self }
+    }
+
+    /// Sets how much of the second moment stays from step to step.
+    #[must_use]
+    pub fn beta_2(self, beta_2: f32) -> Self {
+        Self { beta_2, ..self }
+    }
+
+    /// Sets what keeps the division finite.
+    #[must_use]
+    pub fn epsilon(self, epsilon: f32) -> Self {
+        Self { epsilon, ..self }
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        check_learning_rate(self.learning_rate)?;
+        for (name, beta) in [("beta_1", self.beta_1), ("beta_2", self.beta_2)] {
+            require((0.0..1.0).contains(&beta), name, "at least 0 and less than 1", beta)?;
+        }
+        require(self.epsilon.is_finite() && self.epsilon > 0.0, "epsilon", "finite and more than 0", self.epsilon)
+    }
+
+    pub(super) fn update<S: Simd>(&self, simd: S, step: u64, piece: Piece<'_>) {
+        let power = |beta: f32| f64::from(beta).powf(step as f64);
+        let rate = f64::from(self.learning_rate) * (1.0 - power(self.beta_2)).sqrt() / (1.0 - power(self.beta_1));
+        let step = AdamStep { rate: rate as f32, beta_1: self.beta_1, beta_2: self.beta_2, epsilon: self.epsilon };
+        let [first, second] = piece.moments;
+        adam_update(simd, step, piece.gradients, piece.parameters, first, second);
+    }
+}
+
+impl From<Adam> for Optimizer {
+    fn from(adam: Adam) -> Self {
+        Self::Adam(adam)
+    }
+}

@@ -1,0 +1,73 @@
+//! Gradient descent.
+
+use super::{Optimizer, Piece, check_learning_rate, require};
+use crate::error::Result;
+use crate::kernels::sgd::{Lookahead, momentum_update, sgd_update};
+use crate::simd::Simd;
+use serde::{Deserialize, Serialize};
+
+/// Gradient descent, with momentum and Nesterov's look ahead if wanted, as
+/// [Keras' `SGD`](https://keras.io/api/optimizers/sgd/).
+///
+/// ```
+/// use inkstone::Sgd;
+/// let sgd = Sgd::default();
+/// assert_eq!((sgd.learning_rate, sgd.momentum, sgd.nesterov), (0.01, 0.0, false));
+/// assert!(Sgd::new(0.1).momentum(0.9).nesterov(true).nesterov);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sgd {
+    /// How far one step goes.
+    pub learning_rate: f32,
+    /// How much of the velocity stays from step to step; 0 for none.
+    pub momentum: f32,
+    /// Whether a step looks ahead along its velocity.
+    pub nesterov: bool,
+}
+
+impl Default for Sgd {
+    fn default() -> Self {
+        Self { learning_rate: 0.01, momentum: 0.0, nesterov: false }
+    }
+}
+
+impl Sgd {
+    /// Gradient descent with this learning rate, without momentum.
+    #[must_use]
+    pub fn new(learning_rate: f32) -> Self {
+        Self { learning_rate, ..Self::default() }
+    }
+
+    /// Sets how much of the velocity stays from step to step.
+    #[must_use]
+    pub fn momentum(self, momentum: f32) -> Self {
+        Self { momentum, ..self }
+    }
+
+    /// Sets whether a step looks ahead along its velocity; without momentum it changes nothing.
+    #[must_use]
+    pub fn nesterov(self, nesterov: bool) -> Self {
+        Self { nesterov, ..self }
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        check_learning_rate(self.learning_rate)?;
+        require((0.0..=1.0).contains(&self.momentum), "momentum", "from 0 to 1", self.momentum)
+    }
+
+    pub(super) fn update<S: Simd>(&self, simd: S, piece: Piece<'_>) {
+        let (gradients, parameters) = (&*piece.gradients, piece.parameters);
+        if self.momentum == 0.0 {
+            return sgd_update(simd, self.learning_rate, gradients, parameters);
+        }
+        let lookahead = if self.nesterov { Lookahead::Nesterov } else { Lookahead::None };
+        let [velocities, _] = piece.moments;
+        momentum_update(simd, self.learning_rate, self.momentum, lookahead, gradients, parameters, velocities);
+    }
+}
+
+impl From<Sgd> for Optimizer {
+    fn from(sgd: Sgd) -> Self {
+        Self::Sgd(sgd)
+    }
+}

@@ -1,0 +1,146 @@
+//! Decides what a model's layers become: checks every shape, and lays the program and its parameters out. It runs nothing.
+
+mod lower;
+mod parameters;
+
+pub(crate) use parameters::{Initial, Parameter, layer_names};
+
+use crate::error::{Error, Result};
+use crate::kernels::activation::Elementwise;
+use crate::kernels::conv2d::ConvLayout;
+use crate::layers::Layer;
+use crate::shape::{Shape, Window2d};
+use std::ops::Range;
+
+/// A model as a program: steps over one chunk of examples, and where their parameters lie.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Plan {
+    /// The shape of one example.
+    pub(crate) input: Shape,
+    /// The shape of each layer's output.
+    pub(crate) shapes: Vec<Shape>,
+    /// The program.
+    pub(crate) steps: Vec<Step>,
+    /// Every kernel and bias, in the order of the layers.
+    pub(crate) parameters: Vec<Parameter>,
+    /// Floats in the flat parameter buffer.
+    pub(crate) parameter_len: usize,
+    /// Floats in the buffer of packed weights.
+    pub(crate) packed_len: usize,
+    /// Whether the last layer ends with a softmax. It is no step: the loss takes the logits, and predictions apply it.
+    pub(crate) softmax_output: bool,
+}
+
+/// One step of the program: it reads the output of the step before and writes its own.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Step {
+    pub(crate) kind: StepKind,
+    /// Floats that one example has before the step.
+    pub(crate) input_len: usize,
+    /// Floats that one example has after the step.
+    pub(crate) output_len: usize,
+    /// Whether a step before this one has weights, so that the gradient of the input is needed.
+    pub(crate) needs_input_gradient: bool,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum StepKind {
+    /// A convolution or dense layer, with the pooling and activation that are fused behind it.
+    Conv(ConvStep),
+    /// A max pooling that could not be fused.
+    MaxPool { window: Window2d, channels: usize },
+    /// An activation that could not be fused.
+    Activate(Elementwise),
+    /// A softmax over the last axis, inside the model.
+    Softmax { classes: usize },
+    /// A dropout; `layer` tells its random numbers from those of others.
+    Dropout { rate: f32, layer: usize },
+}
+
+/// A convolution; a dense layer is one with a 1x1 window on images of one pixel.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ConvStep {
+    pub(crate) layout: ConvLayout,
+    pub(crate) activation: Elementwise,
+    /// The window and the channels, where the input needs a border first.
+    pub(crate) border: Option<(Window2d, usize)>,
+    /// Where the kernel lies in the parameters: (filters, window_len).
+    pub(crate) weights: Range<usize>,
+    /// Where the biases lie in the parameters; empty if there are none.
+    pub(crate) biases: Range<usize>,
+    /// Where the packed weights lie.
+    pub(crate) packed: Range<usize>,
+}
+
+impl Plan {
+    /// Checks and lowers a model.
+    ///
+    /// # Errors
+    /// [`Error::Layer`] for the first layer that cannot work on what it is given, [`Error::Model`] for a model that has
+    /// no layers, does not end with a vector, or is too large.
+    pub(crate) fn new(input: Shape, layers: &[Layer]) -> Result<Self> {
+        if input.len().is_none() {
+            return Err(Error::Model(format!(
+                "has an input of {input}: every axis must be at least 1, and all together at most {}",
+                crate::shape::MAX_ELEMENTS
+            )));
+        }
+        let shapes = check_shapes(input, layers)?;
+        match shapes.last() {
+            Some(Shape::Vector(_)) => {}
+            Some(shape) => {
+                return Err(Error::Model(format!(
+                    "ends with an output of {shape}, expected a vector with one value for each class: end it with \
+                     `Flatten` and `Dense`"
+                )));
+            }
+            None => {
+                return Err(Error::Model("has no layers: add at least one `Dense`".into()));
+            }
+        }
+        let (parameters, parameter_len) = parameters::lay_out(input, layers, &shapes)?;
+        let mut steps = lower::lower(input, layers, &shapes, &parameters)?;
+        let softmax_output = steps.pop_if(|step| matches!(step.kind, StepKind::Softmax { .. })).is_some();
+        let packed_len = steps.iter().filter_map(Step::conv).map(|conv| conv.packed.end).max().unwrap_or(0);
+        Ok(Self { input, shapes, steps, parameters, parameter_len, packed_len, softmax_output })
+    }
+
+    /// Values in one example.
+    pub(crate) fn input_len(&self) -> usize {
+        let (height, width, channels) = self.input.as_image();
+        height * width * channels
+    }
+
+    /// Values in one output: the number of classes.
+    pub(crate) fn classes(&self) -> usize {
+        self.shapes.last().map_or(0, |shape| shape.as_image().2)
+    }
+
+    /// How many trainable parameters there are.
+    pub(crate) fn parameter_count(&self) -> usize {
+        self.parameters.iter().map(|parameter| parameter.range.len()).sum()
+    }
+}
+
+impl Step {
+    /// The convolution, if it is one.
+    pub(crate) fn conv(&self) -> Option<&ConvStep> {
+        match &self.kind {
+            StepKind::Conv(conv) => Some(conv),
+            StepKind::MaxPool { .. } | StepKind::Activate(_) | StepKind::Softmax { .. } | StepKind::Dropout { .. } => {
+                None
+            }
+        }
+    }
+}
+
+/// The shape of each layer's output.
+fn check_shapes(input: Shape, layers: &[Layer]) -> Result<Vec<Shape>> {
+    let mut shape = input;
+    let shapes = layers.iter().enumerate().map(|(index, layer)| {
+        shape = layer.output_shape(shape).map_err(|problem| Error::Layer { index, kind: layer.kind(), problem })?;
+        Ok(shape)
+    });
+    shapes.collect()
+}

@@ -1,0 +1,87 @@
+//! Describing a model: a list of layers, nothing computed.
+
+use crate::error::Result;
+use crate::layers::Layer;
+use crate::loss::Loss;
+use crate::metrics::Metric;
+use crate::model::Model;
+use crate::optimizer::Optimizer;
+use crate::random::fresh_seed;
+use crate::shape::Shape;
+use serde::{Deserialize, Serialize};
+
+/// A model as a list of layers, as [Keras' `Sequential`](https://keras.io/api/models/sequential/). [`compile`] checks it and
+/// makes it a [`Model`], which can be trained.
+///
+/// ```
+/// use inkstone::prelude::*;
+/// let model = Sequential::new([28, 28, 1])
+///     .add(Conv2D::new(32, (3, 3)).activation(Relu))
+///     .add(MaxPooling2D::new((2, 2)))
+///     .add(Flatten::new())
+///     .add(Dense::new(10).activation(Softmax))
+///     .seed(42)
+///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
+/// assert_eq!(model.parameter_count(), 3 * 3 * 32 + 32 + 13 * 13 * 32 * 10 + 10);
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+///
+/// [`compile`]: Sequential::compile
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sequential {
+    input: Shape,
+    layers: Vec<Layer>,
+    seed: Option<u64>,
+}
+
+impl Sequential {
+    /// A model without layers on inputs of this shape: `[height, width, channels]` or `[features]`.
+    #[must_use]
+    pub fn new(input: impl Into<Shape>) -> Self {
+        Self { input: input.into(), layers: Vec::new(), seed: None }
+    }
+
+    /// Adds a layer behind the others.
+    #[must_use]
+    #[expect(clippy::should_implement_trait, reason = "the name of Keras' method")]
+    pub fn add(mut self, layer: impl Into<Layer>) -> Self {
+        self.layers.push(layer.into());
+        self
+    }
+
+    /// Fixes initial weights, shuffling and dropout: training is then repeatable to the bit on machines with the same
+    /// instruction set, whatever the number of threads. Without it every model gets a seed of its own, which
+    /// [`Model::seed`] tells.
+    #[must_use]
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed: Some(seed), ..self }
+    }
+
+    /// The shape of one input.
+    #[must_use]
+    pub fn input(&self) -> Shape {
+        self.input
+    }
+
+    /// The layers, in order.
+    #[must_use]
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// Checks every layer, and makes the model ready to be trained.
+    ///
+    /// # Errors
+    /// [`Error::Layer`](crate::Error::Layer) for the first layer that cannot work on what the layers before it give,
+    /// [`Error::Model`](crate::Error::Model) if the model as a whole does not fit the loss or is too large,
+    /// [`Error::Setting`](crate::Error::Setting) for a setting of the optimizer that makes no sense.
+    pub fn compile(
+        self,
+        optimizer: impl Into<Optimizer>,
+        loss: impl Into<Loss>,
+        metrics: impl IntoIterator<Item = Metric>,
+    ) -> Result<Model> {
+        let seed = self.seed.unwrap_or_else(fresh_seed);
+        Model::new(self.input, self.layers, seed, optimizer.into(), loss.into(), metrics.into_iter().collect())
+    }
+}

@@ -1,0 +1,29 @@
+//! Decides how code reaches the CPU's vector instructions: through `fearless_simd` alone, whose tokens prove at run time
+//! that an instruction set is there. Kernels are written once, generic over the token [`Simd`], and every kernel opens
+//! with [`Simd::vectorize`], which compiles its body for that instruction set.
+
+pub(crate) use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat, dispatch};
+
+/// `f32`s in one vector of this instruction set.
+pub(crate) fn lanes<S: Simd>(_simd: S) -> usize {
+    S::f32s::LEN
+}
+
+/// Whether this instruction set has 32 vector registers; the others have 16.
+pub(crate) const fn has_32_registers<S: Simd>() -> bool {
+    S::f32s::LEN == 16 || cfg!(target_arch = "aarch64")
+}
+
+/// Every level this machine has, the scalar one included.
+#[cfg(test)]
+pub(crate) fn all_levels() -> Vec<Level> {
+    let best = Level::new();
+    let mut levels = vec![best, Level::fallback()];
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    {
+        levels.extend(best.as_avx2().map(Level::Avx2));
+        levels.extend(best.as_sse4_2().map(Level::Sse4_2));
+        levels.extend(best.as_sse2().map(Level::Sse2));
+    }
+    levels
+}

@@ -1,0 +1,88 @@
+//! The table that describes a model, as Keras prints it.
+
+use crate::layers::Layer;
+use crate::plan::{Plan, layer_names};
+use crate::shape::Shape;
+use std::fmt;
+
+/// What [`Model::summary`](crate::Model::summary) returns; `{}` prints Keras' table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    rows: Vec<Row>,
+    parameters: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Row {
+    layer: String,
+    shape: String,
+    parameters: String,
+}
+
+/// The inner widths of Keras' columns.
+const WIDTHS: [usize; 3] = [31, 22, 13];
+
+impl Summary {
+    pub(crate) fn new(layers: &[Layer], plan: &Plan) -> Self {
+        let parameters =
+            |layer: usize| plan.parameters.iter().filter(|p| p.layer == layer).map(|p| p.range.len()).sum::<usize>();
+        let rows = layers.iter().zip(layer_names(layers)).zip(&plan.shapes).enumerate();
+        let rows = rows.map(|(index, ((layer, name), shape))| Row {
+            layer: format!("{name} ({})", layer.kind()),
+            shape: match shape {
+                Shape::Image { height, width, channels } => format!("(None, {height}, {width}, {channels})"),
+                Shape::Vector(features) => format!("(None, {features})"),
+            },
+            parameters: thousands(parameters(index)),
+        });
+        Self { rows: rows.collect(), parameters: plan.parameter_count() }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rule = |line: char, ends: [char; 3]| {
+            let [left, middle, right] = ends;
+            let parts = WIDTHS.map(|width| line.to_string().repeat(width + 2));
+            format!("{left}{}{right}", parts.join(&middle.to_string()))
+        };
+        let cells = |bar: char, layer: &str, shape: &str, parameters: &str| {
+            let [first, second, third] = WIDTHS;
+            format!("{bar} {layer:<first$} {bar} {shape:<second$} {bar} {parameters:>third$} {bar}")
+        };
+        writeln!(f, "Model: \"sequential\"")?;
+        writeln!(f, "{}", rule('━', ['┏', '┳', '┓']))?;
+        writeln!(f, "{}", cells('┃', "Layer (type)", "Output Shape", "Param #"))?;
+        writeln!(f, "{}", rule('━', ['┡', '╇', '┩']))?;
+        for (index, row) in self.rows.iter().enumerate() {
+            if index > 0 {
+                writeln!(f, "{}", rule('─', ['├', '┼', '┤']))?;
+            }
+            writeln!(f, "{}", cells('│', &row.layer, &row.shape, &row.parameters))?;
+        }
+        writeln!(f, "{}", rule('─', ['└', '┴', '┘']))?;
+        let total = format!("{} ({:.2} KB)", thousands(self.parameters), self.parameters as f64 * 4.0 / 1024.0);
+        writeln!(f, " Total params: {total}")?;
+        writeln!(f, " Trainable params: {total}")?;
+        write!(f, " Non-trainable params: 0 (0.00 KB)")
+    }
+}
+
+/// A number with a comma after every three digits.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::thousands;
+
+    #[test]
+    fn commas_stand_after_every_three_digits() {
+        let written = [0, 12, 999, 1000, 93_322, 1_000_000].map(thousands);
+        assert_eq!(written, ["0", "12", "999", "1,000", "93,322", "1,000,000"]);
+    }
+}

@@ -1,0 +1,298 @@
+//! Decides how a batch is cut up and put together again: chunks and shards, threads, the order of sums. It knows nothing of
+//! epochs, and nothing of where examples come from.
+//!
+//! A batch is cut into *shards*, each with a gradient buffer of its own, and a shard into *chunks*, which fit in the cache.
+//! Both depend on the batch alone, and shards are added up in their order: so the number of threads changes no bit.
+
+use crate::aligned::AlignedBuffer;
+use crate::data::Pixels;
+use crate::exec::{Parameters, Pass, Workspace, backward, forward};
+use crate::kernels::pixels::bytes_to_floats;
+use crate::kernels::softmax::softmax;
+use crate::kernels::sum::add;
+use crate::loss::Tally;
+use crate::optimizer::{Optimizer, OptimizerState, Piece};
+use crate::plan::{Initial, Plan};
+use crate::random::{Stream, stream};
+use crate::simd::{Level, Simd, dispatch};
+use rand::RngExt;
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Images in a chunk: what one pass through the plan works on.
+const CHUNK: usize = 8;
+/// The most shards in a batch.
+const MAX_SHARDS: usize = 4;
+/// Parameters that one thread updates at a time.
+const PIECE: usize = 8192;
+
+/// Examples to train on or to score, in the order in which they come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Examples<'a> {
+    pub(crate) pixels: Pixels<'a>,
+    /// A class for each stored image.
+    pub(crate) labels: &'a [usize],
+    /// Which images, in this order; all as they are stored if it is `None`.
+    pub(crate) order: Option<&'a [u32]>,
+}
+
+impl<'a> Examples<'a> {
+    fn len(&self) -> usize {
+        self.order.map_or(self.labels.len(), <[u32]>::len)
+    }
+
+    fn at(&self, place: usize) -> usize {
+        self.order.map_or(place, |order| order[place] as usize)
+    }
+
+    /// Writes the pixels of these examples, one after the other.
+    fn write<S: Simd>(&self, simd: S, places: Range<usize>, len: usize, out: &mut [f32]) {
+        for (place, out) in places.zip(out.chunks_exact_mut(len)) {
+            let start = self.at(place) * len;
+            match self.pixels {
+                Pixels::Bytes(bytes) => bytes_to_floats(simd, &bytes[start..][..len], out),
+                Pixels::Floats(floats) => out.copy_from_slice(&floats[start..][..len]),
+            }
+        }
+    }
+
+    fn labels(&self, places: Range<usize>) -> impl Iterator<Item = usize> {
+        places.map(|place| self.labels[self.at(place)])
+    }
+}
+
+/// A compiled model at work: its plan, its parameters, and all memory that training needs.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) plan: Plan,
+    pub(crate) parameters: Parameters,
+    level: Level,
+    /// One for each thread at work.
+    workspaces: Vec<Workspace>,
+    /// Those of the last batch, and after them those that it did not need.
+    shards: Vec<Shard>,
+    /// How many shards the last batch had.
+    used_shards: usize,
+    /// The sum of the shards' gradients, laid out as the parameters are.
+    gradients: AlignedBuffer,
+}
+
+/// A part of a batch.
+#[derive(Debug)]
+struct Shard {
+    gradients: AlignedBuffer,
+    tally: Tally,
+}
+
+impl Engine {
+    /// An engine with weights drawn from `seed`.
+    pub(crate) fn new(plan: Plan, seed: u64, level: Level) -> Self {
+        let parameters = initial_parameters(&plan, seed);
+        let gradients = AlignedBuffer::zeroed(plan.parameter_len);
+        let mut engine =
+            Self { plan, parameters, level, workspaces: Vec::new(), shards: Vec::new(), used_shards: 0, gradients };
+        engine.pack();
+        engine
+    }
+
+    /// To be called when parameters were changed from outside.
+    pub(crate) fn pack(&mut self) {
+        dispatch!(self.level, simd => self.parameters.pack(simd, &self.plan));
+    }
+
+    /// Scores a batch, and finds the gradients of its mean loss shard by shard.
+    pub(crate) fn run_batch(&mut self, batch: &Examples<'_>, seed: u64, step: u64) -> Tally {
+        let shard_len = batch.len().div_ceil(MAX_SHARDS);
+        self.used_shards = batch.len().div_ceil(shard_len);
+        while self.shards.len() < self.used_shards {
+            self.shards.push(Shard::new(&self.plan));
+        }
+        let threads = self.make_workspaces(self.used_shards, CHUNK.min(shard_len));
+        let Self { plan, parameters, level, workspaces, .. } = self;
+        let shards = &mut self.shards[..self.used_shards];
+        let run = |index: usize, shard: &mut Shard, workspace: &mut Workspace| {
+            let places = index * shard_len..((index + 1) * shard_len).min(batch.len());
+            dispatch!(*level, simd => run_shard(simd, plan, parameters, batch, places, seed, step, shard, workspace));
+        };
+        let each = shards.len().div_ceil(threads);
+        let parts = shards.par_chunks_mut(each).zip(workspaces.par_iter_mut()).enumerate();
+        parts.for_each(|(thread, (shards, workspace))| {
+            for (place, shard) in shards.iter_mut().enumerate() {
+                run(thread * each + place, shard, workspace);
+            }
+        });
+        let mut tally = Tally::default();
+        shards.iter().for_each(|shard| tally += shard.tally);
+        tally
+    }
+
+    /// The gradients of the last batch, laid out as the parameters are, after [`Engine::sum_gradients`] or
+    /// [`Engine::update`].
+    pub(crate) fn gradients(&self) -> &[f32] {
+        &self.gradients
+    }
+
+    /// Adds the gradients of the last batch's shards up.
+    pub(crate) fn sum_gradients(&mut self) {
+        let shards = &self.shards[..self.used_shards];
+        dispatch!(self.level, simd => sum_shards(simd, shards, 0, &mut self.gradients));
+    }
+
+    /// One step of the optimizer on the gradients of the last batch.
+    pub(crate) fn update(&mut self, optimizer: &Optimizer, state: &mut OptimizerState) {
+        state.step += 1;
+        let (level, step, shards) = (self.level, state.step, &self.shards[..self.used_shards]);
+        let [first, second] = &mut state.moments;
+        let parameters = &mut self.parameters.flat[..];
+        let all = Piece { start: 0, gradients: &mut self.gradients, parameters, moments: [first, second] };
+        in_pieces(all, &|piece: Piece<'_>| {
+            dispatch!(level, simd => {
+                sum_shards(simd, shards, piece.start, piece.gradients);
+                optimizer.update(simd, step, piece);
+            });
+        });
+        self.pack();
+    }
+
+    /// Scores examples without changing anything.
+    pub(crate) fn score(&mut self, examples: &Examples<'_>) -> Tally {
+        let classes = self.plan.classes();
+        let mut tallies = vec![Tally::default(); examples.len().div_ceil(CHUNK)];
+        self.run_chunks(examples, 1, &mut tallies, |places, logits, tally| {
+            tally[0] = Tally::of_chunk(logits, classes, examples.labels(places), None);
+        });
+        let mut total = Tally::default();
+        tallies.into_iter().for_each(|tally| total += tally);
+        total
+    }
+
+    /// Predicts: probabilities if the model ends with a softmax, its plain outputs otherwise.
+    ///
+    /// - images: (N, input); out: (N, classes)
+    pub(crate) fn predict(&mut self, images: &[f32], out: &mut [f32]) {
+        let examples = &Examples { pixels: Pixels::Floats(images), labels: &[], order: None };
+        let (classes, softmax_output) = (self.plan.classes(), self.plan.softmax_output);
+        self.run_chunks(examples, CHUNK * classes, out, |_, outputs, out| {
+            out.copy_from_slice(outputs);
+            if softmax_output {
+                softmax(out, classes);
+            }
+        });
+    }
+
+    /// Runs the forward pass on all examples, chunk by chunk, and hands each chunk's places and outputs to `finish`,
+    /// with the `per_chunk` results that belong to it.
+    fn run_chunks<T: Send>(
+        &mut self,
+        examples: &Examples<'_>,
+        per_chunk: usize,
+        results: &mut [T],
+        finish: impl Fn(Range<usize>, &[f32], &mut [T]) + Sync,
+    ) {
+        let chunks = examples.len().div_ceil(CHUNK);
+        let threads = self.make_workspaces(chunks, CHUNK.min(examples.len()));
+        let Self { plan, parameters, level, workspaces, .. } = self;
+        let classes = plan.classes();
+        let run = |first_chunk: usize, results: &mut [T], workspace: &mut Workspace| {
+            for (place, results) in results.chunks_mut(per_chunk).enumerate() {
+                let start = (first_chunk + place) * CHUNK;
+                let places = start..(start + CHUNK).min(examples.len());
+                let images = places.len();
+                dispatch!(*level, simd => {
+                    examples.write(simd, places.clone(), plan.input_len(), &mut workspace.input);
+                    forward(simd, plan, parameters, workspace, images, Pass::Inference);
+                });
+                finish(places, &workspace.output()[..images * classes], results);
+            }
+        };
+        if threads == 1 {
+            return run(0, results, &mut workspaces[0]);
+        }
+        let each = chunks.div_ceil(threads);
+        let parts = results.par_chunks_mut(each * per_chunk).zip(workspaces.par_iter_mut()).enumerate();
+        parts.for_each(|(thread, (results, workspace))| run(thread * each, results, workspace));
+    }
+
+    /// Makes sure there is a workspace for each thread that these parts of work can use; returns how many that is.
+    fn make_workspaces(&mut self, parts: usize, max_images: usize) -> usize {
+        let threads = rayon::current_num_threads().clamp(1, parts);
+        if self.workspaces.first().is_some_and(|workspace| workspace.max_images < max_images) {
+            self.workspaces.clear();
+        }
+        while self.workspaces.len() < threads {
+            self.workspaces.push(Workspace::new(&self.plan, max_images));
+        }
+        threads
+    }
+}
+
+impl Shard {
+    fn new(plan: &Plan) -> Self {
+        Self { gradients: AlignedBuffer::zeroed(plan.parameter_len), tally: Tally::default() }
+    }
+}
+
+/// Scores one shard and adds up its gradients, chunk by chunk.
+#[expect(clippy::too_many_arguments, reason = "each says one thing about the shard")]
+fn run_shard<S: Simd>(
+    simd: S,
+    plan: &Plan,
+    parameters: &Parameters,
+    batch: &Examples<'_>,
+    places: Range<usize>,
+    seed: u64,
+    step: u64,
+    shard: &mut Shard,
+    workspace: &mut Workspace,
+) {
+    shard.gradients.fill(0.0);
+    shard.tally = Tally::default();
+    let scale = 1.0 / batch.len() as f32;
+    for start in places.clone().step_by(CHUNK) {
+        let chunk = start..(start + CHUNK).min(places.end);
+        let images = chunk.len();
+        batch.write(simd, chunk.clone(), plan.input_len(), &mut workspace.input);
+        forward(simd, plan, parameters, workspace, images, Pass::Training { seed, step, first_example: start });
+        let outputs = images * plan.classes();
+        let [dlogits, _] = &mut workspace.gradients;
+        let logits = workspace.steps.last().map_or(&workspace.input, |memory| &memory.output);
+        let gradient = (&mut dlogits[..outputs], scale);
+        shard.tally += Tally::of_chunk(&logits[..outputs], plan.classes(), batch.labels(chunk), Some(gradient));
+        backward(simd, plan, parameters, workspace, images, &mut shard.gradients);
+    }
+}
+
+/// Adds the shards' gradients for a stretch of the parameters, in the order of the shards.
+fn sum_shards<S: Simd>(simd: S, shards: &[Shard], start: usize, sums: &mut [f32]) {
+    let stretch = start..start + sums.len();
+    if let [first, others @ ..] = shards {
+        sums.copy_from_slice(&first.gradients[stretch.clone()]);
+        others.iter().for_each(|shard| add(simd, &shard.gradients[stretch.clone()], sums));
+    }
+}
+
+/// Cuts a piece in two until it is small, and works on all of them in parallel.
+fn in_pieces(piece: Piece<'_>, work: &(impl Fn(Piece<'_>) + Sync)) {
+    let len = piece.parameters.len();
+    if len <= PIECE {
+        return work(piece);
+    }
+    let (left, right) = piece.split_at((len / 2).next_multiple_of(crate::aligned::LINE_FLOATS));
+    rayon::join(|| in_pieces(left, work), || in_pieces(right, work));
+}
+
+/// The weights that training starts from.
+fn initial_parameters(plan: &Plan, seed: u64) -> Parameters {
+    let mut parameters = Parameters::zeroed(plan);
+    for parameter in &plan.parameters {
+        match parameter.initial {
+            Initial::Zeros => {}
+            Initial::Uniform { limit } => {
+                let mut random = stream(seed, Stream::Weights { layer: parameter.layer });
+                let values = parameters.flat[parameter.range.clone()].iter_mut();
+                values.for_each(|value| *value = (random.random::<f32>() * 2.0 - 1.0) * limit);
+            }
+        }
+    }
+    parameters
+}
