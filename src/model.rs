@@ -90,7 +90,7 @@ impl Model {
     /// [`Error::Data`] if the images' shape or a label does not fit the model.
     pub fn evaluate(&mut self, dataset: &Dataset) -> Result<Scores> {
         self.check_dataset(dataset)?;
-        let examples = Examples { pixels: dataset.pixels(), labels: dataset.labels(), order: None };
+        let examples = Examples::labelled(dataset.pixels(), dataset.labels());
         let tally = self.engine.score(&examples);
         Ok(self.scores(&tally))
     }
@@ -212,7 +212,7 @@ impl Model {
         }
         self.check_labels(labels)?;
         let pixels = Pixels::Floats(images.as_slice().unwrap_or_default());
-        let tally = self.engine.run_batch(&Examples { pixels, labels, order: None }, self.seed, self.state.step);
+        let tally = self.engine.run_batch(&Examples::labelled(pixels, labels), self.seed, self.state.step);
         self.check_loss(&tally, self.epochs + 1, self.state.step as usize + 1)?;
         Ok(tally)
     }

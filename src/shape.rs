@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// No tensor may hold more elements than this (1 GiB of `f32`); offsets into one then always fit in a `u32`.
-pub const MAX_ELEMENTS: usize = 1 << 28;
+pub(crate) const MAX_ELEMENTS: usize = 1 << 28;
 
 /// The shape of one example, the batch axis left out, as layers hand it on.
 ///
@@ -31,7 +31,8 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// How many values one example has; `None` if that is zero or more than [`MAX_ELEMENTS`].
+    /// How many values one example has; `None` if that is zero, or more than the 2^28 (1 GiB of `f32`) that any
+    /// tensor may have.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a shape is never empty: zero is refused here")]
     pub fn len(self) -> Option<usize> {
@@ -84,19 +85,19 @@ pub enum Padding {
 
 /// A window that slides over images of one size: what [`Padding`], kernel size and strides come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window2d {
+pub(crate) struct Window2d {
     /// Rows and columns of the image.
-    pub image: (usize, usize),
+    pub(crate) image: (usize, usize),
     /// Rows and columns of the window.
-    pub size: (usize, usize),
+    pub(crate) size: (usize, usize),
     /// Rows and columns from one window to the next.
-    pub strides: (usize, usize),
+    pub(crate) strides: (usize, usize),
     /// Rows above and columns left of the image that padding adds.
-    pub before: (usize, usize),
+    pub(crate) before: (usize, usize),
     /// Rows and columns of the image with its padding.
-    pub padded: (usize, usize),
+    pub(crate) padded: (usize, usize),
     /// Rows and columns of windows.
-    pub out: (usize, usize),
+    pub(crate) out: (usize, usize),
 }
 
 impl Window2d {
@@ -104,7 +105,7 @@ impl Window2d {
     ///
     /// # Errors
     /// A sentence that says what cannot work: a zero, or a window larger than the image it must stay inside.
-    pub fn new(
+    pub(crate) fn new(
         image: (usize, usize),
         size: (usize, usize),
         strides: (usize, usize),
@@ -137,8 +138,7 @@ impl Window2d {
     }
 
     /// Whether padding changes the image at all.
-    #[must_use]
-    pub fn pads(&self) -> bool {
+    pub(crate) fn pads(&self) -> bool {
         self.padded != self.image
     }
 }

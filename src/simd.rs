@@ -4,11 +4,6 @@
 
 pub(crate) use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat, dispatch};
 
-/// `f32`s in one vector of this instruction set.
-pub(crate) fn lanes<S: Simd>(_simd: S) -> usize {
-    S::f32s::LEN
-}
-
 /// Whether this instruction set has 32 vector registers; the others have 16.
 pub(crate) const fn has_32_registers<S: Simd>() -> bool {
     S::f32s::LEN == 16 || cfg!(target_arch = "aarch64")

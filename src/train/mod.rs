@@ -29,16 +29,28 @@ const PIECE: usize = 8192;
 /// Examples to train on or to score, in the order in which they come.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Examples<'a> {
-    pub(crate) pixels: Pixels<'a>,
-    /// A class for each stored image.
-    pub(crate) labels: &'a [usize],
+    pixels: Pixels<'a>,
+    /// A class for each stored image; empty where no labels are needed.
+    labels: &'a [usize],
     /// Which images, in this order; all as they are stored if it is `None`.
-    pub(crate) order: Option<&'a [u32]>,
+    order: Option<&'a [u32]>,
+    len: usize,
 }
 
 impl<'a> Examples<'a> {
-    fn len(&self) -> usize {
-        self.order.map_or(self.labels.len(), <[u32]>::len)
+    /// All images as they are stored.
+    pub(crate) fn labelled(pixels: Pixels<'a>, labels: &'a [usize]) -> Self {
+        Self { pixels, labels, order: None, len: labels.len() }
+    }
+
+    /// Those images that `order` names.
+    pub(crate) fn ordered(pixels: Pixels<'a>, labels: &'a [usize], order: &'a [u32]) -> Self {
+        Self { pixels, labels, order: Some(order), len: order.len() }
+    }
+
+    /// Images to be predicted: (len, input).
+    fn unlabelled(images: &'a [f32], len: usize) -> Self {
+        Self { pixels: Pixels::Floats(images), labels: &[], order: None, len }
     }
 
     fn at(&self, place: usize) -> usize {
@@ -102,8 +114,8 @@ impl Engine {
 
     /// Scores a batch, and finds the gradients of its mean loss shard by shard.
     pub(crate) fn run_batch(&mut self, batch: &Examples<'_>, seed: u64, step: u64) -> Tally {
-        let shard_len = batch.len().div_ceil(MAX_SHARDS);
-        self.used_shards = batch.len().div_ceil(shard_len);
+        let shard_len = batch.len.div_ceil(MAX_SHARDS);
+        self.used_shards = batch.len.div_ceil(shard_len);
         while self.shards.len() < self.used_shards {
             self.shards.push(Shard::new(&self.plan));
         }
@@ -111,7 +123,7 @@ impl Engine {
         let Self { plan, parameters, level, workspaces, .. } = self;
         let shards = &mut self.shards[..self.used_shards];
         let run = |index: usize, shard: &mut Shard, workspace: &mut Workspace| {
-            let places = index * shard_len..((index + 1) * shard_len).min(batch.len());
+            let places = index * shard_len..((index + 1) * shard_len).min(batch.len);
             dispatch!(*level, simd => run_shard(simd, plan, parameters, batch, places, seed, step, shard, workspace));
         };
         let each = shards.len().div_ceil(threads);
@@ -157,7 +169,7 @@ impl Engine {
     /// Scores examples without changing anything.
     pub(crate) fn score(&mut self, examples: &Examples<'_>) -> Tally {
         let classes = self.plan.classes();
-        let mut tallies = vec![Tally::default(); examples.len().div_ceil(CHUNK)];
+        let mut tallies = vec![Tally::default(); examples.len.div_ceil(CHUNK)];
         self.run_chunks(examples, 1, &mut tallies, |places, logits, tally| {
             tally[0] = Tally::of_chunk(logits, classes, examples.labels(places), None);
         });
@@ -170,9 +182,9 @@ impl Engine {
     ///
     /// - images: (N, input); out: (N, classes)
     pub(crate) fn predict(&mut self, images: &[f32], out: &mut [f32]) {
-        let examples = &Examples { pixels: Pixels::Floats(images), labels: &[], order: None };
         let (classes, softmax_output) = (self.plan.classes(), self.plan.softmax_output);
-        self.run_chunks(examples, CHUNK * classes, out, |_, outputs, out| {
+        let examples = Examples::unlabelled(images, out.len() / classes);
+        self.run_chunks(&examples, CHUNK * classes, out, |_, outputs, out| {
             out.copy_from_slice(outputs);
             if softmax_output {
                 softmax(out, classes);
@@ -189,14 +201,17 @@ impl Engine {
         results: &mut [T],
         finish: impl Fn(Range<usize>, &[f32], &mut [T]) + Sync,
     ) {
-        let chunks = examples.len().div_ceil(CHUNK);
-        let threads = self.make_workspaces(chunks, CHUNK.min(examples.len()));
+        let chunks = examples.len.div_ceil(CHUNK);
+        if chunks == 0 {
+            return;
+        }
+        let threads = self.make_workspaces(chunks, CHUNK.min(examples.len));
         let Self { plan, parameters, level, workspaces, .. } = self;
         let classes = plan.classes();
         let run = |first_chunk: usize, results: &mut [T], workspace: &mut Workspace| {
             for (place, results) in results.chunks_mut(per_chunk).enumerate() {
                 let start = (first_chunk + place) * CHUNK;
-                let places = start..(start + CHUNK).min(examples.len());
+                let places = start..(start + CHUNK).min(examples.len);
                 let images = places.len();
                 dispatch!(*level, simd => {
                     examples.write(simd, places.clone(), plan.input_len(), &mut workspace.input);
@@ -247,7 +262,7 @@ fn run_shard<S: Simd>(
 ) {
     shard.gradients.fill(0.0);
     shard.tally = Tally::default();
-    let scale = 1.0 / batch.len() as f32;
+    let scale = 1.0 / batch.len as f32;
     for start in places.clone().step_by(CHUNK) {
         let chunk = start..(start + CHUNK).min(places.end);
         let images = chunk.len();
@@ -296,3 +311,6 @@ fn initial_parameters(plan: &Plan, seed: u64) -> Parameters {
     }
     parameters
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,345 @@
+//! The engine against the readable reference in `ops`: whole models of randomly drawn shapes, forward and backward, on
+//! every SIMD level of this machine.
+
+use super::{Engine, Examples};
+use crate::data::Pixels;
+use crate::layers::{Activation, ActivationFunction, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D};
+use crate::ops;
+use crate::plan::{Plan, StepKind};
+use crate::random::{Stream, stream};
+use crate::shape::{Padding, Shape};
+use crate::simd::all_levels;
+use ndarray::{Array1, Array2, Array4, ArrayD, ArrayView1, ArrayView4, ArrayViewD, Ix2, Ix4};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
+use rand::RngExt;
+
+/// A model's outputs and the gradients of its mean loss, by the reference.
+struct Reference {
+    logits: Array2<f32>,
+    loss: f64,
+    /// For each layer with weights, its kernel's and bias' gradients, laid out as the engine lays them out.
+    gradients: Vec<Vec<f32>>,
+}
+
+/// One layer's kernel and bias in Keras' layout.
+struct Weights {
+    kernel: ArrayD<f32>,
+    bias: Option<Array1<f32>>,
+}
+
+fn weights_of(plan: &Plan, flat: &[f32], layer: usize) -> Option<Weights> {
+    let mut of_layer = plan.parameters.iter().filter(|parameter| parameter.layer == layer);
+    let kernel = of_layer.next()?;
+    let stored = ArrayViewD::from_shape(kernel.stored_shape.clone(), &flat[kernel.range.clone()]).unwrap();
+    let axes = stored.ndim();
+    let order: Vec<usize> = (1..axes).chain([0]).collect();
+    let bias = of_layer.next().map(|bias| ArrayView1::from(&flat[bias.range.clone()]).to_owned());
+    Some(Weights { kernel: stored.permuted_axes(order).as_standard_layout().into_owned(), bias })
+}
+
+/// Keras' layout back to the engine's: filters first.
+fn filters_first(dw: ArrayD<f32>) -> Vec<f32> {
+    let axes = dw.ndim();
+    let order: Vec<usize> = [axes - 1].into_iter().chain(0..axes - 1).collect();
+    dw.permuted_axes(order).iter().copied().collect()
+}
+
+fn activate(function: ActivationFunction, x: ArrayD<f32>) -> ArrayD<f32> {
+    match function {
+        ActivationFunction::Linear => x,
+        ActivationFunction::Relu => ops::relu(x.view()),
+        ActivationFunction::Sigmoid => ops::sigmoid(x.view()),
+        ActivationFunction::Tanh => ops::tanh(x.view()),
+        ActivationFunction::Softmax => ops::softmax(x.view()),
+    }
+}
+
+fn activate_backward(function: ActivationFunction, y: &ArrayD<f32>, dy: ArrayD<f32>) -> ArrayD<f32> {
+    let gradient = match function {
+        ActivationFunction::Linear => Ok(dy),
+        ActivationFunction::Relu => ops::relu_backward(y.view(), dy.view()),
+        ActivationFunction::Sigmoid => ops::sigmoid_backward(y.view(), dy.view()),
+        ActivationFunction::Tanh => ops::tanh_backward(y.view(), dy.view()),
+        ActivationFunction::Softmax => ops::softmax_backward(y.view(), dy.view()),
+    };
+    gradient.unwrap()
+}
+
+fn images(x: &ArrayD<f32>) -> ArrayView4<'_, f32> {
+    x.view().into_dimensionality::<Ix4>().unwrap()
+}
+
+fn vectors(x: &ArrayD<f32>) -> ndarray::ArrayView2<'_, f32> {
+    x.view().into_dimensionality::<Ix2>().unwrap()
+}
+
+/// A layer's output before its own activation.
+fn linear_part(layer: &Layer, weights: Option<&Weights>, x: &ArrayD<f32>) -> ArrayD<f32> {
+    let bias = weights.and_then(|weights| weights.bias.as_ref()).map(|bias| bias.view());
+    match layer {
+        Layer::Conv2D(conv) => {
+            let kernel = weights.unwrap().kernel.view().into_dimensionality::<Ix4>().unwrap();
+            ops::conv2d(images(x), kernel, bias, conv.strides, conv.padding).unwrap().into_dyn()
+        }
+        Layer::Dense(_) => {
+            let kernel = weights.unwrap().kernel.view().into_dimensionality::<Ix2>().unwrap();
+            ops::dense(vectors(x), kernel, bias).unwrap().into_dyn()
+        }
+        Layer::MaxPooling2D(pool) => {
+            let strides = pool.strides.unwrap_or(pool.pool_size);
+            ops::max_pool2d(images(x), pool.pool_size, strides, pool.padding).unwrap().into_dyn()
+        }
+        Layer::Flatten(_) => {
+            let count = x.shape()[0];
+            x.clone().into_shape_with_order((count, x.len() / count)).unwrap().into_dyn()
+        }
+        Layer::Activation(_) | Layer::Dropout(_) => x.clone(),
+    }
+}
+
+fn function_of(layer: &Layer) -> ActivationFunction {
+    match layer {
+        Layer::Conv2D(conv) => conv.activation,
+        Layer::Dense(dense) => dense.activation,
+        Layer::Activation(activation) => activation.function,
+        Layer::MaxPooling2D(_) | Layer::Flatten(_) | Layer::Dropout(_) => ActivationFunction::Linear,
+    }
+}
+
+fn reference(layers: &[Layer], plan: &Plan, flat: &[f32], x: &Array4<f32>, labels: &[usize]) -> Reference {
+    // The last layer's softmax belongs to the loss.
+    let last = layers.len() - 1;
+    let function = |index| if index == last { ActivationFunction::Linear } else { function_of(&layers[index]) };
+    let mut values = vec![match plan.input {
+        Shape::Image { .. } => x.clone().into_dyn(),
+        Shape::Vector(features) => x.clone().into_shape_with_order((labels.len(), features)).unwrap().into_dyn(),
+    }];
+    for (index, layer) in layers.iter().enumerate() {
+        let linear = linear_part(layer, weights_of(plan, flat, index).as_ref(), &values[index]);
+        values.push(activate(function(index), linear));
+    }
+    let logits = vectors(&values[last + 1]).to_owned();
+    let (loss, dlogits) = ops::sparse_categorical_crossentropy(logits.view(), labels).unwrap();
+    let mut gradients = Vec::new();
+    let mut dy = dlogits.into_dyn();
+    for (index, layer) in layers.iter().enumerate().rev() {
+        let x = &values[index];
+        dy = activate_backward(function(index), &values[index + 1], dy);
+        let weights = weights_of(plan, flat, index);
+        let has_bias = weights.as_ref().is_some_and(|weights| weights.bias.is_some());
+        let mut keep = |dw: ArrayD<f32>, db: Array1<f32>| {
+            if has_bias {
+                gradients.push(db.to_vec());
+            }
+            gradients.push(filters_first(dw));
+        };
+        dy = match layer {
+            Layer::Conv2D(conv) => {
+                let kernel = weights.as_ref().unwrap().kernel.view().into_dimensionality::<Ix4>().unwrap();
+                let back = ops::conv2d_backward(images(x), kernel, images(&dy), conv.strides, conv.padding).unwrap();
+                keep(back.dw.into_dyn(), back.db);
+                back.dx.into_dyn()
+            }
+            Layer::Dense(_) => {
+                let kernel = weights.as_ref().unwrap().kernel.view().into_dimensionality::<Ix2>().unwrap();
+                let back = ops::dense_backward(vectors(x), kernel, vectors(&dy)).unwrap();
+                keep(back.dw.into_dyn(), back.db);
+                back.dx.into_dyn()
+            }
+            Layer::MaxPooling2D(pool) => {
+                let strides = pool.strides.unwrap_or(pool.pool_size);
+                ops::max_pool2d_backward(images(x), images(&dy), pool.pool_size, strides, pool.padding)
+                    .unwrap()
+                    .into_dyn()
+            }
+            Layer::Flatten(_) => dy.into_shape_with_order(x.shape()).unwrap(),
+            Layer::Activation(_) | Layer::Dropout(_) => dy,
+        };
+    }
+    gradients.reverse();
+    Reference { logits, loss: f64::from(loss), gradients }
+}
+
+/// Fails unless `|a - b| <= 1e-4 * (the largest |b|) + 1e-4 * |b|`: both sides sum in f32, in another order.
+fn assert_close(what: &str, actual: &[f32], expected: &[f32]) {
+    assert_eq!(actual.len(), expected.len(), "{what}: length");
+    let largest = expected.iter().fold(1e-6_f32, |largest, value| largest.max(value.abs()));
+    for (index, (a, b)) in actual.iter().zip(expected).enumerate() {
+        assert!((a - b).abs() <= 1e-4 * largest + 1e-4 * b.abs(), "{what}[{index}]: {a}, expected {b}");
+    }
+}
+
+/// Runs a model on random examples at every level and compares predictions, loss and all gradients.
+fn check_model(input: Shape, layers: &[Layer], count: usize, seed: u64) {
+    let plan = Plan::new(input, layers).unwrap();
+    let mut random = stream(seed, Stream::Shuffle { epoch: 0 });
+    let (height, width, channels) = input.as_image();
+    let x = Array4::from_shape_fn((count, height, width, channels), |_| random.random::<f32>() * 2.0 - 1.0);
+    let labels: Vec<usize> = (0..count).map(|_| random.random_range(0..plan.classes())).collect();
+    let pixels = x.as_slice().unwrap();
+    for level in all_levels() {
+        let mut engine = Engine::new(plan.clone(), seed, level);
+        // Biases start at zero; other values show more.
+        for parameter in &plan.parameters {
+            engine.parameters.flat[parameter.range.clone()].iter_mut().for_each(|w| *w += random.random::<f32>() * 0.1);
+        }
+        engine.pack();
+        let expected = reference(layers, &plan, &engine.parameters.flat, &x, &labels);
+        let batch = Examples::labelled(Pixels::Floats(pixels), &labels);
+        let tally = engine.run_batch(&batch, seed, 0);
+        engine.sum_gradients();
+        let what = format!("{level:?} {layers:?} on {input}");
+        let mut outputs = vec![0.0; count * plan.classes()];
+        engine.predict(pixels, &mut outputs);
+        let predictions = if plan.softmax_output {
+            ops::softmax(expected.logits.view().into_dyn())
+        } else {
+            expected.logits.into_dyn()
+        };
+        assert_close(&format!("{what}: predictions"), &outputs, predictions.as_slice().unwrap());
+        assert_close(&format!("{what}: loss"), &[(tally.loss / count as f64) as f32], &[expected.loss as f32]);
+        for (parameter, expected) in plan.parameters.iter().zip(&expected.gradients) {
+            let what = format!("{what}: gradient of {}", parameter.name);
+            assert_close(&what, &engine.gradients()[parameter.range.clone()], expected);
+        }
+    }
+}
+
+fn functions() -> impl Strategy<Value = ActivationFunction> {
+    use ActivationFunction::{Linear, Relu, Sigmoid, Softmax, Tanh};
+    prop_oneof![4 => Just(Relu), 2 => Just(Linear), 1 => Just(Sigmoid), 1 => Just(Tanh), 1 => Just(Softmax)]
+}
+
+fn paddings() -> impl Strategy<Value = Padding> {
+    prop_oneof![Just(Padding::Valid), Just(Padding::Same)]
+}
+
+/// Sizes around the lane counts 4, 8 and 16, and around the blocks of them.
+fn widths() -> impl Strategy<Value = usize> {
+    prop_oneof![1..=5_usize, 7..=9_usize, 15..=18_usize, 31..=34_usize, 48..=49_usize, 63..=81_usize]
+}
+
+fn convolutions() -> impl Strategy<Value = Layer> {
+    let kernel = (1..=4_usize, 1..=4_usize);
+    let strides = (1..=3_usize, 1..=3_usize);
+    (widths(), kernel, strides, paddings(), functions(), any::<bool>()).prop_map(
+        |(filters, kernel, strides, padding, activation, use_bias)| {
+            let conv = Conv2D::new(filters, kernel).strides(strides).padding(padding);
+            conv.activation(activation).use_bias(use_bias).into()
+        },
+    )
+}
+
+fn poolings() -> impl Strategy<Value = Layer> {
+    ((1..=3_usize, 1..=3_usize), proptest::option::of((1..=3_usize, 1..=3_usize)), paddings()).prop_map(
+        |(size, strides, padding)| {
+            let pool = MaxPooling2D::new(size).padding(padding);
+            strides.map_or(pool.clone(), |strides| pool.strides(strides)).into()
+        },
+    )
+}
+
+/// Image models: convolutions and poolings in any order, then dense layers.
+fn image_models() -> impl Strategy<Value = (Shape, Vec<Layer>)> {
+    let image = (1..=11_usize, 1..=11_usize, prop_oneof![1..=4_usize, Just(8), 15..=17_usize]);
+    let block = prop_oneof![
+        4 => convolutions(),
+        2 => poolings(),
+        1 => functions().prop_map(|function| Activation::new(function).into()),
+        1 => Just(Dropout::new(0.0).into()),
+    ];
+    let hidden = proptest::option::of((widths(), functions(), any::<bool>()));
+    (image, proptest::collection::vec(block, 1..=4), hidden, 2..=20_usize, any::<bool>()).prop_map(
+        |((height, width, channels), mut layers, hidden, classes, softmax)| {
+            layers.push(Flatten::new().into());
+            if let Some((units, function, use_bias)) = hidden {
+                layers.push(Dense::new(units).activation(function).use_bias(use_bias).into());
+            }
+            let softmax = if softmax { ActivationFunction::Softmax } else { ActivationFunction::Linear };
+            layers.push(Dense::new(classes).activation(softmax).into());
+            (Shape::from([height, width, channels]), layers)
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 150, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn random_image_models_agree_with_the_reference((input, layers) in image_models(), count in 1..=19_usize, seed: u64) {
+        prop_assume!(Plan::new(input, &layers).is_ok());
+        check_model(input, &layers, count, seed);
+    }
+
+    #[test]
+    fn random_vector_models_agree_with_the_reference(
+        features in 1..=200_usize, units in widths(), function in functions(), classes in 1..=70_usize,
+        count in 1..=19_usize, seed: u64,
+    ) {
+        let layers = [
+            Dense::new(units).activation(function).into(),
+            Dense::new(classes).activation(ActivationFunction::Softmax).into(),
+        ];
+        check_model(Shape::Vector(features), &layers, count, seed);
+    }
+}
+
+#[test]
+fn the_keras_example_agrees_with_the_reference() {
+    use ActivationFunction::{Relu, Softmax};
+    let layers: [Layer; 8] = [
+        Conv2D::new(32, (3, 3)).activation(Relu).into(),
+        MaxPooling2D::new((2, 2)).into(),
+        Conv2D::new(64, (3, 3)).activation(Relu).into(),
+        MaxPooling2D::new((2, 2)).into(),
+        Conv2D::new(64, (3, 3)).activation(Relu).into(),
+        Flatten::new().into(),
+        Dense::new(64).activation(Relu).into(),
+        Dense::new(10).activation(Softmax).into(),
+    ];
+    check_model(Shape::from([28, 28, 1]), &layers, 5, 3);
+}
+
+/// What cannot be seen from outside: that the fast path is taken at all.
+#[test]
+fn pooling_and_activation_are_fused_where_the_rules_allow() {
+    use ActivationFunction::{Relu, Softmax};
+    let input = Shape::from([12, 12, 2]);
+    let steps = |middle: &[Layer]| {
+        let end: [Layer; 2] = [Flatten::new().into(), Dense::new(3).activation(Softmax).into()];
+        let layers: Vec<Layer> = middle.iter().chain(&end).cloned().collect();
+        Plan::new(input, &layers).unwrap().steps
+    };
+    let conv = || Layer::from(Conv2D::new(4, (3, 3)));
+    let relu = || Layer::from(Activation::new(Relu));
+    let pool = || Layer::from(MaxPooling2D::new((2, 2)));
+    for fused in [vec![conv(), relu(), pool()], vec![conv(), pool(), relu()], vec![conv(), pool()]] {
+        let steps = steps(&fused);
+        assert_eq!(steps.len(), 2, "{fused:?}");
+        assert_eq!(steps[0].conv().unwrap().layout.pool, 4, "{fused:?}");
+        assert_eq!(steps[0].conv().unwrap().layout.windows.len(), 100, "{fused:?}: 10 x 10 windows, all pooled");
+    }
+    let overlapping = MaxPooling2D::new((3, 3)).strides((2, 2)).into();
+    assert!(matches!(steps(&[conv(), overlapping])[1].kind, StepKind::MaxPool { .. }));
+}
+
+#[test]
+fn dropout_scales_what_it_keeps_and_repeats_by_seed_and_step() {
+    let layers: [Layer; 2] =
+        [Dropout::new(0.25).into(), Dense::new(1).activation(ActivationFunction::Softmax).use_bias(false).into()];
+    let plan = Plan::new(Shape::Vector(1000), &layers).unwrap();
+    let ones = Array4::<f32>::ones((3, 1, 1, 1000));
+    let batch = Examples::labelled(Pixels::Floats(ones.as_slice().unwrap()), &[0, 0, 0]);
+    let mut masks = |step| {
+        let mut engine = Engine::new(plan.clone(), 7, crate::simd::Level::new());
+        engine.run_batch(&batch, 7, step);
+        engine.workspaces[0].steps[0].output[..1000].to_vec()
+    };
+    let first = masks(0);
+    let kept = first.iter().filter(|value| **value != 0.0).count();
+    assert!((700..800).contains(&kept), "about 750 of 1000 are kept, got {kept}");
+    assert!(first.iter().all(|value| *value == 0.0 || (value - 1.0 / 0.75).abs() < 1e-6));
+    assert_eq!(first, masks(0));
+    assert_ne!(first, masks(1));
+}

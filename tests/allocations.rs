@@ -1,0 +1,47 @@
+//! The training loop allocates nothing after its first step, and predicting nothing but the result.
+
+use inkstone::prelude::*;
+use ndarray::Array4;
+
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
+
+/// How many blocks `work` allocates.
+fn blocks(work: impl FnOnce()) -> u64 {
+    let before = dhat::HeapStats::get().total_blocks;
+    work();
+    dhat::HeapStats::get().total_blocks - before
+}
+
+/// One test, because the counters are the process'.
+#[test]
+fn steps_and_predictions_allocate_nothing_of_their_own() {
+    let _profiler = dhat::Profiler::builder().testing().build();
+    let images = Array4::from_shape_fn((640, 12, 12, 1), |(n, y, x, _)| (n * 31 + y * 7 + x * x) as u8);
+    let long = Dataset::from_bytes(images, (0..640).map(|n| n % 4).collect()).unwrap();
+    let short = long.take(320);
+    let mut model = Sequential::new([12, 12, 1])
+        .add(Conv2D::new(8, (3, 3)).padding(Same).activation(Relu))
+        .add(MaxPooling2D::new((2, 2)))
+        .add(Conv2D::new(8, (3, 3)))
+        .add(MaxPooling2D::new((3, 3)).strides((1, 1)))
+        .add(Dropout::new(0.1))
+        .add(Flatten::new())
+        .add(Dense::new(4).activation(Softmax))
+        .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])
+        .unwrap();
+    let quiet = FitConfig::new().verbose(0);
+
+    // The first call makes the workspaces, and rayon its queues.
+    let first = blocks(|| drop(model.fit(&long, quiet.epochs(3)).unwrap()));
+    let ten_steps = blocks(|| drop(model.fit(&short, quiet).unwrap()));
+    let twenty_steps = blocks(|| drop(model.fit(&long, quiet).unwrap()));
+    assert!(first > ten_steps, "counting works: {first} blocks at first, {ten_steps} later");
+    // Rayon's queue for work from outside grows by a block now and then; a step that allocated would show ten more.
+    assert!(twenty_steps <= ten_steps + 2, "{ten_steps} blocks for 10 steps, {twenty_steps} for 20");
+
+    let image = Array4::<f32>::zeros((1, 12, 12, 1));
+    model.predict(&image).unwrap();
+    let predicting = blocks(|| drop(model.predict(&image).unwrap()));
+    assert_eq!(predicting, 1, "the result is the only block");
+}

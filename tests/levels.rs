@@ -1,0 +1,56 @@
+//! Imports point down only: each file of the crate may use its own level and those below it.
+
+use std::fs;
+use std::path::Path;
+
+/// The levels of ARCHITECTURE.md, from the ground up; a folder counts as the file of its name.
+const LEVELS: [&[&str]; 8] = [
+    &["error", "random", "shape"],
+    &["aligned", "data", "simd"],
+    &["kernels", "ops"],
+    &["layers", "plan"],
+    &["exec", "loss", "optimizer"],
+    &["history", "metrics", "train"],
+    &["fit", "model", "sequential", "summary"],
+    &["lib", "prelude"],
+];
+
+fn level(module: &str) -> usize {
+    let found = LEVELS.iter().position(|modules| modules.contains(&module));
+    found.unwrap_or_else(|| panic!("`{module}` has no level: add it to tests/levels.rs and ARCHITECTURE.md"))
+}
+
+fn check(folder: &Path, module: Option<&str>, checked: &mut usize) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let module = module.unwrap_or(&stem);
+        if path.is_dir() {
+            check(&path, Some(module), checked);
+        } else if stem != "tests" {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            for import in code.flat_map(|line| line.split("crate::").skip(1)) {
+                let target = import.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+                if target.is_empty() {
+                    continue;
+                }
+                *checked += 1;
+                assert!(
+                    level(target) <= level(module),
+                    "{} (level {}) uses crate::{target} (level {}): imports point down only",
+                    path.display(),
+                    level(module),
+                    level(target)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn no_file_imports_from_a_higher_level() {
+    let mut checked = 0;
+    check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), None, &mut checked);
+    assert!(checked > 100, "only {checked} imports were found: does the test still read the code?");
+}
