@@ -1,13 +1,18 @@
 //! The Keras MNIST example: a small convolutional network on handwritten digits.
 //!
 //! `cargo run --release --example mnist_cnn` trains 5 epochs on the 60,000 images and scores the 10,000 others.
+//! `cargo run --release --example mnist_cnn -- 1 6000` trains 1 epoch on the first 6,000.
 
 use inkstone::prelude::*;
 use std::time::Instant;
 
-fn main() -> inkstone::Result<()> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
+    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<usize>());
+    let epochs = arguments.next().transpose()?.unwrap_or(5);
+    let images = arguments.next().transpose()?.unwrap_or(usize::MAX);
     let (train, test) = mnist::load_data()?;
+    let train = train.take(images);
 
     let mut model = Sequential::new([28, 28, 1])
         .add(Conv2D::new(32, (3, 3)).activation(Relu))
@@ -21,7 +26,7 @@ fn main() -> inkstone::Result<()> {
         .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
 
     println!("{}", model.summary());
-    model.fit(&train, FitConfig::new().epochs(5).validation_data(&test))?;
+    model.fit(&train, FitConfig::new().epochs(epochs).validation_data(&test))?;
     let scores = model.evaluate(&test)?;
     println!("Test accuracy: {:.4}", scores.accuracy());
     println!("Total time: {:.1} s", start.elapsed().as_secs_f64());

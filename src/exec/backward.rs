@@ -6,6 +6,7 @@ use crate::kernels::activation::activate_backward;
 use crate::kernels::conv2d::SLACK;
 use crate::kernels::conv2d_backward::conv2d_backward;
 use crate::kernels::max_pool::max_pool_backward;
+use crate::kernels::nonzeros::images_at_once;
 use crate::kernels::padding::crop;
 use crate::kernels::softmax::softmax_backward;
 use crate::plan::{Plan, StepKind};
@@ -33,19 +34,23 @@ pub(crate) fn backward<S: Simd>(
             StepKind::Conv(conv) => {
                 let layout = &conv.layout;
                 activate_backward(simd, conv.activation, y, &mut dy[..outputs]);
-                nonzeros.collect(layout, images, &dy[..outputs], &memory.winners);
                 let (x, dx_of_x) = match conv.border {
                     Some(_) => (&memory.padded, &mut *padded_gradient),
                     None => (x, &mut *dx),
                 };
-                let dx_of_x = step.needs_input_gradient.then(|| {
+                let mut dx_of_x = step.needs_input_gradient.then(|| {
                     let dx = &mut dx_of_x[..images * layout.image_len + SLACK];
                     dx.fill(0.0);
                     dx
                 });
                 let weights = &parameters.flat[conv.weights.clone()];
                 let (dw, db) = weight_gradients(gradients, conv.weights.clone(), conv.biases.clone());
-                conv2d_backward(simd, layout, nonzeros, x, weights, dw, db, dx_of_x);
+                let at_once = images_at_once(layout, images);
+                for start in (0..images).step_by(at_once) {
+                    let some = start..(start + at_once).min(images);
+                    nonzeros.collect(layout, some, &dy[..outputs], &memory.winners);
+                    conv2d_backward(simd, layout, nonzeros, x, weights, dw, db, dx_of_x.as_deref_mut());
+                }
                 if let Some((window, channels)) = conv.border.as_ref().filter(|_| step.needs_input_gradient) {
                     crop(window, *channels, images, padded_gradient, dx);
                 }

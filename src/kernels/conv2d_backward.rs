@@ -13,11 +13,12 @@
 use super::conv2d::ConvLayout;
 use super::nonzeros::{Nonzero, Nonzeros};
 use crate::simd::{Simd, SimdBase, SimdFloat};
+use std::ops::Range;
 
-/// The most vectors of a window's row that are held in registers at a time.
+/// The most vectors of a window that are held in registers at a time.
 const MAX_VECTORS: usize = 8;
 
-/// Adds a chunk's gradients.
+/// Adds the gradients of the outputs that `nonzeros` lists.
 ///
 /// - x: (images, padded height, padded width, channels), and [`super::conv2d::SLACK`]
 /// - weights: (filters, window_len)
@@ -33,123 +34,240 @@ pub(crate) fn conv2d_backward<S: Simd>(
     db: &mut [f32],
     mut dx: Option<&mut [f32]>,
 ) {
-    let window_len = layout.window_len();
-    for filter in 0..layout.filters {
-        let list = nonzeros.of(filter);
-        if let Some(db) = db.get_mut(filter) {
-            *db += list.iter().map(|output| output.gradient).sum::<f32>();
-        }
-        for row in 0..layout.rows {
-            for (start, len, vectors) in blocks::<S>(layout.run) {
-                let from = row * layout.row_stride + start;
-                let weight = filter * window_len + row * layout.run + start;
-                let weights = &weights[weight..][..len];
-                let dw = &mut dw[weight..][..len];
-                let dx = dx.as_deref_mut().map(|dx| &mut dx[from..]);
-                row_block(simd, vectors, list, &x[from..], weights, dw, dx);
-            }
+    for (filter, db) in db.iter_mut().enumerate() {
+        *db += sum(nonzeros.of(filter));
+    }
+    for block in blocks::<S>(layout) {
+        weight_gradient(simd, layout, &block, nonzeros, x, dw);
+        if let Some(dx) = dx.as_deref_mut() {
+            input_gradient(simd, layout, &block, nonzeros, weights, dx);
         }
     }
 }
 
-/// Cuts a row of `run` floats into blocks of about equal size: (start, floats, vectors).
-fn blocks<S: Simd>(run: usize) -> impl Iterator<Item = (usize, usize, usize)> {
-    let vectors = run.div_ceil(S::f32s::LEN);
-    let count = vectors.div_ceil(MAX_VECTORS);
-    (0..count).map(move |block| {
-        let (first, last) = (block * vectors / count, (block + 1) * vectors / count);
-        let start = first * S::f32s::LEN;
-        (start, run.min(last * S::f32s::LEN) - start, last - first)
-    })
+/// The sum of a list's gradients, in eight parts, as one addition must wait for the one before it.
+fn sum(list: &[Nonzero]) -> f32 {
+    let (eights, rest) = list.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights {
+        sums.iter_mut().zip(eight).for_each(|(sum, output)| *sum += output.gradient);
+    }
+    sums.iter().sum::<f32>() + rest.iter().map(|output| output.gradient).sum::<f32>()
 }
 
-fn row_block<S: Simd>(
-    simd: S,
+/// A part of a window that fits in registers: some rows, and some vectors of each.
+struct Block {
+    first_row: usize,
+    rows: usize,
+    /// The first float in each row.
+    start: usize,
+    /// Vectors of each row.
     vectors: usize,
-    list: &[Nonzero],
-    x: &[f32],
-    weights: &[f32],
-    dw: &mut [f32],
-    dx: Option<&mut [f32]>,
-) {
-    match vectors {
-        1 => row_block_of::<S, 1>(simd, list, x, weights, dw, dx),
-        2 => row_block_of::<S, 2>(simd, list, x, weights, dw, dx),
-        3 => row_block_of::<S, 3>(simd, list, x, weights, dw, dx),
-        4 => row_block_of::<S, 4>(simd, list, x, weights, dw, dx),
-        5 => row_block_of::<S, 5>(simd, list, x, weights, dw, dx),
-        6 => row_block_of::<S, 6>(simd, list, x, weights, dw, dx),
-        7 => row_block_of::<S, 7>(simd, list, x, weights, dw, dx),
-        _ => row_block_of::<S, 8>(simd, list, x, weights, dw, dx),
-    }
 }
 
-fn row_block_of<S: Simd, const R: usize>(
-    simd: S,
-    list: &[Nonzero],
-    x: &[f32],
-    weights: &[f32],
-    dw: &mut [f32],
-    dx: Option<&mut [f32]>,
-) {
-    weight_gradient::<S, R>(simd, list, x, dw);
-    if let Some(dx) = dx {
-        input_gradient::<S, R>(simd, list, weights, dx);
-    }
-}
-
-/// `dw += gradient * x[window]` over the list, for `R` vectors of one row of the window.
-fn weight_gradient<S: Simd, const R: usize>(simd: S, list: &[Nonzero], x: &[f32], dw: &mut [f32]) {
-    simd.vectorize(
-        #[inline(always)]
-        || {
-            let lanes = S::f32s::LEN;
-            let mut sums: [S::f32s; R] = load_padded(simd, dw);
-            for output in list {
-                let gradient = S::f32s::splat(simd, output.gradient);
-                let x = &x[output.window as usize..][..R * lanes];
-                for r in 0..R {
-                    sums[r] = gradient.mul_add(S::f32s::from_slice(simd, &x[r * lanes..][..lanes]), sums[r]);
-                }
-            }
-            for (sums, dw) in sums.iter().zip(dw.chunks_mut(lanes)) {
-                dw.copy_from_slice(&sums.as_slice()[..dw.len()]);
-            }
-        },
-    );
-}
-
-/// `dx[window] += gradient * weights` over the list, for `R` vectors of one row of the window.
-fn input_gradient<S: Simd, const R: usize>(simd: S, list: &[Nonzero], weights: &[f32], dx: &mut [f32]) {
-    simd.vectorize(
-        #[inline(always)]
-        || {
-            let lanes = S::f32s::LEN;
-            let weights: [S::f32s; R] = load_padded(simd, weights);
-            for output in list {
-                let gradient = S::f32s::splat(simd, output.gradient);
-                let dx = &mut dx[output.window as usize..][..R * lanes];
-                for r in 0..R {
-                    let dx = &mut dx[r * lanes..][..lanes];
-                    gradient.mul_add(weights[r], S::f32s::from_slice(simd, dx)).store_slice(dx);
-                }
-            }
-        },
-    );
-}
-
-/// Loads `values` into `R` vectors; the lanes past its end are zero.
-#[inline(always)]
-fn load_padded<S: Simd, const R: usize>(simd: S, values: &[f32]) -> [S::f32s; R] {
-    let lanes = S::f32s::LEN;
-    std::array::from_fn(|r| {
-        let values = &values[r * lanes..];
-        if values.len() >= lanes {
-            S::f32s::from_slice(simd, &values[..lanes])
-        } else {
-            let mut padded = S::f32s::splat(simd, 0.0);
-            padded.as_mut_slice()[..values.len()].copy_from_slice(values);
-            padded
-        }
+/// Cuts a window into blocks of about equal size: several rows where they are short, parts of a row where it is long.
+fn blocks<S: Simd>(layout: &ConvLayout) -> impl Iterator<Item = Block> {
+    let (run, rows) = (layout.run.div_ceil(S::f32s::LEN), layout.rows);
+    let parts = run.div_ceil(MAX_VECTORS);
+    let rows_each = match run {
+        1 => 5,
+        2 => 3,
+        _ => 1,
+    };
+    (0..rows).step_by(rows_each).flat_map(move |first_row| {
+        (0..parts).map(move |part| {
+            let (first, end) = (part * run / parts, (part + 1) * run / parts);
+            let rows = rows_each.min(rows - first_row);
+            Block { first_row, rows, start: first * S::f32s::LEN, vectors: end - first }
+        })
     })
+}
+
+/// Calls a kernel with the numbers of rows and vectors as constants.
+macro_rules! with_block_size {
+    ($block:expr, $kernel:ident($($argument:expr),*)) => {
+        match ($block.rows, $block.vectors) {
+            (1, 1) => $kernel::<S, 1, 1>($($argument),*),
+            (2, 1) => $kernel::<S, 2, 1>($($argument),*),
+            (3, 1) => $kernel::<S, 3, 1>($($argument),*),
+            (4, 1) => $kernel::<S, 4, 1>($($argument),*),
+            (_, 1) => $kernel::<S, 5, 1>($($argument),*),
+            (1, 2) => $kernel::<S, 1, 2>($($argument),*),
+            (2, 2) => $kernel::<S, 2, 2>($($argument),*),
+            (_, 2) => $kernel::<S, 3, 2>($($argument),*),
+            (_, 3) => $kernel::<S, 1, 3>($($argument),*),
+            (_, 4) => $kernel::<S, 1, 4>($($argument),*),
+            (_, 5) => $kernel::<S, 1, 5>($($argument),*),
+            (_, 6) => $kernel::<S, 1, 6>($($argument),*),
+            (_, 7) => $kernel::<S, 1, 7>($($argument),*),
+            (_, _) => $kernel::<S, 1, 8>($($argument),*),
+        }
+    };
+}
+
+/// `dw += gradient * x[window]` for every filter and output, for one block of the window.
+///
+/// - dw: (filters, window_len)
+fn weight_gradient<S: Simd>(
+    simd: S,
+    layout: &ConvLayout,
+    block: &Block,
+    nonzeros: &Nonzeros,
+    x: &[f32],
+    dw: &mut [f32],
+) {
+    with_block_size!(block, weight_gradient_of(simd, layout, block, nonzeros, x, dw));
+}
+
+fn weight_gradient_of<S: Simd, const ROWS: usize, const R: usize>(
+    simd: S,
+    layout: &ConvLayout,
+    block: &Block,
+    nonzeros: &Nonzeros,
+    x: &[f32],
+    dw: &mut [f32],
+) {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let x = &x[block.first_row * layout.row_stride + block.start..];
+            for (filter, dw) in dw.chunks_exact_mut(layout.window_len()).enumerate() {
+                // Two sets of sums, for outputs in turn: an addition need not wait for the one before it.
+                let mut sums = [[[S::f32s::splat(simd, 0.0); R]; ROWS]; 2];
+                let (pairs, last) = nonzeros.of(filter).as_chunks::<2>();
+                for [first, second] in pairs {
+                    add_window(simd, first, x, layout.row_stride, &mut sums[0]);
+                    add_window(simd, second, x, layout.row_stride, &mut sums[1]);
+                }
+                for output in last {
+                    add_window(simd, output, x, layout.row_stride, &mut sums[0]);
+                }
+                for row in 0..ROWS {
+                    let dw = &mut dw[row_of_block(layout, block, row)];
+                    for r in 0..R {
+                        add_to(simd, sums[0][row][r] + sums[1][row][r], &mut dw[r * S::f32s::LEN..]);
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// `sums += gradient * x[window]` for one output.
+#[inline(always)]
+fn add_window<S: Simd, const ROWS: usize, const R: usize>(
+    simd: S,
+    output: &Nonzero,
+    x: &[f32],
+    row_stride: usize,
+    sums: &mut [[S::f32s; R]; ROWS],
+) {
+    let lanes = S::f32s::LEN;
+    let gradient = S::f32s::splat(simd, output.gradient);
+    for row in 0..ROWS {
+        let x = &x[output.window as usize + row * row_stride..][..R * lanes];
+        for r in 0..R {
+            sums[row][r] = gradient.mul_add(S::f32s::from_slice(simd, &x[r * lanes..][..lanes]), sums[row][r]);
+        }
+    }
+}
+
+/// `dx[window] += gradient * weights` for every filter and output, for one block of the window.
+///
+/// - weights: (filters, window_len)
+fn input_gradient<S: Simd>(
+    simd: S,
+    layout: &ConvLayout,
+    block: &Block,
+    nonzeros: &Nonzeros,
+    weights: &[f32],
+    dx: &mut [f32],
+) {
+    with_block_size!(block, input_gradient_of(simd, layout, block, nonzeros, weights, dx));
+}
+
+fn input_gradient_of<S: Simd, const ROWS: usize, const R: usize>(
+    simd: S,
+    layout: &ConvLayout,
+    block: &Block,
+    nonzeros: &Nonzeros,
+    weights: &[f32],
+    dx: &mut [f32],
+) {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let dx = &mut dx[block.first_row * layout.row_stride + block.start..];
+            for (filter, weights) in weights.chunks_exact(layout.window_len()).enumerate() {
+                let mut vectors = [[S::f32s::splat(simd, 0.0); R]; ROWS];
+                for row in 0..ROWS {
+                    let weights = &weights[row_of_block(layout, block, row)];
+                    for r in 0..R {
+                        vectors[row][r] = load_padded(simd, &weights[r * S::f32s::LEN..]);
+                    }
+                }
+                // Neighbours in the list have overlapping windows, and an addition must wait for the one before it to
+                // be stored. So two far parts of the list take turns.
+                let list = nonzeros.of(filter);
+                let (near, far) = list.split_at(list.len() / 2);
+                for (one, other) in near.iter().zip(far) {
+                    add_weights(simd, one, &vectors, layout.row_stride, dx);
+                    add_weights(simd, other, &vectors, layout.row_stride, dx);
+                }
+                if let Some(last) = far.get(near.len()) {
+                    add_weights(simd, last, &vectors, layout.row_stride, dx);
+                }
+            }
+        },
+    );
+}
+
+/// `dx[window] += gradient * weights` for one output.
+#[inline(always)]
+fn add_weights<S: Simd, const ROWS: usize, const R: usize>(
+    simd: S,
+    output: &Nonzero,
+    weights: &[[S::f32s; R]; ROWS],
+    row_stride: usize,
+    dx: &mut [f32],
+) {
+    let lanes = S::f32s::LEN;
+    let gradient = S::f32s::splat(simd, output.gradient);
+    for row in 0..ROWS {
+        let dx = &mut dx[output.window as usize + row * row_stride..][..R * lanes];
+        for r in 0..R {
+            let dx = &mut dx[r * lanes..][..lanes];
+            gradient.mul_add(weights[row][r], S::f32s::from_slice(simd, dx)).store_slice(dx);
+        }
+    }
+}
+
+/// Where one row of a block lies in a filter's window, up to the end of the window's row.
+#[inline(always)]
+fn row_of_block(layout: &ConvLayout, block: &Block, row: usize) -> Range<usize> {
+    let row = block.first_row + row;
+    row * layout.run + block.start..(row + 1) * layout.run
+}
+
+/// `values += sums`, for as many lanes as there are values.
+#[inline(always)]
+fn add_to<S: Simd>(simd: S, sums: S::f32s, values: &mut [f32]) {
+    if values.len() >= S::f32s::LEN {
+        let values = &mut values[..S::f32s::LEN];
+        (S::f32s::from_slice(simd, values) + sums).store_slice(values);
+    } else {
+        values.iter_mut().zip(sums.as_slice()).for_each(|(value, sum)| *value += sum);
+    }
+}
+
+/// Loads the first floats of `values` into a vector; lanes past their end are zero.
+#[inline(always)]
+fn load_padded<S: Simd>(simd: S, values: &[f32]) -> S::f32s {
+    if values.len() >= S::f32s::LEN {
+        S::f32s::from_slice(simd, &values[..S::f32s::LEN])
+    } else {
+        let mut padded = S::f32s::splat(simd, 0.0);
+        padded.as_mut_slice()[..values.len()].copy_from_slice(values);
+        padded
+    }
 }

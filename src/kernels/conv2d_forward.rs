@@ -135,29 +135,50 @@ fn tile_products<S: Simd, const P: usize, const V: usize>(
     simd.vectorize(
         #[inline(always)]
         || {
-            let lanes = S::f32s::LEN;
+            // Every loop over pixels and vectors has constant bounds, so that the sums stay in registers.
+            let (lanes, run) = (S::f32s::LEN, layout.run);
             let columns = V * lanes;
             let bias = &block[layout.window_len() * columns..][..columns];
-            let bias: [S::f32s; V] = std::array::from_fn(|v| S::f32s::from_slice(simd, &bias[v * lanes..][..lanes]));
-            let mut sums = [bias; P];
+            let mut sums = [[S::f32s::splat(simd, 0.0); V]; P];
+            for v in 0..V {
+                let bias = S::f32s::from_slice(simd, &bias[v * lanes..][..lanes]);
+                for sums in &mut sums {
+                    sums[v] = bias;
+                }
+            }
             for row in 0..layout.rows {
-                let inputs: [&[f32]; P] =
-                    std::array::from_fn(|p| &x[windows[p] + row * layout.row_stride..][..layout.run]);
-                let weights = &block[row * layout.run * columns..][..layout.run * columns];
-                for (i, weights) in weights.chunks_exact(columns).enumerate() {
-                    let weights: [S::f32s; V] =
-                        std::array::from_fn(|v| S::f32s::from_slice(simd, &weights[v * lanes..][..lanes]));
+                let mut inputs = [&x[..0]; P];
+                for p in 0..P {
+                    inputs[p] = &x[windows[p] + row * layout.row_stride..][..run];
+                }
+                let weights = &block[row * run * columns..][..run * columns];
+                for (i, weights) in (0..run).zip(weights.chunks_exact(columns)) {
+                    let mut vectors = [S::f32s::splat(simd, 0.0); V];
+                    for v in 0..V {
+                        vectors[v] = S::f32s::from_slice(simd, &weights[v * lanes..][..lanes]);
+                    }
                     for p in 0..P {
                         let input = S::f32s::splat(simd, inputs[p][i]);
                         for v in 0..V {
-                            sums[p][v] = input.mul_add(weights[v], sums[p][v]);
+                            sums[p][v] = input.mul_add(vectors[v], sums[p][v]);
                         }
                     }
                 }
             }
             let filters = (layout.filters - first).min(columns);
-            for (p, sums) in sums.iter().enumerate().take(pixels) {
-                store(sums, &mut out[p * layout.filters..][..filters]);
+            if pixels == P && filters == columns {
+                for p in 0..P {
+                    let out = &mut out[p * layout.filters..][..columns];
+                    for v in 0..V {
+                        sums[p][v].store_slice(&mut out[v * lanes..][..lanes]);
+                    }
+                }
+            } else {
+                // A copy, because what is indexed with a variable lives in memory.
+                let spilled = sums;
+                for (p, sums) in spilled[..pixels].iter().enumerate() {
+                    store_some(sums, &mut out[p * layout.filters..][..filters]);
+                }
             }
         },
     );
@@ -165,12 +186,8 @@ fn tile_products<S: Simd, const P: usize, const V: usize>(
 
 /// Stores as many lanes as `out` has room for.
 #[inline(always)]
-fn store<S: Simd, V: SimdBase<S, Element = f32>>(vectors: &[V], out: &mut [f32]) {
+fn store_some<S: Simd, V: SimdBase<S, Element = f32>>(vectors: &[V], out: &mut [f32]) {
     for (vector, out) in vectors.iter().zip(out.chunks_mut(V::LEN)) {
-        if out.len() == V::LEN {
-            vector.store_slice(out);
-        } else {
-            out.copy_from_slice(&vector.as_slice()[..out.len()]);
-        }
+        out.copy_from_slice(&vector.as_slice()[..out.len()]);
     }
 }

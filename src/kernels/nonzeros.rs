@@ -4,6 +4,7 @@
 //! rest. Skipping zeros is exact, and these lists make it cheap.
 
 use super::conv2d::ConvLayout;
+use std::ops::Range;
 
 /// A convolution output with a gradient.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -14,7 +15,7 @@ pub(crate) struct Nonzero {
     pub(crate) gradient: f32,
 }
 
-/// For each filter of a convolution, the outputs of a chunk with a gradient, in the order of images and windows.
+/// For each filter of a convolution, the outputs of some images with a gradient, in the order of images and windows.
 #[derive(Debug)]
 pub(crate) struct Nonzeros {
     /// `capacity` places for each filter.
@@ -24,26 +25,33 @@ pub(crate) struct Nonzeros {
     capacity: usize,
 }
 
+/// How many images the backward pass takes at a time: as many as leave the input and its gradient in a first-level
+/// cache of 48 KB, so that what one filter writes is still there for the next.
+pub(crate) fn images_at_once(layout: &ConvLayout, max_images: usize) -> usize {
+    const FLOATS: usize = 40 * 1024 / size_of::<f32>();
+    (FLOATS / (2 * layout.image_len)).clamp(1, max_images.max(1))
+}
+
 impl Nonzeros {
-    /// Lists with room for all outputs of a chunk, for each of these convolutions.
+    /// Lists with room for the images that are taken at once, for each of these convolutions.
     pub(crate) fn new<'a>(layouts: impl Iterator<Item = &'a ConvLayout>, max_images: usize) -> Self {
         let (mut places, mut filters) = (0, 0);
         for layout in layouts {
-            places = places.max(layout.filters * layout.outputs() * max_images);
+            places = places.max(layout.filters * layout.outputs() * images_at_once(layout, max_images));
             filters = filters.max(layout.filters);
         }
         Self { places: vec![Nonzero::default(); places], counts: vec![0; filters], capacity: 0 }
     }
 
-    /// Fills the lists.
+    /// Fills the lists with the outputs of these images of a chunk.
     ///
-    /// - dy: (images, outputs, filters)
+    /// - dy: (images of the chunk, outputs, filters)
     /// - winners: the same shape, which of the pooled windows won; not read without pooling
-    pub(crate) fn collect(&mut self, layout: &ConvLayout, images: usize, dy: &[f32], winners: &[u8]) {
+    pub(crate) fn collect(&mut self, layout: &ConvLayout, images: Range<usize>, dy: &[f32], winners: &[u8]) {
         let (filters, outputs) = (layout.filters, layout.outputs());
-        self.capacity = outputs * images;
+        self.capacity = outputs * images.len();
         self.counts[..filters].fill(0);
-        for image in 0..images {
+        for image in images {
             let base = (image * layout.image_len) as u32;
             for (output, windows) in layout.windows.chunks_exact(layout.pool).enumerate() {
                 let start = (image * outputs + output) * filters;
