@@ -1,4 +1,59 @@
-//! Inkstone trains convolutional networks on the CPU.
+//! Inkstone trains convolutional networks on the CPU, in safe Rust: the Keras MNIST example, `cargo add inkstone` away, with no
+//! C, no Python, no BLAS and no GPU.
+//!
+//! ```no_run
+//! use inkstone::prelude::*;
+//!
+//! fn main() -> inkstone::Result<()> {
+//!     let (train, test) = mnist::load_data()?;
+//!
+//!     let mut model = Sequential::new([28, 28, 1])
+//!         .add(Conv2D::new(32, (3, 3)).activation(Relu))
+//!         .add(MaxPooling2D::new((2, 2)))
+//!         .add(Conv2D::new(64, (3, 3)).activation(Relu))
+//!         .add(MaxPooling2D::new((2, 2)))
+//!         .add(Conv2D::new(64, (3, 3)).activation(Relu))
+//!         .add(Flatten::new())
+//!         .add(Dense::new(64).activation(Relu))
+//!         .add(Dense::new(10).activation(Softmax))
+//!         .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
+//!
+//!     println!("{}", model.summary());
+//!     model.fit(&train, FitConfig::new().epochs(5).validation_data(&test))?;
+//!     let scores = model.evaluate(&test)?;
+//!     println!("Test accuracy: {:.4}", scores.accuracy());
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Where to look
+//!
+//! - [`Sequential`] describes a model, [`layers`] are what it is made of, [`Sequential::compile`] makes it a [`Model`].
+//! - [`Model::fit`] trains, [`Model::evaluate`] scores, [`Model::predict`] predicts.
+//! - [`data::mnist`] loads MNIST, [`data::idx`] any file of its format, and [`Dataset`] takes arrays of your own.
+//! - [`ops`] has the operations themselves with their gradients, to read and to learn from.
+//!
+//! Names, arguments and defaults are those of [Keras](https://keras.io); images are (N, H, W, C), channels last.
+//!
+//! # Debug builds
+//!
+//! Numerics without optimisation are some hundred times slower. Cargo builds dependencies as your own profile says, so put
+//! this in your `Cargo.toml`, and `cargo run` trains at full speed:
+//!
+//! ```toml
+//! [profile.dev.package."*"]
+//! opt-level = 3
+//! ```
+//!
+//! # The same seed, the same bits
+//!
+//! [`Sequential::seed`] fixes initial weights, shuffling and dropout. Training then gives the same bits on any number of
+//! threads, on machines of one kind. Another instruction set adds numbers up in another order, and rounds differently.
+//!
+//! # Threads
+//!
+//! Work runs in [rayon](https://docs.rs/rayon)'s current pool: all cores, or as many as `RAYON_NUM_THREADS` says, or the pool
+//! whose `install` you call from.
 #![forbid(unsafe_code)]
 
 mod aligned;
