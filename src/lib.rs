@@ -67,6 +67,7 @@ pub mod layers;
 mod loss;
 mod metrics;
 mod model;
+pub mod ops;
 mod optimizer;
 mod plan;
 pub mod prelude;

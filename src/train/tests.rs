@@ -161,12 +161,12 @@ fn reference(layers: &[Layer], plan: &Plan, flat: &[f32], x: &Array4<f32>, label
     Reference { logits, loss: f64::from(loss), gradients }
 }
 
-/// Fails unless `|a - b| <= 1e-4 * (the largest |b|) + 1e-4 * |b|`: both sides sum in f32, in another order.
+/// Fails unless `|a - b| <= 2e-4 * (the largest |b|) + 1e-4 * |b|`: both sides sum in f32, in another order.
 fn assert_close(what: &str, actual: &[f32], expected: &[f32]) {
     assert_eq!(actual.len(), expected.len(), "{what}: length");
     let largest = expected.iter().fold(1e-6_f32, |largest, value| largest.max(value.abs()));
     for (index, (a, b)) in actual.iter().zip(expected).enumerate() {
-        assert!((a - b).abs() <= 1e-4 * largest + 1e-4 * b.abs(), "{what}[{index}]: {a}, expected {b}");
+        assert!((a - b).abs() <= 2e-4 * largest + 1e-4 * b.abs(), "{what}[{index}]: {a}, expected {b}");
     }
 }
 
@@ -182,7 +182,9 @@ fn check_model(input: Shape, layers: &[Layer], count: usize, seed: u64) {
         let mut engine = Engine::new(plan.clone(), seed, level);
         // Biases start at zero; other values show more.
         for parameter in &plan.parameters {
-            engine.parameters.flat[parameter.range.clone()].iter_mut().for_each(|w| *w += random.random::<f32>() * 0.1);
+            engine.parameters.flat[parameter.range.clone()]
+                .iter_mut()
+                .for_each(|w| *w += (random.random::<f32>() - 0.5) * 0.2);
         }
         engine.pack();
         let expected = reference(layers, &plan, &engine.parameters.flat, &x, &labels);
@@ -264,7 +266,7 @@ fn image_models() -> impl Strategy<Value = (Shape, Vec<Layer>)> {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 150, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Config::default() })]
+    #![proptest_config(Config { cases: 400, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Config::default() })]
 
     #[test]
     fn random_image_models_agree_with_the_reference((input, layers) in image_models(), count in 1..=19_usize, seed: u64) {
