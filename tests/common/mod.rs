@@ -1,0 +1,17 @@
+//! What several test files use.
+
+/// Fails unless `|a - b| <= atol + rtol * |b|` for every pair.
+#[track_caller]
+pub fn assert_close<'a>(
+    what: &str,
+    actual: impl IntoIterator<Item = &'a f32>,
+    expected: impl IntoIterator<Item = &'a f32>,
+    rtol: f32,
+    atol: f32,
+) {
+    let (actual, expected): (Vec<_>, Vec<_>) = (actual.into_iter().collect(), expected.into_iter().collect());
+    assert_eq!(actual.len(), expected.len(), "{what}: number of values");
+    for (index, (a, b)) in actual.iter().zip(expected).enumerate() {
+        assert!((*a - b).abs() <= atol + rtol * b.abs(), "{what}[{index}]: {a}, expected {b}");
+    }
+}
