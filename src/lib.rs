@@ -56,6 +56,11 @@
 //! whose `install` you call from.
 #![forbid(unsafe_code)]
 
+/// The README's program compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod aligned;
 pub mod data;
 mod error;

@@ -36,7 +36,6 @@ pub struct SparseCategoricalCrossentropy {
 impl SparseCategoricalCrossentropy {
     /// Sets whether the model's outputs are logits.
     #[must_use]
-    #[expect(clippy::wrong_self_convention, reason = "the name of Keras' argument")]
     pub fn from_logits(self, from_logits: bool) -> Self {
         Self { from_logits }
     }

@@ -333,7 +333,7 @@ fn dropout_scales_what_it_keeps_and_repeats_by_seed_and_step() {
     let plan = Plan::new(Shape::Vector(1000), &layers).unwrap();
     let ones = Array4::<f32>::ones((3, 1, 1, 1000));
     let batch = Examples::labelled(Pixels::Floats(ones.as_slice().unwrap()), &[0, 0, 0]);
-    let mut masks = |step| {
+    let masks = |step| {
         let mut engine = Engine::new(plan.clone(), 7, crate::simd::Level::new());
         engine.run_batch(&batch, 7, step);
         engine.workspaces[0].steps[0].output[..1000].to_vec()

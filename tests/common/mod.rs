@@ -2,7 +2,7 @@
 
 /// Fails unless `|a - b| <= atol + rtol * |b|` for every pair.
 #[track_caller]
-pub fn assert_close<'a>(
+pub(crate) fn assert_close<'a>(
     what: &str,
     actual: impl IntoIterator<Item = &'a f32>,
     expected: impl IntoIterator<Item = &'a f32>,
