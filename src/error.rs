@@ -21,7 +21,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 ///     "layer 0 (Dense) expects a vector, got (28, 28, 1): add `Flatten` before it"
 /// );
 /// ```
-#[derive(Debug, thiserror::Error)]
+/// `{:?}` gives the same text as `{}`, because that is what a `main` that returns an error prints.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused: the file is missing, unreadable, or its disk failed.
@@ -88,6 +89,12 @@ pub enum Error {
         /// The loss.
         loss: f64,
     },
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// What is wrong with the content of an IDX file.

@@ -2,6 +2,7 @@
 
 use crate::aligned::AlignedBuffer;
 use crate::kernels::conv2d::SLACK;
+use crate::kernels::conv2d_backward_small::{has_small_windows, scratch_len};
 use crate::kernels::nonzeros::Nonzeros;
 use crate::plan::{ConvStep, Plan, Step, StepKind};
 
@@ -21,6 +22,8 @@ pub(crate) struct Workspace {
     pub(crate) gradients: [AlignedBuffer; 2],
     /// The gradient of a padded input.
     pub(crate) padded_gradient: AlignedBuffer,
+    /// What the weight gradients of small windows need.
+    pub(crate) small_windows: AlignedBuffer,
     /// The outputs with a gradient, of one convolution after the other.
     pub(crate) nonzeros: Nonzeros,
 }
@@ -48,6 +51,7 @@ impl Workspace {
         let widest_padded = convs().map(|conv| padded_len(conv, max_images)).max().unwrap_or(0);
         // No instruction set computes more than 12 pixels at a time.
         let band = convs().filter(|conv| conv.layout.pool > 1).map(|conv| conv.layout.pool * conv.layout.filters * 12);
+        let small = convs().filter(|conv| has_small_windows(&conv.layout)).map(|conv| scratch_len(&conv.layout));
         let images = |len: usize| AlignedBuffer::zeroed(max_images * len + SLACK);
         Self {
             max_images,
@@ -56,6 +60,7 @@ impl Workspace {
             band: AlignedBuffer::zeroed(band.max().unwrap_or(0)),
             gradients: [images(widest), images(widest)],
             padded_gradient: AlignedBuffer::zeroed(widest_padded),
+            small_windows: AlignedBuffer::zeroed(small.max().unwrap_or(0)),
             nonzeros: Nonzeros::new(convs().map(|conv| &conv.layout), max_images),
         }
     }

@@ -12,11 +12,8 @@
 
 use super::conv2d::ConvLayout;
 use super::nonzeros::{Nonzero, Nonzeros};
-use crate::simd::{Simd, SimdBase, SimdFloat};
+use crate::simd::{Simd, SimdBase, SimdFloat, has_32_registers};
 use std::ops::Range;
-
-/// The most vectors of a window that are held in registers at a time.
-const MAX_VECTORS: usize = 8;
 
 /// Adds the gradients of the outputs that `nonzeros` lists.
 ///
@@ -65,15 +62,13 @@ struct Block {
     vectors: usize,
 }
 
-/// Cuts a window into blocks of about equal size: several rows where they are short, parts of a row where it is long.
+/// Cuts a window into blocks that fit in registers: up to three rows of up to eight vectors each.
 fn blocks<S: Simd>(layout: &ConvLayout) -> impl Iterator<Item = Block> {
     let (run, rows) = (layout.run.div_ceil(S::f32s::LEN), layout.rows);
-    let parts = run.div_ceil(MAX_VECTORS);
-    let rows_each = match run {
-        1 => 5,
-        2 => 3,
-        _ => 1,
-    };
+    let parts = run.div_ceil(8);
+    let widest = run.div_ceil(parts);
+    let registers = if has_32_registers::<S>() { 24 } else { 12 };
+    let rows_each = (registers / widest).clamp(1, 3);
     (0..rows).step_by(rows_each).flat_map(move |first_row| {
         (0..parts).map(move |part| {
             let (first, end) = (part * run / parts, (part + 1) * run / parts);
@@ -86,21 +81,22 @@ fn blocks<S: Simd>(layout: &ConvLayout) -> impl Iterator<Item = Block> {
 /// Calls a kernel with the numbers of rows and vectors as constants.
 macro_rules! with_block_size {
     ($block:expr, $kernel:ident($($argument:expr),*)) => {
-        match ($block.rows, $block.vectors) {
-            (1, 1) => $kernel::<S, 1, 1>($($argument),*),
-            (2, 1) => $kernel::<S, 2, 1>($($argument),*),
-            (3, 1) => $kernel::<S, 3, 1>($($argument),*),
-            (4, 1) => $kernel::<S, 4, 1>($($argument),*),
-            (_, 1) => $kernel::<S, 5, 1>($($argument),*),
-            (1, 2) => $kernel::<S, 1, 2>($($argument),*),
-            (2, 2) => $kernel::<S, 2, 2>($($argument),*),
-            (_, 2) => $kernel::<S, 3, 2>($($argument),*),
-            (_, 3) => $kernel::<S, 1, 3>($($argument),*),
-            (_, 4) => $kernel::<S, 1, 4>($($argument),*),
-            (_, 5) => $kernel::<S, 1, 5>($($argument),*),
-            (_, 6) => $kernel::<S, 1, 6>($($argument),*),
-            (_, 7) => $kernel::<S, 1, 7>($($argument),*),
-            (_, _) => $kernel::<S, 1, 8>($($argument),*),
+        match $block.vectors {
+            1 => with_block_size!(@rows 1, $block, $kernel($($argument),*)),
+            2 => with_block_size!(@rows 2, $block, $kernel($($argument),*)),
+            3 => with_block_size!(@rows 3, $block, $kernel($($argument),*)),
+            4 => with_block_size!(@rows 4, $block, $kernel($($argument),*)),
+            5 => with_block_size!(@rows 5, $block, $kernel($($argument),*)),
+            6 => with_block_size!(@rows 6, $block, $kernel($($argument),*)),
+            7 => with_block_size!(@rows 7, $block, $kernel($($argument),*)),
+            _ => with_block_size!(@rows 8, $block, $kernel($($argument),*)),
+        }
+    };
+    (@rows $vectors:literal, $block:expr, $kernel:ident($($argument:expr),*)) => {
+        match $block.rows {
+            1 => $kernel::<S, 1, $vectors>($($argument),*),
+            2 => $kernel::<S, 2, $vectors>($($argument),*),
+            _ => $kernel::<S, 3, $vectors>($($argument),*),
         }
     };
 }
@@ -132,20 +128,14 @@ fn weight_gradient_of<S: Simd, const ROWS: usize, const R: usize>(
         || {
             let x = &x[block.first_row * layout.row_stride + block.start..];
             for (filter, dw) in dw.chunks_exact_mut(layout.window_len()).enumerate() {
-                // Two sets of sums, for outputs in turn: an addition need not wait for the one before it.
-                let mut sums = [[[S::f32s::splat(simd, 0.0); R]; ROWS]; 2];
-                let (pairs, last) = nonzeros.of(filter).as_chunks::<2>();
-                for [first, second] in pairs {
-                    add_window(simd, first, x, layout.row_stride, &mut sums[0]);
-                    add_window(simd, second, x, layout.row_stride, &mut sums[1]);
-                }
-                for output in last {
-                    add_window(simd, output, x, layout.row_stride, &mut sums[0]);
+                let mut sums = [[S::f32s::splat(simd, 0.0); R]; ROWS];
+                for output in nonzeros.of(filter) {
+                    add_window(simd, output, x, layout.row_stride, &mut sums);
                 }
                 for row in 0..ROWS {
                     let dw = &mut dw[row_of_block(layout, block, row)];
                     for r in 0..R {
-                        add_to(simd, sums[0][row][r] + sums[1][row][r], &mut dw[r * S::f32s::LEN..]);
+                        add_to(simd, sums[row][r], &mut dw[r * S::f32s::LEN..]);
                     }
                 }
             }

@@ -8,6 +8,7 @@ pub(crate) mod activation;
 pub(crate) mod adam;
 pub(crate) mod conv2d;
 pub(crate) mod conv2d_backward;
+pub(crate) mod conv2d_backward_small;
 pub(crate) mod conv2d_forward;
 pub(crate) mod max_pool;
 pub(crate) mod nonzeros;

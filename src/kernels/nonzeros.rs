@@ -25,10 +25,11 @@ pub(crate) struct Nonzeros {
     capacity: usize,
 }
 
-/// How many images the backward pass takes at a time: as many as leave the input and its gradient in a first-level
-/// cache of 48 KB, so that what one filter writes is still there for the next.
+/// How many images the backward pass takes at a time. Many make long lists, which pays for changing from one filter's
+/// weights to the next's; few leave input and gradients in the first-level cache. On the Keras example 100 KB of both
+/// trained an epoch in 4 % less time than 40 KB, and in 2 % less than 200 KB (one core of a Zen 5, 48 KB).
 pub(crate) fn images_at_once(layout: &ConvLayout, max_images: usize) -> usize {
-    const FLOATS: usize = 40 * 1024 / size_of::<f32>();
+    const FLOATS: usize = 100 * 1024 / size_of::<f32>();
     (FLOATS / (2 * layout.image_len)).clamp(1, max_images.max(1))
 }
 
