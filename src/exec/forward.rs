@@ -7,6 +7,7 @@ use crate::kernels::conv2d_forward::conv2d_forward;
 use crate::kernels::max_pool::max_pool_forward;
 use crate::kernels::padding::pad;
 use crate::kernels::softmax::softmax;
+use crate::kernels::winograd::winograd_forward;
 use crate::plan::{ConvStep, Plan, StepKind};
 use crate::random::{Stream, stream};
 use crate::simd::Simd;
@@ -30,14 +31,14 @@ pub(crate) fn forward<S: Simd>(
     images: usize,
     pass: Pass,
 ) {
-    let Workspace { input, steps, band, .. } = workspace;
+    let Workspace { input, steps, scratch, .. } = workspace;
     for (index, step) in plan.steps.iter().enumerate() {
         let (before, from) = steps.split_at_mut(index);
         let x = before.last().map_or(&*input, |memory| &memory.output);
         let memory = &mut from[0];
         let (inputs, outputs) = (images * step.input_len, images * step.output_len);
         match &step.kind {
-            StepKind::Conv(conv) => conv_forward(simd, conv, parameters, x, band, memory, images, pass),
+            StepKind::Conv(conv) => conv_forward(simd, conv, parameters, x, scratch, memory, images, pass),
             StepKind::MaxPool { window, channels } => {
                 let (out, indices) = (&mut memory.output[..outputs], &mut memory.indices[..outputs]);
                 max_pool_forward(simd, window, *channels, &x[..inputs], out, indices);
@@ -64,7 +65,7 @@ fn conv_forward<S: Simd>(
     conv: &ConvStep,
     parameters: &Parameters,
     x: &[f32],
-    band: &mut [f32],
+    scratch: &mut [f32],
     memory: &mut StepMemory,
     images: usize,
     pass: Pass,
@@ -82,7 +83,13 @@ fn conv_forward<S: Simd>(
         Pass::Training { .. } => &mut winners[..],
     };
     let packed = &parameters.packed[conv.packed.clone()];
-    conv2d_forward(simd, &conv.layout, conv.activation, x, packed, images, band, output, winners);
+    let (layout, activation) = (&conv.layout, conv.activation);
+    match &layout.winograd {
+        Some(winograd) => {
+            winograd_forward(simd, layout, winograd, activation, x, packed, images, scratch, output, winners);
+        }
+        None => conv2d_forward(simd, layout, activation, x, packed, images, scratch, output, winners),
+    }
 }
 
 /// Each example draws from a stream of its own, so that chunks may run in any order.

@@ -10,7 +10,6 @@ pub(crate) use forward::{Pass, forward};
 pub(crate) use workspace::Workspace;
 
 use crate::aligned::AlignedBuffer;
-use crate::kernels::conv2d::pack;
 use crate::plan::Plan;
 use crate::simd::Simd;
 
@@ -33,7 +32,7 @@ impl Parameters {
     pub(crate) fn pack<S: Simd>(&mut self, simd: S, plan: &Plan) {
         for conv in plan.steps.iter().filter_map(|step| step.conv()) {
             let (weights, biases) = (&self.flat[conv.weights.clone()], &self.flat[conv.biases.clone()]);
-            pack(simd, &conv.layout, weights, biases, &mut self.packed[conv.packed.clone()]);
+            conv.layout.pack(simd, weights, biases, &mut self.packed[conv.packed.clone()]);
         }
     }
 }

@@ -15,8 +15,8 @@ pub(crate) struct Workspace {
     pub(crate) input: AlignedBuffer,
     /// What each step keeps.
     pub(crate) steps: Vec<StepMemory>,
-    /// Convolution outputs before they are pooled.
-    pub(crate) band: AlignedBuffer,
+    /// What a convolution's forward pass needs on the way: outputs before they are pooled, or transforms.
+    pub(crate) scratch: AlignedBuffer,
     /// The gradient of the last step's output, which the caller fills before the backward pass, and then of each
     /// step's in turn: a step reads one and writes the other.
     pub(crate) gradients: [AlignedBuffer; 2],
@@ -49,15 +49,14 @@ impl Workspace {
         let convs = || plan.steps.iter().filter_map(Step::conv);
         let widest = plan.steps.iter().flat_map(|step| [step.input_len, step.output_len]).max().unwrap_or(0);
         let widest_padded = convs().map(|conv| padded_len(conv, max_images)).max().unwrap_or(0);
-        // No instruction set computes more than 12 pixels at a time.
-        let band = convs().filter(|conv| conv.layout.pool > 1).map(|conv| conv.layout.pool * conv.layout.filters * 12);
+        let scratch = convs().map(|conv| conv.layout.scratch_len());
         let small = convs().filter(|conv| has_small_windows(&conv.layout)).map(|conv| scratch_len(&conv.layout));
         let images = |len: usize| AlignedBuffer::zeroed(max_images * len + SLACK);
         Self {
             max_images,
             input: images(plan.input_len()),
             steps: plan.steps.iter().map(|step| StepMemory::new(step, max_images)).collect(),
-            band: AlignedBuffer::zeroed(band.max().unwrap_or(0)),
+            scratch: AlignedBuffer::zeroed(scratch.max().unwrap_or(0)),
             gradients: [images(widest), images(widest)],
             padded_gradient: AlignedBuffer::zeroed(widest_padded),
             small_windows: AlignedBuffer::zeroed(small.max().unwrap_or(0)),

@@ -3,6 +3,7 @@
 //! A window of `kernel_height` x `kernel_width` x `channels` is, channels last, `rows` runs of contiguous floats: that
 //! is all the kernels know of it. A padded convolution works on a copy of its input with a border of zeros.
 
+use super::winograd::Winograd;
 use crate::aligned::round_up_to_line;
 use crate::shape::Window2d;
 use crate::simd::{Simd, SimdBase, has_32_registers};
@@ -28,6 +29,8 @@ pub(crate) struct ConvLayout {
     pub(crate) windows: Vec<u32>,
     /// How many convolution outputs the fused pooling takes the maximum of; 1 without pooling.
     pub(crate) pool: usize,
+    /// The layout of the way with fewer multiplications, where that suits the shapes.
+    pub(crate) winograd: Option<Box<Winograd>>,
 }
 
 impl ConvLayout {
@@ -36,7 +39,7 @@ impl ConvLayout {
         let row_stride = window.padded.1 * channels;
         let start = |y: usize, x: usize| (y * window.strides.0 * row_stride + x * window.strides.1 * channels) as u32;
         let outputs = |rows, columns| (0..rows).flat_map(move |y| (0..columns).map(move |x| (y, x)));
-        let windows = match pool {
+        let windows: Vec<u32> = match pool {
             None => outputs(window.out.0, window.out.1).map(|(y, x)| start(y, x)).collect(),
             Some(pool) => outputs(pool.out.0, pool.out.1)
                 .flat_map(|(y, x)| {
@@ -46,6 +49,7 @@ impl ConvLayout {
                 .map(|(y, x)| start(y, x))
                 .collect(),
         };
+        let winograd = Winograd::new(window, channels, filters, pool, &windows).map(Box::new);
         Self {
             filters,
             rows: window.size.0,
@@ -54,6 +58,7 @@ impl ConvLayout {
             image_len: window.padded.0 * row_stride,
             windows,
             pool: pool.map_or(1, |pool| pool.size.0 * pool.size.1),
+            winograd,
         }
     }
 
@@ -67,14 +72,38 @@ impl ConvLayout {
         self.windows.len() / self.pool
     }
 
-    /// Floats of weights packed for instruction sets of up to 16 lanes.
+    /// Floats of packed weights, for instruction sets of up to 16 lanes.
     pub(crate) fn packed_len(&self) -> usize {
+        self.direct_packed_len() + self.winograd.as_ref().map_or(0, |winograd| winograd.packed_len())
+    }
+
+    /// Floats of weights packed for the direct way.
+    pub(super) fn direct_packed_len(&self) -> usize {
         (self.window_len() + 1) * round_up_to_line(self.filters)
     }
 
-    /// Convolution outputs that the forward pass holds at a time before it pools or activates them.
-    pub(crate) fn band<S: Simd>(&self) -> usize {
+    /// Convolution outputs that the direct way holds at a time before it pools or activates them.
+    pub(super) fn band<S: Simd>(&self) -> usize {
         self.pool * tile_pixels::<S>(max_block_vectors::<S>())
+    }
+
+    /// Floats of scratch memory that the forward pass needs.
+    pub(crate) fn scratch_len(&self) -> usize {
+        // No instruction set computes more than 12 pixels at a time.
+        let band = if self.pool > 1 { self.pool * self.filters * 12 } else { 0 };
+        self.winograd.as_ref().map_or(band, |winograd| winograd.scratch_len())
+    }
+
+    /// Packs weights for the forward pass.
+    ///
+    /// - weights: (filters, window_len); biases: (filters), or empty if there are none
+    /// - packed: as [`pack`] makes it, and what [`Winograd::pack`] makes of that
+    pub(crate) fn pack<S: Simd>(&self, simd: S, weights: &[f32], biases: &[f32], packed: &mut [f32]) {
+        let (direct, transformed) = packed.split_at_mut(self.direct_packed_len());
+        pack(simd, self, weights, biases, direct);
+        if let Some(winograd) = &self.winograd {
+            winograd.pack(simd, direct, transformed);
+        }
     }
 }
 
@@ -103,12 +132,12 @@ pub(crate) fn blocks<S: Simd>(filters: usize) -> impl Iterator<Item = (usize, us
         .map(move |first| (first * S::f32s::LEN, (vectors - first).min(max_block_vectors::<S>())))
 }
 
-/// Packs weights for the forward kernel: for each block of filters a row of filters for each weight of the window, and
+/// Packs weights for the microkernel: for each block of filters a row of filters for each weight of the window, and
 /// a last row with the biases. Lanes without a filter are zero.
 ///
 /// - weights: (filters, window_len); biases: (filters), or empty if there are none
 /// - packed: for each block (window_len + 1, vectors * lanes)
-pub(crate) fn pack<S: Simd>(_simd: S, layout: &ConvLayout, weights: &[f32], biases: &[f32], packed: &mut [f32]) {
+fn pack<S: Simd>(_simd: S, layout: &ConvLayout, weights: &[f32], biases: &[f32], packed: &mut [f32]) {
     let window_len = layout.window_len();
     let mut rest = packed;
     for (first, vectors) in blocks::<S>(layout.filters) {

@@ -52,7 +52,7 @@ pub(crate) fn conv2d_forward<S: Simd>(
 }
 
 /// The convolution outputs of pixels `start..start + count` of the chunk, into `out`: (count, filters).
-fn products<S: Simd>(
+pub(super) fn products<S: Simd>(
     simd: S,
     layout: &ConvLayout,
     x: &[f32],

