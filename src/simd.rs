@@ -2,7 +2,7 @@
 //! that an instruction set is there. Kernels are written once, generic over the token [`Simd`], and every kernel opens
 //! with [`Simd::vectorize`], which compiles its body for that instruction set.
 
-pub(crate) use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat, dispatch};
+pub(crate) use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat, dispatch, f32x4};
 
 /// Whether this instruction set has 32 vector registers; the others have 16.
 pub(crate) const fn has_32_registers<S: Simd>() -> bool {

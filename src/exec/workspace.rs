@@ -36,7 +36,7 @@ pub(crate) struct StepMemory {
     /// The input with its border of zeros.
     pub(crate) padded: AlignedBuffer,
     /// For a fused pooling: which of its windows won, for each output.
-    pub(crate) winners: Vec<u8>,
+    pub(crate) winners: Vec<u32>,
     /// For a pooling alone: which input won, for each output.
     pub(crate) indices: Vec<u32>,
     /// For a dropout: what each value is multiplied by.

@@ -11,7 +11,7 @@
 
 use super::conv2d::ConvLayout;
 use crate::aligned::round_up_to_line;
-use crate::simd::{Simd, SimdBase, SimdFloat, has_32_registers};
+use crate::simd::{Select, Simd, SimdBase, SimdFloat, has_32_registers};
 
 /// Outputs that are spread out at a time.
 const BAND: usize = 8;
@@ -42,7 +42,7 @@ pub(crate) fn weight_gradients_small<S: Simd>(
     images: usize,
     x: &[f32],
     dy: &[f32],
-    winners: &[u8],
+    winners: &[u32],
     scratch: &mut [f32],
     dw: &mut [f32],
     db: &mut [f32],
@@ -73,20 +73,38 @@ pub(crate) fn weight_gradients_small<S: Simd>(
 /// Gives each output's gradient to the pixel that won, and zero to the others.
 ///
 /// - dy, winners: (outputs, filters); band: (outputs, pool, columns)
-fn spread<S: Simd>(simd: S, pool: usize, filters: usize, columns: usize, dy: &[f32], winners: &[u8], band: &mut [f32]) {
+fn spread<S: Simd>(
+    simd: S,
+    pool: usize,
+    filters: usize,
+    columns: usize,
+    dy: &[f32],
+    winners: &[u32],
+    band: &mut [f32],
+) {
     simd.vectorize(
         #[inline(always)]
         || {
+            let (lanes, zero) = (S::f32s::LEN, S::f32s::splat(simd, 0.0));
+            let whole = filters - filters % lanes;
             for (output, dy) in dy.chunks_exact(filters).enumerate() {
-                for place in 0..pool {
-                    let to = &mut band[(output * pool + place) * columns..][..filters];
-                    if pool == 1 {
-                        to.copy_from_slice(dy);
-                    } else {
-                        let winners = &winners[output * filters..][..filters];
-                        for ((to, dy), winner) in to.iter_mut().zip(dy).zip(winners) {
-                            *to = if usize::from(*winner) == place { *dy } else { 0.0 };
-                        }
+                let to = &mut band[output * pool * columns..][..pool * columns];
+                if pool == 1 {
+                    to[..filters].copy_from_slice(dy);
+                    continue;
+                }
+                let winners = &winners[output * filters..][..filters];
+                for start in (0..whole).step_by(lanes) {
+                    let won = S::u32s::from_slice(simd, &winners[start..][..lanes]);
+                    let gradients = S::f32s::from_slice(simd, &dy[start..][..lanes]);
+                    for (place, to) in to.chunks_exact_mut(columns).enumerate() {
+                        let here = won.simd_eq(S::u32s::splat(simd, place as u32));
+                        here.select(gradients, zero).store_slice(&mut to[start..][..lanes]);
+                    }
+                }
+                for filter in whole..filters {
+                    for (place, to) in to.chunks_exact_mut(columns).enumerate() {
+                        to[filter] = if winners[filter] == place as u32 { dy[filter] } else { 0.0 };
                     }
                 }
             }
@@ -96,14 +114,25 @@ fn spread<S: Simd>(simd: S, pool: usize, filters: usize, columns: usize, dy: &[f
 
 /// `db += dy`, summed over outputs.
 fn add_biases<S: Simd>(simd: S, dy: &[f32], db: &mut [f32]) {
-    if db.is_empty() {
+    let filters = db.len();
+    if filters == 0 {
         return;
     }
     simd.vectorize(
         #[inline(always)]
         || {
-            for dy in dy.chunks_exact(db.len()) {
-                db.iter_mut().zip(dy).for_each(|(db, dy)| *db += dy);
+            let lanes = S::f32s::LEN;
+            let whole = db.len() - db.len() % lanes;
+            for start in (0..whole).step_by(lanes) {
+                let db = &mut db[start..start + lanes];
+                let mut sum = S::f32s::from_slice(simd, db);
+                for dy in dy.chunks_exact(filters) {
+                    sum = sum + S::f32s::from_slice(simd, &dy[start..][..lanes]);
+                }
+                sum.store_slice(db);
+            }
+            for start in whole..db.len() {
+                db[start] += dy.iter().skip(start).step_by(filters).sum::<f32>();
             }
         },
     );

@@ -31,7 +31,7 @@ pub(crate) fn conv2d_forward<S: Simd>(
     images: usize,
     band: &mut [f32],
     out: &mut [f32],
-    winners: &mut [u8],
+    winners: &mut [u32],
 ) {
     let (filters, pool) = (layout.filters, layout.pool);
     let pixels = images * layout.windows.len();
@@ -88,24 +88,23 @@ fn block_products<S: Simd, const P: usize, const V: usize>(
     first: usize,
     out: &mut [f32],
 ) {
-    let mut image = start / layout.windows.len();
-    let mut pixel = start % layout.windows.len();
+    let per_image = layout.windows.len();
+    let (mut base, mut pixel) = (start / per_image * layout.image_len, start % per_image);
     let mut done = 0;
     while done < count {
         // One or two left-over pixels are computed alone; more are worth a tile with its last pixel repeated.
         let tile = if count - done <= 2 { 1 } else { P.min(count - done) };
         let mut windows = [0; P];
         for place in 0..P {
-            windows[place] = if place < tile {
-                let window = image * layout.image_len + layout.windows[pixel] as usize;
-                pixel += 1;
-                if pixel == layout.windows.len() {
-                    (image, pixel) = (image + 1, 0);
+            if place < tile {
+                if pixel == per_image {
+                    (base, pixel) = (base + layout.image_len, 0);
                 }
-                window
+                windows[place] = base + layout.windows[pixel] as usize;
+                pixel += 1;
             } else {
-                windows[tile - 1]
-            };
+                windows[place] = windows[place - 1];
+            }
         }
         let out = &mut out[done * layout.filters + first..];
         if tile == 1 {

@@ -13,15 +13,35 @@ pub(crate) fn pool_band<S: Simd>(
     pool: usize,
     channels: usize,
     out: &mut [f32],
-    winners: &mut [u8],
+    winners: &mut [u32],
+) {
+    // With 2x2 as a constant the loop over places unrolls.
+    match pool {
+        4 => pool_places::<S, 4>(simd, band, pool, channels, out, winners),
+        _ => pool_places::<S, 0>(simd, band, pool, channels, out, winners),
+    }
+}
+
+/// [`pool_band`] with the number of places as a constant; 0 is any number.
+fn pool_places<S: Simd, const POOL: usize>(
+    simd: S,
+    band: &[f32],
+    pool: usize,
+    channels: usize,
+    out: &mut [f32],
+    winners: &mut [u32],
 ) {
     simd.vectorize(
         #[inline(always)]
         || {
             let lanes = S::f32s::LEN;
-            let pixels = band.chunks_exact(pool * channels).zip(out.chunks_exact_mut(channels)).enumerate();
-            for (pixel, (band, out)) in pixels {
-                let whole = channels - channels % lanes;
+            let pool = if POOL == 0 { pool } else { POOL };
+            let whole = channels - channels % lanes;
+            for (pixel, (band, out)) in
+                band.chunks_exact(pool * channels).zip(out.chunks_exact_mut(channels)).enumerate()
+            {
+                let winners =
+                    if winners.is_empty() { &mut [][..] } else { &mut winners[pixel * channels..][..channels] };
                 for start in (0..whole).step_by(lanes) {
                     let mut best = S::f32s::from_slice(simd, &band[start..][..lanes]);
                     let mut winner = S::u32s::splat(simd, 0);
@@ -32,9 +52,8 @@ pub(crate) fn pool_band<S: Simd>(
                         winner = larger.select(S::u32s::splat(simd, place as u32), winner);
                     }
                     best.store_slice(&mut out[start..][..lanes]);
-                    if !winners.is_empty() {
-                        let winners = &mut winners[pixel * channels + start..][..lanes];
-                        winners.iter_mut().zip(winner.as_slice()).for_each(|(to, from)| *to = *from as u8);
+                    if let Some(winners) = winners.get_mut(start..start + lanes) {
+                        winner.store_slice(winners);
                     }
                 }
                 for channel in whole..channels {
@@ -42,12 +61,12 @@ pub(crate) fn pool_band<S: Simd>(
                     for place in 1..pool {
                         let value = band[place * channels + channel];
                         if value > best {
-                            (best, winner) = (value, place as u8);
+                            (best, winner) = (value, place as u32);
                         }
                     }
                     out[channel] = best;
-                    if !winners.is_empty() {
-                        winners[pixel * channels + channel] = winner;
+                    if let Some(to) = winners.get_mut(channel) {
+                        *to = winner;
                     }
                 }
             }

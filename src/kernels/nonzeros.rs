@@ -48,7 +48,7 @@ impl Nonzeros {
     ///
     /// - dy: (images of the chunk, outputs, filters)
     /// - winners: the same shape, which of the pooled windows won; not read without pooling
-    pub(crate) fn collect(&mut self, layout: &ConvLayout, images: Range<usize>, dy: &[f32], winners: &[u8]) {
+    pub(crate) fn collect(&mut self, layout: &ConvLayout, images: Range<usize>, dy: &[f32], winners: &[u32]) {
         let (filters, outputs) = (layout.filters, layout.outputs());
         self.capacity = outputs * images.len();
         self.counts[..filters].fill(0);
@@ -64,7 +64,7 @@ impl Nonzeros {
                     }
                 } else {
                     for ((gradient, winner), list) in dy.iter().zip(&winners[start..][..filters]).zip(lists) {
-                        push(list, base + windows[usize::from(*winner)], *gradient);
+                        push(list, base + windows[*winner as usize], *gradient);
                     }
                 }
             }

@@ -152,7 +152,7 @@ pub(crate) fn winograd_forward<S: Simd>(
     images: usize,
     scratch: &mut [f32],
     out: &mut [f32],
-    winners: &mut [u8],
+    winners: &mut [u32],
 ) {
     let (filters, channels) = (layout.filters, winograd.channels);
     let (direct, transformed) = packed.split_at(layout.direct_packed_len());

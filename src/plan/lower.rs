@@ -149,7 +149,7 @@ fn is_linear(activation: ActivationFunction) -> bool {
 }
 
 /// Whether pooling and activation can follow the convolution band by band: no output is pooled twice, none is padding,
-/// the winner's number fits in a byte, and the activation looks at one value at a time.
+/// and the activation looks at one value at a time.
 fn fuses(pool: &MaxPooling2D, activation: &Activation) -> bool {
     let (size, strides) = (pool.pool_size, pool.strides.unwrap_or(pool.pool_size));
     pool.padding == Padding::Valid
