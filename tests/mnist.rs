@@ -1,13 +1,23 @@
 //! MNIST: where it is looked for, what is wrong with a folder, and the real files if `INKSTONE_DATA` has them.
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use inkstone::Error;
 use inkstone::data::mnist;
+use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const FILES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
+const TRAIN_IMAGES: &str = FILES[0];
+const TRAIN_LABELS: &str = FILES[1];
+const TEST_IMAGES: &str = FILES[2];
+const TEST_LABELS: &str = FILES[3];
 
+/// Images of 2 rows and 3 columns, all pixels of each its number.
 fn images(count: u8) -> Vec<u8> {
     let mut bytes = vec![0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 2, 0, 0, 0, 3];
     bytes.extend((0..count).flat_map(|n| [n; 6]));
@@ -26,157 +36,392 @@ fn write_all(folder: &Path) {
     FILES.iter().zip(contents).for_each(|(name, content)| fs::write(folder.join(name), content).unwrap());
 }
 
+/// A folder with the four sound files.
+fn sound_folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    folder
+}
+
+/// Puts a compressed file in the place of a plain one.
+fn compress(folder: &Path, name: &str) {
+    let plain = folder.join(name);
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&fs::read(&plain).unwrap()).unwrap();
+    fs::write(folder.join(format!("{name}.gz")), encoder.finish().unwrap()).unwrap();
+    fs::remove_file(plain).unwrap();
+}
+
 fn error(folder: &Path) -> String {
     mnist::load_from(folder).unwrap_err().to_string()
 }
 
-#[test]
-fn four_files_make_a_training_and_a_test_set() {
-    let folder = tempfile::tempdir().unwrap();
-    write_all(folder.path());
-    let (train, test) = mnist::load_from(folder.path()).unwrap();
+/// Fails unless a folder with this content in the place of one file is refused for that file, with this reason.
+#[track_caller]
+fn refused(name: &str, content: &[u8], reason: &str) {
+    let folder = sound_folder();
+    let path = folder.path().join(name);
+    fs::write(&path, content).unwrap();
+    let error = mnist::load_from(folder.path()).unwrap_err();
+    assert!(matches!(error, Error::Idx { .. }));
+    let reason = reason.replace("<folder>", &folder.path().join("").display().to_string());
+    assert_eq!(error.to_string(), format!("{}: {reason}", path.display()));
+}
+
+/// What is said where the files are not.
+fn not_found(folder: &Path) -> String {
+    format!(
+        "MNIST was not found. Searched:\n  {}\nWanted, in one of these folders, plain or with .gz added:\n  \
+         train-images-idx3-ubyte\n  train-labels-idx1-ubyte\n  t10k-images-idx3-ubyte\n  t10k-labels-idx1-ubyte\n\
+         Put the four files there, or set INKSTONE_DATA to the folder that holds them; data/README.md says where they \
+         come from.",
+        folder.display(),
+    )
+}
+
+#[track_caller]
+fn assert_sound(folder: &Path) {
+    let (train, test) = mnist::load_from(folder).unwrap();
     assert_eq!((train.labels(), test.labels()), (&[0, 1, 2][..], &[9, 8][..]));
-    assert_eq!(train.shape().to_string(), "(2, 3, 1)");
-    assert_eq!(train.images()[[2, 0, 0, 0]], 2.0 / 255.0);
+    assert_eq!((train.shape(), test.shape()), ([2, 3, 1].into(), [2, 3, 1].into()));
+    for set in [train, test] {
+        let images = set.images();
+        assert_eq!(images.dim(), (set.len(), 2, 3, 1));
+        assert!(images.indexed_iter().all(|((n, ..), pixel)| *pixel == n as f32 / 255.0), "{images}");
+    }
+}
+
+#[test]
+fn four_plain_files_make_a_training_and_a_test_set() {
+    assert_sound(sound_folder().path());
+}
+
+#[test]
+fn four_compressed_files_make_a_training_and_a_test_set() {
+    let folder = sound_folder();
+    FILES.iter().for_each(|name| compress(folder.path(), name));
+    assert_sound(folder.path());
 }
 
 #[test]
 fn plain_and_compressed_files_mix() {
-    use std::io::Write;
-    let folder = tempfile::tempdir().unwrap();
-    write_all(folder.path());
-    for name in &FILES[1..3] {
-        let plain = folder.path().join(name);
-        let compressed = fs::File::create(folder.path().join(format!("{name}.gz"))).unwrap();
-        let mut encoder = flate2::write::GzEncoder::new(compressed, flate2::Compression::fast());
-        encoder.write_all(&fs::read(&plain).unwrap()).unwrap();
-        encoder.finish().unwrap();
-        fs::remove_file(plain).unwrap();
+    for compressed in FILES {
+        let folder = sound_folder();
+        compress(folder.path(), compressed);
+        assert_sound(folder.path());
     }
-    assert_eq!(mnist::load_from(folder.path()).unwrap().0.len(), 3);
+}
+
+#[test]
+fn a_plain_file_is_taken_where_there_is_a_compressed_one_too() {
+    let folder = sound_folder();
+    fs::write(folder.path().join(format!("{TRAIN_IMAGES}.gz")), "damaged").unwrap();
+    assert_sound(folder.path());
+}
+
+#[test]
+fn images_need_not_be_of_28_rows_and_columns_but_are_read_row_by_row() {
+    let folder = sound_folder();
+    let mut content = images(3);
+    content[16..].iter_mut().zip(0..).for_each(|(pixel, n)| *pixel = n);
+    fs::write(folder.path().join(TRAIN_IMAGES), content).unwrap();
+    let images = mnist::load_from(folder.path()).unwrap().0.images();
+    assert_eq!(images[[2, 1, 0, 0]], f32::from(2 * 6 + 3_u8) / 255.0);
 }
 
 #[test]
 fn an_empty_folder_says_what_is_wanted_and_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
-    let expected = format!(
-        "MNIST was not found. Searched:\n  {}\nWanted, in one of these folders, plain or with .gz added:\n  {}\n\
-         Put the four files there, or set INKSTONE_DATA to the folder that holds them; data/README.md says where they \
-         come from.",
-        folder.path().display(),
-        FILES.join("\n  ")
-    );
-    assert_eq!(error(folder.path()), expected);
-    write_all(folder.path());
-    fs::remove_file(folder.path().join(FILES[3])).unwrap();
-    assert_eq!(error(folder.path()), expected, "one file is missing");
+    let error = mnist::load_from(folder.path()).unwrap_err();
+    assert!(matches!(error, Error::MissingData { name: "MNIST", .. }));
+    assert_eq!(error.to_string(), not_found(folder.path()));
 }
 
 #[test]
-fn files_that_do_not_fit_each_other_are_named() {
+fn a_folder_that_is_not_there_says_what_is_wanted_and_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
-    let path = |index: usize| folder.path().join(FILES[index]);
-    write_all(folder.path());
-    fs::write(path(1), labels(&[0, 1])).unwrap();
-    assert_eq!(
-        error(folder.path()),
-        format!(
-            "{}: expected 3 labels (1 dimension), one for each image of {}, found 2",
-            path(1).display(),
-            path(0).display()
-        )
-    );
-    fs::write(path(1), labels(&[0, 10, 2])).unwrap();
-    assert_eq!(
-        error(folder.path()),
-        format!("{}: expected labels from 0 to 9, found 10 at index 1", path(1).display())
-    );
-    fs::write(path(0), labels(&[0, 1, 2])).unwrap();
-    assert_eq!(
-        error(folder.path()),
-        format!("{}: expected images (3 dimensions: number, rows, columns), found 3", path(0).display())
-    );
-    write_all(folder.path());
-    fs::write(path(2), &images(2)[..20]).unwrap();
-    assert_eq!(
-        error(folder.path()),
-        format!("{}: expected 12 bytes of data for 2 x 2 x 3, the file ends after 4", path(2).display())
-    );
+    let missing = folder.path().join("missing");
+    assert_eq!(error(&missing), not_found(&missing));
 }
 
-/// Not a test of its own: `load_data_searches_three_folders_in_order` runs it in a process with other variables.
 #[test]
-fn child_that_loads_data() {
-    if std::env::var_os("INKSTONE_TEST_CHILD").is_some() {
-        match mnist::load_data() {
-            Ok((train, _)) => println!("loaded {}", train.len()),
-            Err(error) => println!("{error}"),
-        }
+fn each_missing_file_says_what_is_wanted_and_what_to_do() {
+    for name in FILES {
+        let folder = sound_folder();
+        fs::remove_file(folder.path().join(name)).unwrap();
+        assert_eq!(error(folder.path()), not_found(folder.path()), "without {name}");
     }
 }
 
 #[test]
-fn load_data_searches_three_folders_in_order() {
-    let home = tempfile::tempdir().unwrap();
-    let folder = |name: &str| {
-        let folder = home.path().join(name);
+fn a_folder_in_the_place_of_a_file_counts_as_missing() {
+    let folder = sound_folder();
+    fs::remove_file(folder.path().join(TEST_LABELS)).unwrap();
+    fs::create_dir(folder.path().join(TEST_LABELS)).unwrap();
+    assert_eq!(error(folder.path()), not_found(folder.path()));
+}
+
+#[test]
+fn images_of_one_dimension_are_refused() {
+    refused(TRAIN_IMAGES, &labels(&[0, 1, 2]), "expected images (3 dimensions: number, rows, columns), found 3");
+}
+
+#[test]
+fn images_of_four_dimensions_are_refused() {
+    let colour = [&[0, 0, 8, 4, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 3], &[0; 6][..]].concat();
+    refused(TEST_IMAGES, &colour, "expected images (3 dimensions: number, rows, columns), found 2 x 1 x 1 x 3");
+}
+
+#[test]
+fn labels_of_more_than_one_dimension_are_refused() {
+    refused(
+        TEST_LABELS,
+        &images(2),
+        "expected 2 labels (1 dimension), one for each image of <folder>t10k-images-idx3-ubyte, found 2 x 2 x 3",
+    );
+}
+
+#[test]
+fn too_few_labels_are_refused() {
+    refused(
+        TRAIN_LABELS,
+        &labels(&[0, 1]),
+        "expected 3 labels (1 dimension), one for each image of <folder>train-images-idx3-ubyte, found 2",
+    );
+}
+
+#[test]
+fn too_many_labels_are_refused() {
+    refused(
+        TEST_LABELS,
+        &labels(&[0, 1, 2]),
+        "expected 2 labels (1 dimension), one for each image of <folder>t10k-images-idx3-ubyte, found 3",
+    );
+}
+
+#[test]
+fn labels_over_nine_are_refused() {
+    refused(TRAIN_LABELS, &labels(&[0, 10, 11]), "expected labels from 0 to 9, found 10 at index 1");
+    refused(TEST_LABELS, &labels(&[9, 255]), "expected labels from 0 to 9, found 255 at index 1");
+}
+
+#[test]
+fn a_file_cut_short_is_named() {
+    refused(TEST_IMAGES, &images(2)[..20], "expected 12 bytes of data for 2 x 2 x 3, the file ends after 4");
+    refused(TRAIN_LABELS, &[], "expected an IDX header of 4 bytes, the file ends after 0");
+}
+
+#[test]
+fn a_file_that_is_a_web_page_is_named() {
+    let page = b"<!DOCTYPE html><title>404</title>";
+    refused(TRAIN_IMAGES, page, "expected an IDX file, whose first two bytes are 0 0, found 0x3c 0x21");
+}
+
+#[test]
+fn a_damaged_compressed_file_is_named_with_its_ending() {
+    let folder = sound_folder();
+    compress(folder.path(), TEST_LABELS);
+    let path = folder.path().join(format!("{TEST_LABELS}.gz"));
+    let content = fs::read(&path).unwrap();
+    fs::write(&path, &content[..content.len() - 4]).unwrap();
+    let text = error(folder.path());
+    let start = format!("{}: expected a whole gzip stream, found a damaged one (", path.display());
+    assert!(text.starts_with(&start) && text.ends_with("): fetch the file again"), "{text}");
+}
+
+#[test]
+#[ignore = "no test of its own: `Search::run` runs it in a process with other variables"]
+fn child_that_loads_data() {
+    match mnist::load_data() {
+        Ok((train, test)) => println!("<<<loaded {} and {}>>>", train.len(), test.len()),
+        Err(error) => println!("<<<{error}>>>"),
+    }
+}
+
+/// Folders for a process that searches for MNIST.
+struct Search {
+    root: tempfile::TempDir,
+    chosen: Option<OsString>,
+}
+
+impl Search {
+    fn new() -> Self {
+        let search = Self { root: tempfile::tempdir().unwrap(), chosen: None };
+        search.folder("home");
+        search.folder("work");
+        search
+    }
+
+    /// A folder of its own, made if need be.
+    fn folder(&self, name: &str) -> PathBuf {
+        let folder = self.root.path().join(name);
         fs::create_dir_all(&folder).unwrap();
         folder
-    };
-    let (chosen, work, cache) = (folder("chosen"), folder("work"), folder("cache"));
-    let run = || {
-        let output = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child_that_loads_data", "--nocapture"])
-            .current_dir(&work)
-            .env("INKSTONE_TEST_CHILD", "1")
-            .env("INKSTONE_DATA", &chosen)
-            .env("HOME", home.path())
-            .env("XDG_CACHE_HOME", &cache)
-            .output()
-            .unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let searched = run();
-    let place = |text: &str| searched.find(text).unwrap_or_else(|| panic!("{text} is not in {searched}"));
-    let own_cache = Path::new("inkstone").join("mnist");
-    assert!(place(&chosen.display().to_string()) < place("\n  data\n"), "{searched}");
-    assert!(place("\n  data\n") < place(&own_cache.display().to_string()), "{searched}");
-
-    // Each folder that is filled is found before those that were filled earlier. Only Linux lets a variable move the
-    // cache.
-    if cfg!(target_os = "linux") {
-        let in_cache = cache.join(own_cache);
-        fs::create_dir_all(&in_cache).unwrap();
-        write_all(&in_cache);
-        assert!(run().contains("loaded 3"));
     }
-    let set = |folder: &Path, count: u8| {
-        fs::create_dir_all(folder).unwrap();
-        write_all(folder);
-        fs::write(folder.join(FILES[0]), images(count)).unwrap();
-        fs::write(folder.join(FILES[1]), labels(&vec![0; usize::from(count)])).unwrap();
-    };
-    set(&work.join("data"), 4);
-    assert!(run().contains("loaded 4"));
-    set(&chosen, 5);
-    assert!(run().contains("loaded 5"));
+
+    /// Writes the files, with this many images to train on.
+    fn fill(&self, name: &str, count: u8) {
+        let folder = self.folder(name);
+        write_all(&folder);
+        fs::write(folder.join(TRAIN_IMAGES), images(count)).unwrap();
+        fs::write(folder.join(TRAIN_LABELS), labels(&vec![0; usize::from(count)])).unwrap();
+    }
+
+    /// What [`child_that_loads_data`] says in the folder `work`.
+    fn run(&self) -> String {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "child_that_loads_data", "--ignored", "--nocapture"])
+            .current_dir(self.root.path().join("work"))
+            .env("HOME", self.root.path().join("home"))
+            .env("XDG_CACHE_HOME", self.root.path().join("cache"));
+        match &self.chosen {
+            Some(folder) => command.env("INKSTONE_DATA", folder),
+            None => command.env_remove("INKSTONE_DATA"),
+        };
+        let output = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        let said = output.split_once("<<<").and_then(|(_, rest)| rest.split_once(">>>"));
+        said.unwrap_or_else(|| panic!("the child said {output}")).0.to_owned()
+    }
+
+    /// The folders of a failed search, in order.
+    fn searched(&self) -> Vec<String> {
+        let text = self.run();
+        let list = text.strip_prefix("MNIST was not found. Searched:\n").and_then(|text| text.split_once("\nWanted"));
+        let list = list.unwrap_or_else(|| panic!("expected a failed search, got {text}")).0;
+        list.lines().map(|line| line.strip_prefix("  ").unwrap().to_owned()).collect()
+    }
 }
 
 #[test]
-fn the_real_files_are_what_they_should_be() {
-    let Some(folder) = std::env::var_os("INKSTONE_DATA") else {
-        assert!(std::env::var_os("INKSTONE_REQUIRE_MNIST").is_none(), "INKSTONE_DATA must be set here");
-        println!("skipped: set INKSTONE_DATA to the folder with the MNIST files");
-        return;
-    };
+fn load_data_tells_the_three_folders_it_searched_in_order() {
+    let mut search = Search::new();
+    let chosen = search.folder("chosen");
+    search.chosen = Some(chosen.clone().into());
+    let [first, second, third] = &search.searched()[..] else { panic!("{:?}", search.searched()) };
+    assert_eq!((first, &second[..]), (&chosen.display().to_string(), "data"));
+    let own = Path::new("inkstone").join("mnist");
+    assert!(Path::new(third).is_absolute() && Path::new(third).ends_with(own), "{third}");
+    // Only there a variable moves the cache.
+    if cfg!(target_os = "linux") {
+        assert_eq!(*third, search.root.path().join("cache/inkstone/mnist").display().to_string());
+    }
+}
+
+#[test]
+fn load_data_without_the_variable_searches_two_folders() {
+    let searched = Search::new().searched();
+    assert_eq!((searched.len(), &searched[0][..]), (2, "data"));
+}
+
+#[test]
+fn load_data_takes_an_empty_variable_for_none() {
+    let mut search = Search::new();
+    search.fill("work", 7);
+    search.chosen = Some(OsString::new());
+    let searched = search.searched();
+    assert_eq!((searched.len(), &searched[0][..]), (2, "data"));
+}
+
+#[test]
+fn load_data_prefers_the_variable_s_folder_to_data_and_data_to_the_cache() {
+    let mut search = Search::new();
+    // Only there a variable moves the cache.
+    if cfg!(target_os = "linux") {
+        search.fill("cache/inkstone/mnist", 3);
+        assert_eq!(search.run(), "loaded 3 and 2");
+    }
+    search.fill("work/data", 4);
+    assert_eq!(search.run(), "loaded 4 and 2");
+    search.fill("chosen", 5);
+    assert_eq!(search.run(), "loaded 4 and 2");
+    search.chosen = Some(search.folder("chosen").into());
+    assert_eq!(search.run(), "loaded 5 and 2");
+}
+
+#[test]
+fn load_data_takes_a_relative_folder_from_the_variable() {
+    let mut search = Search::new();
+    search.fill("elsewhere", 6);
+    search.chosen = Some(Path::new("..").join("elsewhere").into());
+    assert_eq!(search.run(), "loaded 6 and 2");
+}
+
+#[test]
+fn load_data_passes_over_a_folder_that_lacks_a_file() {
+    let mut search = Search::new();
+    search.fill("work/data", 4);
+    search.fill("chosen", 5);
+    let chosen = search.folder("chosen");
+    fs::remove_file(chosen.join(TEST_IMAGES)).unwrap();
+    search.chosen = Some(chosen.into());
+    assert_eq!(search.run(), "loaded 4 and 2");
+}
+
+#[test]
+fn load_data_does_not_pass_over_a_damaged_file() {
+    let mut search = Search::new();
+    search.fill("work/data", 4);
+    search.fill("chosen", 5);
+    let chosen = search.folder("chosen");
+    fs::write(chosen.join(TEST_LABELS), labels(&[0, 10])).unwrap();
+    search.chosen = Some(chosen.clone().into());
+    let expected = format!("{}: expected labels from 0 to 9, found 10 at index 1", chosen.join(TEST_LABELS).display());
+    assert_eq!(search.run(), expected);
+}
+
+/// The folder with the real files. Without it tests say that they are skipped, or fail where it must be there.
+fn real_files() -> Option<OsString> {
+    let folder = std::env::var_os("INKSTONE_DATA").filter(|folder| !folder.is_empty());
+    if folder.is_none() {
+        assert!(
+            std::env::var_os("INKSTONE_REQUIRE_MNIST").is_none(),
+            "INKSTONE_REQUIRE_MNIST is set, so INKSTONE_DATA must be the MNIST folder"
+        );
+        println!("skipped: set INKSTONE_DATA to the MNIST folder");
+    }
+    folder
+}
+
+#[test]
+fn the_real_files_have_60000_and_10000_images_of_28_rows_and_columns() {
+    let Some(folder) = real_files() else { return };
     let (train, test) = mnist::load_from(folder).unwrap();
     assert_eq!((train.len(), test.len()), (60_000, 10_000));
     assert_eq!((train.shape(), test.shape()), ([28, 28, 1].into(), [28, 28, 1].into()));
+}
+
+#[test]
+fn the_real_labels_are_those_that_are_known() {
+    let Some(folder) = real_files() else { return };
+    let (train, test) = mnist::load_from(folder).unwrap();
     assert_eq!((&train.labels()[..5], &test.labels()[..5]), (&[5, 0, 4, 1, 9][..], &[7, 2, 1, 0, 4][..]));
     let count = |class| train.labels().iter().filter(|label| **label == class).count();
     let counts: Vec<usize> = (0..10).map(count).collect();
     assert_eq!(counts, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
-    let images = train.images();
+}
+
+#[test]
+fn the_real_pixels_have_the_known_mean() {
+    let Some(folder) = real_files() else { return };
+    let images = mnist::load_from(folder).unwrap().0.images();
     let mean = images.iter().map(|pixel| f64::from(*pixel)).sum::<f64>() / images.len() as f64;
     assert!((mean - 0.1307).abs() < 1e-4, "mean pixel {mean}");
+}
+
+#[test]
+fn tests_without_the_real_files_are_skipped_or_fail_as_the_environment_says() {
+    let run = |required: bool| {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "the_real_labels_are_those_that_are_known", "--nocapture"]);
+        command.env_remove("INKSTONE_DATA").env_remove("INKSTONE_REQUIRE_MNIST");
+        if required {
+            command.env("INKSTONE_REQUIRE_MNIST", "1");
+        }
+        let output = command.output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (passed, said) = run(false);
+    assert!(passed && said.contains("skipped: set INKSTONE_DATA to the MNIST folder"), "{said}");
+    assert!(!run(true).0);
 }

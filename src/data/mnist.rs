@@ -68,7 +68,7 @@ fn load_part(folder: &Path, images: &str, labels: &str) -> Result<Dataset> {
 
 /// Where the data may be, in the order of search.
 fn folders() -> Vec<PathBuf> {
-    let chosen = std::env::var_os("INKSTONE_DATA").map(PathBuf::from);
+    let chosen = std::env::var_os("INKSTONE_DATA").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let cache = choose_native_strategy().ok().map(|user| user.cache_dir().join("inkstone").join("mnist"));
     chosen.into_iter().chain([PathBuf::from("data")]).chain(cache).collect()
 }

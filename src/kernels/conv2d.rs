@@ -4,7 +4,7 @@
 //! is all the kernels know of it. A padded convolution works on a copy of its input with a border of zeros.
 
 use super::winograd::Winograd;
-use crate::aligned::round_up_to_line;
+use crate::aligned::{LINE_FLOATS, round_up_to_line};
 use crate::shape::Window2d;
 use crate::simd::{Simd, SimdBase, f32x4, has_32_registers};
 
@@ -70,6 +70,12 @@ impl ConvLayout {
     /// Outputs of one image, after pooling, per filter.
     pub(crate) fn outputs(&self) -> usize {
         self.windows.len() / self.pool
+    }
+
+    /// As many floats as packed weights can need at the most, [`Self::packed_len`]; `None` if that is no number.
+    pub(crate) fn packed_bound(window: &Window2d, channels: usize, filters: usize) -> Option<usize> {
+        let window_len = window.size.0.checked_mul(window.size.1)?.checked_mul(channels)?;
+        window_len.checked_add(1)?.checked_mul(filters.checked_next_multiple_of(LINE_FLOATS)?)?.checked_mul(3)
     }
 
     /// Floats of packed weights, for instruction sets of up to 16 lanes.

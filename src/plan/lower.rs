@@ -104,6 +104,10 @@ impl Builder<'_> {
         if padded.is_none_or(|padded| padded > MAX_ELEMENTS) {
             return Err(self.fault(index, format!("needs an input padded to more than {MAX_ELEMENTS} values")));
         }
+        let packed = ConvLayout::packed_bound(window, channels, filters);
+        if packed.is_none_or(|packed| packed > MAX_ELEMENTS) {
+            return Err(self.fault(index, format!("needs more than {MAX_ELEMENTS} values to pack its kernel")));
+        }
         let layout = ConvLayout::new(window, channels, filters, pool);
         let packed = self.packed_end..self.packed_end + layout.packed_len();
         self.packed_end = packed.end;
@@ -148,8 +152,8 @@ fn is_linear(activation: ActivationFunction) -> bool {
     activation == ActivationFunction::Linear
 }
 
-/// Whether pooling and activation can follow the convolution band by band: no output is pooled twice, none is padding,
-/// and the activation looks at one value at a time.
+/// Whether pooling and activation can follow the convolution band by band: no output is pooled twice, none is padding, a
+/// band stays small, and the activation looks at one value at a time.
 fn fuses(pool: &MaxPooling2D, activation: &Activation) -> bool {
     let (size, strides) = (pool.pool_size, pool.strides.unwrap_or(pool.pool_size));
     pool.padding == Padding::Valid

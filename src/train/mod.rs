@@ -19,8 +19,10 @@ use rand::RngExt;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Images in a chunk: what one pass through the plan works on.
-const CHUNK: usize = 8;
+/// The most images in a chunk: what one pass through the plan works on.
+const MAX_CHUNK: usize = 8;
+/// The most floats that a chunk of several images may have between two steps.
+const CHUNK_FLOATS: usize = 1 << 22;
 /// The most shards in a batch.
 const MAX_SHARDS: usize = 4;
 /// Parameters that one thread updates at a time.
@@ -119,7 +121,7 @@ impl Engine {
         while self.shards.len() < self.used_shards {
             self.shards.push(Shard::new(&self.plan));
         }
-        let threads = self.make_workspaces(self.used_shards, CHUNK.min(shard_len));
+        let threads = self.make_workspaces(self.used_shards, chunk_len(&self.plan).min(shard_len));
         let Self { plan, parameters, level, workspaces, .. } = self;
         let shards = &mut self.shards[..self.used_shards];
         let run = |index: usize, shard: &mut Shard, workspace: &mut Workspace| {
@@ -169,7 +171,7 @@ impl Engine {
     /// Scores examples without changing anything.
     pub(crate) fn score(&mut self, examples: &Examples<'_>) -> Tally {
         let classes = self.plan.classes();
-        let mut tallies = vec![Tally::default(); examples.len.div_ceil(CHUNK)];
+        let mut tallies = vec![Tally::default(); examples.len.div_ceil(chunk_len(&self.plan))];
         self.run_chunks(examples, 1, &mut tallies, |places, logits, tally| {
             tally[0] = Tally::of_chunk(logits, classes, examples.labels(places), None);
         });
@@ -184,7 +186,7 @@ impl Engine {
     pub(crate) fn predict(&mut self, images: &[f32], out: &mut [f32]) {
         let (classes, softmax_output) = (self.plan.classes(), self.plan.softmax_output);
         let examples = Examples::unlabelled(images, out.len() / classes);
-        self.run_chunks(&examples, CHUNK * classes, out, |_, outputs, out| {
+        self.run_chunks(&examples, chunk_len(&self.plan) * classes, out, |_, outputs, out| {
             out.copy_from_slice(outputs);
             if softmax_output {
                 softmax(out, classes);
@@ -201,17 +203,18 @@ impl Engine {
         results: &mut [T],
         finish: impl Fn(Range<usize>, &[f32], &mut [T]) + Sync,
     ) {
-        let chunks = examples.len.div_ceil(CHUNK);
+        let chunk = chunk_len(&self.plan);
+        let chunks = examples.len.div_ceil(chunk);
         if chunks == 0 {
             return;
         }
-        let threads = self.make_workspaces(chunks, CHUNK.min(examples.len));
+        let threads = self.make_workspaces(chunks, chunk.min(examples.len));
         let Self { plan, parameters, level, workspaces, .. } = self;
         let classes = plan.classes();
         let run = |first_chunk: usize, results: &mut [T], workspace: &mut Workspace| {
             for (place, results) in results.chunks_mut(per_chunk).enumerate() {
-                let start = (first_chunk + place) * CHUNK;
-                let places = start..(start + CHUNK).min(examples.len);
+                let start = (first_chunk + place) * chunk;
+                let places = start..(start + chunk).min(examples.len);
                 let images = places.len();
                 dispatch!(*level, simd => {
                     examples.write(simd, places.clone(), plan.input_len(), &mut workspace.input);
@@ -247,6 +250,12 @@ impl Shard {
     }
 }
 
+/// How many images of a model go through its plan at a time: fewer where they are large.
+fn chunk_len(plan: &Plan) -> usize {
+    let widest = plan.steps.iter().flat_map(|step| [step.input_len, step.output_len]).max().unwrap_or(1);
+    (CHUNK_FLOATS / widest).clamp(1, MAX_CHUNK)
+}
+
 /// Scores one shard and adds up its gradients, chunk by chunk.
 #[expect(clippy::too_many_arguments, reason = "each says one thing about the shard")]
 fn run_shard<S: Simd>(
@@ -263,8 +272,9 @@ fn run_shard<S: Simd>(
     shard.gradients.fill(0.0);
     shard.tally = Tally::default();
     let scale = 1.0 / batch.len as f32;
-    for start in places.clone().step_by(CHUNK) {
-        let chunk = start..(start + CHUNK).min(places.end);
+    let chunk_len = chunk_len(plan);
+    for start in places.clone().step_by(chunk_len) {
+        let chunk = start..(start + chunk_len).min(places.end);
         let images = chunk.len();
         batch.write(simd, chunk.clone(), plan.input_len(), &mut workspace.input);
         forward(simd, plan, parameters, workspace, images, Pass::Training { seed, step, first_example: start });
