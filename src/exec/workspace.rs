@@ -47,7 +47,8 @@ impl Workspace {
     /// Buffers for this plan.
     pub(crate) fn new(plan: &Plan, max_images: usize) -> Self {
         let convs = || plan.steps.iter().filter_map(Step::conv);
-        let widest = plan.steps.iter().flat_map(|step| [step.input_len, step.output_len]).max().unwrap_or(0);
+        // A model may have no steps at all; its output is its input.
+        let widest = plan.steps.iter().map(|step| step.output_len).fold(plan.input_len(), usize::max);
         let widest_padded = convs().map(|conv| padded_len(conv, max_images)).max().unwrap_or(0);
         let scratch = convs().map(|conv| conv.layout.scratch_len());
         let small = convs().filter(|conv| has_small_windows(&conv.layout)).map(|conv| scratch_len(&conv.layout));

@@ -252,7 +252,7 @@ impl Shard {
 
 /// How many images of a model go through its plan at a time: fewer where they are large.
 fn chunk_len(plan: &Plan) -> usize {
-    let widest = plan.steps.iter().flat_map(|step| [step.input_len, step.output_len]).max().unwrap_or(1);
+    let widest = plan.steps.iter().map(|step| step.output_len).fold(plan.input_len(), usize::max);
     (CHUNK_FLOATS / widest).clamp(1, MAX_CHUNK)
 }
 
