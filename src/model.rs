@@ -12,9 +12,11 @@ use crate::simd::Level;
 use crate::summary::Summary;
 use crate::train::{Engine, Examples};
 use ndarray::{Array2, Array4, ArrayD, ArrayViewD, CowArray, Ix4, IxDyn};
+use std::fmt;
 
 /// A compiled model. [`Sequential::compile`](crate::Sequential::compile) makes it.
-#[derive(Debug)]
+///
+/// `{:?}` names its layers and settings; it leaves out the weights, which [`get_weights`](Self::get_weights) has.
 pub struct Model {
     layers: Vec<Layer>,
     seed: u64,
@@ -265,6 +267,15 @@ impl Model {
             return Err(Error::Data(format!("images must be finite, got {value} at {index:?} (N, H, W, C)")));
         }
         Ok(images)
+    }
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { layers, seed, loss, metrics, optimizer, epochs, state: _, engine: _ } = self;
+        let mut model = f.debug_struct("Model");
+        model.field("layers", layers).field("seed", seed).field("loss", loss).field("metrics", metrics);
+        model.field("optimizer", optimizer).field("epochs", epochs).finish_non_exhaustive()
     }
 }
 

@@ -15,7 +15,15 @@ fn try_compile(model: Sequential) -> inkstone::Result<Model> {
 /// Fails unless this model is refused with this text.
 #[track_caller]
 fn refused(model: Sequential, expected: &str) {
-    assert_eq!(try_compile(model).unwrap_err().to_string(), expected);
+    assert_eq!(compile_error(model), expected);
+}
+
+/// The text of the error that compiling this model gives.
+#[track_caller]
+fn compile_error(model: Sequential) -> String {
+    // `unwrap_err` would print all weights of a model that should not be.
+    let Err(error) = try_compile(model) else { panic!("expected an error") };
+    error.to_string()
 }
 
 /// Fails unless this optimizer is refused with this text.
@@ -285,11 +293,23 @@ mod absurd {
             (head(image().add(conv(2, (3, 3)).strides((MAX, 1)))), window("Conv2D", "strides", &format!("({max}, 1)"))),
             (
                 head(
+                    Sequential::new([1 << 14, 1 << 14, 1])
+                        .add(conv(1, (3, 3)).padding(Same))
+                        .add(MaxPooling2D::new((1 << 14, 1 << 14))),
+                ),
+                "layer 0 (Conv2D) needs an input padded to more than 268435456 values".into(),
+            ),
+            (
+                head(
                     Sequential::new([1 << 13, 1 << 13, 1])
                         .add(conv(1, (1 << 13, 1 << 13)).padding(Same))
                         .add(MaxPooling2D::new((1 << 13, 1 << 13))),
                 ),
                 "layer 0 (Conv2D) needs more than 268435456 values to pack its kernel".into(),
+            ),
+            (
+                Sequential::new([1 << 26]).add(Dense::new(1).activation(Softmax)),
+                "layer 0 (Dense) needs more than 268435456 values to pack its kernel".into(),
             ),
             (
                 head(image().add(MaxPooling2D::new((MAX, MAX)))),
@@ -311,7 +331,7 @@ mod absurd {
         ];
         for (model, expected) in cases {
             let _profiler = dhat::Profiler::builder().testing().build();
-            let error = try_compile(model).unwrap_err().to_string();
+            let error = compile_error(model);
             let peak = dhat::HeapStats::get().max_bytes;
             assert_eq!(error, expected);
             assert!(peak > 0, "counting works");
@@ -869,4 +889,12 @@ mod weights {
             "expected the weight dense/kernel of shape [64, 10], got dense/kernel of shape [10, 64]",
         );
     }
+}
+
+/// `unwrap_err` on a `compile` that went well prints the model.
+#[test]
+fn a_printed_model_is_short() {
+    let text = format!("{:?}", small());
+    assert!(text.starts_with("Model { layers: [Flatten(Flatten), Dense("), "{text}");
+    assert!(text.len() < 1000, "{} characters", text.len());
 }
