@@ -127,7 +127,7 @@ fn add_biases<S: Simd>(simd: S, dy: &[f32], db: &mut [f32]) {
                 let db = &mut db[start..start + lanes];
                 let mut sum = S::f32s::from_slice(simd, db);
                 for dy in dy.chunks_exact(filters) {
-                    sum = sum + S::f32s::from_slice(simd, &dy[start..][..lanes]);
+                    sum += S::f32s::from_slice(simd, &dy[start..][..lanes]);
                 }
                 sum.store_slice(db);
             }

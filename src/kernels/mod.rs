@@ -4,6 +4,11 @@
 //! All of them work on a *chunk*: a few images, one after the other, channels last. Everything with weights is a
 //! convolution here: a dense layer is one with a 1x1 window on images of one pixel.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "loops with constant bounds over several arrays at once read better, and unroll"
+)]
+
 pub(crate) mod activation;
 pub(crate) mod adam;
 pub(crate) mod conv2d;
