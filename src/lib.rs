@@ -43,6 +43,8 @@
 //! ```toml
 //! [profile.dev.package."*"]
 //! opt-level = 3
+//! debug-assertions = false
+//! overflow-checks = false
 //! ```
 //!
 //! # The same seed, the same bits

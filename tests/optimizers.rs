@@ -1,5 +1,6 @@
 //! Optimizers against Keras: the weights after each of twenty steps. `tests/fixtures/make_optimizers.py` made the numbers.
 
+use approx::abs_diff_eq;
 use inkstone::prelude::*;
 use inkstone::{Optimizer, Weight};
 use ndarray::{Array4, ArrayD, IxDyn};
@@ -41,7 +42,8 @@ fn compare_with_keras(case: &str, optimizer: impl Into<Optimizer>) {
         let weights = model.get_weights();
         let actual = weights.iter().flat_map(|weight| weight.values.iter());
         for (actual, expected) in actual.zip(expected.kernel.iter().chain(&expected.bias)) {
-            assert!((actual - expected).abs() < 5e-6, "{case}, step {step}: {actual}, Keras has {expected}");
+            let close = abs_diff_eq!(actual, expected, epsilon = 5e-6);
+            assert!(close, "{case}, step {step}: {actual}, Keras has {expected}");
         }
     }
 }
