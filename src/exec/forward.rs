@@ -4,6 +4,7 @@ use super::Parameters;
 use super::workspace::{StepMemory, Workspace};
 use crate::kernels::activation::activate;
 use crate::kernels::conv2d_forward::conv2d_forward;
+use crate::kernels::conv2d_forward_small::{conv2d_forward_small, has_tiny_windows};
 use crate::kernels::max_pool::max_pool_forward;
 use crate::kernels::padding::pad;
 use crate::kernels::softmax::softmax;
@@ -87,6 +88,9 @@ fn conv_forward<S: Simd>(
     match &layout.winograd {
         Some(winograd) => {
             winograd_forward(simd, layout, winograd, activation, x, packed, images, scratch, output, winners);
+        }
+        None if has_tiny_windows(layout) => {
+            conv2d_forward_small(simd, layout, activation, x, packed, images, output, winners);
         }
         None => conv2d_forward(simd, layout, activation, x, packed, images, scratch, output, winners),
     }

@@ -15,6 +15,7 @@ pub(crate) mod conv2d;
 pub(crate) mod conv2d_backward;
 pub(crate) mod conv2d_backward_small;
 pub(crate) mod conv2d_forward;
+pub(crate) mod conv2d_forward_small;
 pub(crate) mod max_pool;
 pub(crate) mod nonzeros;
 pub(crate) mod padding;

@@ -296,6 +296,25 @@ proptest! {
     #![proptest_config(config(60))]
 
     #[test]
+    fn random_convolutions_with_tiny_windows_agree_with_the_reference(
+        (height, width) in (3..=9_usize, 3..=9_usize), kernel in (1..=3_usize, 1..=3_usize), filters in 1..=5_usize,
+        strides in (1..=2_usize, 1..=2_usize), padding in paddings(), pool in (1..=3_usize, 1..=2_usize),
+        function in functions(), count in 1..=9_usize, seed: u64,
+    ) {
+        let channels = 9 / (kernel.0 * kernel.1);
+        let conv = Conv2D::new(filters * 16, kernel).strides(strides).padding(padding).activation(function);
+        let layers = [
+            conv.into(),
+            MaxPooling2D::new(pool).into(),
+            Flatten::new().into(),
+            Dense::new(5).activation(ActivationFunction::Softmax).into(),
+        ];
+        let input = Shape::from([height, width, channels]);
+        prop_assume!(Plan::new(input, &layers).is_ok());
+        check_model(input, &layers, count, seed);
+    }
+
+    #[test]
     fn random_winograd_convolutions_agree_with_the_reference(
         (height, width) in (4..=12_usize, 4..=12_usize), channels in 1..=2_usize, filters in 1..=6_usize,
         padding in paddings(), pools: bool, function in functions(), count in 1..=9_usize, seed: u64,

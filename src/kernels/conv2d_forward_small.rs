@@ -1,0 +1,139 @@
+//! The forward pass of a convolution with windows of at most nine weights, such as 3x3 on grey images.
+//!
+//! For so few weights the tile of [`super::conv2d_forward`] spends its time on getting started. Here all weights of a
+//! filter stay in registers while every window of the image streams by, and a pooling window's maximum is taken before
+//! anything is stored.
+
+use super::activation::{Elementwise, activate};
+use super::conv2d::{ConvLayout, blocks};
+use crate::aligned::LINE_FLOATS;
+use crate::simd::{Select, Simd, SimdBase, SimdFloat, has_32_registers};
+
+/// The most weights of a window.
+const TAPS: usize = 9;
+
+/// Whether this way suits the convolution: few weights, and whole vectors of filters.
+pub(crate) fn has_tiny_windows(layout: &ConvLayout) -> bool {
+    layout.window_len() <= TAPS && layout.filters.is_multiple_of(LINE_FLOATS)
+}
+
+/// Computes `activation(max_pool(x * weights + bias))` for `images` images.
+///
+/// - x: (images, padded height, padded width, channels)
+/// - packed: as `ConvLayout::pack` makes it
+/// - out: (images, outputs, filters); winners: the same shape, or empty if nobody asks
+#[expect(clippy::too_many_arguments, reason = "each is one tensor of the operation")]
+pub(crate) fn conv2d_forward_small<S: Simd>(
+    simd: S,
+    layout: &ConvLayout,
+    activation: Elementwise,
+    x: &[f32],
+    packed: &[f32],
+    images: usize,
+    out: &mut [f32],
+    winners: &mut [u32],
+) {
+    let outputs = layout.outputs() * layout.filters;
+    for image in 0..images {
+        let x = &x[image * layout.image_len..][..layout.image_len];
+        let out = &mut out[image * outputs..][..outputs];
+        let winners = if winners.is_empty() { &mut [][..] } else { &mut winners[image * outputs..][..outputs] };
+        let mut block = packed;
+        for (first, vectors) in blocks::<S>(layout.filters) {
+            let columns = vectors * S::f32s::LEN;
+            // Two vectors of nine weights leave room for sums and maxima in 32 registers, one in 16.
+            let step = if has_32_registers::<S>() { 2 } else { 1 };
+            for vector in (0..vectors).step_by(step) {
+                let column = vector * S::f32s::LEN;
+                if step == 2 && vectors - vector >= 2 {
+                    stream::<S, 2>(simd, layout, x, block, columns, column, first + column, out, winners);
+                } else {
+                    stream::<S, 1>(simd, layout, x, block, columns, column, first + column, out, winners);
+                }
+            }
+            block = &block[(layout.window_len() + 1) * columns..];
+        }
+        activate(simd, activation, out);
+    }
+}
+
+/// All windows of an image for `V` vectors of filters.
+///
+/// - block: (window_len + 1, columns), of which the vectors start at `column`
+/// - out, winners: (outputs, filters), of which the vectors start at `filter`
+#[expect(clippy::too_many_arguments, reason = "each is one tensor or bound of the operation")]
+fn stream<S: Simd, const V: usize>(
+    simd: S,
+    layout: &ConvLayout,
+    x: &[f32],
+    block: &[f32],
+    columns: usize,
+    column: usize,
+    filter: usize,
+    out: &mut [f32],
+    winners: &mut [u32],
+) {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let (lanes, filters, window_len) = (S::f32s::LEN, layout.filters, layout.window_len());
+            let load =
+                |row: usize, v: usize| S::f32s::from_slice(simd, &block[row * columns + column + v * lanes..][..lanes]);
+            // What is missing of nine weights is zero, times any input of the window.
+            let mut weights = [[S::f32s::splat(simd, 0.0); V]; TAPS];
+            let mut taps = [0; TAPS];
+            for tap in 0..TAPS {
+                if tap < window_len {
+                    taps[tap] = tap / layout.run * layout.row_stride + tap % layout.run;
+                    for v in 0..V {
+                        weights[tap][v] = load(tap, v);
+                    }
+                }
+            }
+            let mut bias = [S::f32s::splat(simd, 0.0); V];
+            for v in 0..V {
+                bias[v] = load(window_len, v);
+            }
+            for (output, windows) in layout.windows.chunks_exact(layout.pool).enumerate() {
+                let mut best = convolve(simd, x, windows[0], &taps, &weights, &bias);
+                let mut winner = [S::u32s::splat(simd, 0); V];
+                for (place, window) in (1..).zip(&windows[1..]) {
+                    let sums = convolve(simd, x, *window, &taps, &weights, &bias);
+                    for v in 0..V {
+                        let larger = sums[v].simd_gt(best[v]);
+                        best[v] = larger.select(sums[v], best[v]);
+                        winner[v] = larger.select(S::u32s::splat(simd, place), winner[v]);
+                    }
+                }
+                let at = output * filters + filter;
+                for v in 0..V {
+                    best[v].store_slice(&mut out[at + v * lanes..][..lanes]);
+                    if let Some(winners) = winners.get_mut(at + v * lanes..at + (v + 1) * lanes) {
+                        winner[v].store_slice(winners);
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// One window's sums.
+#[inline(always)]
+fn convolve<S: Simd, const V: usize>(
+    simd: S,
+    x: &[f32],
+    window: u32,
+    taps: &[usize; TAPS],
+    weights: &[[S::f32s; V]; TAPS],
+    bias: &[S::f32s; V],
+) -> [S::f32s; V] {
+    let x = &x[window as usize..];
+    let mut sums = *bias;
+    for tap in 0..TAPS {
+        let input = S::f32s::splat(simd, x[taps[tap]]);
+        for v in 0..V {
+            sums[v] = input.mul_add(weights[tap][v], sums[v]);
+        }
+    }
+    sums
+}
