@@ -1,14 +1,65 @@
-//! The Keras example's CNN: a training step, an evaluation and a prediction, on images that need no files.
+//! The engine from its parts to an epoch, on images that need no files. `cargo bench` runs it in about two minutes,
+//! `cargo bench -- --test` runs everything once.
 //!
-//! `cargo bench` runs it; `cargo bench -- --test` runs everything once.
+//! Where a rate is given in items, an item is a floating-point operation (`a_`, `b_`), an image (`c_` to `f_`) or a byte
+//! (`g_`). A convolution counts the operations of the plain sum, so the way with fewer multiplications may pass the
+//! peak.
 
-use divan::{Bencher, black_box, counter::ItemsCount};
-use inkstone::Model;
+use divan::counter::{BytesCount, ItemsCount};
+use divan::{Bencher, black_box};
+use fearless_simd::{Level, Simd, SimdBase, SimdFloat, dispatch};
 use inkstone::prelude::*;
+use inkstone::{Model, data::idx};
 use ndarray::Array4;
 
 fn main() {
     divan::main();
+}
+
+/// Multiply-adds on registers alone: what one core can do at the most.
+#[inline(always)]
+fn multiply_adds<S: Simd>(simd: S, count: usize) -> f32 {
+    let (factor, term) = (S::f32s::splat(simd, black_box(0.5)), S::f32s::splat(simd, black_box(1.0)));
+    let mut sums = [term; 12];
+    for _ in 0..count {
+        for sum in &mut sums {
+            *sum = sum.mul_add(factor, term);
+        }
+    }
+    sums.iter().map(|sum| sum.as_slice().iter().sum::<f32>()).sum()
+}
+
+#[divan::bench]
+fn a_peak_of_one_core(bencher: Bencher<'_, '_>) {
+    const COUNT: usize = 100_000;
+    let level = Level::new();
+    let lanes = dispatch!(level, simd => lanes(simd));
+    bencher.counter(ItemsCount::new(COUNT * 12 * lanes * 2)).bench(|| {
+        let sum = dispatch!(level, simd => multiply_adds(simd, black_box(COUNT)));
+        assert!(sum.is_finite());
+    });
+}
+
+fn lanes<S: Simd>(_simd: S) -> usize {
+    S::f32s::LEN
+}
+
+/// One layer on a chunk of eight images, so that one thread works: (image side, channels, filters, kernel side).
+#[divan::bench(args = [(28, 1, 32, 3), (13, 32, 64, 3), (13, 32, 64, 5), (32, 64, 64, 3), (16, 128, 128, 3), (1, 576, 64, 1)])]
+fn b_forward_of_a_layer(bencher: Bencher<'_, '_>, (side, channels, filters, kernel): (usize, usize, usize, usize)) {
+    let mut model = Sequential::new([side, side, channels])
+        .add(Conv2D::new(filters, (kernel, kernel)).activation(Relu))
+        .add(Flatten::new())
+        .seed(1)
+        .compile(Sgd::default(), SparseCategoricalCrossentropy::default().from_logits(true), [])
+        .expect("one layer compiles");
+    let images = Array4::from_shape_fn((8, side, side, channels), |(n, y, x, c)| ((n + y * 3 + x * 5 + c) % 7) as f32);
+    let out = side - kernel + 1;
+    let operations = 2 * 8 * out * out * filters * kernel * kernel * channels;
+    bencher.counter(ItemsCount::new(operations)).bench_local(|| {
+        let sum = model.predict(black_box(&images)).expect("the images fit the model").sum();
+        assert!(sum.is_finite());
+    });
 }
 
 fn model() -> Model {
@@ -39,7 +90,7 @@ fn labels(count: usize) -> Vec<usize> {
 }
 
 #[divan::bench(args = [32, 128])]
-fn a_training_step(bencher: Bencher<'_, '_>, batch: usize) {
+fn c_training_step(bencher: Bencher<'_, '_>, batch: usize) {
     let (mut model, images, labels) = (model(), images(batch), labels(batch));
     bencher.counter(ItemsCount::new(batch)).bench_local(|| {
         let scores = model.train_on_batch(black_box(&images), &labels).expect("the loss stays finite");
@@ -47,21 +98,42 @@ fn a_training_step(bencher: Bencher<'_, '_>, batch: usize) {
     });
 }
 
-#[divan::bench]
-fn b_evaluate_1000(bencher: Bencher<'_, '_>) {
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn d_epoch_of_60000(bencher: Bencher<'_, '_>) {
     let mut model = model();
-    let dataset = Dataset::from_floats(images(1000), labels(1000)).expect("there is a label for each image");
-    bencher.counter(ItemsCount::new(1000_usize)).bench_local(|| {
+    let bytes = images(60_000).mapv(|pixel| (pixel * 255.0) as u8);
+    let dataset = Dataset::from_bytes(bytes, labels(60_000)).expect("there is a label for each image");
+    bencher.counter(ItemsCount::new(60_000_usize)).bench_local(|| {
+        let history = model.fit(black_box(&dataset), FitConfig::new().verbose(0)).expect("the loss stays finite");
+        assert!(history.losses()[0].is_finite());
+    });
+}
+
+#[divan::bench]
+fn e_evaluate_10000(bencher: Bencher<'_, '_>) {
+    let mut model = model();
+    let dataset = Dataset::from_floats(images(10_000), labels(10_000)).expect("there is a label for each image");
+    bencher.counter(ItemsCount::new(10_000_usize)).bench_local(|| {
         let scores = model.evaluate(black_box(&dataset)).expect("the images fit the model");
         assert!(scores.loss.is_finite());
     });
 }
 
 #[divan::bench(args = [1, 1000])]
-fn c_predict(bencher: Bencher<'_, '_>, count: usize) {
+fn f_predict(bencher: Bencher<'_, '_>, count: usize) {
     let (mut model, images) = (model(), images(count));
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
         let sum = model.predict(black_box(&images)).expect("the images fit the model").sum();
         assert!((sum - count as f32).abs() < 1e-3 * count as f32, "probabilities sum to 1");
+    });
+}
+
+#[divan::bench]
+fn g_read_idx_of_10000(bencher: Bencher<'_, '_>) {
+    let mut file = vec![0, 0, 8, 3, 0, 0, 0x27, 0x10, 0, 0, 0, 28, 0, 0, 0, 28];
+    file.extend(images(10_000).iter().map(|pixel| (pixel * 255.0) as u8));
+    bencher.counter(BytesCount::new(file.len())).bench(|| {
+        let array = idx::read(black_box(&file[..]), "images").expect("the file is whole");
+        assert_eq!(array.shape(), [10_000, 28, 28]);
     });
 }

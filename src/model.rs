@@ -1,6 +1,6 @@
 //! A model that can be used: predict, evaluate, take steps, read and write weights. Training over epochs is in `fit`.
 
-use crate::data::{Dataset, Pixels};
+use crate::data::{Dataset, Pixels, check_finite};
 use crate::error::{Error, Result};
 use crate::layers::Layer;
 use crate::loss::{Loss, Tally};
@@ -263,9 +263,7 @@ impl Model {
         let (_, height, width, channels) = images.dim();
         self.check_shape([height, width, channels])?;
         let images = images.as_standard_layout();
-        if let Some((index, value)) = images.indexed_iter().find(|(_, value)| !value.is_finite()) {
-            return Err(Error::Data(format!("images must be finite, got {value} at {index:?} (N, H, W, C)")));
-        }
+        check_finite(&images.view())?;
         Ok(images)
     }
 }

@@ -6,4 +6,4 @@ pub mod mnist;
 mod dataset;
 
 pub use dataset::Dataset;
-pub(crate) use dataset::Pixels;
+pub(crate) use dataset::{Pixels, check_finite};
