@@ -92,8 +92,14 @@ fn block_products<S: Simd, const P: usize, const V: usize>(
     let (mut base, mut pixel) = (start / per_image * layout.image_len, start % per_image);
     let mut done = 0;
     while done < count {
-        // One or two left-over pixels are computed alone; more are worth a tile with its last pixel repeated.
-        let tile = if count - done <= 2 { 1 } else { P.min(count - done) };
+        // A whole tile while it lasts, then one of four; what a tile lacks repeats its last pixel. Eight are two of four.
+        let rest = count - done;
+        let tile = match rest {
+            0..=2 => 1,
+            3 | 4 => rest,
+            8 if P == 6 => 4,
+            _ => P.min(rest),
+        };
         let mut windows = [0; P];
         for place in 0..P {
             if place < tile {
@@ -107,10 +113,13 @@ fn block_products<S: Simd, const P: usize, const V: usize>(
             }
         }
         let out = &mut out[done * layout.filters + first..];
-        if tile == 1 {
-            tile_products::<S, 1, V>(simd, layout, x, [windows[0]], block, out, 1, first);
-        } else {
-            tile_products::<S, P, V>(simd, layout, x, windows, block, out, tile, first);
+        match tile {
+            1 => tile_products::<S, 1, V>(simd, layout, x, [windows[0]], block, out, 1, first),
+            2..=4 => {
+                let windows = [windows[0], windows[1], windows[2], windows[3]];
+                tile_products::<S, 4, V>(simd, layout, x, windows, block, out, tile, first);
+            }
+            _ => tile_products::<S, P, V>(simd, layout, x, windows, block, out, tile, first),
         }
         done += tile;
     }
