@@ -10,7 +10,7 @@ pub(crate) use forward::{Pass, forward};
 pub(crate) use workspace::Workspace;
 
 use crate::aligned::AlignedBuffer;
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
 use crate::simd::Simd;
 
 /// A model's parameters, and the copy of its kernels that the forward pass reads.
@@ -18,7 +18,7 @@ use crate::simd::Simd;
 pub(crate) struct Parameters {
     /// All parameters, laid out as the plan says.
     pub(crate) flat: AlignedBuffer,
-    /// The kernels packed for the forward pass; [`Parameters::pack`] makes it true after a change of `flat`.
+    /// The kernels packed for the forward pass; to be made anew after a change of `flat`, with [`pack_step`].
     pub(crate) packed: AlignedBuffer,
 }
 
@@ -27,12 +27,13 @@ impl Parameters {
     pub(crate) fn zeroed(plan: &Plan) -> Self {
         Self { flat: AlignedBuffer::zeroed(plan.parameter_len), packed: AlignedBuffer::zeroed(plan.packed_len) }
     }
+}
 
-    /// Packs every kernel anew.
-    pub(crate) fn pack<S: Simd>(&mut self, simd: S, plan: &Plan) {
-        for conv in plan.steps.iter().filter_map(|step| step.conv()) {
-            let (weights, biases) = (&self.flat[conv.weights.clone()], &self.flat[conv.biases.clone()]);
-            conv.layout.pack(simd, weights, biases, &mut self.packed[conv.packed.clone()]);
-        }
+/// Packs the kernel of one step for the forward pass, if it has one.
+///
+/// - flat: all parameters; packed: the step's part of the packed kernels
+pub(crate) fn pack_step<S: Simd>(simd: S, step: &Step, flat: &[f32], packed: &mut [f32]) {
+    if let Some(conv) = step.conv() {
+        conv.layout.pack(simd, &flat[conv.weights.clone()], &flat[conv.biases.clone()], packed);
     }
 }

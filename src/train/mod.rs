@@ -6,13 +6,13 @@
 
 use crate::aligned::AlignedBuffer;
 use crate::data::Pixels;
-use crate::exec::{Parameters, Pass, Workspace, backward, forward};
+use crate::exec::{Parameters, Pass, Workspace, backward, forward, pack_step};
 use crate::kernels::pixels::bytes_to_floats;
 use crate::kernels::softmax::softmax;
 use crate::kernels::sum::add;
 use crate::loss::Tally;
 use crate::optimizer::{Optimizer, OptimizerState, Piece};
-use crate::plan::{Initial, Plan};
+use crate::plan::{Initial, Plan, Step};
 use crate::random::{Stream, stream};
 use crate::simd::{Level, Simd, dispatch};
 use rand::RngExt;
@@ -111,7 +111,8 @@ impl Engine {
 
     /// To be called when parameters were changed from outside.
     pub(crate) fn pack(&mut self) {
-        dispatch!(self.level, simd => self.parameters.pack(simd, &self.plan));
+        let Parameters { flat, packed } = &mut self.parameters;
+        pack_steps(self.level, &self.plan.steps, flat, packed);
     }
 
     /// Scores a batch, and finds the gradients of its mean loss shard by shard.
@@ -304,6 +305,22 @@ fn in_pieces(piece: Piece<'_>, work: &(impl Fn(Piece<'_>) + Sync)) {
     }
     let (left, right) = piece.split_at((len / 2).next_multiple_of(crate::aligned::LINE_FLOATS));
     rayon::join(|| in_pieces(left, work), || in_pieces(right, work));
+}
+
+/// Packs the kernels of these steps, in parallel.
+///
+/// - packed: the part of these steps, which lie in it one after the other
+fn pack_steps(level: Level, steps: &[Step], flat: &[f32], packed: &mut [f32]) {
+    match steps {
+        [] => {}
+        [step] => dispatch!(level, simd => pack_step(simd, step, flat, packed)),
+        _ => {
+            let (left, right) = steps.split_at(steps.len() / 2);
+            let middle = left.iter().filter_map(Step::conv).map(|conv| conv.packed.len()).sum();
+            let (packed_left, packed_right) = packed.split_at_mut(middle);
+            rayon::join(|| pack_steps(level, left, flat, packed_left), || pack_steps(level, right, flat, packed_right));
+        }
+    }
 }
 
 /// The weights that training starts from.
