@@ -9,6 +9,7 @@ use crate::model::Model;
 use crate::random::{Stream, stream};
 use crate::train::Examples;
 use rand::seq::SliceRandom;
+use std::io::{self, Write};
 use std::time::Instant;
 
 /// The arguments of [`Model::fit`], with Keras' names and defaults.
@@ -137,7 +138,8 @@ impl Model {
             self.epochs += 1;
             let record = Epoch { training, validation, seconds: start.elapsed().as_secs_f64() };
             if config.verbose > 0 {
-                println!("Epoch {epoch}/{}\n{}", config.epochs, line(steps, &record));
+                // Not `println!`: a pipe that nobody reads any more must not end a training.
+                let _ = writeln!(io::stdout(), "Epoch {epoch}/{}\n{}", config.epochs, line(steps, &record));
             }
             history.epochs.push(record);
         }

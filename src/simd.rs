@@ -2,7 +2,37 @@
 //! that an instruction set is there. Kernels are written once, generic over the token [`Simd`], and every kernel opens
 //! with [`Simd::vectorize`], which compiles its body for that instruction set.
 
-pub(crate) use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat, dispatch, f32x4};
+#[cfg(any(test, not(target_arch = "x86_64")))]
+pub(crate) use fearless_simd::dispatch;
+pub(crate) use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat, f32x4};
+
+/// Runs code with the token of a level. On x86-64 this leaves out SSE4.2, which adds nothing to SSE2 here: a kernel less
+/// to compile and to carry. Tests run every level there is.
+#[cfg(all(not(test), target_arch = "x86_64"))]
+macro_rules! dispatch {
+    ($level:expr, $simd:ident => $work:expr) => {{
+        let level: $crate::simd::Level = $level;
+        if let Some(token) = level.as_avx512() {
+            ::fearless_simd::Simd::vectorize(token, || {
+                let $simd = token;
+                $work
+            })
+        } else if let Some(token) = level.as_avx2() {
+            ::fearless_simd::Simd::vectorize(token, || {
+                let $simd = token;
+                $work
+            })
+        } else {
+            let token = level.as_sse2().expect("every x86-64 has SSE2");
+            ::fearless_simd::Simd::vectorize(token, || {
+                let $simd = token;
+                $work
+            })
+        }
+    }};
+}
+#[cfg(all(not(test), target_arch = "x86_64"))]
+pub(crate) use dispatch;
 
 /// Whether this instruction set has 32 vector registers; the others have 16.
 pub(crate) const fn has_32_registers<S: Simd>() -> bool {
