@@ -89,7 +89,7 @@ fn labels(count: usize) -> Vec<usize> {
     (0..count).map(|n| n % 10).collect()
 }
 
-#[divan::bench(args = [32, 128])]
+#[divan::bench(args = [1, 4, 16, 32, 128, 1024])]
 fn c_training_step(bencher: Bencher<'_, '_>, batch: usize) {
     let (mut model, images, labels) = (model(), images(batch), labels(batch));
     bencher.counter(ItemsCount::new(batch)).bench_local(|| {
