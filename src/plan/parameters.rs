@@ -62,7 +62,7 @@ pub(crate) fn lay_out(input: Shape, layers: &[Layer], shapes: &[Shape]) -> Resul
             _ => vec![filters, height, width, channels],
         };
         // Glorot uniform: Glorot and Bengio, 2010, https://proceedings.mlr.press/v9/glorot10a.html
-        let fans = (height * width) as f32 * (channels as f32 + filters as f32);
+        let fans = height as f32 * width as f32 * (channels as f32 + filters as f32);
         let initial = Initial::Uniform { limit: (6.0 / fans).sqrt() };
         place(index, format!("{}/kernel", names[index]), stored_shape, initial)?;
         if weights.use_bias {
