@@ -898,3 +898,18 @@ fn a_printed_model_is_short() {
     assert!(text.starts_with("Model { layers: [Flatten(Flatten), Dense("), "{text}");
     assert!(text.len() < 1000, "{} characters", text.len());
 }
+
+/// A softmax of every pixel with `Flatten` behind it gives several sums of 1, not the probabilities of classes.
+#[test]
+fn a_softmax_over_pixels_is_not_taken_for_one_over_classes() {
+    let pixels = || Sequential::new([2, 2, 1]).add(Conv2D::new(3, (1, 1)).activation(Softmax)).add(Flatten::new());
+    let error = try_compile(pixels()).unwrap_err().to_string();
+    assert!(
+        error.starts_with("the model gives no probabilities, which SparseCategoricalCrossentropy expects"),
+        "{error}"
+    );
+    let logits = SparseCategoricalCrossentropy::default().from_logits(true);
+    let mut model = pixels().compile(Adam::default(), logits, [Accuracy]).unwrap();
+    let sum = model.predict(&Array4::zeros((1, 2, 2, 1))).unwrap().sum();
+    assert!((sum - 4.0).abs() < 1e-5, "four pixels, four sums of 1, got {sum}");
+}

@@ -46,7 +46,7 @@ impl Dataset {
     /// [`Error::Data`] if there are no images, an axis is zero, or there is not exactly one label for each image.
     pub fn from_bytes(images: Array4<u8>, labels: Vec<usize>) -> Result<Self> {
         check(images.dim(), labels.len())?;
-        Ok(Self::new(Images::Bytes(Arc::new(images.as_standard_layout().into_owned())), labels))
+        Ok(Self::new(Images::Bytes(Arc::new(in_memory_order(images))), labels))
     }
 
     /// A data set of images of floats, (N, H, W, C), which are used as they are.
@@ -56,7 +56,7 @@ impl Dataset {
     pub fn from_floats(images: Array4<f32>, labels: Vec<usize>) -> Result<Self> {
         check(images.dim(), labels.len())?;
         check_finite(&images.view())?;
-        Ok(Self::new(Images::Floats(Arc::new(images.as_standard_layout().into_owned())), labels))
+        Ok(Self::new(Images::Floats(Arc::new(in_memory_order(images))), labels))
     }
 
     fn new(images: Images, labels: Vec<usize>) -> Self {
@@ -113,6 +113,11 @@ impl Dataset {
             Images::Floats(images) => Pixels::Floats(&images.as_slice().unwrap_or_default()[range]),
         }
     }
+}
+
+/// The images in memory order, copied only if they are not.
+fn in_memory_order<T: Clone>(images: Array4<T>) -> Array4<T> {
+    if images.is_standard_layout() { images } else { images.as_standard_layout().into_owned() }
 }
 
 /// # Errors

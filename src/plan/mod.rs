@@ -101,7 +101,10 @@ impl Plan {
         }
         let (parameters, parameter_len) = parameters::lay_out(input, layers, &shapes)?;
         let mut steps = lower::lower(input, layers, &shapes, &parameters)?;
-        let softmax_output = steps.pop_if(|step| matches!(step.kind, StepKind::Softmax { .. })).is_some();
+        // A softmax of every pixel, made a vector by `Flatten` behind it, is not one over the classes.
+        let over_classes =
+            |step: &mut Step| matches!(step.kind, StepKind::Softmax { classes } if classes == step.output_len);
+        let softmax_output = steps.pop_if(over_classes).is_some();
         let packed_len = steps.iter().filter_map(Step::conv).map(|conv| conv.packed.end).max().unwrap_or(0);
         Ok(Self { input, shapes, steps, parameters, parameter_len, packed_len, softmax_output })
     }
