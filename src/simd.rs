@@ -1,6 +1,6 @@
 //! Decides how code reaches the CPU's vector instructions: through `fearless_simd` alone, whose tokens prove at run time
-//! that an instruction set is there. Kernels are written once, generic over the token [`Simd`], and every kernel opens
-//! with [`Simd::vectorize`], which compiles its body for that instruction set.
+//! that an instruction set is there. Kernels are written once, generic over the token [`Simd`], and every kernel that
+//! computes with vectors opens with [`Simd::vectorize`], which compiles its body for that instruction set.
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
 pub(crate) use fearless_simd::dispatch;

@@ -72,7 +72,7 @@ impl ConvLayout {
         self.windows.len() / self.pool
     }
 
-    /// As many floats as packed weights can need at the most, [`Self::packed_len`]; `None` if that is no number.
+    /// An upper bound on [`Self::packed_len`]; `None` if it overflows.
     pub(crate) fn packed_bound(window: &Window2d, channels: usize, filters: usize) -> Option<usize> {
         let window_len = window.size.0.checked_mul(window.size.1)?.checked_mul(channels)?;
         window_len.checked_add(1)?.checked_mul(filters.checked_next_multiple_of(LINE_FLOATS)?)?.checked_mul(3)
@@ -90,7 +90,8 @@ impl ConvLayout {
 
     /// Convolution outputs that the direct way holds at a time before it pools or activates them.
     pub(super) fn band<S: Simd>(&self) -> usize {
-        self.pool * tile_pixels::<S>(max_block_vectors::<S>())
+        let vectors = self.filters.div_ceil(S::f32s::LEN).min(max_block_vectors::<S>());
+        self.pool * tile_pixels::<S>(vectors)
     }
 
     /// Floats of scratch memory that the forward pass needs.

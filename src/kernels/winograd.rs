@@ -10,7 +10,7 @@
 //!    (channels x filters), by the microkernel of the direct way.
 //! 3. Behind a 2x2 pooling a tile is just one pooling window.
 //!
-//! Its rounding differs from the direct way's in the last bits; the plan chooses by shape alone, so a model always
+//! Its rounding differs from the direct way's in the last bits; the layout is chosen by shape alone, so a model always
 //! computes alike.
 
 use super::activation::{Elementwise, activate};
