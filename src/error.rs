@@ -77,14 +77,14 @@ pub enum Error {
     /// Images, labels or weights do not fit each other, or do not fit the model.
     #[error("{0}")]
     Data(String),
-    /// The loss became NaN or infinite: the weights are lost, and no further step can mend them.
+    /// The loss became NaN or infinite. The step was not taken.
     #[error(
         "the loss became {loss} in epoch {epoch}, step {step}: lower the learning rate, or look for extreme values in the data"
     )]
     Diverged {
-        /// The epoch, from 1 as it is printed.
+        /// The epoch, from 1: of this call of `fit`, or for a single batch of the model's life.
         epoch: usize,
-        /// The step in that epoch, from 1.
+        /// The step, from 1: in that epoch for `fit`, or for a single batch of the model's life.
         step: usize,
         /// The loss.
         loss: f64,
@@ -115,7 +115,7 @@ pub enum IdxFault {
         /// The first two bytes.
         found: [u8; 2],
     },
-    /// Its elements are no unsigned bytes.
+    /// Its elements are not unsigned bytes.
     #[error("expected elements of type 0x08 (unsigned byte), found type {found:#04x}")]
     ElementType {
         /// The third byte.
@@ -191,8 +191,8 @@ fn missing_data(name: &str, searched: &[PathBuf], files: &[&str]) -> String {
     let searched = searched.iter().map(|folder| format!("  {}", folder.display())).collect::<Vec<_>>().join("\n");
     format!(
         "{name} was not found. Searched:\n{searched}\nWanted, in one of these folders, plain or with .gz added:\n  {}\n\
-         Put the four files there, or set INKSTONE_DATA to the folder that holds them; data/README.md says where they \
-         come from.",
+         Put them there, or, for `load_data`, set INKSTONE_DATA to the folder that holds them. Mirrors such as \
+         https://ossci-datasets.s3.amazonaws.com/mnist/ have them.",
         files.join("\n  ")
     )
 }

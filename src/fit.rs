@@ -95,12 +95,13 @@ impl Model {
     /// It runs in rayon's current thread pool; any number of threads gives the same bits.
     ///
     /// # Errors
-    /// [`Error::Data`] if the shape of images or a label does not fit the model, [`Error::Setting`] for a batch size of 0,
+    /// [`Error::Data`] if the shape of images or a label does not fit the model, [`Error::Setting`] for a batch size of 0 or a
+    /// `verbose` above 2,
     /// [`Error::Diverged`] if the loss becomes NaN or infinite: training stops, and that step is not taken.
     ///
     /// ```
     /// use inkstone::prelude::*;
-    /// use ndarray::Array4;
+    /// use inkstone::ndarray::Array4;
     /// // Two classes: dark and light.
     /// let images = Array4::from_shape_fn((64, 4, 4, 1), |(n, ..)| if n % 2 == 0 { 0 } else { 255 });
     /// let train = Dataset::from_bytes(images, (0..64).map(|n| n % 2).collect())?;

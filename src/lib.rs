@@ -85,6 +85,9 @@ mod simd;
 mod summary;
 mod train;
 
+/// The array library of every public tensor, so that users need not add it themselves.
+pub use ndarray;
+
 pub use data::Dataset;
 pub use error::{Error, IdxFault, Result};
 pub use fit::FitConfig;

@@ -2,6 +2,7 @@
 
 use crate::data::{Dataset, Pixels, check_finite};
 use crate::error::{Error, Result};
+use crate::kernels::softmax::argmax;
 use crate::layers::Layer;
 use crate::loss::{Loss, Tally};
 use crate::metrics::{Metric, Scores};
@@ -86,7 +87,7 @@ impl Model {
         self.engine.plan.parameter_count()
     }
 
-    /// The loss and metrics on a data set, whose images are not changed or shuffled.
+    /// The loss and metrics on a data set, whose images are taken in stored order; nothing is changed.
     ///
     /// # Errors
     /// [`Error::Data`] if the images' shape or a label does not fit the model.
@@ -105,7 +106,7 @@ impl Model {
     ///
     /// ```
     /// use inkstone::prelude::*;
-    /// use ndarray::Array4;
+    /// use inkstone::ndarray::Array4;
     /// let mut model = Sequential::new([28, 28, 1])
     ///     .add(Flatten::new())
     ///     .add(Dense::new(10).activation(Softmax))
@@ -130,15 +131,7 @@ impl Model {
     /// As [`predict`](Self::predict).
     pub fn predict_classes(&mut self, images: &Array4<f32>) -> Result<Vec<usize>> {
         let outputs = self.predict(images)?;
-        let best = |row: ndarray::ArrayView1<'_, f32>| {
-            row.iter().enumerate().fold(
-                (0, f32::NEG_INFINITY),
-                |best, (class, &value)| {
-                    if value > best.1 { (class, value) } else { best }
-                },
-            )
-        };
-        Ok(outputs.rows().into_iter().map(|row| best(row).0).collect())
+        Ok(outputs.rows().into_iter().map(|row| argmax(row.as_slice().unwrap_or_default())).collect())
     }
 
     /// One step of the optimizer on one batch; the scores are those before the step.

@@ -61,11 +61,22 @@ impl fmt::Display for Summary {
             writeln!(f, "{}", cells('│', &row.layer, &row.shape, &row.parameters))?;
         }
         writeln!(f, "{}", rule('─', ['└', '┴', '┘']))?;
-        let total = format!("{} ({:.2} KB)", thousands(self.parameters), self.parameters as f64 * 4.0 / 1024.0);
+        let total = format!("{} ({})", thousands(self.parameters), memory_size(self.parameters * size_of::<f32>()));
         writeln!(f, " Total params: {total}")?;
         writeln!(f, " Trainable params: {total}")?;
-        write!(f, " Non-trainable params: 0 (0.00 KB)")
+        write!(f, " Non-trainable params: 0 (0.00 B)")
     }
+}
+
+/// A number of bytes in Keras' units.
+fn memory_size(bytes: usize) -> String {
+    let units = ["B", "KB", "MB", "GB"];
+    let mut size = bytes as f64;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < units.len() {
+        (size, unit) = (size / 1024.0, unit + 1);
+    }
+    format!("{size:.2} {}", units[unit])
 }
 
 /// A number with a comma after every three digits.
@@ -78,7 +89,13 @@ fn thousands(number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::thousands;
+    use super::{memory_size, thousands};
+
+    #[test]
+    fn sizes_have_the_unit_that_suits_them() {
+        let written = [0, 1023, 1024, 373_288, 5 << 20, 3 << 30].map(memory_size);
+        assert_eq!(written, ["0.00 B", "1023.00 B", "1.00 KB", "364.54 KB", "5.00 MB", "3.00 GB"]);
+    }
 
     #[test]
     fn commas_stand_after_every_three_digits() {

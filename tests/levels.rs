@@ -32,9 +32,7 @@ fn check(folder: &Path, module: Option<&str>, checked: &mut usize) {
             let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
             for import in code.flat_map(|line| line.split("crate::").skip(1)) {
                 let target = import.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
-                if target.is_empty() {
-                    continue;
-                }
+                assert!(!target.is_empty(), "{}: one `use crate::` line for each module", path.display());
                 *checked += 1;
                 assert!(
                     level(target) <= level(module),

@@ -73,8 +73,8 @@ fn not_found(folder: &Path) -> String {
     format!(
         "MNIST was not found. Searched:\n  {}\nWanted, in one of these folders, plain or with .gz added:\n  \
          train-images-idx3-ubyte\n  train-labels-idx1-ubyte\n  t10k-images-idx3-ubyte\n  t10k-labels-idx1-ubyte\n\
-         Put the four files there, or set INKSTONE_DATA to the folder that holds them; data/README.md says where they \
-         come from.",
+         Put them there, or, for `load_data`, set INKSTONE_DATA to the folder that holds them. Mirrors such as \
+         https://ossci-datasets.s3.amazonaws.com/mnist/ have them.",
         folder.display(),
     )
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 ///
 /// ```
 /// use inkstone::Dataset;
-/// use ndarray::Array4;
+/// use inkstone::ndarray::Array4;
 /// let images = Array4::<u8>::zeros((10, 28, 28, 1));
 /// let dataset = Dataset::from_bytes(images, vec![3; 10])?;
 /// assert_eq!((dataset.len(), dataset.shape().to_string()), (10, "(28, 28, 1)".to_string()));

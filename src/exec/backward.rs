@@ -54,7 +54,7 @@ pub(crate) fn backward<S: Simd>(
                 std::mem::swap(&mut dy, &mut dx);
             }
             StepKind::MaxPool { .. } => {
-                let winners = &memory.indices[..outputs];
+                let winners = &memory.winners[..outputs];
                 max_pool_backward(step.input_len, step.output_len, dy_here, winners, &mut dx[..inputs]);
                 std::mem::swap(&mut dy, &mut dx);
             }

@@ -41,8 +41,8 @@ pub(crate) fn forward<S: Simd>(
         match &step.kind {
             StepKind::Conv(conv) => conv_forward(simd, conv, parameters, x, scratch, memory, images, pass),
             StepKind::MaxPool { window, channels } => {
-                let (out, indices) = (&mut memory.output[..outputs], &mut memory.indices[..outputs]);
-                max_pool_forward(simd, window, *channels, &x[..inputs], out, indices);
+                let (out, winners) = (&mut memory.output[..outputs], &mut memory.winners[..outputs]);
+                max_pool_forward(simd, window, *channels, &x[..inputs], out, winners);
             }
             StepKind::Activate(activation) => {
                 memory.output[..outputs].copy_from_slice(&x[..inputs]);

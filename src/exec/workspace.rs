@@ -35,10 +35,8 @@ pub(crate) struct StepMemory {
     pub(crate) output: AlignedBuffer,
     /// The input with its border of zeros.
     pub(crate) padded: AlignedBuffer,
-    /// For a fused pooling: which of its windows won, for each output.
+    /// For each output of a pooling, which won: of a fused one which window, of one alone which input.
     pub(crate) winners: Vec<u32>,
-    /// For a pooling alone: which input won, for each output.
-    pub(crate) indices: Vec<u32>,
     /// For a dropout: what each value is multiplied by.
     pub(crate) mask: Vec<f32>,
 }
@@ -47,8 +45,7 @@ impl Workspace {
     /// Buffers for this plan.
     pub(crate) fn new(plan: &Plan, max_images: usize) -> Self {
         let convs = || plan.steps.iter().filter_map(Step::conv);
-        // A model may have no steps at all; its output is its input.
-        let widest = plan.steps.iter().map(|step| step.output_len).fold(plan.input_len(), usize::max);
+        let widest = plan.widest();
         let widest_padded = convs().map(|conv| padded_len(conv, max_images)).max().unwrap_or(0);
         let scratch = convs().map(|conv| conv.layout.scratch_len());
         let small = convs().filter(|conv| has_small_windows(&conv.layout)).map(|conv| scratch_len(&conv.layout));
@@ -78,7 +75,6 @@ impl StepMemory {
             output: AlignedBuffer::zeroed(outputs + SLACK),
             padded: AlignedBuffer::zeroed(0),
             winners: Vec::new(),
-            indices: Vec::new(),
             mask: Vec::new(),
         };
         match &step.kind {
@@ -86,7 +82,7 @@ impl StepMemory {
                 memory.padded = AlignedBuffer::zeroed(padded_len(conv, max_images));
                 memory.winners = vec![0; if conv.layout.pool > 1 { outputs } else { 0 }];
             }
-            StepKind::MaxPool { .. } => memory.indices = vec![0; outputs],
+            StepKind::MaxPool { .. } => memory.winners = vec![0; outputs],
             StepKind::Dropout { .. } => memory.mask = vec![0.0; outputs],
             StepKind::Activate(_) | StepKind::Softmax { .. } => {}
         }

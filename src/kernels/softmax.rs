@@ -25,7 +25,8 @@ pub(crate) fn softmax_backward(y: &[f32], dy: &mut [f32], classes: usize) {
     }
 }
 
-/// The cross-entropy of softmax(logits) against one label, and with `dlogits` its gradient times `scale`.
+/// The cross-entropy of softmax(logits) against one label. With `gradient`, a pair of `dlogits` and `scale`, its gradient
+/// times `scale` is written to `dlogits`.
 ///
 /// - logits, dlogits: (classes)
 ///

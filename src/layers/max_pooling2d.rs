@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// - Input shape: (height, width, channels). Output shape: (new height, new width, channels).
 ///
+/// At `compile`, an input that is no image, or is smaller than the window, is an error that names the layer.
+///
 /// Of equal values in a window the first gets the gradient. Padding never wins.
 ///
 /// ```

@@ -8,7 +8,7 @@ use ndarray::{ArrayD, ArrayViewD, Axis, Zip};
 /// `max(x, 0)`, on any shape.
 ///
 /// ```
-/// use ndarray::array;
+/// use inkstone::ndarray::array;
 /// let y = inkstone::ops::relu(array![-1.0, 0.0, 2.0].into_dyn().view());
 /// assert_eq!(y, array![0.0, 0.0, 2.0].into_dyn());
 /// ```
@@ -20,10 +20,10 @@ pub fn relu(x: ArrayViewD<'_, f32>) -> ArrayD<f32> {
 /// The gradient of [`relu`]: `dy` where `y > 0`, otherwise 0. All three have one shape.
 ///
 /// # Errors
-/// [`Error::Data`](crate::Error::Data) if `dy` has not the shape of `y`.
+/// [`Error::Data`](crate::Error::Data) if `dy` does not have the shape of `y`.
 ///
 /// ```
-/// use ndarray::array;
+/// use inkstone::ndarray::array;
 /// let dx = inkstone::ops::relu_backward(array![0.0, 2.0].into_dyn().view(), array![5.0, 5.0].into_dyn().view())?;
 /// assert_eq!(dx, array![0.0, 5.0].into_dyn());
 /// # Ok::<(), inkstone::Error>(())
@@ -35,7 +35,7 @@ pub fn relu_backward(y: ArrayViewD<'_, f32>, dy: ArrayViewD<'_, f32>) -> Result<
 /// `1 / (1 + exp(-x))`, on any shape.
 ///
 /// ```
-/// use ndarray::array;
+/// use inkstone::ndarray::array;
 /// assert_eq!(inkstone::ops::sigmoid(array![0.0].into_dyn().view()), array![0.5].into_dyn());
 /// ```
 #[must_use]
@@ -46,10 +46,10 @@ pub fn sigmoid(x: ArrayViewD<'_, f32>) -> ArrayD<f32> {
 /// The gradient of [`sigmoid`]: `dy * y * (1 - y)`. All three have one shape.
 ///
 /// # Errors
-/// [`Error::Data`](crate::Error::Data) if `dy` has not the shape of `y`.
+/// [`Error::Data`](crate::Error::Data) if `dy` does not have the shape of `y`.
 ///
 /// ```
-/// use ndarray::array;
+/// use inkstone::ndarray::array;
 /// let dx = inkstone::ops::sigmoid_backward(array![0.5].into_dyn().view(), array![4.0].into_dyn().view())?;
 /// assert_eq!(dx, array![1.0].into_dyn());
 /// # Ok::<(), inkstone::Error>(())
@@ -61,7 +61,7 @@ pub fn sigmoid_backward(y: ArrayViewD<'_, f32>, dy: ArrayViewD<'_, f32>) -> Resu
 /// `tanh(x)`, on any shape.
 ///
 /// ```
-/// use ndarray::array;
+/// use inkstone::ndarray::array;
 /// assert_eq!(inkstone::ops::tanh(array![0.0].into_dyn().view()), array![0.0].into_dyn());
 /// ```
 #[must_use]
@@ -72,10 +72,10 @@ pub fn tanh(x: ArrayViewD<'_, f32>) -> ArrayD<f32> {
 /// The gradient of [`tanh`]: `dy * (1 - y * y)`. All three have one shape.
 ///
 /// # Errors
-/// [`Error::Data`](crate::Error::Data) if `dy` has not the shape of `y`.
+/// [`Error::Data`](crate::Error::Data) if `dy` does not have the shape of `y`.
 ///
 /// ```
-/// use ndarray::array;
+/// use inkstone::ndarray::array;
 /// let dx = inkstone::ops::tanh_backward(array![0.5].into_dyn().view(), array![4.0].into_dyn().view())?;
 /// assert_eq!(dx, array![3.0].into_dyn());
 /// # Ok::<(), inkstone::Error>(())
@@ -87,7 +87,7 @@ pub fn tanh_backward(y: ArrayViewD<'_, f32>, dy: ArrayViewD<'_, f32>) -> Result<
 /// `exp(x) / sum(exp(x))` over the last axis; the largest value is subtracted first, so that nothing overflows.
 ///
 /// ```
-/// use ndarray::array;
+/// use inkstone::ndarray::array;
 /// let y = inkstone::ops::softmax(array![[1000.0, 1000.0]].into_dyn().view());
 /// assert_eq!(y, array![[0.5, 0.5]].into_dyn());
 /// ```
@@ -107,10 +107,10 @@ pub fn softmax(x: ArrayViewD<'_, f32>) -> ArrayD<f32> {
 /// The gradient of [`softmax`]: `y * (dy - sum(y * dy))`, the sum over the last axis. All three have one shape.
 ///
 /// # Errors
-/// [`Error::Data`](crate::Error::Data) if `dy` has not the shape of `y`.
+/// [`Error::Data`](crate::Error::Data) if `dy` does not have the shape of `y`.
 ///
 /// ```
-/// use ndarray::array;
+/// use inkstone::ndarray::array;
 /// let dx = inkstone::ops::softmax_backward(array![[0.5, 0.5]].into_dyn().view(), array![[1.0, 0.0]].into_dyn().view())?;
 /// assert_eq!(dx, array![[0.25, -0.25]].into_dyn());
 /// # Ok::<(), inkstone::Error>(())

@@ -27,7 +27,7 @@ pub struct Conv2dGradients {
 ///
 /// ```
 /// use inkstone::{Padding, ops};
-/// use ndarray::Array4;
+/// use inkstone::ndarray::Array4;
 /// let (x, kernel) = (Array4::ones((1, 4, 4, 2)), Array4::ones((3, 3, 2, 5)));
 /// let y = ops::conv2d(x.view(), kernel.view(), None, (1, 1), Padding::Valid)?;
 /// assert_eq!(y.dim(), (1, 2, 2, 5));
@@ -51,10 +51,10 @@ pub fn conv2d(
     }
     Ok(Array4::from_shape_fn((count, window.out.0, window.out.1, filters), |(n, y, out_x, f)| {
         let mut sum = bias.map_or(0.0, |bias| f64::from(bias[f]));
-        for (dy, dx) in places(window.size) {
-            if let Some((row, column)) = pixel(&window, (y, out_x), (dy, dx)) {
+        for (ky, kx) in places(window.size) {
+            if let Some((row, column)) = pixel(&window, (y, out_x), (ky, kx)) {
                 for c in 0..channels {
-                    sum += f64::from(x[[n, row, column, c]]) * f64::from(kernel[[dy, dx, c, f]]);
+                    sum += f64::from(x[[n, row, column, c]]) * f64::from(kernel[[ky, kx, c, f]]);
                 }
             }
         }
@@ -67,11 +67,11 @@ pub fn conv2d(
 /// - x: (N, H, W, C); kernel: (kernel height, kernel width, C, filters); dy: (N, out H, out W, filters)
 ///
 /// # Errors
-/// As [`conv2d`], and [`Error::Data`] if `dy` has not the shape of the output.
+/// As [`conv2d`], and [`Error::Data`] if `dy` does not have the shape of the output.
 ///
 /// ```
 /// use inkstone::{Padding, ops};
-/// use ndarray::Array4;
+/// use inkstone::ndarray::Array4;
 /// let (x, kernel) = (Array4::ones((1, 4, 4, 1)), Array4::ones((3, 3, 1, 1)));
 /// let dy = Array4::ones((1, 2, 2, 1));
 /// let gradients = ops::conv2d_backward(x.view(), kernel.view(), dy.view(), (1, 1), Padding::Valid)?;

@@ -15,7 +15,7 @@ use ndarray::{Array2, ArrayView2};
 ///
 /// ```
 /// use inkstone::ops;
-/// use ndarray::array;
+/// use inkstone::ndarray::array;
 /// let (loss, dlogits) = ops::sparse_categorical_crossentropy(array![[0.0, 0.0]].view(), &[1])?;
 /// assert!((loss - 2.0_f32.ln()).abs() < 1e-6);
 /// assert_eq!(dlogits, array![[0.5, -0.5]]);

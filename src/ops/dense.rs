@@ -24,7 +24,7 @@ pub struct DenseGradients {
 ///
 /// ```
 /// use inkstone::ops;
-/// use ndarray::array;
+/// use inkstone::ndarray::array;
 /// let y = ops::dense(array![[1.0, 2.0]].view(), array![[1.0], [10.0]].view(), Some(array![0.5].view()))?;
 /// assert_eq!(y, array![[21.5]]);
 /// # Ok::<(), inkstone::Error>(())
@@ -53,11 +53,11 @@ pub fn dense(
 /// - x: (N, features); kernel: (features, units); dy: (N, units)
 ///
 /// # Errors
-/// As [`dense`], and [`Error::Data`](crate::Error::Data) if `dy` has not the shape of the output.
+/// As [`dense`], and [`Error::Data`](crate::Error::Data) if `dy` does not have the shape of the output.
 ///
 /// ```
 /// use inkstone::ops;
-/// use ndarray::array;
+/// use inkstone::ndarray::array;
 /// let gradients = ops::dense_backward(array![[1.0, 2.0]].view(), array![[3.0], [4.0]].view(), array![[10.0]].view())?;
 /// assert_eq!((gradients.dx, gradients.dw, gradients.db), (array![[30.0, 40.0]], array![[10.0], [20.0]], array![10.0]));
 /// # Ok::<(), inkstone::Error>(())

@@ -15,7 +15,7 @@ use ndarray::{Array4, ArrayView4};
 ///
 /// ```
 /// use inkstone::{Padding, ops};
-/// use ndarray::Array4;
+/// use inkstone::ndarray::Array4;
 /// let x = Array4::from_shape_fn((1, 4, 4, 1), |(_, y, x, _)| (y * 4 + x) as f32);
 /// let y = ops::max_pool2d(x.view(), (2, 2), (2, 2), Padding::Valid)?;
 /// assert_eq!(y.iter().copied().collect::<Vec<_>>(), [5.0, 7.0, 13.0, 15.0]);
@@ -40,11 +40,11 @@ pub fn max_pool2d(
 /// - x: (N, H, W, C); dy: (N, out H, out W, C); returns the shape of x
 ///
 /// # Errors
-/// As [`max_pool2d`], and [`Error::Data`] if `dy` has not the shape of the output.
+/// As [`max_pool2d`], and [`Error::Data`] if `dy` does not have the shape of the output.
 ///
 /// ```
 /// use inkstone::{Padding, ops};
-/// use ndarray::Array4;
+/// use inkstone::ndarray::Array4;
 /// let x = Array4::from_shape_fn((1, 2, 2, 1), |(_, y, x, _)| (y * 2 + x) as f32);
 /// let dx = ops::max_pool2d_backward(x.view(), Array4::ones((1, 1, 1, 1)).view(), (2, 2), (2, 2), Padding::Valid)?;
 /// assert_eq!(dx.iter().copied().collect::<Vec<_>>(), [0.0, 0.0, 0.0, 1.0]);

@@ -25,10 +25,10 @@ fn require(holds: bool, message: impl FnOnce() -> String) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::Data(message())) }
 }
 
-/// The pixel of the image that place (`dy`, `dx`) of window (`y`, `x`) lies on; `None` if that is padding.
-fn pixel(window: &Window2d, (y, x): (usize, usize), (dy, dx): (usize, usize)) -> Option<(usize, usize)> {
-    let row = (y * window.strides.0 + dy).checked_sub(window.before.0)?;
-    let column = (x * window.strides.1 + dx).checked_sub(window.before.1)?;
+/// The pixel of the image that place (`ky`, `kx`) of window (`y`, `x`) lies on; `None` if that is padding.
+fn pixel(window: &Window2d, (y, x): (usize, usize), (ky, kx): (usize, usize)) -> Option<(usize, usize)> {
+    let row = (y * window.strides.0 + ky).checked_sub(window.before.0)?;
+    let column = (x * window.strides.1 + kx).checked_sub(window.before.1)?;
     (row < window.image.0 && column < window.image.1).then_some((row, column))
 }
 

@@ -148,6 +148,9 @@ impl Builder<'_> {
     }
 }
 
+/// The most outputs that a fused pooling takes the maximum of: a band of twelve of its windows stays in the cache.
+const MAX_FUSED_POOL: usize = 256;
+
 fn is_linear(activation: ActivationFunction) -> bool {
     activation == ActivationFunction::Linear
 }
@@ -159,7 +162,7 @@ fn fuses(pool: &MaxPooling2D, activation: &Activation) -> bool {
     pool.padding == Padding::Valid
         && strides.0 >= size.0
         && strides.1 >= size.1
-        && size.0.saturating_mul(size.1) <= 256
+        && size.0.saturating_mul(size.1) <= MAX_FUSED_POOL
         && elementwise(activation.function).is_some()
 }
 

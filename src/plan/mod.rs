@@ -115,6 +115,16 @@ impl Plan {
         height * width * channels
     }
 
+    /// The most values that one example has between two steps; a model may have no steps, and its output is its input.
+    pub(crate) fn widest(&self) -> usize {
+        self.steps.iter().map(|step| step.output_len).fold(self.input_len(), usize::max)
+    }
+
+    /// The same, inputs with the border that padding adds included.
+    pub(crate) fn widest_padded(&self) -> usize {
+        self.steps.iter().filter_map(Step::conv).map(|conv| conv.layout.image_len).fold(self.widest(), usize::max)
+    }
+
     /// Values in one output: the number of classes.
     pub(crate) fn classes(&self) -> usize {
         self.shapes.last().map_or(0, |shape| shape.as_image().2)

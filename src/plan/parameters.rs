@@ -59,7 +59,11 @@ pub(crate) fn lay_out(input: Shape, layers: &[Layer], shapes: &[Shape]) -> Resul
         let (height, width, channels, filters) = weights.kernel;
         let stored_shape = match layer {
             Layer::Dense(_) => vec![filters, channels],
-            _ => vec![filters, height, width, channels],
+            Layer::Conv2D(_)
+            | Layer::MaxPooling2D(_)
+            | Layer::Flatten(_)
+            | Layer::Activation(_)
+            | Layer::Dropout(_) => vec![filters, height, width, channels],
         };
         // Glorot uniform: Glorot and Bengio, 2010, https://proceedings.mlr.press/v9/glorot10a.html
         let fans = height as f32 * width as f32 * (channels as f32 + filters as f32);

@@ -1,8 +1,9 @@
 //! Decides how a batch is cut up and put together again: chunks and shards, threads, the order of sums. It knows nothing of
 //! epochs, and nothing of where examples come from.
 //!
-//! A batch is cut into *shards*, each with a gradient buffer of its own, and a shard into *chunks*, which fit in the cache.
-//! Both depend on the batch alone, and shards are added up in their order: so the number of threads changes no bit.
+//! A batch is cut into *shards*, each with a gradient buffer of its own, and a shard into *chunks* of a few images, fewer
+//! where they are large. Both depend on the batch and the model, never on the threads, and shards are added up in their
+//! order: so the number of threads changes no bit.
 
 use crate::aligned::AlignedBuffer;
 use crate::data::Pixels;
@@ -109,7 +110,7 @@ impl Engine {
         engine
     }
 
-    /// To be called when parameters were changed from outside.
+    /// Packs every kernel for the forward pass; to be called when parameters have changed.
     pub(crate) fn pack(&mut self) {
         let Parameters { flat, packed } = &mut self.parameters;
         pack_steps(self.level, &self.plan.steps, flat, packed);
@@ -253,8 +254,7 @@ impl Shard {
 
 /// How many images of a model go through its plan at a time: fewer where they are large.
 fn chunk_len(plan: &Plan) -> usize {
-    let widest = plan.steps.iter().map(|step| step.output_len).fold(plan.input_len(), usize::max);
-    (CHUNK_FLOATS / widest).clamp(1, MAX_CHUNK)
+    (CHUNK_FLOATS / plan.widest_padded()).clamp(1, MAX_CHUNK)
 }
 
 /// Scores one shard and adds up its gradients, chunk by chunk.
