@@ -4,7 +4,7 @@
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
 pub(crate) use fearless_simd::dispatch;
-pub(crate) use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat, f32x4};
+pub(crate) use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat, SimdMask, f32x4};
 
 /// Runs code with the token of a level. On x86-64 this leaves out SSE4.2, which adds nothing to SSE2 here: a kernel less
 /// to compile and to carry. Tests run every level there is.

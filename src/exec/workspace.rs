@@ -3,6 +3,7 @@
 use crate::aligned::AlignedBuffer;
 use crate::kernels::conv2d::SLACK;
 use crate::kernels::conv2d_backward_small::{has_small_windows, scratch_len};
+use crate::kernels::conv2d_input_gradient::sets_len;
 use crate::kernels::nonzeros::Nonzeros;
 use crate::plan::{ConvStep, Plan, Step, StepKind};
 
@@ -26,6 +27,8 @@ pub(crate) struct Workspace {
     pub(crate) small_windows: AlignedBuffer,
     /// The outputs with a gradient, of one convolution after the other.
     pub(crate) nonzeros: Nonzeros,
+    /// For each pixel of one convolution after the other, the filters with a gradient.
+    pub(crate) filter_sets: Vec<u64>,
 }
 
 /// What one step writes in the forward pass, and reads in the backward pass. What a step has no use for is empty.
@@ -49,6 +52,7 @@ impl Workspace {
         let widest_padded = convs().map(|conv| padded_len(conv, max_images)).max().unwrap_or(0);
         let scratch = convs().map(|conv| conv.layout.scratch_len());
         let small = convs().filter(|conv| has_small_windows(&conv.layout)).map(|conv| scratch_len(&conv.layout));
+        let sets = convs().map(|conv| sets_len(&conv.layout, max_images));
         let images = |len: usize| AlignedBuffer::zeroed(max_images * len + SLACK);
         Self {
             max_images,
@@ -59,6 +63,7 @@ impl Workspace {
             padded_gradient: AlignedBuffer::zeroed(widest_padded),
             small_windows: AlignedBuffer::zeroed(small.max().unwrap_or(0)),
             nonzeros: Nonzeros::new(convs().map(|conv| &conv.layout), max_images),
+            filter_sets: vec![0; sets.max().unwrap_or(0)],
         }
     }
 
@@ -80,7 +85,7 @@ impl StepMemory {
         match &step.kind {
             StepKind::Conv(conv) => {
                 memory.padded = AlignedBuffer::zeroed(padded_len(conv, max_images));
-                memory.winners = vec![0; if conv.layout.pool > 1 { outputs } else { 0 }];
+                memory.winners = vec![0; if conv.layout.pool > 1 { outputs + SLACK } else { 0 }];
             }
             StepKind::MaxPool { .. } => memory.winners = vec![0; outputs],
             StepKind::Dropout { .. } => memory.mask = vec![0.0; outputs],

@@ -12,10 +12,11 @@
 pub(crate) mod activation;
 pub(crate) mod adam;
 pub(crate) mod conv2d;
-pub(crate) mod conv2d_backward;
 pub(crate) mod conv2d_backward_small;
 pub(crate) mod conv2d_forward;
 pub(crate) mod conv2d_forward_small;
+pub(crate) mod conv2d_input_gradient;
+pub(crate) mod conv2d_weight_gradient;
 pub(crate) mod max_pool;
 pub(crate) mod nonzeros;
 pub(crate) mod padding;
@@ -23,4 +24,5 @@ pub(crate) mod pixels;
 pub(crate) mod sgd;
 pub(crate) mod softmax;
 pub(crate) mod sum;
+mod window_block;
 pub(crate) mod winograd;

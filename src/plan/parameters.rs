@@ -5,6 +5,7 @@
 
 use crate::aligned::round_up_to_line;
 use crate::error::{Error, Result};
+use crate::kernels::conv2d::SLACK;
 use crate::layers::Layer;
 use crate::shape::{MAX_ELEMENTS, Shape};
 use std::collections::HashMap;
@@ -35,7 +36,8 @@ pub(crate) enum Initial {
     Zeros,
 }
 
-/// Lays out all parameters; also returns the length of the flat buffer.
+/// Lays out all parameters; also returns the length of the flat buffer, which ends with room for a vector that starts at
+/// the last weight.
 pub(crate) fn lay_out(input: Shape, layers: &[Layer], shapes: &[Shape]) -> Result<(Vec<Parameter>, usize)> {
     let mut parameters = Vec::new();
     let mut end = 0;
@@ -73,7 +75,7 @@ pub(crate) fn lay_out(input: Shape, layers: &[Layer], shapes: &[Shape]) -> Resul
             place(index, format!("{}/bias", names[index]), vec![filters], Initial::Zeros)?;
         }
     }
-    Ok((parameters, end))
+    Ok((parameters, end + SLACK))
 }
 
 /// Keras' names: `conv2d`, `conv2d_1`, and so on.
