@@ -26,8 +26,17 @@ pub(crate) fn backward<S: Simd>(
     images: usize,
     gradients: &mut [f32],
 ) {
-    let Workspace { input, steps, gradients: [dy, dx], padded_gradient, small_windows, nonzeros, filter_sets, .. } =
-        workspace;
+    let Workspace {
+        input,
+        steps,
+        gradients: [dy, dx],
+        padded_gradient,
+        small_windows,
+        nonzeros,
+        filter_sets,
+        cached_weights,
+        ..
+    } = workspace;
     let (mut dy, mut dx) = (dy, dx);
     for (index, step) in plan.steps.iter().enumerate().rev() {
         let (before, from) = steps.split_at(index);
@@ -53,7 +62,17 @@ pub(crate) fn backward<S: Simd>(
                     let to = if conv.border.is_some() { &mut *padded_gradient } else { &mut *dx };
                     let to = &mut to[..images * conv.layout.image_len + SLACK];
                     to.fill(0.0);
-                    input_gradients(simd, &conv.layout, images, dy_here, &memory.winners, weights, filter_sets, to);
+                    input_gradients(
+                        simd,
+                        &conv.layout,
+                        images,
+                        dy_here,
+                        &memory.winners,
+                        weights,
+                        filter_sets,
+                        cached_weights,
+                        to,
+                    );
                     if let Some((window, channels)) = &conv.border {
                         crop(window, *channels, images, padded_gradient, dx);
                     }

@@ -3,7 +3,7 @@
 use crate::aligned::AlignedBuffer;
 use crate::kernels::conv2d::SLACK;
 use crate::kernels::conv2d_backward_small::{has_small_windows, scratch_len};
-use crate::kernels::conv2d_input_gradient::sets_len;
+use crate::kernels::conv2d_input_gradient::{CACHED_WEIGHTS, sets_len};
 use crate::kernels::nonzeros::Nonzeros;
 use crate::plan::{ConvStep, Plan, Step, StepKind};
 
@@ -29,6 +29,8 @@ pub(crate) struct Workspace {
     pub(crate) nonzeros: Nonzeros,
     /// For each pixel of one convolution after the other, the filters with a gradient.
     pub(crate) filter_sets: Vec<u64>,
+    /// The weights that the input gradients work with at a time.
+    pub(crate) cached_weights: AlignedBuffer,
 }
 
 /// What one step writes in the forward pass, and reads in the backward pass. What a step has no use for is empty.
@@ -64,6 +66,7 @@ impl Workspace {
             small_windows: AlignedBuffer::zeroed(small.max().unwrap_or(0)),
             nonzeros: Nonzeros::new(convs().map(|conv| &conv.layout), max_images),
             filter_sets: vec![0; sets.max().unwrap_or(0)],
+            cached_weights: AlignedBuffer::zeroed(CACHED_WEIGHTS),
         }
     }
 

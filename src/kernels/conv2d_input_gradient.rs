@@ -7,7 +7,7 @@
 //! 2. A block of the window's gradients stays in registers while the filters of a pixel stream by, because adding to
 //!    memory costs a store for every vector, which takes twice as long as a multiply-add.
 //! 3. Blocks are so small that their weights, for 64 filters, stay in the first-level cache while all pixels of the
-//!    chunk go by.
+//!    chunk go by. They are copied together first: where they lie, they would compete for the same cache sets.
 
 use super::conv2d::ConvLayout;
 use super::window_block::{Block, blocks, with_block_size};
@@ -15,8 +15,8 @@ use crate::simd::{Simd, SimdBase, SimdFloat, SimdMask};
 
 /// Filters in a set: the bits of a word.
 const SET: usize = u64::BITS as usize;
-/// Floats of weights that stay in the first-level cache: 36 of 48 KB, or of 32 KB what is read again and again.
-const CACHED_WEIGHTS: usize = 36 * 1024 / size_of::<f32>();
+/// Floats of a block's weights, which are to stay in the first-level cache.
+pub(crate) const CACHED_WEIGHTS: usize = 36 * 1024 / size_of::<f32>();
 
 /// Sets that [`input_gradients`] needs room for.
 pub(crate) fn sets_len(layout: &ConvLayout, max_images: usize) -> usize {
@@ -27,7 +27,7 @@ pub(crate) fn sets_len(layout: &ConvLayout, max_images: usize) -> usize {
 ///
 /// - dy: (images, outputs, filters); winners: the same shape, which of the pooled windows won; not read without pooling
 /// - weights: (filters, window_len), and [`super::conv2d::SLACK`]
-/// - sets: room for [`sets_len`]
+/// - sets: room for [`sets_len`]; cached: room for [`CACHED_WEIGHTS`]
 /// - dx: (images, padded height, padded width, channels), and the same slack
 #[expect(clippy::too_many_arguments, reason = "each is one tensor of the operation")]
 pub(crate) fn input_gradients<S: Simd>(
@@ -38,6 +38,7 @@ pub(crate) fn input_gradients<S: Simd>(
     winners: &[u32],
     weights: &[f32],
     sets: &mut [u64],
+    cached: &mut [f32],
     dx: &mut [f32],
 ) {
     let pixels = images * layout.windows.len();
@@ -48,7 +49,7 @@ pub(crate) fn input_gradients<S: Simd>(
         find(simd, layout, first, dy, winners, sets);
         let weights = &weights[first * layout.window_len()..];
         for block in blocks::<S>(layout, max_vectors) {
-            with_block_size!(block, gradients_of_block(simd, layout, &block, first, dy, weights, sets, dx));
+            with_block_size!(block, gradients_of_block(simd, layout, &block, first, dy, weights, sets, cached, dx));
         }
     }
 }
@@ -108,14 +109,26 @@ fn gradients_of_block<S: Simd, const ROWS: usize, const R: usize>(
     dy: &[f32],
     weights: &[f32],
     sets: &[u64],
+    cached: &mut [f32],
     dx: &mut [f32],
 ) {
     simd.vectorize(
         #[inline(always)]
         || {
             let lanes = S::f32s::LEN;
-            let (window_len, per_image) = (layout.window_len(), layout.windows.len());
-            let weights = &weights[block.weight_offset(layout)..];
+            let per_image = layout.windows.len();
+            let filters = (layout.filters - first).min(SET);
+            let cached = &mut cached[..filters * ROWS * R * lanes];
+            for (filter, cached) in cached.chunks_exact_mut(ROWS * R * lanes).enumerate() {
+                let weights = &weights[filter * layout.window_len() + block.weight_offset(layout)..];
+                for row in 0..ROWS {
+                    for r in 0..R {
+                        let weights = S::f32s::from_slice(simd, &weights[row * layout.run + r * lanes..][..lanes]);
+                        let weights = if r == R - 1 { block.trim(simd, layout, weights) } else { weights };
+                        weights.store_slice(&mut cached[(row * R + r) * lanes..][..lanes]);
+                    }
+                }
+            }
             let outputs = sets.chunks_exact(layout.pool).zip(dy.chunks_exact(layout.filters));
             let mut window = 0;
             let mut dx = &mut dx[block.input_offset(layout)..];
@@ -136,17 +149,15 @@ fn gradients_of_block<S: Simd, const ROWS: usize, const R: usize>(
                         let filter = set.trailing_zeros() as usize;
                         set &= set - 1;
                         let gradient = S::f32s::splat(simd, dy[filter]);
-                        let weights = &weights[filter * window_len..];
+                        let weights = &cached[filter * ROWS * R * lanes..][..ROWS * R * lanes];
                         for row in 0..ROWS {
-                            let weights = &weights[row * layout.run..][..R * lanes];
                             for r in 0..R {
-                                let weights = S::f32s::from_slice(simd, &weights[r * lanes..][..lanes]);
+                                let weights = S::f32s::from_slice(simd, &weights[(row * R + r) * lanes..][..lanes]);
                                 sums[row][r] = gradient.mul_add(weights, sums[row][r]);
                             }
                         }
                     }
                     for row in 0..ROWS {
-                        sums[row][R - 1] = block.trim(simd, layout, sums[row][R - 1]);
                         let dx = &mut dx[*window as usize + row * layout.row_stride..][..R * lanes];
                         for r in 0..R {
                             let dx = &mut dx[r * lanes..][..lanes];

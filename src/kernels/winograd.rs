@@ -1,14 +1,16 @@
-//! The forward pass of a 3x3 convolution in fewer multiplications: Winograd's F(2x2, 3x3), as in
+//! The forward pass of a 3x3 convolution in fewer multiplications: Winograd's F(2x2, 3x3) and F(3x3, 3x3), as in
 //! [Lavin and Gray, 2015](https://arxiv.org/abs/1509.09308).
 //!
 //! The simple version is `ops::conv2d`. The changes made here:
 //!
-//! 1. Four outputs side by side (a *tile*) read a patch of 4x4 inputs. Both the patch and the kernel are transformed to
-//!    4x4 numbers, so that the outputs become the back-transformed products, number by number: 16 multiplications
-//!    instead of 36. The transforms only add, and halve.
-//! 2. The sum over channels is taken before the way back: 16 matrix products, (tiles x channels) times
+//! 1. 2x2 outputs (a *tile*) read a patch of 4x4 inputs. Both the patch and the kernel are transformed to 4x4 numbers, so
+//!    that the outputs become the back-transformed products, number by number: 16 multiplications instead of 36. Tiles
+//!    of 3x3 outputs, with 5x5 numbers, take 25 instead of 81. The transforms are a few additions.
+//! 2. The sum over channels is taken before the way back: one matrix product for each number, (tiles x channels) times
 //!    (channels x filters), by the microkernel of the direct way.
-//! 3. Behind a 2x2 pooling a tile is just one pooling window.
+//! 3. Behind a 2x2 pooling a tile of 2x2 is just one pooling window.
+//!
+//! `M` is the side of a tile's outputs, `N = M + 2` that of its numbers.
 //!
 //! Its rounding differs from the direct way's in the last bits; the layout is chosen by shape alone, so a model always
 //! computes alike.
@@ -23,14 +25,12 @@ use crate::simd::{Simd, SimdBase};
 
 /// Tiles that are taken at a time: their transforms stay near the core.
 const GROUP: usize = 24;
-/// Numbers in a transformed patch, and matrix products.
-const NUMBERS: usize = 16;
-/// Outputs of a tile.
-const OUTPUTS: usize = 4;
 
 /// The layout of a convolution that goes this way.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Winograd {
+    /// Outputs on a side of a tile: 2 or 3.
+    side: usize,
     channels: usize,
     /// Where each tile's patch starts in an image.
     patches: Vec<u32>,
@@ -54,13 +54,18 @@ impl Winograd {
         if window.size != (3, 3) || window.strides != (1, 1) || !whole(channels) || !whole(filters) {
             return None;
         }
-        let (patches, out_columns) = match pool {
-            Some(pool) if pool.size == (2, 2) => (windows.iter().step_by(OUTPUTS).copied().collect(), None),
-            None if window.out.0.is_multiple_of(2) && window.out.1.is_multiple_of(2) => {
-                let rows = windows.chunks_exact(window.out.1).step_by(2);
-                (rows.flat_map(|row| row.iter().step_by(2).copied()).collect(), Some(window.out.1))
-            }
+        let fills = |side: usize| window.out.0.is_multiple_of(side) && window.out.1.is_multiple_of(side);
+        let side = match pool {
+            Some(pool) if pool.size == (2, 2) => 2,
+            None if fills(3) => 3,
+            None if fills(2) => 2,
             Some(_) | None => return None,
+        };
+        let (patches, out_columns) = if pool.is_some() {
+            (windows.iter().step_by(side * side).copied().collect(), None)
+        } else {
+            let rows = windows.chunks_exact(window.out.1).step_by(side);
+            (rows.flat_map(|row| row.iter().step_by(side).copied()).collect(), Some(window.out.1))
         };
         let product = ConvLayout {
             filters,
@@ -72,17 +77,23 @@ impl Winograd {
             pool: 1,
             winograd: None,
         };
-        Some(Self { channels, patches, out_columns, product })
+        Some(Self { side, channels, patches, out_columns, product })
+    }
+
+    /// Numbers in a transformed patch, and matrix products.
+    fn numbers(&self) -> usize {
+        (self.side + 2).pow(2)
     }
 
     /// Floats of transformed weights.
     pub(super) fn packed_len(&self) -> usize {
-        NUMBERS * self.product.packed_len()
+        self.numbers() * self.product.packed_len()
     }
 
     /// Floats of scratch memory: a group's transformed patches, their products, and outputs before pooling.
     pub(super) fn scratch_len(&self) -> usize {
-        GROUP * (NUMBERS * (self.channels + self.product.filters) + OUTPUTS * self.product.filters)
+        let filters = self.product.filters;
+        GROUP * (self.numbers() * (self.channels + filters) + self.side.pow(2) * filters)
     }
 
     /// Transforms the weights, `G w Gᵀ` for every channel and filter.
@@ -97,42 +108,40 @@ impl Winograd {
             let columns = vectors * S::f32s::LEN;
             let (block, rest) = direct.split_at((9 * channels + 1) * columns);
             direct = rest;
-            transform_weights(simd, block, &mut packed[start..], channels * columns, stride);
+            let (packed, len) = (&mut packed[start..], channels * columns);
+            match self.side {
+                2 => transform_weights::<S, 4>(simd, block, packed, len, stride),
+                _ => transform_weights::<S, 5>(simd, block, packed, len, stride),
+            }
             start += (channels + 1) * columns;
         }
     }
 }
 
-/// - weights: (3, 3, len); packed: 16 times (len), `stride` apart
-fn transform_weights<S: Simd>(simd: S, weights: &[f32], packed: &mut [f32], len: usize, stride: usize) {
+/// - weights: (3, 3, len); packed: for each of N x N numbers (len), `stride` apart
+fn transform_weights<S: Simd, const N: usize>(simd: S, weights: &[f32], packed: &mut [f32], len: usize, stride: usize) {
     simd.vectorize(
         #[inline(always)]
         || {
             let lanes = S::f32s::LEN;
             for at in (0..len).step_by(lanes) {
-                let mut half = [[S::f32s::splat(simd, 0.0); 3]; 4];
+                let mut half = [[S::f32s::splat(simd, 0.0); 3]; N];
                 for x in 0..3 {
                     let load = |y: usize| S::f32s::from_slice(simd, &weights[(y * 3 + x) * len + at..][..lanes]);
-                    let column = widen([load(0), load(1), load(2)]);
-                    for y in 0..4 {
+                    let column = widen::<S, _, N>([load(0), load(1), load(2)]);
+                    for y in 0..N {
                         half[y][x] = column[y];
                     }
                 }
-                for y in 0..4 {
-                    let row = widen(half[y]);
-                    for x in 0..4 {
-                        row[x].store_slice(&mut packed[(y * 4 + x) * stride + at..][..lanes]);
+                for y in 0..N {
+                    let row = widen::<S, _, N>(half[y]);
+                    for x in 0..N {
+                        row[x].store_slice(&mut packed[(y * N + x) * stride + at..][..lanes]);
                     }
                 }
             }
         },
     );
-}
-
-/// `G w`, for three numbers.
-#[inline(always)]
-fn widen<S: Simd, V: SimdBase<S, Element = f32>>([a, b, c]: [V; 3]) -> [V; 4] {
-    [a, (a + b + c) * 0.5, (a - b + c) * 0.5, c]
 }
 
 /// Computes `activation(max_pool(x * weights + bias))` for `images` images.
@@ -154,43 +163,63 @@ pub(crate) fn winograd_forward<S: Simd>(
     out: &mut [f32],
     winners: &mut [u32],
 ) {
+    match winograd.side {
+        2 => forward::<S, 2, 4>(simd, layout, winograd, activation, x, packed, images, scratch, out, winners),
+        _ => forward::<S, 3, 5>(simd, layout, winograd, activation, x, packed, images, scratch, out, winners),
+    }
+}
+
+/// [`winograd_forward`] for one size of tiles.
+#[expect(clippy::too_many_arguments, reason = "each is one tensor of the operation")]
+fn forward<S: Simd, const M: usize, const N: usize>(
+    simd: S,
+    layout: &ConvLayout,
+    winograd: &Winograd,
+    activation: Elementwise,
+    x: &[f32],
+    packed: &[f32],
+    images: usize,
+    scratch: &mut [f32],
+    out: &mut [f32],
+    winners: &mut [u32],
+) {
     let (filters, channels) = (layout.filters, winograd.channels);
     let (direct, transformed) = packed.split_at(layout.direct_packed_len());
-    let (patches, scratch) = scratch.split_at_mut(GROUP * NUMBERS * channels);
-    let (sums, scratch) = scratch.split_at_mut(GROUP * NUMBERS * filters);
+    let (patches, scratch) = scratch.split_at_mut(GROUP * N * N * channels);
+    let (sums, scratch) = scratch.split_at_mut(GROUP * N * N * filters);
     let tiles = images * winograd.patches.len();
     for first in (0..tiles).step_by(GROUP) {
         let count = GROUP.min(tiles - first);
         for tile in 0..count {
             let (image, patch) = ((first + tile) / winograd.patches.len(), (first + tile) % winograd.patches.len());
             let x = &x[image * layout.image_len + winograd.patches[patch] as usize..];
-            transform_patch(simd, channels, layout.row_stride, x, &mut patches[tile * channels..]);
+            transform_patch::<S, N>(simd, channels, layout.row_stride, x, &mut patches[tile * channels..]);
         }
         let product = &winograd.product;
-        for number in 0..NUMBERS {
+        for number in 0..N * N {
             let weights = &transformed[number * product.packed_len()..][..product.packed_len()];
             let patches = &patches[number * GROUP * channels..][..GROUP * channels];
             let sums = &mut sums[number * GROUP * filters..][..GROUP * filters];
             products(simd, product, patches, weights, 0, count, sums);
         }
-        let band = &mut scratch[..count * OUTPUTS * filters];
-        back_transform(simd, layout, direct, sums, band);
+        let band = &mut scratch[..count * M * M * filters];
+        back_transform::<S, M, N>(simd, layout, direct, sums, band);
         match winograd.out_columns {
             None => {
                 let done = first * filters..(first + count) * filters;
                 let winners = if winners.is_empty() { &mut [][..] } else { &mut winners[done.clone()] };
-                pool_band(simd, band, OUTPUTS, filters, &mut out[done.clone()], winners);
+                pool_band(simd, band, M * M, filters, &mut out[done.clone()], winners);
                 activate(simd, activation, &mut out[done]);
             }
             Some(columns) => {
                 activate(simd, activation, band);
-                for (tile, outputs) in (first..).zip(band.chunks_exact(OUTPUTS * filters)) {
-                    // Two rows of two outputs: the tile's row and column are those of half the output.
-                    let (row, column) = (tile / (columns / 2), tile % (columns / 2));
-                    let (upper, lower) = outputs.split_at(2 * filters);
-                    let at = (row * 2 * columns + column * 2) * filters;
-                    out[at..][..2 * filters].copy_from_slice(upper);
-                    out[at + columns * filters..][..2 * filters].copy_from_slice(lower);
+                for (tile, outputs) in (first..).zip(band.chunks_exact(M * M * filters)) {
+                    // The tile's row and column, which go on from image to image, are those of an M-th of the output.
+                    let (row, column) = (tile / (columns / M), tile % (columns / M));
+                    let at = (row * M * columns + column * M) * filters;
+                    for (row, outputs) in outputs.chunks_exact(M * filters).enumerate() {
+                        out[at + row * columns * filters..][..M * filters].copy_from_slice(outputs);
+                    }
                 }
             }
         }
@@ -200,26 +229,34 @@ pub(crate) fn winograd_forward<S: Simd>(
 /// `Bᵀ d B` of one patch, for every channel.
 ///
 /// - x: from the patch on, rows `row_stride` apart; patches: from the tile's place on, numbers a group apart
-fn transform_patch<S: Simd>(simd: S, channels: usize, row_stride: usize, x: &[f32], patches: &mut [f32]) {
+fn transform_patch<S: Simd, const N: usize>(
+    simd: S,
+    channels: usize,
+    row_stride: usize,
+    x: &[f32],
+    patches: &mut [f32],
+) {
     simd.vectorize(
         #[inline(always)]
         || {
             let lanes = S::f32s::LEN;
             for at in (0..channels).step_by(lanes) {
-                let mut half = [[S::f32s::splat(simd, 0.0); 4]; 4];
-                for column in 0..4 {
-                    let load = |row: usize| {
-                        S::f32s::from_slice(simd, &x[row * row_stride + column * channels + at..][..lanes])
-                    };
-                    let numbers = differences([load(0), load(1), load(2), load(3)]);
-                    for row in 0..4 {
+                let mut half = [[S::f32s::splat(simd, 0.0); N]; N];
+                for column in 0..N {
+                    let mut inputs = [S::f32s::splat(simd, 0.0); N];
+                    for row in 0..N {
+                        let x = &x[row * row_stride + column * channels + at..];
+                        inputs[row] = S::f32s::from_slice(simd, &x[..lanes]);
+                    }
+                    let numbers = differences(inputs);
+                    for row in 0..N {
                         half[row][column] = numbers[row];
                     }
                 }
-                for row in 0..4 {
+                for row in 0..N {
                     let numbers = differences(half[row]);
-                    for column in 0..4 {
-                        let place = (row * 4 + column) * GROUP * channels + at;
+                    for column in 0..N {
+                        let place = (row * N + column) * GROUP * channels + at;
                         numbers[column].store_slice(&mut patches[place..][..lanes]);
                     }
                 }
@@ -228,17 +265,17 @@ fn transform_patch<S: Simd>(simd: S, channels: usize, row_stride: usize, x: &[f3
     );
 }
 
-/// `Bᵀ d`, for four numbers.
-#[inline(always)]
-fn differences<S: Simd, V: SimdBase<S, Element = f32>>([a, b, c, d]: [V; 4]) -> [V; 4] {
-    [a - c, b + c, c - b, b - d]
-}
-
 /// `Aᵀ m A` and the bias, for every tile and filter.
 ///
 /// - direct: the packed weights, whose blocks end with the biases
-/// - sums: (16, GROUP, filters); band: (tiles, 4, filters)
-fn back_transform<S: Simd>(simd: S, layout: &ConvLayout, direct: &[f32], sums: &[f32], band: &mut [f32]) {
+/// - sums: (N x N, GROUP, filters); band: (tiles, M x M, filters)
+fn back_transform<S: Simd, const M: usize, const N: usize>(
+    simd: S,
+    layout: &ConvLayout,
+    direct: &[f32],
+    sums: &[f32],
+    band: &mut [f32],
+) {
     simd.vectorize(
         #[inline(always)]
         || {
@@ -248,24 +285,28 @@ fn back_transform<S: Simd>(simd: S, layout: &ConvLayout, direct: &[f32], sums: &
                 let columns = vectors * lanes;
                 block_end += (window_len + 1) * columns;
                 let biases = &direct[block_end - columns..block_end];
-                for (tile, band) in band.chunks_exact_mut(OUTPUTS * filters).enumerate() {
+                for (tile, band) in band.chunks_exact_mut(M * M * filters).enumerate() {
                     for at in (0..columns).step_by(lanes) {
                         let bias = S::f32s::from_slice(simd, &biases[at..][..lanes]);
                         let at = first + at;
-                        let mut half = [[S::f32s::splat(simd, 0.0); 4]; 2];
-                        for column in 0..4 {
-                            let load = |row: usize| {
-                                let place = ((row * 4 + column) * GROUP + tile) * filters + at;
-                                S::f32s::from_slice(simd, &sums[place..][..lanes])
-                            };
-                            let [upper, lower] = narrow([load(0), load(1), load(2), load(3)]);
-                            half[0][column] = upper;
-                            half[1][column] = lower;
+                        let mut half = [[S::f32s::splat(simd, 0.0); N]; M];
+                        for column in 0..N {
+                            let mut numbers = [S::f32s::splat(simd, 0.0); N];
+                            for row in 0..N {
+                                let place = ((row * N + column) * GROUP + tile) * filters + at;
+                                numbers[row] = S::f32s::from_slice(simd, &sums[place..][..lanes]);
+                            }
+                            let outputs: [S::f32s; M] = narrow(numbers);
+                            for row in 0..M {
+                                half[row][column] = outputs[row];
+                            }
                         }
-                        for row in 0..2 {
-                            let [left, right] = narrow(half[row]);
-                            (left + bias).store_slice(&mut band[row * 2 * filters + at..][..lanes]);
-                            (right + bias).store_slice(&mut band[(row * 2 + 1) * filters + at..][..lanes]);
+                        for row in 0..M {
+                            let outputs: [S::f32s; M] = narrow(half[row]);
+                            for column in 0..M {
+                                let place = (row * M + column) * filters + at;
+                                (outputs[column] + bias).store_slice(&mut band[place..][..lanes]);
+                            }
                         }
                     }
                 }
@@ -274,8 +315,55 @@ fn back_transform<S: Simd>(simd: S, layout: &ConvLayout, direct: &[f32], sums: &
     );
 }
 
-/// `Aᵀ m`, for four numbers.
+/// `G w`: with the points 0, 1, -1 and infinity for four numbers, and 2 besides for five.
 #[inline(always)]
-fn narrow<S: Simd, V: SimdBase<S, Element = f32>>([a, b, c, d]: [V; 4]) -> [V; 2] {
-    [a + b + c, b - c - d]
+fn widen<S: Simd, V: SimdBase<S, Element = f32>, const N: usize>([a, b, c]: [V; 3]) -> [V; N] {
+    let mut numbers = [a; N];
+    let (even, odd) = (a + c, b);
+    if N == 4 {
+        numbers[1] = (even + odd) * 0.5;
+        numbers[2] = (even - odd) * 0.5;
+    } else {
+        numbers[0] = a * 0.5;
+        numbers[1] = (even + odd) * -0.5;
+        numbers[2] = (even - odd) * (-1.0 / 6.0);
+        numbers[3] = (a + b * 2.0 + c * 4.0) * (1.0 / 6.0);
+    }
+    numbers[N - 1] = c;
+    numbers
+}
+
+/// `Bᵀ d`.
+#[inline(always)]
+fn differences<S: Simd, V: SimdBase<S, Element = f32>, const N: usize>(d: [V; N]) -> [V; N] {
+    let mut numbers = d;
+    if N == 4 {
+        numbers[0] = d[0] - d[2];
+        numbers[1] = d[1] + d[2];
+        numbers[2] = d[2] - d[1];
+        numbers[3] = d[1] - d[3];
+    } else {
+        let (high, low) = (d[3] - d[1], d[2] - d[0]);
+        numbers[0] = high - low * 2.0;
+        numbers[1] = d[3] - d[2] - d[1] * 2.0;
+        numbers[2] = d[3] - d[2] * 3.0 + d[1] * 2.0;
+        numbers[3] = high;
+        numbers[4] = d[4] - d[2] - high * 2.0;
+    }
+    numbers
+}
+
+/// `Aᵀ m`.
+#[inline(always)]
+fn narrow<S: Simd, V: SimdBase<S, Element = f32>, const M: usize, const N: usize>(m: [V; N]) -> [V; M] {
+    let (even, odd) = (m[1] + m[2], m[1] - m[2]);
+    let mut outputs = [m[0] + even; M];
+    if M == 2 {
+        outputs[1] = odd - m[3];
+    } else {
+        outputs[0] += m[3];
+        outputs[1] = odd + m[3] * 2.0;
+        outputs[2] = even + m[3] * 4.0 + m[4];
+    }
+    outputs
 }
