@@ -95,7 +95,7 @@ pub use history::{Epoch, History};
 pub use loss::{Loss, SparseCategoricalCrossentropy};
 pub use metrics::{Metric, Scores};
 pub use model::{Model, Weight};
-pub use optimizer::{Adam, Optimizer, Sgd};
+pub use optimizer::{Adam, LearningRate, OneCycle, Optimizer, Sgd};
 pub use sequential::Sequential;
 pub use shape::{Padding, Shape};
 pub use summary::Summary;

@@ -6,6 +6,6 @@ pub use crate::layers::ActivationFunction::{Linear, Relu, Sigmoid, Softmax, Tanh
 pub use crate::layers::{Activation, Conv2D, Dense, Dropout, Flatten, MaxPooling2D};
 pub use crate::loss::SparseCategoricalCrossentropy;
 pub use crate::metrics::Metric::Accuracy;
-pub use crate::optimizer::{Adam, Sgd};
+pub use crate::optimizer::{Adam, OneCycle, Sgd};
 pub use crate::sequential::Sequential;
 pub use crate::shape::Padding::{Same, Valid};

@@ -454,6 +454,22 @@ mod settings {
     }
 
     #[test]
+    fn a_schedule_with_numbers_that_make_no_sense_is_refused() {
+        let schedule = || OneCycle::new(0.1, 10);
+        let refused = |schedule: OneCycle, error: &str| {
+            optimizer_refused(Adam::new(schedule), error);
+            optimizer_refused(Sgd::new(schedule), error);
+        };
+        refused(OneCycle::new(f32::NAN, 10), "max_learning_rate must be finite and at least 0, got NaN");
+        refused(OneCycle::new(-0.1, 10), "max_learning_rate must be finite and at least 0, got -0.1");
+        refused(OneCycle::new(0.1, 0), "total_steps must be at least 1, got 0");
+        refused(schedule().rising(1.5), "rising must be from 0 to 1, got 1.5");
+        refused(schedule().rising(f32::NAN), "rising must be from 0 to 1, got NaN");
+        refused(schedule().div_factor(0.0), "div_factor must be finite and more than 0, got 0");
+        refused(schedule().final_div_factor(-1.0), "final_div_factor must be finite and more than 0, got -1");
+    }
+
+    #[test]
     fn a_learning_rate_that_is_nan_is_refused() {
         optimizer_refused(Adam::new(f32::NAN), "learning_rate must be finite and at least 0, got NaN");
         optimizer_refused(Sgd::new(f32::NAN), "learning_rate must be finite and at least 0, got NaN");

@@ -1,6 +1,6 @@
 //! Adam.
 
-use super::{Optimizer, Piece, check_learning_rate, require};
+use super::{LearningRate, Optimizer, Piece, require};
 use crate::error::Result;
 use crate::kernels::adam::{AdamStep, adam_update};
 use crate::simd::Simd;
@@ -11,15 +11,15 @@ use serde::{Deserialize, Serialize};
 /// root of the second moment before that is corrected for its bias, as Keras does and PyTorch does not.
 ///
 /// ```
-/// use inkstone::Adam;
+/// use inkstone::{Adam, LearningRate};
 /// let adam = Adam::default();
-/// assert_eq!((adam.learning_rate, adam.beta_1, adam.beta_2, adam.epsilon), (0.001, 0.9, 0.999, 1e-7));
+/// assert_eq!((adam.learning_rate, adam.beta_1, adam.beta_2, adam.epsilon), (LearningRate::Constant(0.001), 0.9, 0.999, 1e-7));
 /// assert_eq!(Adam::new(0.01).beta_1(0.7).beta_1, 0.7);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adam {
-    /// How far one step goes.
-    pub learning_rate: f32,
+    /// How far steps go.
+    pub learning_rate: LearningRate,
     /// How much of the first moment stays from step to step.
     pub beta_1: f32,
     /// How much of the second moment stays from step to step.
@@ -30,15 +30,15 @@ pub struct Adam {
 
 impl Default for Adam {
     fn default() -> Self {
-        Self { learning_rate: 0.001, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
+        Self { learning_rate: LearningRate::Constant(0.001), beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
     }
 }
 
 impl Adam {
-    /// Adam with this learning rate, and Keras' defaults for the rest.
+    /// Adam with this learning rate or schedule, and Keras' defaults for the rest.
     #[must_use]
-    pub fn new(learning_rate: f32) -> Self {
-        Self { learning_rate, ..Self::default() }
+    pub fn new(learning_rate: impl Into<LearningRate>) -> Self {
+        Self { learning_rate: learning_rate.into(), ..Self::default() }
     }
 
     /// Sets how much of the first moment stays from step to step.
@@ -60,7 +60,7 @@ impl Adam {
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        check_learning_rate(self.learning_rate)?;
+        self.learning_rate.check()?;
         for (name, beta) in [("beta_1", self.beta_1), ("beta_2", self.beta_2)] {
             require((0.0..1.0).contains(&beta), name, "at least 0 and less than 1", beta)?;
         }
@@ -69,7 +69,8 @@ impl Adam {
 
     pub(super) fn update<S: Simd>(&self, simd: S, step: u64, piece: Piece<'_>) {
         let power = |beta: f32| f64::from(beta).powf(step as f64);
-        let rate = f64::from(self.learning_rate) * (1.0 - power(self.beta_2)).sqrt() / (1.0 - power(self.beta_1));
+        let rate =
+            f64::from(self.learning_rate.at(step - 1)) * (1.0 - power(self.beta_2)).sqrt() / (1.0 - power(self.beta_1));
         let step = AdamStep { rate: rate as f32, beta_1: self.beta_1, beta_2: self.beta_2, epsilon: self.epsilon };
         let [first, second] = piece.moments;
         adam_update(simd, step, piece.gradients, piece.parameters, first, second);

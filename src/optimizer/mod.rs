@@ -2,9 +2,11 @@
 //! as the parameters are, so that one step is one pass over flat memory, cut into pieces for the threads.
 
 mod adam;
+mod learning_rate;
 mod sgd;
 
 pub use adam::Adam;
+pub use learning_rate::{LearningRate, OneCycle};
 pub use sgd::Sgd;
 
 use crate::aligned::AlignedBuffer;
@@ -44,7 +46,7 @@ impl Optimizer {
     pub(crate) fn update<S: Simd>(&self, simd: S, step: u64, piece: Piece<'_>) {
         match self {
             Self::Adam(adam) => adam.update(simd, step, piece),
-            Self::Sgd(sgd) => sgd.update(simd, piece),
+            Self::Sgd(sgd) => sgd.update(simd, step, piece),
         }
     }
 }
@@ -98,8 +100,4 @@ impl Piece<'_> {
 /// The check of one number of an optimizer.
 fn require(holds: bool, name: &'static str, expected: &'static str, received: f32) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::Setting { name, expected, received: received.to_string() }) }
-}
-
-fn check_learning_rate(learning_rate: f32) -> Result<()> {
-    require(learning_rate.is_finite() && learning_rate >= 0.0, "learning_rate", "finite and at least 0", learning_rate)
 }

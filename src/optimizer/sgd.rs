@@ -1,6 +1,6 @@
 //! Gradient descent.
 
-use super::{Optimizer, Piece, check_learning_rate, require};
+use super::{LearningRate, Optimizer, Piece, require};
 use crate::error::Result;
 use crate::kernels::sgd::{Lookahead, momentum_update, sgd_update};
 use crate::simd::Simd;
@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 /// [Keras' `SGD`](https://keras.io/api/optimizers/sgd/).
 ///
 /// ```
-/// use inkstone::Sgd;
+/// use inkstone::{LearningRate, Sgd};
 /// let sgd = Sgd::default();
-/// assert_eq!((sgd.learning_rate, sgd.momentum, sgd.nesterov), (0.01, 0.0, false));
+/// assert_eq!((sgd.learning_rate, sgd.momentum, sgd.nesterov), (LearningRate::Constant(0.01), 0.0, false));
 /// assert!(Sgd::new(0.1).momentum(0.9).nesterov(true).nesterov);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sgd {
-    /// How far one step goes.
-    pub learning_rate: f32,
+    /// How far steps go.
+    pub learning_rate: LearningRate,
     /// How much of the velocity stays from step to step; 0 for none.
     pub momentum: f32,
     /// Whether a step looks ahead along its velocity.
@@ -27,15 +27,15 @@ pub struct Sgd {
 
 impl Default for Sgd {
     fn default() -> Self {
-        Self { learning_rate: 0.01, momentum: 0.0, nesterov: false }
+        Self { learning_rate: LearningRate::Constant(0.01), momentum: 0.0, nesterov: false }
     }
 }
 
 impl Sgd {
-    /// Gradient descent with this learning rate, without momentum.
+    /// Gradient descent with this learning rate or schedule, without momentum.
     #[must_use]
-    pub fn new(learning_rate: f32) -> Self {
-        Self { learning_rate, ..Self::default() }
+    pub fn new(learning_rate: impl Into<LearningRate>) -> Self {
+        Self { learning_rate: learning_rate.into(), ..Self::default() }
     }
 
     /// Sets how much of the velocity stays from step to step.
@@ -51,18 +51,19 @@ impl Sgd {
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        check_learning_rate(self.learning_rate)?;
+        self.learning_rate.check()?;
         require((0.0..=1.0).contains(&self.momentum), "momentum", "from 0 to 1", self.momentum)
     }
 
-    pub(super) fn update<S: Simd>(&self, simd: S, piece: Piece<'_>) {
+    pub(super) fn update<S: Simd>(&self, simd: S, step: u64, piece: Piece<'_>) {
+        let rate = self.learning_rate.at(step - 1);
         let (gradients, parameters) = (&*piece.gradients, piece.parameters);
         if self.momentum == 0.0 {
-            return sgd_update(simd, self.learning_rate, gradients, parameters);
+            return sgd_update(simd, rate, gradients, parameters);
         }
         let lookahead = if self.nesterov { Lookahead::Nesterov } else { Lookahead::None };
         let [velocities, _] = piece.moments;
-        momentum_update(simd, self.learning_rate, self.momentum, lookahead, gradients, parameters, velocities);
+        momentum_update(simd, rate, self.momentum, lookahead, gradients, parameters, velocities);
     }
 }
 

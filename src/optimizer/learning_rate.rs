@@ -1,0 +1,145 @@
+//! Decides how far a step goes, as training goes on.
+
+use super::require;
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::f64::consts::PI;
+
+/// How far steps go: all alike, or by a schedule. Optimizers take either.
+///
+/// ```
+/// use inkstone::{Adam, LearningRate, OneCycle};
+/// assert_eq!(Adam::new(0.01).learning_rate, LearningRate::Constant(0.01));
+/// assert_eq!(Adam::new(OneCycle::new(0.01, 235)).learning_rate.at(234), 4e-8);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum LearningRate {
+    /// The same for all steps.
+    Constant(f32),
+    /// Up, and down to almost nothing.
+    OneCycle(OneCycle),
+}
+
+impl LearningRate {
+    /// The rate of a step; `step` counts those before it, as in Keras' schedules, so the first is 0.
+    #[must_use]
+    pub fn at(&self, step: u64) -> f32 {
+        match self {
+            Self::Constant(rate) => *rate,
+            Self::OneCycle(schedule) => schedule.at(step),
+        }
+    }
+
+    /// # Errors
+    /// [`Error::Setting`] for a number that makes no sense.
+    pub(super) fn check(&self) -> Result<()> {
+        match self {
+            Self::Constant(rate) => check_rate("learning_rate", *rate),
+            Self::OneCycle(schedule) => schedule.check(),
+        }
+    }
+}
+
+impl From<f32> for LearningRate {
+    fn from(rate: f32) -> Self {
+        Self::Constant(rate)
+    }
+}
+
+impl From<OneCycle> for LearningRate {
+    fn from(schedule: OneCycle) -> Self {
+        Self::OneCycle(schedule)
+    }
+}
+
+/// A schedule for a training of known length: the rate rises to its maximum, then falls to almost nothing, both along half
+/// a cosine. Large steps in the middle and small ones at the end reach in few epochs what takes many at one rate.
+///
+/// It is [PyTorch's `OneCycleLR`](https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html),
+/// with its defaults and without its cycle of the momentum, from [Smith and Topin, 2017](https://arxiv.org/abs/1708.07120).
+///
+/// ```
+/// use inkstone::OneCycle;
+/// let schedule = OneCycle::new(0.01, 1000);
+/// assert_eq!(schedule.at(0), 0.01 / 25.0);
+/// assert_eq!(schedule.at(299), 0.01);
+/// assert!(schedule.at(999) < 1e-7);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OneCycle {
+    /// The highest rate.
+    pub max_learning_rate: f32,
+    /// Steps of the whole training: epochs times batches in an epoch. Steps after it go as far as the last.
+    pub total_steps: u64,
+    /// The part of the steps in which the rate rises; 0.3.
+    pub rising: f32,
+    /// How many times smaller than the maximum the first rate is; 25.
+    pub div_factor: f32,
+    /// How many times smaller than the first rate the last one is; 10,000.
+    pub final_div_factor: f32,
+}
+
+impl OneCycle {
+    /// A schedule up to this rate and down again, over this many steps.
+    #[must_use]
+    pub fn new(max_learning_rate: f32, total_steps: u64) -> Self {
+        Self { max_learning_rate, total_steps, rising: 0.3, div_factor: 25.0, final_div_factor: 1e4 }
+    }
+
+    /// Sets the part of the steps in which the rate rises.
+    #[must_use]
+    pub fn rising(self, rising: f32) -> Self {
+        Self { rising, ..self }
+    }
+
+    /// Sets how many times smaller than the maximum the first rate is.
+    #[must_use]
+    pub fn div_factor(self, div_factor: f32) -> Self {
+        Self { div_factor, ..self }
+    }
+
+    /// Sets how many times smaller than the first rate the last one is.
+    #[must_use]
+    pub fn final_div_factor(self, final_div_factor: f32) -> Self {
+        Self { final_div_factor, ..self }
+    }
+
+    /// The rate of a step; `step` counts those before it.
+    #[must_use]
+    pub fn at(&self, step: u64) -> f32 {
+        let max = f64::from(self.max_learning_rate);
+        let first = max / f64::from(self.div_factor);
+        let last = first / f64::from(self.final_div_factor);
+        let end = self.total_steps.saturating_sub(1) as f64;
+        let peak = f64::from(self.rising) * self.total_steps as f64 - 1.0;
+        let step = (step as f64).min(end);
+        let rate = if step <= peak {
+            half_cosine(first, max, if peak > 0.0 { step / peak } else { 1.0 })
+        } else {
+            half_cosine(max, last, (step - peak) / (end - peak))
+        };
+        rate as f32
+    }
+
+    fn check(&self) -> Result<()> {
+        check_rate("max_learning_rate", self.max_learning_rate)?;
+        if self.total_steps == 0 {
+            return Err(Error::Setting { name: "total_steps", expected: "at least 1", received: "0".into() });
+        }
+        require((0.0..=1.0).contains(&self.rising), "rising", "from 0 to 1", self.rising)?;
+        for (name, factor) in [("div_factor", self.div_factor), ("final_div_factor", self.final_div_factor)] {
+            require(factor.is_finite() && factor > 0.0, name, "finite and more than 0", factor)?;
+        }
+        Ok(())
+    }
+}
+
+/// From one value to another as `part` goes from 0 to 1, slowly at both ends.
+fn half_cosine(from: f64, to: f64, part: f64) -> f64 {
+    to + (from - to) / 2.0 * ((PI * part).cos() + 1.0)
+}
+
+fn check_rate(name: &'static str, rate: f32) -> Result<()> {
+    require(rate.is_finite() && rate >= 0.0, name, "finite and at least 0", rate)
+}

@@ -1,0 +1,67 @@
+//! Learning rate schedules against PyTorch: the rate of every step. `tests/fixtures/make_schedules.py` made the numbers.
+
+use approx::relative_eq;
+use inkstone::prelude::*;
+use ndarray::Array4;
+use serde::Deserialize;
+use std::collections::HashMap;
+
+#[derive(Deserialize)]
+struct Fixture {
+    cases: HashMap<String, Vec<f32>>,
+}
+
+fn compare_with_pytorch(case: &str, schedule: OneCycle) {
+    let fixture: Fixture = serde_json::from_str(include_str!("fixtures/schedules.json")).unwrap();
+    let expected = &fixture.cases[case];
+    assert_eq!(expected.len() as u64, schedule.total_steps);
+    for (step, expected) in (0..).zip(expected) {
+        let actual = schedule.at(step);
+        // The last rates are differences of numbers a million times larger.
+        let close = relative_eq!(actual, *expected, max_relative = 1e-5, epsilon = 1e-9);
+        assert!(close, "{case}, step {step}: {actual}, PyTorch has {expected}");
+    }
+    assert_eq!(schedule.at(schedule.total_steps + 5), schedule.at(schedule.total_steps - 1));
+}
+
+#[test]
+fn one_cycle_with_default_settings_is_pytorch_s() {
+    compare_with_pytorch("default", OneCycle::new(0.01, 235));
+}
+
+#[test]
+fn a_short_cycle_is_pytorch_s() {
+    compare_with_pytorch("short", OneCycle::new(0.5, 7));
+}
+
+#[test]
+fn one_cycle_with_other_settings_is_pytorch_s() {
+    compare_with_pytorch("other", OneCycle::new(0.002, 60).rising(0.1).div_factor(5.0).final_div_factor(100.0));
+}
+
+#[test]
+fn a_schedule_of_one_step_has_its_last_rate() {
+    assert_eq!(OneCycle::new(0.5, 1).at(0), 0.5 / 25.0 / 1e4);
+}
+
+/// With plain gradient descent a step is the rate times the gradient, so the weights tell which rate was taken.
+#[test]
+fn steps_take_the_rate_of_the_schedule() {
+    let schedule = OneCycle::new(0.5, 6);
+    let x = Array4::from_shape_fn((2, 1, 1, 3), |(n, _, _, c)| (n * 3 + c) as f32 * 0.1);
+    let mut model = Sequential::new([3])
+        .add(Dense::new(2).activation(Softmax))
+        .seed(1)
+        .compile(Sgd::new(schedule), SparseCategoricalCrossentropy::default(), [])
+        .unwrap();
+    for step in 0..6 {
+        let before = model.get_weights();
+        let (_, gradients) = model.gradients(&x, &[0, 1]).unwrap();
+        model.train_on_batch(&x, &[0, 1]).unwrap();
+        for ((before, gradient), after) in before.iter().zip(&gradients).zip(&model.get_weights()) {
+            for ((before, gradient), after) in before.values.iter().zip(&gradient.values).zip(&after.values) {
+                assert!((before - schedule.at(step) * gradient - after).abs() < 1e-7, "step {step}");
+            }
+        }
+    }
+}
