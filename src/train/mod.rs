@@ -16,6 +16,7 @@ use crate::optimizer::{Optimizer, OptimizerState, Piece};
 use crate::plan::{Initial, Plan, Step};
 use crate::random::{Stream, stream};
 use crate::simd::{Level, Simd, dispatch};
+use gathering::Gathering;
 use rand::RngExt;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -132,10 +133,13 @@ impl Engine {
         };
         let each = shards.len().div_ceil(threads);
         let parts = shards.par_chunks_mut(each).zip(workspaces.par_iter_mut()).enumerate();
+        let gathering = Gathering::new(parts.len());
         parts.for_each(|(thread, (shards, workspace))| {
+            gathering.start();
             for (place, shard) in shards.iter_mut().enumerate() {
                 run(thread * each + place, shard, workspace);
             }
+            gathering.finish();
         });
         let mut tally = Tally::default();
         shards.iter().for_each(|shard| tally += shard.tally);
@@ -339,5 +343,6 @@ fn initial_parameters(plan: &Plan, seed: u64) -> Parameters {
     parameters
 }
 
+mod gathering;
 #[cfg(test)]
 mod tests;

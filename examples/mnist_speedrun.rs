@@ -1,0 +1,71 @@
+//! How fast 99 % can be had: a small network with large steps, trained for two epochs in about half a second.
+//!
+//! `cargo run --release --example mnist_speedrun` trains it 30 times, each from another seed, and prints the time of each
+//! training and test together, the accuracy, and the mean; `-- 5` trains it 5 times. The data are in memory before the
+//! clock starts. The recipe was chosen on the last 10,000 training images, of which it classified 99.0 % when trained on
+//! the other 50,000; the test images gave the final score alone.
+
+use inkstone::prelude::*;
+use std::num::NonZeroU16;
+use std::time::Instant;
+
+const EPOCHS: usize = 2;
+const BATCH_SIZE: usize = 128;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let runs = match std::env::args().nth(1) {
+        Some(runs) => {
+            runs.parse::<NonZeroU16>().map_err(|_| format!("expected how many runs, at least 1, got {runs}"))?.get()
+        }
+        None => 30,
+    };
+    let (train, test) = mnist::load_data()?;
+    let (mut seconds, mut accuracies) = (Vec::new(), Vec::new());
+    for seed in 0..runs {
+        let start = Instant::now();
+        let scores = train_once(&train, &test, seed.into())?;
+        seconds.push(start.elapsed().as_secs_f64());
+        accuracies.push(scores * 100.0);
+        println!("run {seed}: {:.3} s, {:.2} %", seconds[seconds.len() - 1], scores * 100.0);
+    }
+    seconds.sort_by(f64::total_cmp);
+    let mean = accuracies.iter().sum::<f64>() / f64::from(runs);
+    let deviation = (accuracies.iter().map(|accuracy| (accuracy - mean).powi(2)).sum::<f64>() / f64::from(runs)).sqrt();
+    println!("mean {mean:.3} % (standard deviation {deviation:.3}), median {:.3} s", seconds[seconds.len() / 2]);
+    println!("{}", machine());
+    Ok(())
+}
+
+/// Trains a new model and returns its accuracy on the test images.
+fn train_once(train: &Dataset, test: &Dataset, seed: u64) -> inkstone::Result<f64> {
+    let steps = EPOCHS * train.len().div_ceil(BATCH_SIZE);
+    let schedule = OneCycle::new(0.012, steps as u64).rising(0.15);
+    let mut model = Sequential::new([28, 28, 1])
+        .add(Conv2D::new(16, (3, 3)).activation(Relu))
+        .add(MaxPooling2D::new((2, 2)))
+        .add(Conv2D::new(16, (3, 3)).activation(Relu))
+        .add(MaxPooling2D::new((2, 2)))
+        .add(Flatten::new())
+        .add(Dense::new(96).activation(Relu))
+        .add(Dense::new(10).activation(Softmax))
+        .seed(seed)
+        .compile(
+            // Short memories suit a short training.
+            Adam::new(schedule).beta_1(0.7).beta_2(0.9),
+            SparseCategoricalCrossentropy::default(),
+            [Accuracy],
+        )?;
+    model.fit(train, FitConfig::new().epochs(EPOCHS).batch_size(BATCH_SIZE).verbose(0))?;
+    Ok(model.evaluate(test)?.accuracy())
+}
+
+/// What it ran on.
+fn machine() -> String {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .map(|rest| rest.trim_start_matches([' ', '\t', ':']));
+    format!("{}, {threads} threads", model.unwrap_or(std::env::consts::ARCH))
+}
