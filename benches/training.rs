@@ -1,8 +1,8 @@
-//! The engine from its parts to an epoch, on images that need no files. `cargo bench` runs it in about two minutes,
+//! The engine from its parts to an epoch, on images that need no files. `cargo bench` runs it in about three minutes,
 //! `cargo bench -- --test` runs everything once.
 //!
-//! Where a rate is given in items, an item is a floating-point operation (`a_`, `b_`), an image (`c_` to `f_`) or a byte
-//! (`g_`). A convolution counts the operations of the plain sum, so the way with fewer multiplications may pass the
+//! Where a rate is given in items, an item is a floating-point operation (`a_`, `b_forward_of`), an image (`c_` to `f_`, `h_` to `j_`) or
+//! a byte (`g_`). A convolution counts the operations of the plain sum, so the way with fewer multiplications may pass the
 //! peak.
 
 use divan::counter::{BytesCount, ItemsCount};
@@ -11,10 +11,53 @@ use fearless_simd::{Level, Simd, SimdBase, SimdFloat, dispatch};
 use inkstone::prelude::*;
 use inkstone::{Model, data::idx};
 use ndarray::Array4;
+use std::time::Instant;
 
 fn main() {
     divan::main();
+    if !std::env::args().any(|argument| argument == "--test" || argument == "--list") {
+        print_percent_of_peak();
+    }
 }
+
+/// The closing table: how near the layers come to what one core can do.
+fn print_percent_of_peak() {
+    let level = Level::new();
+    let lanes = dispatch!(level, simd => lanes(simd));
+    let seconds =
+        median_seconds(|| assert!(dispatch!(level, simd => multiply_adds(simd, black_box(COUNT))).is_finite()));
+    let peak = (COUNT * 12 * lanes * 2) as f64 / seconds / 1e9;
+    println!("\n| forward on 8 images, one core | time | GFLOP/s | of the peak |\n| --- | --- | --- | --- |");
+    println!("| multiply-adds in registers | | {peak:.0} | 100 % |");
+    for (side, channels, filters, kernel) in LAYERS {
+        let (mut model, images, operations) = layer(side, channels, filters, kernel);
+        let seconds = median_seconds(|| {
+            let sum = model.predict(black_box(&images)).expect("the images fit the model").sum();
+            assert!(sum.is_finite());
+        });
+        let rate = operations as f64 / seconds / 1e9;
+        let (time, percent) = (seconds * 1e6, 100.0 * rate / peak);
+        println!(
+            "| {kernel}x{kernel}, {channels} to {filters}, {side}x{side} | {time:.1} µs | {rate:.0} | {percent:.0} % |"
+        );
+    }
+}
+
+/// The median of a hundred runs.
+fn median_seconds(mut work: impl FnMut()) -> f64 {
+    let mut seconds: Vec<f64> = (0..100)
+        .map(|_| {
+            let start = Instant::now();
+            work();
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    seconds.sort_by(f64::total_cmp);
+    seconds[50]
+}
+
+/// Multiply-adds for each of twelve sums.
+const COUNT: usize = 100_000;
 
 /// Multiply-adds on registers alone: what one core can do at the most.
 #[inline(always)]
@@ -31,7 +74,6 @@ fn multiply_adds<S: Simd>(simd: S, count: usize) -> f32 {
 
 #[divan::bench]
 fn a_peak_of_one_core(bencher: Bencher<'_, '_>) {
-    const COUNT: usize = 100_000;
     let level = Level::new();
     let lanes = dispatch!(level, simd => lanes(simd));
     bencher.counter(ItemsCount::new(COUNT * 12 * lanes * 2)).bench(|| {
@@ -44,10 +86,14 @@ fn lanes<S: Simd>(_simd: S) -> usize {
     S::f32s::LEN
 }
 
-/// One layer on a chunk of eight images, so that one thread works: (image side, channels, filters, kernel side).
-#[divan::bench(args = [(28, 1, 32, 3), (13, 32, 64, 3), (13, 32, 64, 5), (32, 64, 64, 3), (16, 128, 128, 3), (1, 576, 64, 1)])]
-fn b_forward_of_a_layer(bencher: Bencher<'_, '_>, (side, channels, filters, kernel): (usize, usize, usize, usize)) {
-    let mut model = Sequential::new([side, side, channels])
+/// Image side, channels, filters, kernel side.
+type LayerSizes = (usize, usize, usize, usize);
+const LAYERS: [LayerSizes; 6] =
+    [(28, 1, 32, 3), (13, 32, 64, 3), (13, 32, 64, 5), (32, 64, 64, 3), (16, 128, 128, 3), (1, 576, 64, 1)];
+
+/// One layer, a chunk of eight images for it, so that one thread works, and the floating-point operations of the plain sum.
+fn layer(side: usize, channels: usize, filters: usize, kernel: usize) -> (Model, Array4<f32>, usize) {
+    let model = Sequential::new([side, side, channels])
         .add(Conv2D::new(filters, (kernel, kernel)).activation(Relu))
         .add(Flatten::new())
         .seed(1)
@@ -55,10 +101,36 @@ fn b_forward_of_a_layer(bencher: Bencher<'_, '_>, (side, channels, filters, kern
         .expect("one layer compiles");
     let images = Array4::from_shape_fn((8, side, side, channels), |(n, y, x, c)| ((n + y * 3 + x * 5 + c) % 7) as f32);
     let out = side - kernel + 1;
-    let operations = 2 * 8 * out * out * filters * kernel * kernel * channels;
+    (model, images, 2 * 8 * out * out * filters * kernel * kernel * channels)
+}
+
+#[divan::bench(args = LAYERS)]
+fn b_forward_of_a_layer(bencher: Bencher<'_, '_>, (side, channels, filters, kernel): LayerSizes) {
+    let (mut model, images, operations) = layer(side, channels, filters, kernel);
     bencher.counter(ItemsCount::new(operations)).bench_local(|| {
         let sum = model.predict(black_box(&images)).expect("the images fit the model").sum();
         assert!(sum.is_finite());
+    });
+}
+
+/// A training step of one layer and a dense one behind it on 32 images: forward and backward, input gradients included
+/// where a layer comes before.
+#[divan::bench(args = LAYERS)]
+fn b_forward_and_backward_of_a_layer(bencher: Bencher<'_, '_>, (side, channels, filters, kernel): LayerSizes) {
+    let mut model = Sequential::new([side, side, channels])
+        .add(Conv2D::new(channels, (1, 1)))
+        .add(Conv2D::new(filters, (kernel, kernel)).activation(Relu))
+        .add(Flatten::new())
+        .add(Dense::new(10).activation(Softmax))
+        .seed(1)
+        .compile(Sgd::default(), SparseCategoricalCrossentropy::default(), [])
+        .expect("the layers compile");
+    let images =
+        Array4::from_shape_fn((32, side, side, channels), |(n, y, x, c)| ((n + y * 3 + x * 5 + c) % 7) as f32 / 7.0);
+    let labels = labels(32);
+    bencher.counter(ItemsCount::new(32_usize)).bench_local(|| {
+        let scores = model.train_on_batch(black_box(&images), &labels).expect("the loss stays finite");
+        assert!(scores.loss.is_finite());
     });
 }
 
@@ -136,4 +208,44 @@ fn g_read_idx_of_10000(bencher: Bencher<'_, '_>) {
         let array = idx::read(black_box(&file[..]), "images").expect("the file is whole");
         assert_eq!(array.shape(), [10_000, 28, 28]);
     });
+}
+
+#[divan::bench(args = [1, 2])]
+fn h_training_step_on_threads(bencher: Bencher<'_, '_>, threads: usize) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started");
+    let (mut model, images, labels) = (model(), images(128), labels(128));
+    bencher.counter(ItemsCount::new(128_usize)).bench_local(|| {
+        let scores = pool.install(|| model.train_on_batch(black_box(&images), &labels)).expect("the loss stays finite");
+        assert!(scores.loss.is_finite());
+    });
+}
+
+/// A training step of two convolutions on images of one channel.
+fn step_of_two_convolutions(bencher: Bencher<'_, '_>, side: usize, channels: usize) {
+    let conv = || Conv2D::new(channels, (3, 3)).padding(Same).activation(Relu);
+    let mut model = Sequential::new([side, side, 1])
+        .add(conv())
+        .add(conv())
+        .add(MaxPooling2D::new((2, 2)))
+        .add(Flatten::new())
+        .add(Dense::new(10).activation(Softmax))
+        .seed(1)
+        .compile(Sgd::default(), SparseCategoricalCrossentropy::default(), [])
+        .expect("two convolutions compile");
+    let images = Array4::from_shape_fn((32, side, side, 1), |(n, y, x, _)| ((n + y * 3 + x * 5) % 7) as f32 / 7.0);
+    let labels = labels(32);
+    bencher.counter(ItemsCount::new(32_usize)).bench_local(|| {
+        let scores = model.train_on_batch(black_box(&images), &labels).expect("the loss stays finite");
+        assert!(scores.loss.is_finite());
+    });
+}
+
+#[divan::bench(args = [14, 28, 56, 112], sample_count = 20)]
+fn i_training_step_by_image_side(bencher: Bencher<'_, '_>, side: usize) {
+    step_of_two_convolutions(bencher, side, 32);
+}
+
+#[divan::bench(args = [8, 16, 32, 64, 128, 256], sample_count = 20)]
+fn j_training_step_by_channels(bencher: Bencher<'_, '_>, channels: usize) {
+    step_of_two_convolutions(bencher, 14, channels);
 }
