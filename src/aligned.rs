@@ -23,7 +23,7 @@ impl AlignedBuffer {
     pub(crate) fn zeroed(len: usize) -> Self {
         let storage = vec![0.0; len + LINE_FLOATS];
         let start = storage.as_ptr().align_offset(LINE);
-        // `align_offset` may in theory decline to answer; an unaligned buffer is slower but right.
+        // `align_offset` may in theory decline to answer; an unaligned buffer is right too.
         Self { start: if start < LINE_FLOATS { start } else { 0 }, storage, len }
     }
 }

@@ -37,8 +37,8 @@
 //!
 //! # Debug builds
 //!
-//! Numerics without optimisation are some hundred times slower. Cargo builds dependencies as your own profile says, so put
-//! this in your `Cargo.toml`, and `cargo run` trains at full speed:
+//! A plain `cargo run` builds dependencies without optimisation. Put this in your `Cargo.toml`, and it trains at full speed
+//! too:
 //!
 //! ```toml
 //! [profile.dev.package."*"]

@@ -119,9 +119,8 @@ impl Model {
     pub fn predict(&mut self, images: &Array4<f32>) -> Result<Array2<f32>> {
         let images = self.check_images(images)?;
         let mut outputs = Array2::zeros((images.dim().0, self.engine.plan.classes()));
-        if let (Some(pixels), Some(out)) = (images.as_slice(), outputs.as_slice_mut()) {
-            self.engine.predict(pixels, out);
-        }
+        let out = outputs.as_slice_mut().expect("a new array is in memory order");
+        self.engine.predict(images.as_slice().expect(IN_ORDER), out);
         Ok(outputs)
     }
 
@@ -131,7 +130,7 @@ impl Model {
     /// As [`predict`](Self::predict).
     pub fn predict_classes(&mut self, images: &Array4<f32>) -> Result<Vec<usize>> {
         let outputs = self.predict(images)?;
-        Ok(outputs.rows().into_iter().map(|row| argmax(row.as_slice().unwrap_or_default())).collect())
+        Ok(outputs.rows().into_iter().map(|row| argmax(row.as_slice().expect(IN_ORDER))).collect())
     }
 
     /// One step of the optimizer on one batch; the scores are those before the step.
@@ -139,6 +138,19 @@ impl Model {
     /// # Errors
     /// [`Error::Data`] if the images' shape or a label does not fit the model, or a value is NaN or infinite;
     /// [`Error::Diverged`] if the loss is no finite number: then no step is taken.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// use inkstone::ndarray::Array4;
+    /// let mut model = Sequential::new([2])
+    ///     .add(Dense::new(2).activation(Softmax))
+    ///     .compile(Sgd::new(0.5), SparseCategoricalCrossentropy::default(), [])?;
+    /// let points = Array4::from_shape_vec((2, 1, 1, 2), vec![0.0, 1.0, 1.0, 0.0]).unwrap();
+    /// let before = model.train_on_batch(&points, &[0, 1])?;
+    /// let after = model.train_on_batch(&points, &[0, 1])?;
+    /// assert!(after.loss < before.loss);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
     pub fn train_on_batch(&mut self, images: &Array4<f32>, labels: &[usize]) -> Result<Scores> {
         let tally = self.run_on_arrays(images, labels)?;
         self.engine.update(&self.optimizer, &mut self.state);
@@ -150,6 +162,23 @@ impl Model {
     ///
     /// # Errors
     /// As [`train_on_batch`](Self::train_on_batch).
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// use inkstone::ndarray::Array4;
+    /// let mut model = Sequential::new([2])
+    ///     .add(Dense::new(2).activation(Softmax))
+    ///     .compile(Sgd::new(0.5), SparseCategoricalCrossentropy::default(), [])?;
+    /// let points = Array4::from_shape_vec((2, 1, 1, 2), vec![0.0, 1.0, 1.0, 0.0]).unwrap();
+    /// let (_, gradients) = model.gradients(&points, &[0, 1])?;
+    /// assert_eq!(gradients[0].name, "dense/kernel");
+    /// // A step of plain gradient descent is the learning rate times the gradient.
+    /// let before = model.get_weights();
+    /// model.train_on_batch(&points, &[0, 1])?;
+    /// let step = &before[0].values - &model.get_weights()[0].values;
+    /// assert!((step - &gradients[0].values * 0.5).iter().all(|difference| difference.abs() < 1e-6));
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
     pub fn gradients(&mut self, images: &Array4<f32>, labels: &[usize]) -> Result<(Scores, Vec<Weight>)> {
         let tally = self.run_on_arrays(images, labels)?;
         self.engine.sum_gradients();
@@ -157,6 +186,18 @@ impl Model {
     }
 
     /// A copy of every kernel and bias, in the order of the layers.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let model = Sequential::new([28, 28, 1])
+    ///     .add(Conv2D::new(4, (3, 3)))
+    ///     .add(Flatten::new())
+    ///     .add(Dense::new(10).activation(Softmax))
+    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+    /// let weights = model.get_weights();
+    /// assert_eq!((weights[0].name.as_str(), weights[0].values.shape()), ("conv2d/kernel", &[3, 3, 1, 4][..]));
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
     #[must_use]
     pub fn get_weights(&self) -> Vec<Weight> {
         named(&self.engine.plan, &self.engine.parameters.flat)
@@ -166,6 +207,20 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Data`] if these are not the model's weights, by number, name and shape; then nothing is changed.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// use inkstone::ndarray::Array4;
+    /// let mut model = Sequential::new([2])
+    ///     .add(Dense::new(2).activation(Softmax))
+    ///     .compile(Sgd::new(0.5), SparseCategoricalCrossentropy::default(), [])?;
+    /// let points = Array4::from_shape_vec((2, 1, 1, 2), vec![0.0, 1.0, 1.0, 0.0]).unwrap();
+    /// let mut weights = model.get_weights();
+    /// weights[0].values.fill(0.0);
+    /// model.set_weights(&weights)?;
+    /// assert_eq!(model.predict(&points)?[[0, 0]], 0.5);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
     pub fn set_weights(&mut self, weights: &[Weight]) -> Result<()> {
         let expected = &self.engine.plan.parameters;
         if weights.len() != expected.len() {
@@ -206,7 +261,7 @@ impl Model {
             )));
         }
         self.check_labels(labels)?;
-        let pixels = Pixels::Floats(images.as_slice().unwrap_or_default());
+        let pixels = Pixels::Floats(images.as_slice().expect(IN_ORDER));
         let tally = self.engine.run_batch(&Examples::labelled(pixels, labels), self.seed, self.state.step);
         self.check_loss(&tally, self.epochs + 1, self.state.step as usize + 1)?;
         Ok(tally)
@@ -270,15 +325,19 @@ impl fmt::Debug for Model {
     }
 }
 
+/// What `check_images` sees to.
+const IN_ORDER: &str = "images and outputs are in memory order";
+
 /// Weights or gradients out of a flat buffer, in Keras' layout.
 fn named(plan: &Plan, flat: &[f32]) -> Vec<Weight> {
     let weight = |parameter: &crate::plan::Parameter| {
-        let stored = ArrayViewD::from_shape(parameter.stored_shape.clone(), &flat[parameter.range.clone()]).ok()?;
+        let stored = ArrayViewD::from_shape(parameter.stored_shape.clone(), &flat[parameter.range.clone()])
+            .expect("the plan gives a parameter as much room as its shape needs");
         let axes = stored.ndim();
         let values = stored.permuted_axes(IxDyn(&rotated(axes, 1))).as_standard_layout().into_owned();
-        Some(Weight { name: parameter.name.clone(), values })
+        Weight { name: parameter.name.clone(), values }
     };
-    plan.parameters.iter().filter_map(weight).collect()
+    plan.parameters.iter().map(weight).collect()
 }
 
 /// The axes `0..axes`, starting from `first` and going round.

@@ -109,11 +109,14 @@ impl Dataset {
         let len = height * width * channels;
         let range = self.range.start * len..self.range.end * len;
         match &self.images {
-            Images::Bytes(images) => Pixels::Bytes(&images.as_slice().unwrap_or_default()[range]),
-            Images::Floats(images) => Pixels::Floats(&images.as_slice().unwrap_or_default()[range]),
+            Images::Bytes(images) => Pixels::Bytes(&images.as_slice().expect(IN_ORDER)[range]),
+            Images::Floats(images) => Pixels::Floats(&images.as_slice().expect(IN_ORDER)[range]),
         }
     }
 }
+
+/// What [`in_memory_order`] sees to.
+const IN_ORDER: &str = "a dataset's images are in memory order";
 
 /// The images in memory order, copied only if they are not.
 fn in_memory_order<T: Clone>(images: Array4<T>) -> Array4<T> {
@@ -123,7 +126,7 @@ fn in_memory_order<T: Clone>(images: Array4<T>) -> Array4<T> {
 /// # Errors
 /// [`Error::Data`] for the first value that is NaN or infinite.
 pub(crate) fn check_finite(images: &ArrayView4<'_, f32>) -> Result<()> {
-    // Without indices the search is several times faster, and nearly always all there is to do.
+    // Nearly always all there is to do; indices, which cost more, are for the error.
     if images.iter().all(|value| value.is_finite()) {
         return Ok(());
     }
