@@ -151,7 +151,7 @@ impl Model {
     fn epoch(&mut self, dataset: &Dataset, order: &[u32], batch_size: usize, epoch: usize) -> Result<Scores> {
         let mut total = Tally::default();
         for (step, order) in order.chunks(batch_size).enumerate() {
-            let batch = Examples::ordered(dataset.pixels(), dataset.labels(), order);
+            let batch = Examples::of(dataset).ordered(order);
             let tally = self.engine.run_batch(&batch, self.seed(), self.state.step);
             self.check_loss(&tally, epoch, step + 1)?;
             self.engine.update(&self.optimizer, &mut self.state);

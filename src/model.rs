@@ -93,7 +93,7 @@ impl Model {
     /// [`Error::Data`] if the images' shape or a label does not fit the model.
     pub fn evaluate(&mut self, dataset: &Dataset) -> Result<Scores> {
         self.check_dataset(dataset)?;
-        let examples = Examples::labelled(dataset.pixels(), dataset.labels());
+        let examples = Examples::of(dataset);
         let tally = self.engine.score(&examples);
         Ok(self.scores(&tally))
     }

@@ -12,6 +12,8 @@ pub(crate) enum Stream {
     Weights { layer: usize },
     /// The order of the examples in this epoch.
     Shuffle { epoch: usize },
+    /// The order or the parts of a data set.
+    Dataset,
     /// What the dropout layer drops of one example of one step.
     Dropout { layer: usize, step: u64, example: usize },
 }
@@ -19,6 +21,7 @@ pub(crate) enum Stream {
 /// The generator for one use of a seed.
 pub(crate) fn stream(seed: u64, stream: Stream) -> Xoshiro256PlusPlus {
     let words = match stream {
+        Stream::Dataset => [4, 0, 0, 0],
         Stream::Weights { layer } => [1, layer as u64, 0, 0],
         Stream::Shuffle { epoch } => [2, epoch as u64, 0, 0],
         Stream::Dropout { layer, step, example } => [3, layer as u64, step, example as u64],
@@ -52,6 +55,7 @@ mod tests {
             first(0, Stream::Weights { layer: 1 }),
             first(1, Stream::Weights { layer: 0 }),
             first(0, Stream::Shuffle { epoch: 0 }),
+            first(0, Stream::Dataset),
             first(0, Stream::Dropout { layer: 0, step: 0, example: 1 }),
             first(0, Stream::Dropout { layer: 0, step: 1, example: 0 }),
         ];

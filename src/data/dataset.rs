@@ -1,12 +1,15 @@
 //! Images with their labels.
 
 use crate::error::{Error, Result};
+use crate::random::{Stream, stream};
 use crate::shape::Shape;
-use ndarray::{Array4, ArrayView4, Axis, Slice};
+use ndarray::{Array4, ArrayView4, Axis};
+use rand::seq::SliceRandom;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Images and a class for each, never empty. Clones and parts share the images' memory.
+/// Images and a class for each, never empty. Clones, parts and other orders share the images' memory.
 ///
 /// Images of bytes stay bytes, and become `x / 255` as they are used.
 ///
@@ -22,7 +25,11 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Dataset {
     images: Images,
+    /// Which of the stored images these are, in this order; all as they are stored if it is `None`.
+    order: Option<Arc<[u32]>>,
+    /// The class of each, in this order.
     labels: Arc<[usize]>,
+    /// The part of order and labels that belongs to this data set.
     range: Range<usize>,
 }
 
@@ -60,7 +67,7 @@ impl Dataset {
     }
 
     fn new(images: Images, labels: Vec<usize>) -> Self {
-        Self { images, range: 0..labels.len(), labels: labels.into() }
+        Self { images, order: None, range: 0..labels.len(), labels: labels.into() }
     }
 
     /// How many images there are, at least 1.
@@ -89,10 +96,10 @@ impl Dataset {
     /// A copy of the images as the model sees them: (N, H, W, C).
     #[must_use]
     pub fn images(&self) -> Array4<f32> {
-        let range = Slice::from(self.range.clone());
+        let stored: Vec<usize> = (0..self.len()).map(|example| self.stored(example)).collect();
         match &self.images {
-            Images::Bytes(images) => images.slice_axis(Axis(0), range).mapv(|byte| f32::from(byte) / 255.0),
-            Images::Floats(images) => images.slice_axis(Axis(0), range).to_owned(),
+            Images::Bytes(images) => images.select(Axis(0), &stored).mapv(|byte| f32::from(byte) / 255.0),
+            Images::Floats(images) => images.select(Axis(0), &stored),
         }
     }
 
@@ -103,11 +110,121 @@ impl Dataset {
         Self { range: self.range.start..end, ..self.clone() }
     }
 
-    /// The images, one after the other.
+    /// The images in an order drawn from `seed`.
+    ///
+    /// [`fit`](crate::Model::fit) shuffles by itself; this is for parts that are to be drawn at random.
+    ///
+    /// ```
+    /// use inkstone::Dataset;
+    /// use inkstone::ndarray::Array4;
+    /// let dataset = Dataset::from_bytes(Array4::zeros((100, 2, 2, 1)), (0..100).collect())?;
+    /// let shuffled = dataset.shuffle(1);
+    /// assert_ne!(shuffled.labels(), dataset.labels());
+    /// assert_eq!(shuffled.labels(), dataset.shuffle(1).labels());
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    #[must_use]
+    pub fn shuffle(&self, seed: u64) -> Self {
+        let mut examples: Vec<usize> = (0..self.len()).collect();
+        examples.shuffle(&mut stream(seed, Stream::Dataset));
+        self.choose(&examples)
+    }
+
+    /// Two parts drawn from `seed`: the first has `fraction` of the images of each class, rounded, the second the others.
+    /// Both keep the order of the images.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `fraction` is not between 0 and 1, or would leave one part empty.
+    ///
+    /// ```
+    /// use inkstone::Dataset;
+    /// use inkstone::ndarray::Array4;
+    /// let dataset = Dataset::from_bytes(Array4::zeros((100, 2, 2, 1)), (0..100).map(|n| n % 2).collect())?;
+    /// let (train, validation) = dataset.split(0.8, 1)?;
+    /// assert_eq!((train.class_counts(), validation.class_counts()), (vec![40, 40], vec![10, 10]));
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self)> {
+        let mut of_class: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (example, label) in self.labels().iter().enumerate() {
+            of_class.entry(*label).or_default().push(example);
+        }
+        let mut random = stream(seed, Stream::Dataset);
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for examples in of_class.values_mut() {
+            examples.shuffle(&mut random);
+            // A fraction out of range is refused below, whatever it gives here.
+            let count = (examples.len() as f64 * fraction).round() as usize;
+            let (left, right) = examples.split_at(count.min(examples.len()));
+            first.extend_from_slice(left);
+            second.extend_from_slice(right);
+        }
+        if !(0.0..=1.0).contains(&fraction) || first.is_empty() || second.is_empty() {
+            return Err(Error::Setting {
+                name: "fraction",
+                expected: "between 0 and 1, with at least one image in each part",
+                received: fraction.to_string(),
+            });
+        }
+        first.sort_unstable();
+        second.sort_unstable();
+        Ok((self.choose(&first), self.choose(&second)))
+    }
+
+    /// How many images each class has, from class 0 to the highest that there is.
+    #[must_use]
+    pub fn class_counts(&self) -> Vec<usize> {
+        let classes = self.labels().iter().max().map_or(0, |label| label + 1);
+        let mut counts = vec![0; classes];
+        self.labels().iter().for_each(|label| counts[*label] += 1);
+        counts
+    }
+
+    /// Parts of `size` images, at least 1, one after the other; the last may be smaller.
+    ///
+    /// ```
+    /// use inkstone::Dataset;
+    /// use inkstone::ndarray::Array4;
+    /// let dataset = Dataset::from_bytes(Array4::zeros((10, 2, 2, 1)), vec![0; 10])?;
+    /// assert_eq!(dataset.batches(4).map(|batch| batch.len()).collect::<Vec<_>>(), [4, 4, 2]);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn batches(&self, size: usize) -> impl Iterator<Item = Self> + '_ {
+        let size = size.max(1);
+        self.range.clone().step_by(size).map(move |start| {
+            let end = start.saturating_add(size).min(self.range.end);
+            Self { range: start..end, ..self.clone() }
+        })
+    }
+
+    /// These examples, in this order.
+    fn choose(&self, examples: &[usize]) -> Self {
+        let labels: Arc<[usize]> = examples.iter().map(|example| self.labels()[*example]).collect();
+        let order = examples.iter().map(|example| self.stored(*example) as u32).collect();
+        Self { images: self.images.clone(), order: Some(order), range: 0..labels.len(), labels }
+    }
+
+    /// Where an example's image is stored.
+    fn stored(&self, example: usize) -> usize {
+        let place = self.range.start + example;
+        self.order.as_ref().map_or(place, |order| order[place] as usize)
+    }
+
+    /// For each example, where its image is stored; `None` if [`Self::pixels`] has just these, in this order.
+    pub(crate) fn order(&self) -> Option<&[u32]> {
+        self.order.as_ref().map(|order| &order[self.range.clone()])
+    }
+
+    /// The images, one after the other: all that are stored if there is an [`Self::order`].
     pub(crate) fn pixels(&self) -> Pixels<'_> {
         let (height, width, channels) = self.shape().as_image();
         let len = height * width * channels;
-        let range = self.range.start * len..self.range.end * len;
+        let stored = match (&self.order, &self.images) {
+            (None, _) => self.range.clone(),
+            (Some(_), Images::Bytes(images)) => 0..images.dim().0,
+            (Some(_), Images::Floats(images)) => 0..images.dim().0,
+        };
+        let range = stored.start * len..stored.end * len;
         match &self.images {
             Images::Bytes(images) => Pixels::Bytes(&images.as_slice().expect(IN_ORDER)[range]),
             Images::Floats(images) => Pixels::Floats(&images.as_slice().expect(IN_ORDER)[range]),

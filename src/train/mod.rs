@@ -6,7 +6,7 @@
 //! order: so the number of threads changes no bit.
 
 use crate::aligned::AlignedBuffer;
-use crate::data::Pixels;
+use crate::data::{Dataset, Pixels};
 use crate::exec::{Parameters, Pass, Workspace, backward, forward, pack_step};
 use crate::kernels::pixels::bytes_to_floats;
 use crate::kernels::softmax::softmax;
@@ -34,9 +34,11 @@ const PIECE: usize = 8192;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Examples<'a> {
     pixels: Pixels<'a>,
-    /// A class for each stored image; empty where no labels are needed.
+    /// Where each example's image is among the pixels; in the order of the examples if it is `None`.
+    stored: Option<&'a [u32]>,
+    /// A class for each example; empty where no labels are needed.
     labels: &'a [usize],
-    /// Which images, in this order; all as they are stored if it is `None`.
+    /// Which examples, in this order; all of them if it is `None`.
     order: Option<&'a [u32]>,
     len: usize,
 }
@@ -44,17 +46,22 @@ pub(crate) struct Examples<'a> {
 impl<'a> Examples<'a> {
     /// All images as they are stored.
     pub(crate) fn labelled(pixels: Pixels<'a>, labels: &'a [usize]) -> Self {
-        Self { pixels, labels, order: None, len: labels.len() }
+        Self { pixels, stored: None, labels, order: None, len: labels.len() }
     }
 
-    /// Those images that `order` names.
-    pub(crate) fn ordered(pixels: Pixels<'a>, labels: &'a [usize], order: &'a [u32]) -> Self {
-        Self { pixels, labels, order: Some(order), len: order.len() }
+    /// A whole data set.
+    pub(crate) fn of(dataset: &'a Dataset) -> Self {
+        Self { stored: dataset.order(), ..Self::labelled(dataset.pixels(), dataset.labels()) }
+    }
+
+    /// Those examples that `order` names.
+    pub(crate) fn ordered(self, order: &'a [u32]) -> Self {
+        Self { order: Some(order), len: order.len(), ..self }
     }
 
     /// Images to be predicted: (len, input).
     fn unlabelled(images: &'a [f32], len: usize) -> Self {
-        Self { pixels: Pixels::Floats(images), labels: &[], order: None, len }
+        Self { pixels: Pixels::Floats(images), stored: None, labels: &[], order: None, len }
     }
 
     fn at(&self, place: usize) -> usize {
@@ -64,7 +71,8 @@ impl<'a> Examples<'a> {
     /// Writes the pixels of these examples, one after the other.
     fn write<S: Simd>(&self, simd: S, places: Range<usize>, len: usize, out: &mut [f32]) {
         for (place, out) in places.zip(out.chunks_exact_mut(len)) {
-            let start = self.at(place) * len;
+            let example = self.at(place);
+            let start = self.stored.map_or(example, |stored| stored[example] as usize) * len;
             match self.pixels {
                 Pixels::Bytes(bytes) => bytes_to_floats(simd, &bytes[start..][..len], out),
                 Pixels::Floats(floats) => out.copy_from_slice(&floats[start..][..len]),
