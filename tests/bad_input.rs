@@ -464,7 +464,7 @@ mod settings {
         refused(OneCycle::new(-0.1, 10), "max_learning_rate must be finite and at least 0, got -0.1");
         refused(OneCycle::new(0.1, 0), "total_steps must be at least 1, got 0");
         refused(schedule().rising(1.5), "rising must be from 0 to 1, got 1.5");
-        refused(schedule().rising(f32::NAN), "rising must be from 0 to 1, got NaN");
+        refused(schedule().rising(f64::NAN), "rising must be from 0 to 1, got NaN");
         refused(schedule().div_factor(0.0), "div_factor must be finite and more than 0, got 0");
         refused(schedule().final_div_factor(-1.0), "final_div_factor must be finite and more than 0, got -1");
     }

@@ -41,7 +41,7 @@ fn parts_of_parts_of_a_shuffle_are_those_of_its_order() {
     let shuffled = numbered(50).shuffle(3);
     let order = numbers(&shuffled);
     assert_eq!(numbers(&shuffled.take(20)), order[..20]);
-    let batches: Vec<Vec<usize>> = shuffled.take(20).batches(8).map(|batch| numbers(&batch)).collect();
+    let batches: Vec<Vec<usize>> = shuffled.take(20).batches(8).unwrap().map(|batch| numbers(&batch)).collect();
     assert_eq!(batches, [&order[..8], &order[8..16], &order[16..20]]);
     assert_eq!(numbers(&shuffled.take(20).take(5)), order[..5]);
     let mut again = numbers(&shuffled.take(20).shuffle(4));
@@ -64,13 +64,29 @@ fn a_split_takes_its_fraction_of_every_class() {
 }
 
 #[test]
-fn a_split_that_leaves_a_part_empty_is_refused() {
-    for fraction in [0.0, 1.0, -0.1, 1.5, f64::NAN, f64::INFINITY, 0.01] {
+fn a_split_by_no_fraction_is_refused() {
+    for fraction in [0.0, 1.0, -0.1, 1.5, f64::NAN, f64::INFINITY] {
         let error = numbered(9).split(fraction, 0).unwrap_err().to_string();
-        let expected =
-            format!("fraction must be between 0 and 1, with at least one image in each part, got {fraction}");
-        assert_eq!(error, expected);
+        assert_eq!(error, format!("fraction must be between 0 and 1, got {fraction}"));
     }
+}
+
+#[test]
+fn a_split_that_leaves_a_part_empty_is_refused() {
+    let error = numbered(9).split(0.01, 0).unwrap_err().to_string();
+    assert_eq!(error, "0.01 of each class, rounded, leaves a part empty: the largest class has 3 images");
+}
+
+#[test]
+fn labels_that_no_model_could_have_are_refused() {
+    let error = Dataset::from_bytes(Array4::zeros((2, 1, 1, 1)), vec![0, usize::MAX]).unwrap_err().to_string();
+    assert_eq!(error, format!("labels must be from 0 to 268435455, got {} at index 1", usize::MAX));
+}
+
+#[test]
+fn batches_of_no_images_are_refused() {
+    let error = numbered(3).batches(0).err().unwrap().to_string();
+    assert_eq!(error, "size must be at least 1, got 0");
 }
 
 #[test]
@@ -81,8 +97,8 @@ fn class_counts_reach_to_the_highest_label() {
 
 #[test]
 fn batches_of_any_size_cover_the_data_set() {
-    for (size, count) in [(0, 10), (1, 10), (3, 4), (10, 1), (usize::MAX, 1)] {
-        let batches: Vec<Dataset> = numbered(10).batches(size).collect();
+    for (size, count) in [(1, 10), (3, 4), (10, 1), (usize::MAX, 1)] {
+        let batches: Vec<Dataset> = numbered(10).batches(size).unwrap().collect();
         assert_eq!(batches.len(), count, "size {size}");
         assert_eq!(batches.iter().flat_map(numbers).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
     }

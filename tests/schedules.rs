@@ -44,6 +44,22 @@ fn a_schedule_of_one_step_has_its_last_rate() {
     assert_eq!(OneCycle::new(0.5, 1).at(0), 0.5 / 25.0 / 1e4);
 }
 
+#[test]
+fn a_rise_of_one_step_starts_at_the_highest_rate() {
+    for (rising, steps) in [(0.1, 10), (0.2, 5), (0.25, 4), (0.5, 2), (1.0, 1)] {
+        assert_eq!(OneCycle::new(1.0, steps).rising(rising).at(0), 1.0, "{rising} of {steps}");
+    }
+}
+
+#[test]
+fn a_schedule_may_only_fall_or_only_rise() {
+    let rates = |rising| (0..10).map(|step| OneCycle::new(1.0, 10).rising(rising).at(step)).collect::<Vec<_>>();
+    let (falling, rising) = (rates(0.0), rates(1.0));
+    assert!(falling.windows(2).all(|pair| pair[0] > pair[1]) && falling[0] < 1.0, "{falling:?}");
+    assert!(rising.windows(2).all(|pair| pair[0] < pair[1]), "{rising:?}");
+    assert_eq!((rising[0], rising[9]), (0.04, 1.0));
+}
+
 /// With plain gradient descent a step is the rate times the gradient, so the weights tell which rate was taken.
 #[test]
 fn steps_take_the_rate_of_the_schedule() {

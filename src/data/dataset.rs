@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::random::{Stream, stream};
-use crate::shape::Shape;
+use crate::shape::{MAX_ELEMENTS, Shape};
 use ndarray::{Array4, ArrayView4, Axis};
 use rand::seq::SliceRandom;
 use std::collections::BTreeMap;
@@ -50,9 +50,10 @@ impl Dataset {
     /// A data set of images of bytes, (N, H, W, C), which are scaled to 0.0..=1.0 as they are used.
     ///
     /// # Errors
-    /// [`Error::Data`] if there are no images, an axis is zero, or there is not exactly one label for each image.
+    /// [`Error::Data`] if there are no images or more than 2^28, an axis is zero, there is not exactly one label for each
+    /// image, or a label is 2^28 or more.
     pub fn from_bytes(images: Array4<u8>, labels: Vec<usize>) -> Result<Self> {
-        check(images.dim(), labels.len())?;
+        check(images.dim(), &labels)?;
         Ok(Self::new(Images::Bytes(Arc::new(in_memory_order(images))), labels))
     }
 
@@ -61,7 +62,7 @@ impl Dataset {
     /// # Errors
     /// As [`from_bytes`](Self::from_bytes), and [`Error::Data`] if a value is NaN or infinite.
     pub fn from_floats(images: Array4<f32>, labels: Vec<usize>) -> Result<Self> {
-        check(images.dim(), labels.len())?;
+        check(images.dim(), &labels)?;
         check_finite(&images.view())?;
         Ok(Self::new(Images::Floats(Arc::new(in_memory_order(images))), labels))
     }
@@ -134,7 +135,7 @@ impl Dataset {
     /// Both keep the order of the images.
     ///
     /// # Errors
-    /// [`Error::Setting`] if `fraction` is not between 0 and 1, or would leave one part empty.
+    /// [`Error::Setting`] if `fraction` is not between 0 and 1, [`Error::Data`] if rounding leaves a part empty.
     ///
     /// ```
     /// use inkstone::Dataset;
@@ -145,6 +146,13 @@ impl Dataset {
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self)> {
+        if !(fraction > 0.0 && fraction < 1.0) {
+            return Err(Error::Setting {
+                name: "fraction",
+                expected: "between 0 and 1",
+                received: fraction.to_string(),
+            });
+        }
         let mut of_class: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (example, label) in self.labels().iter().enumerate() {
             of_class.entry(*label).or_default().push(example);
@@ -153,18 +161,16 @@ impl Dataset {
         let (mut first, mut second) = (Vec::new(), Vec::new());
         for examples in of_class.values_mut() {
             examples.shuffle(&mut random);
-            // A fraction out of range is refused below, whatever it gives here.
             let count = (examples.len() as f64 * fraction).round() as usize;
-            let (left, right) = examples.split_at(count.min(examples.len()));
+            let (left, right) = examples.split_at(count);
             first.extend_from_slice(left);
             second.extend_from_slice(right);
         }
-        if !(0.0..=1.0).contains(&fraction) || first.is_empty() || second.is_empty() {
-            return Err(Error::Setting {
-                name: "fraction",
-                expected: "between 0 and 1, with at least one image in each part",
-                received: fraction.to_string(),
-            });
+        if first.is_empty() || second.is_empty() {
+            let largest = of_class.values().map(Vec::len).max().unwrap_or(0);
+            return Err(Error::Data(format!(
+                "{fraction} of each class, rounded, leaves a part empty: the largest class has {largest} images"
+            )));
         }
         first.sort_unstable();
         second.sort_unstable();
@@ -172,6 +178,14 @@ impl Dataset {
     }
 
     /// How many images each class has, from class 0 to the highest that there is.
+    ///
+    /// ```
+    /// use inkstone::Dataset;
+    /// use inkstone::ndarray::Array4;
+    /// let dataset = Dataset::from_bytes(Array4::zeros((3, 2, 2, 1)), vec![2, 0, 2])?;
+    /// assert_eq!(dataset.class_counts(), [1, 0, 2]);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
     #[must_use]
     pub fn class_counts(&self) -> Vec<usize> {
         let classes = self.labels().iter().max().map_or(0, |label| label + 1);
@@ -180,21 +194,26 @@ impl Dataset {
         counts
     }
 
-    /// Parts of `size` images, at least 1, one after the other; the last may be smaller.
+    /// Parts of `size` images, one after the other; the last may be smaller.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `size` is 0.
     ///
     /// ```
     /// use inkstone::Dataset;
     /// use inkstone::ndarray::Array4;
     /// let dataset = Dataset::from_bytes(Array4::zeros((10, 2, 2, 1)), vec![0; 10])?;
-    /// assert_eq!(dataset.batches(4).map(|batch| batch.len()).collect::<Vec<_>>(), [4, 4, 2]);
+    /// assert_eq!(dataset.batches(4)?.map(|batch| batch.len()).collect::<Vec<_>>(), [4, 4, 2]);
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn batches(&self, size: usize) -> impl Iterator<Item = Self> + '_ {
-        let size = size.max(1);
-        self.range.clone().step_by(size).map(move |start| {
+    pub fn batches(&self, size: usize) -> Result<impl Iterator<Item = Self> + '_> {
+        if size == 0 {
+            return Err(Error::Setting { name: "size", expected: "at least 1", received: "0".into() });
+        }
+        Ok(self.range.clone().step_by(size).map(move |start| {
             let end = start.saturating_add(size).min(self.range.end);
             Self { range: start..end, ..self.clone() }
-        })
+        }))
     }
 
     /// These examples, in this order.
@@ -255,16 +274,27 @@ pub(crate) fn check_finite(images: &ArrayView4<'_, f32>) -> Result<()> {
     }
 }
 
-fn check((count, height, width, channels): (usize, usize, usize, usize), labels: usize) -> Result<()> {
+fn check((count, height, width, channels): (usize, usize, usize, usize), labels: &[usize]) -> Result<()> {
     if count == 0 || height == 0 || width == 0 || channels == 0 {
         return Err(Error::Data(format!(
             "images must have at least one value on every axis (N, H, W, C), got ({count}, {height}, {width}, {channels})"
         )));
     }
-    if count != labels {
+    if count != labels.len() {
         return Err(Error::Data(format!(
-            "there must be one label for each image, got {count} images and {labels} labels"
+            "there must be one label for each image, got {count} images and {} labels",
+            labels.len()
         )));
     }
-    Ok(())
+    if count > MAX_ELEMENTS {
+        return Err(Error::Data(format!("there may be at most {MAX_ELEMENTS} images, got {count}")));
+    }
+    match labels.iter().position(|label| *label >= MAX_ELEMENTS) {
+        None => Ok(()),
+        Some(index) => Err(Error::Data(format!(
+            "labels must be from 0 to {}, got {} at index {index}",
+            MAX_ELEMENTS - 1,
+            labels[index]
+        ))),
+    }
 }

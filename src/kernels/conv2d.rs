@@ -72,10 +72,10 @@ impl ConvLayout {
         self.windows.len() / self.pool
     }
 
-    /// An upper bound on [`Self::packed_len`]; `None` if it overflows.
+    /// An upper bound on [`Self::packed_len`]: the kernel, and at most 25 / 9 of it transformed. `None` if it overflows.
     pub(crate) fn packed_bound(window: &Window2d, channels: usize, filters: usize) -> Option<usize> {
         let window_len = window.size.0.checked_mul(window.size.1)?.checked_mul(channels)?;
-        window_len.checked_add(1)?.checked_mul(filters.checked_next_multiple_of(LINE_FLOATS)?)?.checked_mul(3)
+        window_len.checked_add(1)?.checked_mul(filters.checked_next_multiple_of(LINE_FLOATS)?)?.checked_mul(4)
     }
 
     /// Floats of packed weights, for instruction sets of up to 16 lanes.
@@ -186,4 +186,24 @@ fn transpose<S: Simd>(simd: S, len: usize, columns: usize, from: &[f32], to: &mu
             }
         },
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shape::Padding;
+
+    #[test]
+    fn packed_weights_stay_within_their_bound_and_fill_tiles_of_the_side_that_fits() {
+        for (out, side) in [(1, None), (2, Some(2)), (3, Some(3)), (4, Some(2)), (6, Some(3))] {
+            for (channels, filters) in [(16, 16), (64, 64), (16, 128), (3, 5)] {
+                let window = Window2d::new((out + 2, out + 2), (3, 3), (1, 1), Padding::Valid).unwrap();
+                let layout = ConvLayout::new(&window, channels, filters, None);
+                let bound = ConvLayout::packed_bound(&window, channels, filters).unwrap();
+                assert!(layout.packed_len() <= bound, "{out} {channels} {filters}: {} > {bound}", layout.packed_len());
+                let side = side.filter(|_| channels >= 16);
+                assert_eq!(layout.winograd.as_ref().map(|winograd| winograd.side()), side);
+            }
+        }
+    }
 }

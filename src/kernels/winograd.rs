@@ -80,6 +80,12 @@ impl Winograd {
         Some(Self { side, channels, patches, out_columns, product })
     }
 
+    /// Outputs on a side of a tile.
+    #[cfg(test)]
+    pub(super) fn side(&self) -> usize {
+        self.side
+    }
+
     /// Numbers in a transformed patch, and matrix products.
     fn numbers(&self) -> usize {
         (self.side + 2).pow(2)

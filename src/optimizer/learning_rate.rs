@@ -72,8 +72,9 @@ pub struct OneCycle {
     pub max_learning_rate: f32,
     /// Steps of the whole training: epochs times batches in an epoch. Steps after it go as far as the last.
     pub total_steps: u64,
-    /// The part of the steps in which the rate rises; 0.3.
-    pub rising: f32,
+    /// The part of the steps in which the rate rises, PyTorch's `pct_start`; 0.3. If that is one step, it has the highest
+    /// rate.
+    pub rising: f64,
     /// How many times smaller than the maximum the first rate is; 25.
     pub div_factor: f32,
     /// How many times smaller than the first rate the last one is; 10,000.
@@ -89,7 +90,7 @@ impl OneCycle {
 
     /// Sets the part of the steps in which the rate rises.
     #[must_use]
-    pub fn rising(self, rising: f32) -> Self {
+    pub fn rising(self, rising: f64) -> Self {
         Self { rising, ..self }
     }
 
@@ -112,7 +113,7 @@ impl OneCycle {
         let first = max / f64::from(self.div_factor);
         let last = first / f64::from(self.final_div_factor);
         let end = self.total_steps.saturating_sub(1) as f64;
-        let peak = f64::from(self.rising) * self.total_steps as f64 - 1.0;
+        let peak = self.rising * self.total_steps as f64 - 1.0;
         let step = (step as f64).min(end);
         let rate = if step <= peak {
             half_cosine(first, max, if peak > 0.0 { step / peak } else { 1.0 })
@@ -127,7 +128,9 @@ impl OneCycle {
         if self.total_steps == 0 {
             return Err(Error::Setting { name: "total_steps", expected: "at least 1", received: "0".into() });
         }
-        require((0.0..=1.0).contains(&self.rising), "rising", "from 0 to 1", self.rising)?;
+        if !(0.0..=1.0).contains(&self.rising) {
+            return Err(Error::Setting { name: "rising", expected: "from 0 to 1", received: self.rising.to_string() });
+        }
         for (name, factor) in [("div_factor", self.div_factor), ("final_div_factor", self.final_div_factor)] {
             require(factor.is_finite() && factor > 0.0, name, "finite and more than 0", factor)?;
         }
