@@ -113,8 +113,8 @@ fn b_forward_of_a_layer(bencher: Bencher<'_, '_>, (side, channels, filters, kern
     });
 }
 
-/// A training step of one layer and a dense one behind it on 32 images: forward and backward, input gradients included
-/// where a layer comes before.
+/// A training step on 32 images of a 1x1 convolution, the layer, and a dense one: forward and backward, with the layer's
+/// input gradients.
 #[divan::bench(args = LAYERS)]
 fn b_forward_and_backward_of_a_layer(bencher: Bencher<'_, '_>, (side, channels, filters, kernel): LayerSizes) {
     let mut model = Sequential::new([side, side, channels])

@@ -8,7 +8,8 @@ use crate::aligned::{LINE_FLOATS, round_up_to_line};
 use crate::shape::Window2d;
 use crate::simd::{Simd, SimdBase, f32x4, has_32_registers};
 
-/// How many floats past an input's end the backward kernels may touch: a vector that starts at a window's last float.
+/// How many floats past the end of inputs, weights, their gradients and winners the backward kernels may touch: a vector
+/// that starts at a window's last float.
 pub(crate) const SLACK: usize = 16;
 
 /// The memory layout of one convolution.

@@ -5,7 +5,7 @@
 //!
 //! 1. Outputs whose gradient is zero are skipped: a set of bits says for each pixel which filters have one.
 //! 2. A block of the window's gradients stays in registers while the filters of a pixel stream by, because adding to
-//!    memory costs a store for every vector, which takes twice as long as a multiply-add.
+//!    memory costs a store for every vector: 1.4 cycles on a Zen 5, where a multiply-add takes half of one.
 //! 3. Blocks are so small that their weights, for 64 filters, stay in the first-level cache while all pixels of the
 //!    chunk go by. They are copied together first: where they lie, they would compete for the same cache sets.
 
@@ -15,7 +15,7 @@ use crate::simd::{Simd, SimdBase, SimdFloat, SimdMask};
 
 /// Filters in a set: the bits of a word.
 const SET: usize = u64::BITS as usize;
-/// Floats of a block's weights, which are to stay in the first-level cache.
+/// Floats of a block's weights, which are to stay in the first-level cache: 36 KB of a Zen 5's 48.
 pub(crate) const CACHED_WEIGHTS: usize = 36 * 1024 / size_of::<f32>();
 
 /// Sets that [`input_gradients`] needs room for.

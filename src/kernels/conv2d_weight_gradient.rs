@@ -5,7 +5,7 @@
 //!
 //! 1. Outputs whose gradient is zero are skipped: [`Nonzeros`] lists the others, filter by filter.
 //! 2. A block of a filter's weight gradients stays in registers while the windows of its list stream by.
-//! 3. Rows that are no multiple of a vector read a little past their end; what that gives is dropped.
+//! 3. Rows that are no multiple of a vector read a little past their end, and add zeros there.
 
 use super::conv2d::ConvLayout;
 use super::nonzeros::{Nonzero, Nonzeros};
