@@ -238,15 +238,10 @@ impl Dataset {
     pub(crate) fn pixels(&self) -> Pixels<'_> {
         let (height, width, channels) = self.shape().as_image();
         let len = height * width * channels;
-        let stored = match (&self.order, &self.images) {
-            (None, _) => self.range.clone(),
-            (Some(_), Images::Bytes(images)) => 0..images.dim().0,
-            (Some(_), Images::Floats(images)) => 0..images.dim().0,
-        };
-        let range = stored.start * len..stored.end * len;
+        let of = |all: usize| if self.order.is_some() { 0..all } else { self.range.start * len..self.range.end * len };
         match &self.images {
-            Images::Bytes(images) => Pixels::Bytes(&images.as_slice().expect(IN_ORDER)[range]),
-            Images::Floats(images) => Pixels::Floats(&images.as_slice().expect(IN_ORDER)[range]),
+            Images::Bytes(images) => Pixels::Bytes(&images.as_slice().expect(IN_ORDER)[of(images.len())]),
+            Images::Floats(images) => Pixels::Floats(&images.as_slice().expect(IN_ORDER)[of(images.len())]),
         }
     }
 }

@@ -53,8 +53,10 @@ impl Workspace {
         let widest = plan.widest();
         let widest_padded = convs().map(|conv| padded_len(conv, max_images)).max().unwrap_or(0);
         let scratch = convs().map(|conv| conv.layout.scratch_len());
-        let small = convs().filter(|conv| has_small_windows(&conv.layout)).map(|conv| scratch_len(&conv.layout));
-        let sets = convs().map(|conv| sets_len(&conv.layout, max_images));
+        let (inner, first): (Vec<&Step>, Vec<&Step>) = plan.steps.iter().partition(|step| step.needs_input_gradient);
+        let small = first.into_iter().filter_map(Step::conv).map(|conv| &conv.layout);
+        let small = small.filter(|layout| has_small_windows(layout)).map(scratch_len);
+        let sets = inner.into_iter().filter_map(Step::conv).map(|conv| sets_len(&conv.layout, max_images));
         let images = |len: usize| AlignedBuffer::zeroed(max_images * len + SLACK);
         Self {
             max_images,

@@ -29,12 +29,44 @@ impl Gathering {
     /// Waits for the other parts, unless one of them has no thread yet: this one may be needed for it.
     pub(super) fn finish(&self) {
         self.finished.fetch_add(1, Ordering::Relaxed);
+        if self.parts == 1 {
+            return;
+        }
         let start = Instant::now();
-        while self.finished.load(Ordering::Relaxed) < self.parts
-            && self.started.load(Ordering::Relaxed) == self.parts
-            && start.elapsed() < PATIENCE
-        {
+        while self.others_are_at_work() && start.elapsed() < PATIENCE {
             std::hint::spin_loop();
         }
+    }
+
+    fn others_are_at_work(&self) -> bool {
+        self.finished.load(Ordering::Relaxed) < self.parts && self.started.load(Ordering::Relaxed) == self.parts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_parts_that_have_a_thread_are_waited_for() {
+        let gathering = Gathering::new(2);
+        gathering.start();
+        assert!(!gathering.others_are_at_work(), "the second has not started");
+        gathering.start();
+        assert!(gathering.others_are_at_work());
+        gathering.finish();
+        assert!(gathering.others_are_at_work(), "one has finished");
+        gathering.finish();
+        assert!(!gathering.others_are_at_work());
+    }
+
+    #[test]
+    fn patience_ends_where_a_part_never_does() {
+        let gathering = Gathering::new(2);
+        gathering.start();
+        gathering.start();
+        let start = Instant::now();
+        gathering.finish();
+        assert!(start.elapsed() >= PATIENCE, "it waits while the other part runs, and then returns");
     }
 }
