@@ -1,6 +1,6 @@
 //! Training over epochs: the order of examples, batches, validation, and the line that is printed for each epoch.
 
-use crate::data::Dataset;
+use crate::data::{Augment, LabelledImages};
 use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
 use crate::loss::Tally;
@@ -27,8 +27,10 @@ pub struct FitConfig<'a> {
     pub batch_size: usize,
     /// Whether every epoch has an order of its own; true.
     pub shuffle: bool,
+    /// How images are varied at random while training; not at all.
+    pub augment: Option<Augment>,
     /// What is scored after each epoch; nothing.
-    pub validation_data: Option<&'a Dataset>,
+    pub validation_data: Option<LabelledImages<'a>>,
     /// 0 prints nothing; 1 and 2 print a line for each epoch; 1.
     pub verbose: u8,
 }
@@ -43,7 +45,7 @@ impl<'a> FitConfig<'a> {
     /// Keras' defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self { epochs: 1, batch_size: 32, shuffle: true, validation_data: None, verbose: 1 }
+        Self { epochs: 1, batch_size: 32, shuffle: true, augment: None, validation_data: None, verbose: 1 }
     }
 
     /// Sets how often the whole data set is gone through.
@@ -64,10 +66,16 @@ impl<'a> FitConfig<'a> {
         Self { shuffle, ..self }
     }
 
-    /// Sets what is scored after each epoch.
+    /// Sets how images are varied at random while training. Each is drawn anew in each step, from the model's seed.
     #[must_use]
-    pub fn validation_data(self, dataset: &'a Dataset) -> Self {
-        Self { validation_data: Some(dataset), ..self }
+    pub fn augment(self, augment: Augment) -> Self {
+        Self { augment: Some(augment), ..self }
+    }
+
+    /// Sets what is scored after each epoch: a data set, or a pair of images and labels.
+    #[must_use]
+    pub fn validation_data(self, data: impl Into<LabelledImages<'a>>) -> Self {
+        Self { validation_data: Some(data.into()), ..self }
     }
 
     /// Sets what is printed: 0 nothing, 1 and 2 a line for each epoch.
@@ -85,18 +93,20 @@ impl<'a> FitConfig<'a> {
         if self.verbose > 2 {
             return Err(setting("verbose", "0, 1 or 2", usize::from(self.verbose)));
         }
-        Ok(())
+        self.augment.map_or(Ok(()), |augment| augment.check())
     }
 }
 
 impl Model {
-    /// Trains the model. It may be called again, and goes on where it stopped.
+    /// Trains the model on a data set, or on a pair of images and labels. It may be called again, and goes on where it
+    /// stopped.
     ///
     /// It runs in rayon's current thread pool; any number of threads gives the same bits.
     ///
     /// # Errors
-    /// [`Error::Data`] if the shape of images or a label does not fit the model, [`Error::Setting`] for a batch size of 0 or a
-    /// `verbose` above 2,
+    /// [`Error::Data`] if the shape of images or a label does not fit the model, there is not one label for each image, or a
+    /// value is NaN or infinite; [`Error::Setting`] for a batch size of 0, a `verbose` above 2, or an
+    /// augmentation out of range;
     /// [`Error::Diverged`] if the loss becomes NaN or infinite: training stops, and that step is not taken.
     ///
     /// ```
@@ -115,29 +125,38 @@ impl Model {
     /// assert_eq!(model.evaluate(&train)?.accuracy(), 1.0);
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn fit(&mut self, dataset: &Dataset, config: FitConfig<'_>) -> Result<History> {
+    pub fn fit<'a>(&mut self, data: impl Into<LabelledImages<'a>>, config: FitConfig<'_>) -> Result<History> {
         config.check()?;
-        self.check_dataset(dataset)?;
-        config.validation_data.map_or(Ok(()), |data| self.check_dataset(data))?;
+        let data = data.into();
+        let images = self.check_labelled(&data)?;
+        let validation = config.validation_data.map(|data| Ok((self.check_labelled(&data)?, data.labels())));
+        let validation = validation.transpose()?;
+        let training = Examples::of(&images, data.labels()).augmented(config.augment);
+        let validation = validation.as_ref().map(|(images, labels)| Examples::of(images, labels));
         // Inside the pool, handing out work costs a few microseconds less each time.
-        rayon::scope(|_| self.fit_checked(dataset, &config))
+        rayon::scope(|_| self.fit_checked(&training, validation.as_ref(), &config))
     }
 
-    fn fit_checked(&mut self, dataset: &Dataset, config: &FitConfig<'_>) -> Result<History> {
+    fn fit_checked(
+        &mut self,
+        training: &Examples<'_>,
+        validation: Option<&Examples<'_>>,
+        config: &FitConfig<'_>,
+    ) -> Result<History> {
         let mut history = History::default();
-        let mut order: Vec<u32> = Vec::with_capacity(dataset.len());
-        let steps = dataset.len().div_ceil(config.batch_size);
+        let mut order: Vec<u32> = Vec::with_capacity(training.len());
+        let steps = training.len().div_ceil(config.batch_size);
         for epoch in 1..=config.epochs {
             let start = Instant::now();
             order.clear();
-            order.extend(0..dataset.len() as u32);
+            order.extend(0..training.len() as u32);
             if config.shuffle {
                 order.shuffle(&mut stream(self.seed(), Stream::Shuffle { epoch: self.epochs }));
             }
-            let training = self.epoch(dataset, &order, config.batch_size, epoch)?;
-            let validation = config.validation_data.map(|data| self.evaluate(data)).transpose()?;
+            let scores = self.epoch(training, &order, config.batch_size, epoch)?;
+            let validation = validation.map(|examples| self.score(examples));
             self.epochs += 1;
-            let record = Epoch { training, validation, seconds: start.elapsed().as_secs_f64() };
+            let record = Epoch { training: scores, validation, seconds: start.elapsed().as_secs_f64() };
             if config.verbose > 0 {
                 // Not `println!`: a pipe that nobody reads any more must not end a training.
                 let _ = writeln!(io::stdout(), "Epoch {epoch}/{}\n{}", config.epochs, line(steps, &record));
@@ -148,10 +167,10 @@ impl Model {
     }
 
     /// One epoch in this order; the scores are those of each batch before its step.
-    fn epoch(&mut self, dataset: &Dataset, order: &[u32], batch_size: usize, epoch: usize) -> Result<Scores> {
+    fn epoch(&mut self, training: &Examples<'_>, order: &[u32], batch_size: usize, epoch: usize) -> Result<Scores> {
         let mut total = Tally::default();
         for (step, order) in order.chunks(batch_size).enumerate() {
-            let batch = Examples::of(dataset).ordered(order);
+            let batch = training.ordered(order);
             let tally = self.engine.run_batch(&batch, self.seed(), self.state.step);
             self.check_loss(&tally, epoch, step + 1)?;
             self.engine.update(&self.optimizer, &mut self.state);

@@ -88,7 +88,7 @@ mod train;
 /// The array library of every public tensor, so that users need not add it themselves.
 pub use ndarray;
 
-pub use data::Dataset;
+pub use data::{Dataset, Images, LabelledImages};
 pub use error::{Error, IdxFault, Result};
 pub use fit::FitConfig;
 pub use history::{Epoch, History};

@@ -1,6 +1,6 @@
 //! A model that can be used: predict, evaluate, take steps, read and write weights. Training over epochs is in `fit`.
 
-use crate::data::{Dataset, Pixels, check_finite};
+use crate::data::{Images, LabelledImages, OrderedImages};
 use crate::error::{Error, Result};
 use crate::kernels::softmax::argmax;
 use crate::layers::Layer;
@@ -12,7 +12,7 @@ use crate::shape::Shape;
 use crate::simd::Level;
 use crate::summary::Summary;
 use crate::train::{Engine, Examples};
-use ndarray::{Array2, Array4, ArrayD, ArrayViewD, CowArray, Ix4, IxDyn};
+use ndarray::{Array2, Array4, ArrayD, ArrayViewD, IxDyn};
 use std::fmt;
 
 /// A compiled model. [`Sequential::compile`](crate::Sequential::compile) makes it.
@@ -87,19 +87,24 @@ impl Model {
         self.engine.plan.parameter_count()
     }
 
-    /// The loss and metrics on a data set, whose images are taken in stored order; nothing is changed.
+    /// The loss and metrics on a data set, or on a pair of images and labels; nothing is changed.
     ///
     /// # Errors
-    /// [`Error::Data`] if the images' shape or a label does not fit the model.
-    pub fn evaluate(&mut self, dataset: &Dataset) -> Result<Scores> {
-        self.check_dataset(dataset)?;
-        let examples = Examples::of(dataset);
-        let tally = self.engine.score(&examples);
-        Ok(self.scores(&tally))
+    /// [`Error::Data`] if the images' shape or a label does not fit the model, there is not one label for each image, or a
+    /// value is NaN or infinite.
+    pub fn evaluate<'a>(&mut self, data: impl Into<LabelledImages<'a>>) -> Result<Scores> {
+        let data = data.into();
+        let images = self.check_labelled(&data)?;
+        Ok(self.score(&Examples::of(&images, data.labels())))
     }
 
-    /// The model's outputs for images: (N, H, W, C) to (N, classes), probabilities if the model ends with a softmax. A
-    /// model on vectors takes them as (N, 1, 1, features).
+    pub(crate) fn score(&mut self, examples: &Examples<'_>) -> Scores {
+        let tally = self.engine.score(examples);
+        self.scores(&tally)
+    }
+
+    /// The model's outputs for images, an array or a data set: (N, H, W, C) to (N, classes), probabilities if the model ends
+    /// with a softmax. A model on vectors takes them as (N, 1, 1, features). Bytes become `x / 255`.
     ///
     /// # Errors
     /// [`Error::Data`] if the images' shape does not fit the model, or a value is NaN or infinite.
@@ -111,16 +116,16 @@ impl Model {
     ///     .add(Flatten::new())
     ///     .add(Dense::new(10).activation(Softmax))
     ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
-    /// let probabilities = model.predict(&Array4::zeros((3, 28, 28, 1)))?;
+    /// let probabilities = model.predict(&Array4::<f32>::zeros((3, 28, 28, 1)))?;
     /// assert_eq!(probabilities.dim(), (3, 10));
     /// assert!((probabilities.row(0).sum() - 1.0).abs() < 1e-5);
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn predict(&mut self, images: &Array4<f32>) -> Result<Array2<f32>> {
-        let images = self.check_images(images)?;
-        let mut outputs = Array2::zeros((images.dim().0, self.engine.plan.classes()));
-        let out = outputs.as_slice_mut().expect("a new array is in memory order");
-        self.engine.predict(images.as_slice().expect(IN_ORDER), out);
+    pub fn predict<'a>(&mut self, images: impl Into<Images<'a>>) -> Result<Array2<f32>> {
+        let images = self.check_images(images.into())?;
+        let mut outputs = Array2::zeros((images.len(), self.engine.plan.classes()));
+        let out = outputs.as_slice_mut().expect(IN_ORDER);
+        self.engine.predict(&Examples::of(&images, &[]), out);
         Ok(outputs)
     }
 
@@ -128,7 +133,7 @@ impl Model {
     ///
     /// # Errors
     /// As [`predict`](Self::predict).
-    pub fn predict_classes(&mut self, images: &Array4<f32>) -> Result<Vec<usize>> {
+    pub fn predict_classes<'a>(&mut self, images: impl Into<Images<'a>>) -> Result<Vec<usize>> {
         let outputs = self.predict(images)?;
         Ok(outputs.rows().into_iter().map(|row| argmax(row.as_slice().expect(IN_ORDER))).collect())
     }
@@ -252,17 +257,8 @@ impl Model {
     }
 
     fn run_on_arrays(&mut self, images: &Array4<f32>, labels: &[usize]) -> Result<Tally> {
-        let images = self.check_images(images)?;
-        if images.dim().0 != labels.len() || labels.is_empty() {
-            return Err(Error::Data(format!(
-                "there must be at least one image and one label for each, got {} images and {} labels",
-                images.dim().0,
-                labels.len()
-            )));
-        }
-        self.check_labels(labels)?;
-        let pixels = Pixels::Floats(images.as_slice().expect(IN_ORDER));
-        let tally = self.engine.run_batch(&Examples::labelled(pixels, labels), self.seed, self.state.step);
+        let images = self.check_labelled(&(images, labels).into())?;
+        let tally = self.engine.run_batch(&Examples::of(&images, labels), self.seed, self.state.step);
         self.check_loss(&tally, self.epochs + 1, self.state.step as usize + 1)?;
         Ok(tally)
     }
@@ -274,24 +270,24 @@ impl Model {
         if loss.is_finite() { Ok(()) } else { Err(Error::Diverged { epoch, step, loss }) }
     }
 
+    /// The images, if they and their labels fit the model.
+    ///
     /// # Errors
-    /// [`Error::Data`] if the images' shape or a label does not fit the model.
-    pub(crate) fn check_dataset(&self, dataset: &Dataset) -> Result<()> {
-        let (height, width, channels) = dataset.shape().as_image();
-        self.check_shape([height, width, channels])?;
-        self.check_labels(dataset.labels())
+    /// [`Error::Data`] if the images' shape, their number or a label does not fit.
+    pub(crate) fn check_labelled<'a>(&self, data: &LabelledImages<'a>) -> Result<OrderedImages<'a>> {
+        self.check_shape(data.images().shape())?;
+        data.check_len()?;
+        self.check_labels(data.labels())?;
+        data.images().checked()
     }
 
-    fn check_shape(&self, found: [usize; 3]) -> Result<()> {
+    fn check_shape(&self, found: Shape) -> Result<()> {
         let input = self.engine.plan.input;
-        if Shape::from(found).as_image() == input.as_image() {
+        if found.as_image() == input.as_image() {
             return Ok(());
         }
         let (height, width, channels) = input.as_image();
-        Err(Error::Data(format!(
-            "the model expects images of ({height}, {width}, {channels}), got {}",
-            Shape::from(found)
-        )))
+        Err(Error::Data(format!("the model expects images of ({height}, {width}, {channels}), got {found}")))
     }
 
     fn check_labels(&self, labels: &[usize]) -> Result<()> {
@@ -307,12 +303,9 @@ impl Model {
     }
 
     /// Images of the model's shape, in memory order.
-    fn check_images<'a>(&self, images: &'a Array4<f32>) -> Result<CowArray<'a, f32, Ix4>> {
-        let (_, height, width, channels) = images.dim();
-        self.check_shape([height, width, channels])?;
-        let images = images.as_standard_layout();
-        check_finite(&images.view())?;
-        Ok(images)
+    fn check_images<'a>(&self, images: Images<'a>) -> Result<OrderedImages<'a>> {
+        self.check_shape(images.shape())?;
+        images.checked()
     }
 }
 
@@ -325,8 +318,8 @@ impl fmt::Debug for Model {
     }
 }
 
-/// What `check_images` sees to.
-const IN_ORDER: &str = "images and outputs are in memory order";
+/// What a new array is.
+const IN_ORDER: &str = "a new array is in memory order";
 
 /// Weights or gradients out of a flat buffer, in Keras' layout.
 fn named(plan: &Plan, flat: &[f32]) -> Vec<Weight> {

@@ -1,8 +1,8 @@
 //! Decides where every random number comes from: one seed, and a stream of its own for each use of it, so that neither
 //! the number of threads nor the order of work changes what is drawn.
 
-use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
+use rand::{Rng, RngExt, SeedableRng};
 use std::hash::{BuildHasher, RandomState};
 
 /// What a stream of random numbers is for.
@@ -14,6 +14,8 @@ pub(crate) enum Stream {
     Shuffle { epoch: usize },
     /// The order or the parts of a data set.
     Dataset,
+    /// How one example of one step is varied.
+    Augment { step: u64, example: usize },
     /// What the dropout layer drops of one example of one step.
     Dropout { layer: usize, step: u64, example: usize },
 }
@@ -24,9 +26,17 @@ pub(crate) fn stream(seed: u64, stream: Stream) -> Xoshiro256PlusPlus {
         Stream::Dataset => [4, 0, 0, 0],
         Stream::Weights { layer } => [1, layer as u64, 0, 0],
         Stream::Shuffle { epoch } => [2, epoch as u64, 0, 0],
+        Stream::Augment { step, example } => [6, step, example as u64, 0],
         Stream::Dropout { layer, step, example } => [3, layer as u64, step, example as u64],
     };
     Xoshiro256PlusPlus::seed_from_u64(words.iter().fold(seed, |state, &word| mix(state ^ mix(word))))
+}
+
+/// A number of the normal distribution of mean 0 and deviation 1, by Box and Muller's method.
+pub(crate) fn normal(random: &mut impl Rng) -> f32 {
+    // From 0 excluded to 1 included, so that the logarithm is finite.
+    let radius = (-2.0 * (1.0 - random.random::<f32>()).ln()).sqrt();
+    radius * (std::f32::consts::TAU * random.random::<f32>()).cos()
 }
 
 /// A seed nobody chose, from the randomness that the standard library gives its hash maps.
@@ -45,7 +55,6 @@ fn mix(word: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::Rng;
 
     #[test]
     fn streams_repeat_and_differ() {
@@ -56,6 +65,8 @@ mod tests {
             first(1, Stream::Weights { layer: 0 }),
             first(0, Stream::Shuffle { epoch: 0 }),
             first(0, Stream::Dataset),
+            first(0, Stream::Augment { step: 0, example: 1 }),
+            first(0, Stream::Augment { step: 1, example: 0 }),
             first(0, Stream::Dropout { layer: 0, step: 0, example: 1 }),
             first(0, Stream::Dropout { layer: 0, step: 1, example: 0 }),
         ];
@@ -63,6 +74,16 @@ mod tests {
             assert!(streams[i + 1..].iter().all(|b| a != b), "stream {i} repeats another");
         }
         assert_eq!(streams[0], first(0, Stream::Weights { layer: 0 }));
+    }
+
+    #[test]
+    fn normal_numbers_have_mean_0_and_variance_1() {
+        let mut random = stream(1, Stream::Dataset);
+        let numbers: Vec<f32> = (0..100_000).map(|_| normal(&mut random)).collect();
+        let mean = numbers.iter().sum::<f32>() / numbers.len() as f32;
+        let variance = numbers.iter().map(|number| number * number).sum::<f32>() / numbers.len() as f32;
+        assert!(mean.abs() < 0.02 && (variance - 1.0).abs() < 0.02, "mean {mean}, variance {variance}");
+        assert!(numbers.iter().all(|number| number.is_finite()));
     }
 
     #[test]

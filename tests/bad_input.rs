@@ -656,7 +656,7 @@ mod data {
     #[test]
     fn images_of_as_many_values_in_another_shape_are_refused() {
         assert_eq!(
-            data_error(small().predict(&Array4::zeros((1, 4, 16, 1)))),
+            data_error(small().predict(&Array4::<f32>::zeros((1, 4, 16, 1)))),
             "the model expects images of (8, 8, 1), got (4, 16, 1)"
         );
     }
@@ -665,7 +665,7 @@ mod data {
     fn a_model_on_vectors_says_how_it_takes_them() {
         let mut model = try_compile(vector().add(Dense::new(10).activation(Softmax))).unwrap();
         assert_eq!(data_error(model.predict(&images(1))), "the model expects images of (1, 1, 64), got (8, 8, 1)");
-        assert_eq!(model.predict(&Array4::zeros((3, 1, 1, 64))).unwrap().dim(), (3, 10));
+        assert_eq!(model.predict(&Array4::<f32>::zeros((3, 1, 1, 64))).unwrap().dim(), (3, 10));
     }
 
     #[test]
@@ -926,6 +926,6 @@ fn a_softmax_over_pixels_is_not_taken_for_one_over_classes() {
     );
     let logits = SparseCategoricalCrossentropy::default().from_logits(true);
     let mut model = pixels().compile(Adam::default(), logits, [Accuracy]).unwrap();
-    let sum = model.predict(&Array4::zeros((1, 2, 2, 1))).unwrap().sum();
+    let sum = model.predict(&Array4::<f32>::zeros((1, 2, 2, 1))).unwrap().sum();
     assert!((sum - 4.0).abs() < 1e-5, "four pixels, four sums of 1, got {sum}");
 }

@@ -1,6 +1,7 @@
 //! Parts and orders of a data set: that images keep their labels, that nothing is lost or doubled, and that training sees
 //! just what `images` shows.
 
+use inkstone::data::{Normalization, to_categorical};
 use inkstone::prelude::*;
 use ndarray::{Array4, Axis};
 
@@ -123,4 +124,174 @@ fn training_on_a_view_is_training_on_its_images() {
         (model.get_weights(), model.evaluate(dataset).unwrap().loss)
     };
     assert_eq!(train(&view), train(&copy));
+}
+
+/// A small model for images of 2 rows and 3 columns.
+fn model() -> inkstone::Model {
+    Sequential::new([2, 3, 1])
+        .add(Flatten::new())
+        .add(Dense::new(3).activation(Softmax))
+        .seed(1)
+        .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])
+        .unwrap()
+}
+
+#[test]
+fn arrays_are_taken_as_data_sets_are() {
+    let bytes = Array4::from_shape_fn((30, 2, 3, 1), |(n, y, x, _)| (n * 37 + y * 11 + x * 5) as u8);
+    let labels: Vec<usize> = (0..30).map(|n| n % 3).collect();
+    let dataset = Dataset::from_bytes(bytes.clone(), labels.clone()).unwrap();
+    let floats = dataset.images();
+    let config = FitConfig::new().epochs(2).batch_size(7).verbose(0);
+    let [mut one, mut two, mut three] = [model(), model(), model()];
+    one.fit(&dataset, config.validation_data(&dataset)).unwrap();
+    two.fit((&bytes, &labels), config.validation_data((&floats, &labels))).unwrap();
+    three.fit((floats.view(), &labels[..]), config.validation_data((bytes.view(), &labels))).unwrap();
+    assert_eq!(one.get_weights(), two.get_weights());
+    assert_eq!(one.get_weights(), three.get_weights());
+    let scores = one.evaluate(&dataset).unwrap();
+    assert_eq!(one.evaluate((&bytes, &labels)).unwrap(), scores);
+    assert_eq!(one.evaluate((&floats, &labels)).unwrap(), scores);
+    let outputs = one.predict(&dataset).unwrap();
+    assert_eq!(one.predict(&bytes).unwrap(), outputs);
+    assert_eq!(one.predict(floats.view()).unwrap(), outputs);
+    // Predictions come in the data set's order.
+    let shuffled = dataset.shuffle(1);
+    assert_eq!(one.predict(&shuffled).unwrap(), one.predict(&shuffled.images()).unwrap());
+}
+
+#[test]
+fn arrays_that_no_data_set_could_hold_are_refused() {
+    let images = Array4::<u8>::zeros((2, 2, 3, 1));
+    let text = |images: &Array4<u8>, labels: &[usize]| model().evaluate((images, labels)).unwrap_err().to_string();
+    let expected = "there must be at least one image and one label for each, got 2 images and 3 labels";
+    assert_eq!(text(&images, &[0, 0, 0]), expected);
+    let error = model().fit((&images, &[0; 3]), FitConfig::new()).unwrap_err().to_string();
+    assert_eq!(error, expected);
+    let none = Array4::zeros((0, 2, 3, 1));
+    assert!(text(&none, &[]).ends_with("got 0 images and 0 labels"));
+    assert_eq!(text(&images, &[0, 3]), "labels must be from 0 to 2, as the model has 3 outputs, got 3 at index 1");
+    let mut floats = Array4::<f32>::zeros((2, 2, 3, 1));
+    floats[[1, 0, 2, 0]] = f32::NAN;
+    let error = model().fit((&floats, &[0, 0]), FitConfig::new()).unwrap_err().to_string();
+    assert_eq!(error, "images must be finite, got NaN at (1, 0, 2, 0) (N, H, W, C)");
+    let error = model().fit(&numbered(2), FitConfig::new().validation_data((&images, &[0; 1]))).unwrap_err();
+    assert!(error.to_string().ends_with("got 2 images and 1 labels"));
+}
+
+#[test]
+fn map_keeps_order_and_labels_and_sees_what_the_model_sees() {
+    let dataset = numbered(50).shuffle(2).take(30);
+    let doubled = dataset.map(|image| image.mapv(|value| value * 2.0)).unwrap();
+    assert_eq!(doubled.labels(), dataset.labels());
+    assert_eq!(doubled.images(), dataset.images() * 2.0);
+    let cropped = dataset.map(|image| image.select(Axis(0), &[0])).unwrap();
+    assert_eq!(cropped.shape(), [1, 3, 1].into());
+}
+
+#[test]
+fn map_refuses_results_of_different_shapes_and_values_that_are_none() {
+    let dataset = numbered(9);
+    let error = dataset.map(|image| ndarray::Array3::zeros((1, if image[[0, 0, 0]] > 4.0 { 2 } else { 1 }, 1)));
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "`map` must give images of one shape, got (1, 1, 1) for image 0 and (1, 2, 1) for image 5"
+    );
+    let error = dataset.map(|_| ndarray::Array3::zeros((0, 1, 1))).unwrap_err().to_string();
+    assert_eq!(error, "`map` must give images with at least one value on every axis, got (0, 1, 1)");
+    let error = dataset.map(|image| image.mapv(|value| 1.0 / (value - 3.0))).unwrap_err().to_string();
+    assert!(error.starts_with("images must be finite, got inf at ("), "{error}");
+}
+
+/// Two channels, so that each has a mean and a variance of its own.
+fn coloured() -> Dataset {
+    let images = Array4::from_shape_fn((50, 2, 2, 2), |(n, y, x, c)| ((n * 31 + y * 7 + x * 3) % 100 + 100 * c) as u8);
+    Dataset::from_bytes(images, vec![0; 50]).unwrap()
+}
+
+#[test]
+fn normalization_gives_the_training_set_mean_zero_and_variance_one_in_every_channel() {
+    let train = coloured();
+    let normalization = Normalization::adapt(&train);
+    let images = normalization.apply(&train).unwrap().images();
+    for channel in images.axis_iter(Axis(3)) {
+        let mean = channel.iter().sum::<f32>() / channel.len() as f32;
+        let variance = channel.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / channel.len() as f32;
+        assert!(mean.abs() < 1e-5 && (variance - 1.0).abs() < 1e-5, "mean {mean}, variance {variance}");
+    }
+    // Another set is brought to the training set's scale, not to its own.
+    let test = normalization.apply(&train.take(7)).unwrap().images();
+    assert_eq!(test, images.select(Axis(0), &[0, 1, 2, 3, 4, 5, 6]));
+    let error = normalization.apply(&numbered(3)).unwrap_err().to_string();
+    assert_eq!(error, "the normalization was adapted to images of 2 channels, got (2, 3, 1)");
+}
+
+#[test]
+fn scalings_add_up_and_stay_with_every_view() {
+    let twice = coloured().rescale(2.0, -1.0).unwrap().rescale(0.5, 3.0).unwrap();
+    let expected = coloured().images().mapv(|value| value + 2.5);
+    assert!((twice.images() - &expected).iter().all(|difference| difference.abs() < 1e-6));
+    assert_eq!(twice.take(3).shuffle(1).shuffle(1).len(), 3);
+    let shuffled = (twice.shuffle(1).images(), coloured().shuffle(1).images().mapv(|value| value + 2.5));
+    assert!((shuffled.0 - shuffled.1).iter().all(|difference| difference.abs() < 1e-6));
+    let error = coloured().rescale(f32::NAN, 0.0).unwrap_err().to_string();
+    assert_eq!(error, "scale must be a finite number, got NaN");
+    let huge = coloured().rescale(f32::MAX, 0.0).unwrap().rescale(2.0, 0.0).unwrap_err().to_string();
+    assert_eq!(huge, "the scalings multiply to more than an f32 can hold");
+}
+
+#[test]
+fn training_on_a_scaled_view_is_training_on_its_images() {
+    let scaled = Normalization::adapt(&numbered(40)).apply(&numbered(40)).unwrap().shuffle(1).take(30);
+    let copy = Dataset::from_floats(scaled.images(), scaled.labels().to_vec()).unwrap();
+    let train = |dataset: &Dataset| {
+        let mut model = model();
+        model.fit(dataset, FitConfig::new().epochs(2).batch_size(8).verbose(0)).unwrap();
+        model.get_weights()
+    };
+    assert_eq!(train(&scaled), train(&copy));
+}
+
+#[test]
+fn one_hot_rows_are_refused_for_labels_out_of_range() {
+    let error = to_categorical(&[0, 3], 3).unwrap_err().to_string();
+    assert_eq!(error, "labels must be below the number of classes, 3, got 3 at index 1");
+    let error = to_categorical(&[0, 0], usize::MAX).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!("one-hot labels may have at most 268435456 values, got 2 labels of {} classes", usize::MAX)
+    );
+}
+
+#[test]
+fn every_oddity_is_reported_once_with_its_place_in_the_view() {
+    // Images 0 and 3 are alike, under one label; 1 and 4 under two; 2 is empty; 5 is like none.
+    let values = [[1, 2], [3, 4], [7, 7], [1, 2], [3, 4], [9, 8]];
+    let images = Array4::from_shape_fn((6, 1, 2, 1), |(n, _, x, _)| values[n][x] as u8);
+    let dataset = Dataset::from_bytes(images, vec![0, 1, 0, 0, 3, 9]).unwrap();
+    let odd = dataset.oddities(5);
+    assert_eq!(odd.empty, [2]);
+    assert_eq!((&odd.duplicates[..], &odd.contradictions[..]), (&[(0, 3)][..], &[(1, 4)][..]));
+    assert_eq!((&odd.out_of_range[..], &odd.missing[..]), (&[5][..], &[2, 4][..]));
+    assert_eq!(
+        odd.to_string(),
+        "images of one value: 1 (2)\nexact duplicates: 1 (3 as 0)\nthe same image under another label: 1 (4 as 1)\n\
+         labels out of range: 1 (5)\nclasses without an image: 2 (2, 4)"
+    );
+    let floats = Dataset::from_floats(dataset.images(), dataset.labels().to_vec()).unwrap();
+    assert_eq!(floats.oddities(5), odd);
+    assert_eq!(dataset.take(2).oddities(2).to_string(), "nothing is odd");
+    let unique = dataset.shuffle(3).remove_duplicates();
+    assert_eq!(unique.len(), 4);
+    assert!(unique.oddities(10).duplicates.is_empty() && unique.oddities(10).contradictions.is_empty());
+}
+
+#[test]
+fn long_lists_of_oddities_are_cut_short_in_print_only() {
+    let odd = Dataset::from_bytes(Array4::zeros((9, 1, 1, 1)), vec![0; 9]).unwrap().oddities(1);
+    assert_eq!((odd.empty.len(), odd.duplicates.len()), (9, 8));
+    assert_eq!(
+        odd.to_string(),
+        "images of one value: 9 (0, 1, 2, 3, 4, ...)\nexact duplicates: 8 (1 as 0, 2 as 0, 3 as 0, 4 as 0, 5 as 0, ...)"
+    );
 }

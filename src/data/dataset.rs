@@ -1,11 +1,9 @@
-//! Images with their labels.
+//! Images with their labels: how they are stored and read. Parts and orders, scaling and cleaning have files of their own.
 
+use super::scaling::Scaling;
 use crate::error::{Error, Result};
-use crate::random::{Stream, stream};
 use crate::shape::{MAX_ELEMENTS, Shape};
 use ndarray::{Array4, ArrayView4, Axis};
-use rand::seq::SliceRandom;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -25,12 +23,14 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Dataset {
     images: Images,
+    /// What is done to every value as it is used, after bytes have become `x / 255`.
+    pub(super) scaling: Option<Arc<Scaling>>,
     /// Which of the stored images these are, in this order; all as they are stored if it is `None`.
     order: Option<Arc<[u32]>>,
     /// The class of each, in this order.
     labels: Arc<[usize]>,
     /// The part of order and labels that belongs to this data set.
-    range: Range<usize>,
+    pub(super) range: Range<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -39,9 +39,16 @@ enum Images {
     Floats(Arc<Array4<f32>>),
 }
 
+/// Images one after the other, and what is to be done to them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pixels<'a> {
+    pub(crate) stored: Stored<'a>,
+    pub(crate) scaling: Option<&'a Scaling>,
+}
+
 /// Images one after the other, as they are stored.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Pixels<'a> {
+pub(crate) enum Stored<'a> {
     Bytes(&'a [u8]),
     Floats(&'a [f32]),
 }
@@ -68,7 +75,7 @@ impl Dataset {
     }
 
     fn new(images: Images, labels: Vec<usize>) -> Self {
-        Self { images, order: None, range: 0..labels.len(), labels: labels.into() }
+        Self { images, scaling: None, order: None, range: 0..labels.len(), labels: labels.into() }
     }
 
     /// How many images there are, at least 1.
@@ -98,83 +105,12 @@ impl Dataset {
     #[must_use]
     pub fn images(&self) -> Array4<f32> {
         let stored: Vec<usize> = (0..self.len()).map(|example| self.stored(example)).collect();
-        match &self.images {
+        let mut images = match &self.images {
             Images::Bytes(images) => images.select(Axis(0), &stored).mapv(|byte| f32::from(byte) / 255.0),
             Images::Floats(images) => images.select(Axis(0), &stored),
-        }
-    }
-
-    /// The first `count` images, at least 1; all if there are fewer.
-    #[must_use]
-    pub fn take(&self, count: usize) -> Self {
-        let end = self.range.start + count.clamp(1, self.len());
-        Self { range: self.range.start..end, ..self.clone() }
-    }
-
-    /// The images in an order drawn from `seed`.
-    ///
-    /// [`fit`](crate::Model::fit) shuffles by itself; this is for parts that are to be drawn at random.
-    ///
-    /// ```
-    /// use inkstone::Dataset;
-    /// use inkstone::ndarray::Array4;
-    /// let dataset = Dataset::from_bytes(Array4::zeros((100, 2, 2, 1)), (0..100).collect())?;
-    /// let shuffled = dataset.shuffle(1);
-    /// assert_ne!(shuffled.labels(), dataset.labels());
-    /// assert_eq!(shuffled.labels(), dataset.shuffle(1).labels());
-    /// # Ok::<(), inkstone::Error>(())
-    /// ```
-    #[must_use]
-    pub fn shuffle(&self, seed: u64) -> Self {
-        let mut examples: Vec<usize> = (0..self.len()).collect();
-        examples.shuffle(&mut stream(seed, Stream::Dataset));
-        self.choose(&examples)
-    }
-
-    /// Two parts drawn from `seed`: the first has `fraction` of the images of each class, rounded, the second the others.
-    /// Both keep the order of the images.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] if `fraction` is not between 0 and 1, [`Error::Data`] if rounding leaves a part empty.
-    ///
-    /// ```
-    /// use inkstone::Dataset;
-    /// use inkstone::ndarray::Array4;
-    /// let dataset = Dataset::from_bytes(Array4::zeros((100, 2, 2, 1)), (0..100).map(|n| n % 2).collect())?;
-    /// let (train, validation) = dataset.split(0.8, 1)?;
-    /// assert_eq!((train.class_counts(), validation.class_counts()), (vec![40, 40], vec![10, 10]));
-    /// # Ok::<(), inkstone::Error>(())
-    /// ```
-    pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self)> {
-        if !(fraction > 0.0 && fraction < 1.0) {
-            return Err(Error::Setting {
-                name: "fraction",
-                expected: "between 0 and 1",
-                received: fraction.to_string(),
-            });
-        }
-        let mut of_class: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (example, label) in self.labels().iter().enumerate() {
-            of_class.entry(*label).or_default().push(example);
-        }
-        let mut random = stream(seed, Stream::Dataset);
-        let (mut first, mut second) = (Vec::new(), Vec::new());
-        for examples in of_class.values_mut() {
-            examples.shuffle(&mut random);
-            let count = (examples.len() as f64 * fraction).round() as usize;
-            let (left, right) = examples.split_at(count);
-            first.extend_from_slice(left);
-            second.extend_from_slice(right);
-        }
-        if first.is_empty() || second.is_empty() {
-            let largest = of_class.values().map(Vec::len).max().unwrap_or(0);
-            return Err(Error::Data(format!(
-                "{fraction} of each class, rounded, leaves a part empty: the largest class has {largest} images"
-            )));
-        }
-        first.sort_unstable();
-        second.sort_unstable();
-        Ok((self.choose(&first), self.choose(&second)))
+        };
+        self.scaling.iter().for_each(|scaling| scaling.apply(&mut images));
+        images
     }
 
     /// How many images each class has, from class 0 to the highest that there is.
@@ -194,33 +130,16 @@ impl Dataset {
         counts
     }
 
-    /// Parts of `size` images, one after the other; the last may be smaller.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] if `size` is 0.
-    ///
-    /// ```
-    /// use inkstone::Dataset;
-    /// use inkstone::ndarray::Array4;
-    /// let dataset = Dataset::from_bytes(Array4::zeros((10, 2, 2, 1)), vec![0; 10])?;
-    /// assert_eq!(dataset.batches(4)?.map(|batch| batch.len()).collect::<Vec<_>>(), [4, 4, 2]);
-    /// # Ok::<(), inkstone::Error>(())
-    /// ```
-    pub fn batches(&self, size: usize) -> Result<impl Iterator<Item = Self> + '_> {
-        if size == 0 {
-            return Err(Error::Setting { name: "size", expected: "at least 1", received: "0".into() });
-        }
-        Ok(self.range.clone().step_by(size).map(move |start| {
-            let end = start.saturating_add(size).min(self.range.end);
-            Self { range: start..end, ..self.clone() }
-        }))
-    }
-
     /// These examples, in this order.
-    fn choose(&self, examples: &[usize]) -> Self {
+    pub(super) fn choose(&self, examples: &[usize]) -> Self {
         let labels: Arc<[usize]> = examples.iter().map(|example| self.labels()[*example]).collect();
         let order = examples.iter().map(|example| self.stored(*example) as u32).collect();
-        Self { images: self.images.clone(), order: Some(order), range: 0..labels.len(), labels }
+        Self { order: Some(order), range: 0..labels.len(), labels, ..self.clone() }
+    }
+
+    /// These places of its order and labels.
+    pub(super) fn range_of(&self, examples: Range<usize>) -> Self {
+        Self { range: self.range.start + examples.start..self.range.start + examples.end, ..self.clone() }
     }
 
     /// Where an example's image is stored.
@@ -239,10 +158,11 @@ impl Dataset {
         let (height, width, channels) = self.shape().as_image();
         let len = height * width * channels;
         let of = |all: usize| if self.order.is_some() { 0..all } else { self.range.start * len..self.range.end * len };
-        match &self.images {
-            Images::Bytes(images) => Pixels::Bytes(&images.as_slice().expect(IN_ORDER)[of(images.len())]),
-            Images::Floats(images) => Pixels::Floats(&images.as_slice().expect(IN_ORDER)[of(images.len())]),
-        }
+        let stored = match &self.images {
+            Images::Bytes(images) => Stored::Bytes(&images.as_slice().expect(IN_ORDER)[of(images.len())]),
+            Images::Floats(images) => Stored::Floats(&images.as_slice().expect(IN_ORDER)[of(images.len())]),
+        };
+        Pixels { stored, scaling: self.scaling.as_deref() }
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Workspace {
     pub(crate) nonzeros: Nonzeros,
     /// For each pixel of one convolution after the other, the filters with a gradient.
     pub(crate) filter_sets: Vec<u64>,
+    /// What it takes to augment an image; for the caller to size.
+    pub(crate) augment: Vec<f32>,
     /// The weights that the input gradients work with at a time.
     pub(crate) cached_weights: AlignedBuffer,
 }
@@ -67,6 +69,7 @@ impl Workspace {
             padded_gradient: AlignedBuffer::zeroed(widest_padded),
             small_windows: AlignedBuffer::zeroed(small.max().unwrap_or(0)),
             nonzeros: Nonzeros::new(convs().map(|conv| &conv.layout), max_images),
+            augment: Vec::new(),
             filter_sets: vec![0; sets.max().unwrap_or(0)],
             cached_weights: AlignedBuffer::zeroed(CACHED_WEIGHTS),
         }

@@ -6,9 +6,9 @@
 //! order: so the number of threads changes no bit.
 
 use crate::aligned::AlignedBuffer;
-use crate::data::{Dataset, Pixels};
+use crate::data::{Augment, OrderedImages, Pixels, Stored};
 use crate::exec::{Parameters, Pass, Workspace, backward, forward, pack_step};
-use crate::kernels::pixels::bytes_to_floats;
+use crate::kernels::pixels::{bytes_to_floats, scale};
 use crate::kernels::softmax::softmax;
 use crate::kernels::sum::add;
 use crate::loss::Tally;
@@ -40,18 +40,15 @@ pub(crate) struct Examples<'a> {
     labels: &'a [usize],
     /// Which examples, in this order; all of them if it is `None`.
     order: Option<&'a [u32]>,
+    /// How they are varied in training.
+    augment: Option<Augment>,
     len: usize,
 }
 
 impl<'a> Examples<'a> {
-    /// All images as they are stored.
-    pub(crate) fn labelled(pixels: Pixels<'a>, labels: &'a [usize]) -> Self {
-        Self { pixels, stored: None, labels, order: None, len: labels.len() }
-    }
-
-    /// A whole data set.
-    pub(crate) fn of(dataset: &'a Dataset) -> Self {
-        Self { stored: dataset.order(), ..Self::labelled(dataset.pixels(), dataset.labels()) }
+    /// All images, with a label for each, or with none where none are needed.
+    pub(crate) fn of(images: &'a OrderedImages<'_>, labels: &'a [usize]) -> Self {
+        Self { pixels: images.pixels(), stored: images.order(), labels, order: None, augment: None, len: images.len() }
     }
 
     /// Those examples that `order` names.
@@ -59,9 +56,13 @@ impl<'a> Examples<'a> {
         Self { order: Some(order), len: order.len(), ..self }
     }
 
-    /// Images to be predicted: (len, input).
-    fn unlabelled(images: &'a [f32], len: usize) -> Self {
-        Self { pixels: Pixels::Floats(images), stored: None, labels: &[], order: None, len }
+    /// The examples varied at random in training; as they are in scoring and predicting.
+    pub(crate) fn augmented(self, augment: Option<Augment>) -> Self {
+        Self { augment, ..self }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
     fn at(&self, place: usize) -> usize {
@@ -73,10 +74,24 @@ impl<'a> Examples<'a> {
         for (place, out) in places.zip(out.chunks_exact_mut(len)) {
             let example = self.at(place);
             let start = self.stored.map_or(example, |stored| stored[example] as usize) * len;
-            match self.pixels {
-                Pixels::Bytes(bytes) => bytes_to_floats(simd, &bytes[start..][..len], out),
-                Pixels::Floats(floats) => out.copy_from_slice(&floats[start..][..len]),
+            match self.pixels.stored {
+                Stored::Bytes(bytes) => bytes_to_floats(simd, &bytes[start..][..len], out),
+                Stored::Floats(floats) => out.copy_from_slice(&floats[start..][..len]),
             }
+            if let Some(scaling) = self.pixels.scaling {
+                scale(simd, &scaling.factors, &scaling.offsets, out);
+            }
+        }
+    }
+
+    /// Varies images that have been written, as the batch says.
+    fn vary(&self, places: Range<usize>, plan: &Plan, seed: u64, step: u64, workspace: &mut Workspace) {
+        let Some(augment) = &self.augment else { return };
+        // Once for a workspace: later calls find it long enough.
+        workspace.augment.resize(Augment::scratch_len(plan.input), 0.0);
+        for (example, image) in places.zip(workspace.input.chunks_exact_mut(plan.input_len())) {
+            let mut random = stream(seed, Stream::Augment { step, example });
+            augment.apply(plan.input, &mut random, image, &mut workspace.augment);
         }
     }
 
@@ -196,11 +211,10 @@ impl Engine {
 
     /// Predicts: probabilities if the model ends with a softmax, its plain outputs otherwise.
     ///
-    /// - images: (N, input); out: (N, classes)
-    pub(crate) fn predict(&mut self, images: &[f32], out: &mut [f32]) {
+    /// - out: (N, classes)
+    pub(crate) fn predict(&mut self, examples: &Examples<'_>, out: &mut [f32]) {
         let (classes, softmax_output) = (self.plan.classes(), self.plan.softmax_output);
-        let examples = Examples::unlabelled(images, out.len() / classes);
-        self.run_chunks(&examples, chunk_len(&self.plan) * classes, out, |_, outputs, out| {
+        self.run_chunks(examples, chunk_len(&self.plan) * classes, out, |_, outputs, out| {
             out.copy_from_slice(outputs);
             if softmax_output {
                 softmax(out, classes);
@@ -290,6 +304,7 @@ fn run_shard<S: Simd>(
         let chunk = start..(start + chunk_len).min(places.end);
         let images = chunk.len();
         batch.write(simd, chunk.clone(), plan.input_len(), &mut workspace.input);
+        batch.vary(chunk.clone(), plan, seed, step, workspace);
         forward(simd, plan, parameters, workspace, images, Pass::Training { seed, step, first_example: start });
         let outputs = images * plan.classes();
         let [dlogits, _] = &mut workspace.gradients;

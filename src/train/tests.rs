@@ -2,7 +2,7 @@
 //! every SIMD level of this machine.
 
 use super::{Engine, Examples};
-use crate::data::Pixels;
+use crate::data::Images;
 use crate::layers::{Activation, ActivationFunction, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D};
 use crate::ops;
 use crate::plan::{Plan, StepKind};
@@ -177,7 +177,6 @@ fn check_model(input: Shape, layers: &[Layer], count: usize, seed: u64) {
     let (height, width, channels) = input.as_image();
     let x = Array4::from_shape_fn((count, height, width, channels), |_| random.random::<f32>() * 2.0 - 1.0);
     let labels: Vec<usize> = (0..count).map(|_| random.random_range(0..plan.classes())).collect();
-    let pixels = x.as_slice().unwrap();
     // Biases start at zero; other values show more.
     let mut weights = Engine::new(plan.clone(), seed, crate::simd::Level::new()).parameters.flat;
     for parameter in &plan.parameters {
@@ -189,7 +188,8 @@ fn check_model(input: Shape, layers: &[Layer], count: usize, seed: u64) {
     } else {
         expected.logits.clone().into_dyn()
     };
-    let batch = Examples::labelled(Pixels::Floats(pixels), &labels);
+    let images = Images::from(&x).checked().unwrap();
+    let batch = Examples::of(&images, &labels);
     for level in all_levels() {
         let mut engine = Engine::new(plan.clone(), seed, level);
         engine.parameters.flat.copy_from_slice(&weights);
@@ -198,7 +198,7 @@ fn check_model(input: Shape, layers: &[Layer], count: usize, seed: u64) {
         engine.sum_gradients();
         let what = format!("{level:?} {layers:?} on {input}");
         let mut outputs = vec![0.0; count * plan.classes()];
-        engine.predict(pixels, &mut outputs);
+        engine.predict(&batch, &mut outputs);
         assert_close(&format!("{what}: predictions"), &outputs, predictions.as_slice().unwrap());
         assert_close(&format!("{what}: loss"), &[(tally.loss / count as f64) as f32], &[expected.loss as f32]);
         for (parameter, expected) in plan.parameters.iter().zip(&expected.gradients) {
@@ -379,7 +379,8 @@ fn dropout_scales_what_it_keeps_and_repeats_by_seed_and_step() {
         [Dropout::new(0.25).into(), Dense::new(1).activation(ActivationFunction::Softmax).use_bias(false).into()];
     let plan = Plan::new(Shape::Vector(1000), &layers).unwrap();
     let ones = Array4::<f32>::ones((3, 1, 1, 1000));
-    let batch = Examples::labelled(Pixels::Floats(ones.as_slice().unwrap()), &[0, 0, 0]);
+    let images = Images::from(&ones).checked().unwrap();
+    let batch = Examples::of(&images, &[0, 0, 0]);
     let masks = |step| {
         let mut engine = Engine::new(plan.clone(), 7, crate::simd::Level::new());
         engine.run_batch(&batch, 7, step);

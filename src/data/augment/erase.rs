@@ -1,0 +1,47 @@
+//! Random erasing: a rectangle of the image is set to 0.
+
+use super::Erase;
+use crate::shape::Shape;
+use rand::{Rng, RngExt};
+use std::ops::Range;
+
+/// The smallest part of an image that is erased.
+const SMALLEST: f64 = 0.02;
+/// The most that height and width differ: from a third to three times.
+const ASPECT: f64 = 3.0;
+
+pub(super) fn erase(erase: &Erase, shape: Shape, random: &mut impl Rng, image: &mut [f32]) {
+    // All numbers are drawn whether they are needed or not: what comes after does not depend on chance.
+    let [chance, area, aspect, down, right] = std::array::from_fn(|_| random.random::<f64>());
+    if chance >= erase.probability {
+        return;
+    }
+    let (height, width, channels) = shape.as_image();
+    let area = (height * width) as f64 * (SMALLEST.min(erase.area) + area * (erase.area - SMALLEST).max(0.0));
+    let aspect = ASPECT.powf(aspect * 2.0 - 1.0);
+    let rows = stretch((area * aspect).sqrt(), height, down);
+    let columns = stretch((area / aspect).sqrt(), width, right);
+    for row in image.chunks_exact_mut(width * channels).skip(rows.start).take(rows.len()) {
+        row[columns.start * channels..columns.end * channels].fill(0.0);
+    }
+}
+
+/// A stretch of this many pixels, rounded, somewhere on an axis.
+fn stretch(pixels: f64, len: usize, place: f64) -> Range<usize> {
+    let pixels = (pixels.round() as usize).min(len);
+    let start = (place * (len - pixels + 1) as f64) as usize;
+    start..start + pixels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_stay_on_their_axis_and_reach_both_ends() {
+        assert_eq!(stretch(3.4, 10, 0.0), 0..3);
+        assert_eq!(stretch(3.4, 10, 0.999_999), 7..10);
+        assert_eq!(stretch(30.0, 10, 0.999_999), 0..10);
+        assert_eq!(stretch(0.2, 10, 0.5), 5..5);
+    }
+}

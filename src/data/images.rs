@@ -1,0 +1,195 @@
+//! Decides what `fit`, `evaluate` and `predict` take: a data set, or plain arrays. Nothing is copied unless an array is not in
+//! memory order.
+
+use super::dataset::{Dataset, Pixels, Stored, check_finite};
+use crate::error::{Error, Result};
+use crate::shape::{MAX_ELEMENTS, Shape};
+use ndarray::{Array4, ArrayView4, CowArray, Ix4};
+
+/// Images, (N, H, W, C), as [`predict`](crate::Model::predict) takes them: a `&Dataset`, a `&Array4<f32>`, which is used as it
+/// is, or a `&Array4<u8>`, which becomes `x / 255`.
+#[derive(Clone, Copy, Debug)]
+pub struct Images<'a>(Source<'a>);
+
+/// Images with a class for each, as [`fit`](crate::Model::fit) and [`evaluate`](crate::Model::evaluate) take them: a
+/// `&Dataset`, or a pair of images and labels, such as `(&array, &vec)`.
+///
+/// ```
+/// use inkstone::prelude::*;
+/// use inkstone::ndarray::Array4;
+/// let images = Array4::from_shape_fn((8, 2, 2, 1), |(n, ..)| if n < 4 { 0_u8 } else { 255 });
+/// let labels = vec![0, 0, 0, 0, 1, 1, 1, 1];
+/// let mut model = Sequential::new([2, 2, 1])
+///     .add(Flatten::new())
+///     .add(Dense::new(2).activation(Softmax))
+///     .compile(Adam::new(0.1), SparseCategoricalCrossentropy::default(), [Accuracy])?;
+/// model.fit((&images, &labels), FitConfig::new().epochs(20).verbose(0))?;
+/// assert_eq!(model.evaluate((&images, &labels))?.accuracy(), 1.0);
+/// assert_eq!(model.predict_classes(&images)?, labels);
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct LabelledImages<'a> {
+    images: Images<'a>,
+    labels: &'a [usize],
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Source<'a> {
+    Dataset(&'a Dataset),
+    Bytes(ArrayView4<'a, u8>),
+    Floats(ArrayView4<'a, f32>),
+}
+
+/// Images in memory order.
+#[derive(Debug)]
+pub(crate) enum OrderedImages<'a> {
+    Dataset(&'a Dataset),
+    Bytes(CowArray<'a, u8, Ix4>),
+    Floats(CowArray<'a, f32, Ix4>),
+}
+
+impl<'a> From<&'a Dataset> for Images<'a> {
+    fn from(dataset: &'a Dataset) -> Self {
+        Self(Source::Dataset(dataset))
+    }
+}
+
+impl<'a> From<&'a Array4<u8>> for Images<'a> {
+    fn from(images: &'a Array4<u8>) -> Self {
+        Self(Source::Bytes(images.view()))
+    }
+}
+
+impl<'a> From<&'a Array4<f32>> for Images<'a> {
+    fn from(images: &'a Array4<f32>) -> Self {
+        Self(Source::Floats(images.view()))
+    }
+}
+
+impl<'a> From<ArrayView4<'a, u8>> for Images<'a> {
+    fn from(images: ArrayView4<'a, u8>) -> Self {
+        Self(Source::Bytes(images))
+    }
+}
+
+impl<'a> From<ArrayView4<'a, f32>> for Images<'a> {
+    fn from(images: ArrayView4<'a, f32>) -> Self {
+        Self(Source::Floats(images))
+    }
+}
+
+impl<'a> From<&'a Dataset> for LabelledImages<'a> {
+    fn from(dataset: &'a Dataset) -> Self {
+        Self { images: dataset.into(), labels: dataset.labels() }
+    }
+}
+
+macro_rules! from_pairs {
+    ($($images:ty),*) => {$(
+        impl<'a, L: AsRef<[usize]> + ?Sized> From<($images, &'a L)> for LabelledImages<'a> {
+            fn from((images, labels): ($images, &'a L)) -> Self {
+                Self { images: images.into(), labels: labels.as_ref() }
+            }
+        }
+    )*};
+}
+from_pairs!(&'a Array4<u8>, &'a Array4<f32>, ArrayView4<'a, u8>, ArrayView4<'a, f32>);
+
+impl<'a> Images<'a> {
+    /// How many images there are.
+    pub(crate) fn len(&self) -> usize {
+        match &self.0 {
+            Source::Dataset(dataset) => dataset.len(),
+            Source::Bytes(images) => images.dim().0,
+            Source::Floats(images) => images.dim().0,
+        }
+    }
+
+    /// The shape of one image.
+    pub(crate) fn shape(&self) -> Shape {
+        let (_, height, width, channels) = match &self.0 {
+            Source::Dataset(dataset) => return dataset.shape(),
+            Source::Bytes(images) => images.dim(),
+            Source::Floats(images) => images.dim(),
+        };
+        Shape::Image { height, width, channels }
+    }
+
+    /// The images in memory order.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a value is NaN or infinite, or there are more images than a data set may have.
+    pub(crate) fn checked(self) -> Result<OrderedImages<'a>> {
+        if self.len() > MAX_ELEMENTS {
+            return Err(Error::Data(format!("there may be at most {MAX_ELEMENTS} images, got {}", self.len())));
+        }
+        Ok(match self.0 {
+            Source::Dataset(dataset) => OrderedImages::Dataset(dataset),
+            Source::Bytes(images) => OrderedImages::Bytes(in_memory_order(images)),
+            Source::Floats(images) => {
+                check_finite(&images)?;
+                OrderedImages::Floats(in_memory_order(images))
+            }
+        })
+    }
+}
+
+impl<'a> LabelledImages<'a> {
+    pub(crate) fn images(&self) -> Images<'a> {
+        self.images
+    }
+
+    pub(crate) fn labels(&self) -> &'a [usize] {
+        self.labels
+    }
+
+    /// # Errors
+    /// [`Error::Data`] unless there are images, and a label for each.
+    pub(crate) fn check_len(&self) -> Result<()> {
+        let (images, labels) = (self.images.len(), self.labels.len());
+        if images == labels && images > 0 {
+            return Ok(());
+        }
+        Err(Error::Data(format!(
+            "there must be at least one image and one label for each, got {images} images and {labels} labels"
+        )))
+    }
+}
+
+impl OrderedImages<'_> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Dataset(dataset) => dataset.len(),
+            Self::Bytes(images) => images.dim().0,
+            Self::Floats(images) => images.dim().0,
+        }
+    }
+
+    /// The images as they are stored.
+    pub(crate) fn pixels(&self) -> Pixels<'_> {
+        let in_order = "`checked` gives memory order";
+        let stored = match self {
+            Self::Dataset(dataset) => return dataset.pixels(),
+            Self::Bytes(images) => Stored::Bytes(images.as_slice().expect(in_order)),
+            Self::Floats(images) => Stored::Floats(images.as_slice().expect(in_order)),
+        };
+        Pixels { stored, scaling: None }
+    }
+
+    /// Where each image is among the pixels; `None` if they come one after the other.
+    pub(crate) fn order(&self) -> Option<&[u32]> {
+        match self {
+            Self::Dataset(dataset) => dataset.order(),
+            Self::Bytes(_) | Self::Floats(_) => None,
+        }
+    }
+}
+
+fn in_memory_order<T: Clone>(images: ArrayView4<'_, T>) -> CowArray<'_, T, Ix4> {
+    if images.is_standard_layout() {
+        CowArray::from(images)
+    } else {
+        CowArray::from(images.as_standard_layout().into_owned())
+    }
+}
