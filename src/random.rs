@@ -14,6 +14,8 @@ pub(crate) enum Stream {
     Shuffle { epoch: usize },
     /// The order or the parts of a data set.
     Dataset,
+    /// One drawn digit.
+    Synthetic { example: usize },
     /// How one example of one step is varied.
     Augment { step: u64, example: usize },
     /// What the dropout layer drops of one example of one step.
@@ -26,6 +28,7 @@ pub(crate) fn stream(seed: u64, stream: Stream) -> Xoshiro256PlusPlus {
         Stream::Dataset => [4, 0, 0, 0],
         Stream::Weights { layer } => [1, layer as u64, 0, 0],
         Stream::Shuffle { epoch } => [2, epoch as u64, 0, 0],
+        Stream::Synthetic { example } => [5, example as u64, 0, 0],
         Stream::Augment { step, example } => [6, step, example as u64, 0],
         Stream::Dropout { layer, step, example } => [3, layer as u64, step, example as u64],
     };
@@ -65,6 +68,8 @@ mod tests {
             first(1, Stream::Weights { layer: 0 }),
             first(0, Stream::Shuffle { epoch: 0 }),
             first(0, Stream::Dataset),
+            first(0, Stream::Synthetic { example: 0 }),
+            first(0, Stream::Synthetic { example: 1 }),
             first(0, Stream::Augment { step: 0, example: 1 }),
             first(0, Stream::Augment { step: 1, example: 0 }),
             first(0, Stream::Dropout { layer: 0, step: 0, example: 1 }),

@@ -2,6 +2,7 @@
 
 pub mod idx;
 pub mod mnist;
+pub mod synthetic;
 
 mod augment;
 mod categorical;
