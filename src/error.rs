@@ -42,7 +42,7 @@ pub enum Error {
         fault: IdxFault,
     },
     /// A data set's files were found nowhere.
-    #[error("{}", missing_data(name, searched, files))]
+    #[error("{}", missing_data(name, searched, files, mirror))]
     MissingData {
         /// The data set.
         name: &'static str,
@@ -50,6 +50,25 @@ pub enum Error {
         searched: Vec<PathBuf>,
         /// The files that one of them must hold, each plain or with `.gz` added.
         files: Vec<&'static str>,
+        /// A folder on the network that has them.
+        mirror: &'static str,
+    },
+    /// No mirror gave a file as it should be.
+    #[error(
+        "{name}: {file} could not be downloaded:\n  {}\nPut it into {} by hand, set INKSTONE_DATA to a folder that has all files, \
+         or INKSTONE_MIRROR to the address of a folder that serves them.",
+        attempts.join("\n  "),
+        folder.display()
+    )]
+    Download {
+        /// The data set.
+        name: &'static str,
+        /// The file.
+        file: String,
+        /// Where it was to be put.
+        folder: PathBuf,
+        /// Each address that was asked, with what was wrong.
+        attempts: Vec<String>,
     },
     /// A layer cannot work where it stands.
     #[error("layer {index} ({kind}) {problem}")]
@@ -187,12 +206,12 @@ fn dimensions(shape: &[usize]) -> impl fmt::Display + use<> {
     shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")
 }
 
-fn missing_data(name: &str, searched: &[PathBuf], files: &[&str]) -> String {
+fn missing_data(name: &str, searched: &[PathBuf], files: &[&str], mirror: &str) -> String {
     let searched = searched.iter().map(|folder| format!("  {}", folder.display())).collect::<Vec<_>>().join("\n");
     format!(
         "{name} was not found. Searched:\n{searched}\nWanted, in one of these folders, plain or with .gz added:\n  {}\n\
          Put them there, or, for `load_data`, set INKSTONE_DATA to the folder that holds them. Mirrors such as \
-         https://ossci-datasets.s3.amazonaws.com/mnist/ have them.",
+         {mirror} have them.",
         files.join("\n  ")
     )
 }

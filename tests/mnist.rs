@@ -74,7 +74,7 @@ fn not_found(folder: &Path) -> String {
         "MNIST was not found. Searched:\n  {}\nWanted, in one of these folders, plain or with .gz added:\n  \
          train-images-idx3-ubyte\n  train-labels-idx1-ubyte\n  t10k-images-idx3-ubyte\n  t10k-labels-idx1-ubyte\n\
          Put them there, or, for `load_data`, set INKSTONE_DATA to the folder that holds them. Mirrors such as \
-         https://ossci-datasets.s3.amazonaws.com/mnist/ have them.",
+         http://ossci-datasets.s3.amazonaws.com/mnist/ have them.",
         folder.display(),
     )
 }
@@ -273,6 +273,7 @@ impl Search {
         command
             .args(["--exact", "child_that_loads_data", "--ignored", "--nocapture"])
             .current_dir(self.root.path().join("work"))
+            .env("INKSTONE_OFFLINE", "1")
             .env("HOME", self.root.path().join("home"))
             .env("XDG_CACHE_HOME", self.root.path().join("cache"));
         match &self.chosen {

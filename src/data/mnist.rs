@@ -1,22 +1,37 @@
 //! The [MNIST database](http://yann.lecun.com/exdb/mnist/) of handwritten digits (LeCun, Cortes, Burges): 60,000 images
-//! to train on, 10,000 to test with.
+//! to train on, 10,000 to test with, of 28 rows and columns.
 
-use super::{Dataset, idx};
-use crate::error::{Error, IdxFault, Result};
-use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
-use std::path::{Path, PathBuf};
+use super::Dataset;
+use super::family::{Family, Sum};
+use crate::error::Result;
+use std::path::Path;
 
-/// The files of the database, as their makers named them.
-const FILES: [&str; 4] =
-    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
-/// The largest label.
-const LARGEST_LABEL: u8 = 9;
+const MNIST: Family = Family {
+    name: "MNIST",
+    folder: "mnist",
+    mirrors: &[
+        "http://ossci-datasets.s3.amazonaws.com/mnist/",
+        "http://storage.googleapis.com/cvdf-datasets/mnist/",
+        "http://yann.lecun.com/exdb/mnist/",
+    ],
+    sums: [
+        Sum::Content { bytes: 47_040_016, sha256: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db" },
+        Sum::Content { bytes: 60_008, sha256: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5" },
+        Sum::Content { bytes: 7_840_016, sha256: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7" },
+        Sum::Content { bytes: 10_008, sha256: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2" },
+    ],
+};
 
 /// Loads MNIST from the first of these folders that holds all four files: `$INKSTONE_DATA`, `./data`, and `inkstone/mnist`
 /// in the user's cache folder. Returns the training and the test set, as Keras' `mnist.load_data()`.
 ///
+/// If none does, what is missing is [downloaded](crate::data#downloads) into the first of `$INKSTONE_DATA` and the cache folder
+/// that there is.
+///
 /// # Errors
-/// [`Error::MissingData`] if no folder has them; [`Error::Io`] and [`Error::Idx`] as [`load_from`].
+/// [`Error::MissingData`](crate::Error::MissingData) if no folder has them and nothing may be downloaded,
+/// [`Error::Download`](crate::Error::Download) if no mirror gave a file; [`Error::Io`](crate::Error::Io) and
+/// [`Error::Idx`](crate::Error::Idx) as [`load_from`].
 ///
 /// ```no_run
 /// use inkstone::prelude::*;
@@ -25,59 +40,15 @@ const LARGEST_LABEL: u8 = 9;
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 pub fn load_data() -> Result<(Dataset, Dataset)> {
-    let searched = folders();
-    match searched.iter().find(|folder| FILES.iter().all(|file| find(folder, file).is_some())) {
-        Some(folder) => load_from(folder),
-        None => Err(missing(searched)),
-    }
+    MNIST.load_data()
 }
 
 /// Loads MNIST, or another data set of its format, from this folder: the four files, each plain or with `.gz` added.
 ///
 /// # Errors
-/// [`Error::MissingData`] if a file is not there, [`Error::Io`] if one cannot be read, [`Error::Idx`] if one is no IDX
-/// file of images of equal size or of labels from 0 to 9, [`Error::Data`] if images and labels differ in number.
+/// [`Error::MissingData`](crate::Error::MissingData) if a file is not there, [`Error::Io`](crate::Error::Io) if one cannot be
+/// read, [`Error::Idx`](crate::Error::Idx) if one is no IDX file of images of equal size or of labels from 0 to 9,
+/// [`Error::Data`](crate::Error::Data) if images and labels differ in number.
 pub fn load_from(folder: impl AsRef<Path>) -> Result<(Dataset, Dataset)> {
-    let folder = folder.as_ref();
-    let [train_images, train_labels, test_images, test_labels] = FILES;
-    Ok((load_part(folder, train_images, train_labels)?, load_part(folder, test_images, test_labels)?))
-}
-
-fn load_part(folder: &Path, images: &str, labels: &str) -> Result<Dataset> {
-    let file = |name| find(folder, name).ok_or_else(|| missing(vec![folder.to_owned()]));
-    let (images_file, labels_file) = (file(images)?, file(labels)?);
-    let images = idx::read_file(&images_file)?;
-    let labels = idx::read_file(&labels_file)?;
-    let fault = |file: &Path, fault| Error::Idx { place: file.display().to_string(), fault };
-    let &[count, height, width] = images.shape() else {
-        let expected = "images (3 dimensions: number, rows, columns)".to_owned();
-        return Err(fault(&images_file, IdxFault::Shape { expected, shape: images.shape().to_vec() }));
-    };
-    if labels.shape() != [count] {
-        let expected = format!("{count} labels (1 dimension), one for each image of {}", images_file.display());
-        return Err(fault(&labels_file, IdxFault::Shape { expected, shape: labels.shape().to_vec() }));
-    }
-    if let Some((index, &found)) = labels.iter().enumerate().find(|(_, label)| **label > LARGEST_LABEL) {
-        return Err(fault(&labels_file, IdxFault::Label { largest: LARGEST_LABEL, found, index }));
-    }
-    let images = images
-        .into_shape_with_order((count, height, width, 1))
-        .map_err(|error| Error::Data(format!("{}: {error}", images_file.display())))?;
-    Dataset::from_bytes(images, labels.iter().map(|label| usize::from(*label)).collect())
-}
-
-/// Where the data may be, in the order of search.
-fn folders() -> Vec<PathBuf> {
-    let chosen = std::env::var_os("INKSTONE_DATA").filter(|folder| !folder.is_empty()).map(PathBuf::from);
-    let cache = choose_native_strategy().ok().map(|user| user.cache_dir().join("inkstone").join("mnist"));
-    chosen.into_iter().chain([PathBuf::from("data")]).chain(cache).collect()
-}
-
-/// The file in this folder, plain or compressed.
-fn find(folder: &Path, file: &str) -> Option<PathBuf> {
-    [folder.join(file), folder.join(format!("{file}.gz"))].into_iter().find(|path| path.is_file())
-}
-
-fn missing(searched: Vec<PathBuf>) -> Error {
-    Error::MissingData { name: "MNIST", searched, files: FILES.to_vec() }
+    MNIST.load_from(folder.as_ref())
 }

@@ -1,6 +1,24 @@
-//! Getting data in: IDX files, MNIST, and arrays of one's own; parts of data sets, scaling, cleaning.
+//! Getting data in: IDX files, MNIST and its relatives, drawn digits, and arrays of one's own; parts of data sets, scaling, cleaning,
+//! augmentation.
+//!
+//! # Downloads
+//!
+//! With the feature `download`, which is on by default, `load_data` of [`mnist`], [`fashion_mnist`] and [`kmnist`] fetches files that
+//! are nowhere. It asks several mirrors in turn, over plain HTTP: every file is known by a SHA-256 in this crate's source, so
+//! nobody on the way can change it unnoticed, nothing secret is sent, and TLS libraries would need a C compiler. A file is
+//! complete and checked before it gets its name, so an interrupted download leaves nothing that is later believed, and two
+//! processes at once don't harm each other.
+//!
+//! | environment variable | |
+//! | --- | --- |
+//! | `INKSTONE_DATA` | the folder to look in first, and to download to; otherwise the user's cache folder |
+//! | `INKSTONE_MIRROR` | addresses of folders to ask first, with spaces between them |
+//! | `INKSTONE_OFFLINE` | anything but `0`: nothing is downloaded |
+//! | `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | as usual |
 
+pub mod fashion_mnist;
 pub mod idx;
+pub mod kmnist;
 pub mod mnist;
 pub mod synthetic;
 
@@ -8,6 +26,9 @@ mod augment;
 mod categorical;
 mod cleaning;
 mod dataset;
+#[cfg(feature = "download")]
+mod download;
+mod family;
 mod images;
 mod map;
 mod parts;

@@ -1,7 +1,7 @@
 //! Decides where the box stands in the image: as in MNIST, so that the centre of mass is in the middle, moved by whole
 //! pixels.
 
-use super::drawing::{BOX, Grey};
+use super::drawing::Grey;
 
 /// Side of an image, in pixels.
 pub(super) const SIDE: usize = 28;

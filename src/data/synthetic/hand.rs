@@ -161,7 +161,7 @@ impl Pen {
             })
             .collect();
         let gap = if chance.happens(self.gaps) { chance.one_of(last) } else { last };
-        let pieces = spots.array_windows().enumerate().filter(|(index, _)| *index != gap);
-        ink.extend(pieces.map(|(_, piece)| *piece));
+        let pieces = spots.iter().zip(&spots[1.min(spots.len())..]).enumerate().filter(|(index, _)| *index != gap);
+        ink.extend(pieces.map(|(_, (start, end))| [*start, *end]));
     }
 }

@@ -1,0 +1,114 @@
+//! What MNIST and its relatives share: the names of four files, where they are looked for, and what must be in them.
+
+use super::{Dataset, idx};
+use crate::error::{Error, IdxFault, Result};
+use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
+use std::path::{Path, PathBuf};
+
+/// The files, as MNIST's makers named them.
+pub(super) const FILES: [&str; 4] =
+    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
+/// The largest label.
+const LARGEST_LABEL: u8 = 9;
+
+/// A data set of MNIST's form.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Family {
+    /// As in `Fashion-MNIST`.
+    pub(super) name: &'static str,
+    /// Its folder in the one that holds them all; MNIST's files may also lie there themselves.
+    pub(super) folder: &'static str,
+    /// Folders on the network that serve the files with `.gz` added.
+    pub(super) mirrors: &'static [&'static str],
+    /// What each of [`FILES`] must be.
+    #[cfg_attr(not(feature = "download"), expect(dead_code, reason = "only downloads are checked"))]
+    pub(super) sums: [Sum; 4],
+}
+
+/// A number of bytes and a SHA-256 by which a file is known.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "download"), expect(dead_code, reason = "only downloads are checked"))]
+pub(super) enum Sum {
+    /// Of the unpacked content, where mirrors pack differently.
+    Content { bytes: u64, sha256: &'static str },
+    /// Of the archive, where all mirrors serve its makers' own.
+    Archive { bytes: u64, sha256: &'static str },
+}
+
+impl Family {
+    /// Loads it from the first folder that has all files; fetches what is missing if none has.
+    pub(super) fn load_data(&self) -> Result<(Dataset, Dataset)> {
+        let searched = self.folders();
+        if let Some(folder) = searched.iter().find(|folder| FILES.iter().all(|file| find(folder, file).is_some())) {
+            return self.load_from(folder);
+        }
+        #[cfg(feature = "download")]
+        if let Some(folder) = chosen_folder().map(|folder| self.within(folder)).or_else(|| self.cache())
+            && !super::download::is_switched_off()
+        {
+            let wanted = FILES.iter().zip(&self.sums).filter(|(file, _)| find(&folder, file).is_none());
+            super::download::fetch(self, &folder, wanted.map(|(file, sum)| (*file, *sum)))?;
+            return self.load_from(&folder);
+        }
+        Err(self.missing(searched))
+    }
+
+    /// Loads it from this folder.
+    pub(super) fn load_from(&self, folder: &Path) -> Result<(Dataset, Dataset)> {
+        let [train_images, train_labels, test_images, test_labels] = FILES;
+        Ok((self.load_part(folder, train_images, train_labels)?, self.load_part(folder, test_images, test_labels)?))
+    }
+
+    fn load_part(&self, folder: &Path, images: &str, labels: &str) -> Result<Dataset> {
+        let file = |name| find(folder, name).ok_or_else(|| self.missing(vec![folder.to_owned()]));
+        let (images_file, labels_file) = (file(images)?, file(labels)?);
+        let images = idx::read_file(&images_file)?;
+        let labels = idx::read_file(&labels_file)?;
+        let fault = |file: &Path, fault| Error::Idx { place: file.display().to_string(), fault };
+        let &[count, height, width] = images.shape() else {
+            let expected = "images (3 dimensions: number, rows, columns)".to_owned();
+            return Err(fault(&images_file, IdxFault::Shape { expected, shape: images.shape().to_vec() }));
+        };
+        if labels.shape() != [count] {
+            let expected = format!("{count} labels (1 dimension), one for each image of {}", images_file.display());
+            return Err(fault(&labels_file, IdxFault::Shape { expected, shape: labels.shape().to_vec() }));
+        }
+        if let Some((index, &found)) = labels.iter().enumerate().find(|(_, label)| **label > LARGEST_LABEL) {
+            return Err(fault(&labels_file, IdxFault::Label { largest: LARGEST_LABEL, found, index }));
+        }
+        let images = images
+            .into_shape_with_order((count, height, width, 1))
+            .map_err(|error| Error::Data(format!("{}: {error}", images_file.display())))?;
+        Dataset::from_bytes(images, labels.iter().map(|label| usize::from(*label)).collect())
+    }
+
+    /// Where the data may be, in the order of search.
+    fn folders(&self) -> Vec<PathBuf> {
+        let shared = chosen_folder().into_iter().chain([PathBuf::from("data")]);
+        shared.map(|folder| self.within(folder)).chain(self.cache()).collect()
+    }
+
+    /// Its place in a folder that holds them all: MNIST's is the folder itself.
+    fn within(&self, folder: PathBuf) -> PathBuf {
+        if self.folder == "mnist" { folder } else { folder.join(self.folder) }
+    }
+
+    fn cache(&self) -> Option<PathBuf> {
+        choose_native_strategy().ok().map(|user| user.cache_dir().join("inkstone").join(self.folder))
+    }
+
+    fn missing(&self, searched: Vec<PathBuf>) -> Error {
+        let mirror = self.mirrors.first().copied().unwrap_or_default();
+        Error::MissingData { name: self.name, searched, files: FILES.to_vec(), mirror }
+    }
+}
+
+/// The folder that `INKSTONE_DATA` names.
+fn chosen_folder() -> Option<PathBuf> {
+    std::env::var_os("INKSTONE_DATA").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}
+
+/// The file in this folder, plain or compressed.
+fn find(folder: &Path, file: &str) -> Option<PathBuf> {
+    [folder.join(file), folder.join(format!("{file}.gz"))].into_iter().find(|path| path.is_file())
+}
