@@ -70,6 +70,14 @@ pub enum Error {
         /// Each address that was asked, with what was wrong.
         attempts: Vec<String>,
     },
+    /// A picture is none, or not what it should be.
+    #[error("{place}: {problem}")]
+    Picture {
+        /// The file or folder.
+        place: String,
+        /// What was expected, and what was found.
+        problem: String,
+    },
     /// A layer cannot work where it stands.
     #[error("layer {index} ({kind}) {problem}")]
     Layer {

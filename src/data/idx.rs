@@ -4,12 +4,15 @@
 //! The header is checked before anything is allocated, and memory grows with the data that really follow it, so a
 //! file cannot make the reader allocate more than twice its own (unpacked) size.
 
+use super::whole_file::write_whole;
 use crate::error::{Error, IdxFault, Result};
 use byteorder::{BigEndian, ByteOrder};
+use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
-use ndarray::{ArrayD, IxDyn};
+use flate2::write::GzEncoder;
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read, Write};
 use std::path::Path;
 
 /// The most elements that are read: 40 times the largest file of the MNIST family.
@@ -31,6 +34,46 @@ pub fn read_file(path: impl AsRef<Path>) -> Result<ArrayD<u8>> {
         Ok(file) => read(file, &place),
         Err(source) => Err(Error::Io { place, source }),
     }
+}
+
+/// Writes an array as an IDX file, compressed if the name ends in `.gz`. It is written as a whole: a crash leaves the old file or
+/// the new one.
+///
+/// # Errors
+/// [`Error::Data`] unless the array has 1 to 4 axes without a zero and at most 2^31 elements, [`Error::Io`] if it cannot be
+/// written.
+///
+/// ```
+/// use inkstone::data::idx;
+/// use inkstone::ndarray::{Array3, ArrayD};
+/// let path = tempfile::tempdir().unwrap().keep().join("images-idx3-ubyte.gz");
+/// let images = Array3::from_shape_fn((2, 3, 3), |(n, y, x)| (n * 9 + y * 3 + x) as u8);
+/// idx::write_file(&path, images.view().into_dyn())?;
+/// assert_eq!(idx::read_file(&path)?, images.into_dyn());
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+pub fn write_file(path: impl AsRef<Path>, array: ArrayViewD<'_, u8>) -> Result<()> {
+    let shape = array.shape();
+    if !(1..=4).contains(&shape.len()) || shape.contains(&0) || array.len() > MAX_ELEMENTS {
+        return Err(Error::Data(format!(
+            "an IDX file has 1 to 4 axes without a zero, and at most {MAX_ELEMENTS} elements, got an array of {shape:?}"
+        )));
+    }
+    let mut header = vec![0, 0, UNSIGNED_BYTE, shape.len() as u8];
+    shape.iter().for_each(|axis| header.extend((*axis as u32).to_be_bytes()));
+    let array = array.as_standard_layout();
+    let elements = array.as_slice().unwrap_or_default();
+    let path = path.as_ref();
+    write_whole(path, |file| {
+        if path.extension().is_some_and(|extension| extension == "gz") {
+            let mut encoder = GzEncoder::new(file, Compression::default());
+            encoder.write_all(&header)?;
+            encoder.write_all(elements)?;
+            return encoder.finish().map(drop);
+        }
+        file.write_all(&header)?;
+        file.write_all(elements)
+    })
 }
 
 /// Reads IDX data, plain or gzip, to its end; `place` names it in errors.

@@ -20,6 +20,8 @@ pub mod fashion_mnist;
 pub mod idx;
 pub mod kmnist;
 pub mod mnist;
+#[cfg(feature = "image")]
+pub mod pictures;
 pub mod synthetic;
 
 mod augment;
@@ -33,6 +35,7 @@ mod images;
 mod map;
 mod parts;
 mod scaling;
+mod whole_file;
 
 pub use augment::Augment;
 pub use categorical::to_categorical;

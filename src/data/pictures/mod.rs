@@ -1,0 +1,48 @@
+//! Pictures of one's own: PNG files made what MNIST's makers made of theirs, folders of them as data sets, and data sets as
+//! PNG files to look at. With the feature `image`.
+//!
+//! ```
+//! use inkstone::data::{pictures, synthetic};
+//! use inkstone::ndarray::Axis;
+//! let folder = tempfile::tempdir().unwrap();
+//! // A digit as a photograph might show it: large, dark on light.
+//! let digit = synthetic::digits(1, 0)?.images().mapv(|value| 230 - (value * 200.0) as u8);
+//! let large = inkstone::ndarray::Array2::from_shape_fn((140, 140), |(y, x)| digit[[0, y / 5, x / 5, 0]]);
+//! let path = folder.path().join("digit.png");
+//! pictures::write_png(&path, &large)?;
+//! // The way back: (1, 28, 28, 1), to be handed to `predict`.
+//! let image = pictures::read_digit(&path)?;
+//! assert_eq!(image.dim(), (1, 28, 28, 1));
+//! # Ok::<(), inkstone::Error>(())
+//! ```
+
+mod folder;
+mod mnist_form;
+mod png_file;
+mod sheet;
+
+pub use folder::from_folder;
+pub use mnist_form::to_mnist;
+pub use png_file::{read_png, write_png};
+pub use sheet::write_contact_sheet;
+
+use crate::error::{Error, Result};
+use ndarray::{Array4, Axis};
+use std::path::Path;
+
+/// Reads a PNG file of one digit, in MNIST's form: (1, 28, 28, 1), to be handed to [`predict`](crate::Model::predict).
+///
+/// # Errors
+/// As [`read_png`]; [`Error::Picture`] if there is nothing on it.
+pub fn read_digit(path: impl AsRef<Path>) -> Result<Array4<u8>> {
+    let path = path.as_ref();
+    let image = to_mnist(&read_png(path)?).map_err(|error| match error {
+        Error::Picture { problem, .. } => fault(path, problem),
+        other => other,
+    })?;
+    Ok(image.insert_axis(Axis(0)).insert_axis(Axis(3)))
+}
+
+fn fault(path: &Path, problem: String) -> Error {
+    Error::Picture { place: path.display().to_string(), problem }
+}
