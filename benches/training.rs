@@ -8,6 +8,7 @@
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use fearless_simd::{Level, Simd, SimdBase, SimdFloat, dispatch};
+use inkstone::data::{Augment, synthetic};
 use inkstone::prelude::*;
 use inkstone::{Model, data::idx};
 use ndarray::Array4;
@@ -173,18 +174,37 @@ fn c_training_step(bencher: Bencher<'_, '_>, batch: usize) {
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn d_epoch_of_60000(bencher: Bencher<'_, '_>) {
     let mut model = model();
-    let bytes = images(60_000).mapv(|pixel| (pixel * 255.0) as u8);
-    let dataset = Dataset::from_bytes(bytes, labels(60_000)).expect("there is a label for each image");
+    let dataset = synthetic::digits(60_000, 0).expect("the count is in range");
     bencher.counter(ItemsCount::new(60_000_usize)).bench_local(|| {
         let history = model.fit(black_box(&dataset), FitConfig::new().verbose(0)).expect("the loss stays finite");
         assert!(history.losses()[0].is_finite());
     });
 }
 
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn d_epoch_of_60000_augmented(bencher: Bencher<'_, '_>) {
+    let mut model = model();
+    let dataset = synthetic::digits(60_000, 0).expect("the count is in range");
+    let augment = Augment::new().shift(2).rotate(10.0).zoom(0.1).shear(5.0).elastic(1.0, 6.0);
+    bencher.counter(ItemsCount::new(60_000_usize)).bench_local(|| {
+        let config = FitConfig::new().augment(augment).verbose(0);
+        let history = model.fit(black_box(&dataset), config).expect("the loss stays finite");
+        assert!(history.losses()[0].is_finite());
+    });
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn d_draw_70000_digits(bencher: Bencher<'_, '_>) {
+    bencher.counter(ItemsCount::new(70_000_usize)).bench_local(|| {
+        let (train, test) = synthetic::load_data(black_box(0)).expect("it cannot fail");
+        assert_eq!(train.class_counts().len() + test.class_counts().len(), 20);
+    });
+}
+
 #[divan::bench]
 fn e_evaluate_10000(bencher: Bencher<'_, '_>) {
     let mut model = model();
-    let dataset = Dataset::from_floats(images(10_000), labels(10_000)).expect("there is a label for each image");
+    let dataset = synthetic::digits(10_000, 0).expect("the count is in range");
     bencher.counter(ItemsCount::new(10_000_usize)).bench_local(|| {
         let scores = model.evaluate(black_box(&dataset)).expect("the images fit the model");
         assert!(scores.loss.is_finite());

@@ -30,7 +30,8 @@
 //!
 //! - [`Sequential`] describes a model, [`layers`] are what it is made of, [`Sequential::compile`] makes it a [`Model`].
 //! - [`Model::fit`] trains, [`Model::evaluate`] scores, [`Model::predict`] predicts.
-//! - [`data::mnist`] loads MNIST, [`data::idx`] any file of its format, and [`Dataset`] takes arrays of your own.
+//! - [`data::mnist`] loads MNIST, [`data::synthetic`] draws digits, [`data::idx`] reads any file of MNIST's format, and
+//!   [`Dataset`] takes arrays of your own; [`data::bad_input`] lists what is said of bad data.
 //! - [`ops`] has the operations themselves with their gradients, to read and to learn from.
 //!
 //! Names, arguments and defaults are those of [Keras](https://keras.io); images are (N, H, W, C), channels last.
@@ -46,6 +47,12 @@
 //! debug-assertions = false
 //! overflow-checks = false
 //! ```
+//!
+//! # Features
+//!
+//! - `download`, on by default: `load_data` fetches MNIST and its relatives where they are missing
+//!   ([how](data#downloads)). Without it the crate has no network code at all.
+//! - `image`, off by default: `data::pictures` reads PNG files as digits in MNIST's form, and writes data sets as PNG files.
 //!
 //! # The same seed, the same bits
 //!

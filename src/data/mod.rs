@@ -16,6 +16,9 @@
 //! | `INKSTONE_OFFLINE` | anything but `0`: nothing is downloaded |
 //! | `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | as usual |
 
+#[doc = include_str!("bad_input.md")]
+pub mod bad_input {}
+
 pub mod fashion_mnist;
 pub mod idx;
 pub mod kmnist;
