@@ -1,5 +1,6 @@
 //! The training loop allocates nothing after its first step, and predicting nothing but the result.
 
+use inkstone::data::Augment;
 use inkstone::prelude::*;
 use ndarray::Array4;
 
@@ -39,6 +40,12 @@ fn steps_and_predictions_allocate_nothing_of_their_own() {
     assert!(first > ten_steps, "counting works: {first} blocks at first, {ten_steps} later");
     // Rayon's queue for work from outside grows by a block now and then; a step that allocated would show ten more.
     assert!(twenty_steps <= ten_steps + 2, "{ten_steps} blocks for 10 steps, {twenty_steps} for 20");
+
+    let bent = quiet.augment(Augment::new().shift(2).rotate(10.0).elastic(1.0, 4));
+    drop(model.fit(&short, bent).unwrap());
+    let ten_steps = blocks(|| drop(model.fit(&short, bent).unwrap()));
+    let twenty_steps = blocks(|| drop(model.fit(&long, bent).unwrap()));
+    assert!(twenty_steps <= ten_steps + 2, "augmented, {ten_steps} blocks for 10 steps, {twenty_steps} for 20");
 
     let image = Array4::<f32>::zeros((1, 12, 12, 1));
     model.predict(&image).unwrap();
