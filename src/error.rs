@@ -104,6 +104,9 @@ pub enum Error {
     /// Images, labels or weights do not fit each other, or do not fit the model.
     #[error("{0}")]
     Data(String),
+    /// A callback cannot do what it is asked to.
+    #[error("{0}")]
+    Callback(String),
     /// The loss became NaN or infinite. The step was not taken.
     #[error(
         "the loss became {loss} in epoch {epoch}, step {step}: lower the learning rate, or look for extreme values in the data"

@@ -71,6 +71,7 @@
 struct Readme;
 
 mod aligned;
+pub mod callbacks;
 pub mod data;
 mod error;
 mod exec;
@@ -95,11 +96,14 @@ mod train;
 /// The array library of every public tensor, so that users need not add it themselves.
 pub use ndarray;
 
-pub use data::{Dataset, Images, LabelledImages};
+pub use data::{Dataset, Images, LabelledImages, Targets};
 pub use error::{Error, IdxFault, Result};
 pub use fit::FitConfig;
 pub use history::{Epoch, History};
-pub use loss::{Loss, SparseCategoricalCrossentropy};
+pub use loss::{
+    BinaryCrossentropy, CategoricalCrossentropy, Huber, KlDivergence, Loss, MeanAbsoluteError, MeanSquaredError,
+    SparseCategoricalCrossentropy,
+};
 pub use metrics::{Metric, Scores};
 pub use model::{Model, Weight};
 pub use optimizer::{Adam, LearningRate, OneCycle, Optimizer, Sgd};

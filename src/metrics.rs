@@ -1,6 +1,7 @@
 //! What is measured beside the loss, and the numbers a run of examples scored.
 
-use crate::loss::Tally;
+use crate::data::Target;
+use crate::kernels::softmax::argmax;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -20,11 +21,60 @@ impl Metric {
             Self::Accuracy => "accuracy",
         }
     }
+}
 
-    fn value(self, tally: &Tally) -> f64 {
-        match self {
-            Self::Accuracy => tally.correct as f64 / tally.examples as f64,
-        }
+/// Which way a score gets better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Down,
+    Up,
+}
+
+impl Direction {
+    /// The direction of the score with this name.
+    pub(crate) fn of(name: &str) -> Self {
+        if name == "loss" { Self::Down } else { Self::Up }
+    }
+}
+
+/// What a metric has gathered from some examples.
+#[derive(Clone, Debug)]
+pub(crate) struct MetricState {
+    outputs: usize,
+    correct: usize,
+    examples: usize,
+}
+
+impl MetricState {
+    pub(crate) fn new(_metric: Metric, outputs: usize) -> Self {
+        Self { outputs, correct: 0, examples: 0 }
+    }
+
+    pub(crate) fn needs_probabilities(&self) -> bool {
+        self.outputs == 1
+    }
+
+    pub(crate) fn reset(&mut self) {
+        (self.correct, self.examples) = (0, 0);
+    }
+
+    pub(crate) fn update(&mut self, probabilities: &[f32], target: Target<'_>) {
+        let right = match (probabilities, target) {
+            ([probability], _) => (*probability > 0.5) == (target.value(0, 1) > 0.5),
+            (_, Target::Class(class)) => argmax(probabilities) == class,
+            (_, Target::Values(values)) => argmax(probabilities) == argmax(values),
+        };
+        self.correct += usize::from(right);
+        self.examples += 1;
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.correct += other.correct;
+        self.examples += other.examples;
+    }
+
+    pub(crate) fn value(&self) -> f64 {
+        self.correct as f64 / self.examples as f64
     }
 }
 
@@ -40,11 +90,10 @@ pub struct Scores {
 }
 
 impl Scores {
-    pub(crate) fn new(tally: &Tally, metrics: &[Metric]) -> Self {
-        Self {
-            loss: tally.loss / tally.examples as f64,
-            metrics: metrics.iter().map(|metric| (*metric, metric.value(tally))).collect(),
-        }
+    /// All scores by their names, in Keras' order: the metrics, then the loss.
+    pub fn named(&self) -> impl Iterator<Item = (String, f64)> {
+        let metrics = self.metrics.iter().map(|(metric, value)| (metric.name().to_owned(), *value));
+        metrics.chain([("loss".to_owned(), self.loss)])
     }
 
     /// The value of a metric, if it was given to `compile`.

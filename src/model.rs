@@ -1,18 +1,18 @@
 //! A model that can be used: predict, evaluate, take steps, read and write weights. Training over epochs is in `fit`.
 
-use crate::data::{Images, LabelledImages, OrderedImages};
+use crate::data::{Images, LabelledImages, OrderedExamples, OrderedImages, Targets};
 use crate::error::{Error, Result};
 use crate::kernels::softmax::argmax;
 use crate::layers::Layer;
-use crate::loss::{Loss, Tally};
+use crate::loss::Loss;
 use crate::metrics::{Metric, Scores};
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::plan::Plan;
 use crate::shape::Shape;
 use crate::simd::Level;
 use crate::summary::Summary;
-use crate::train::{Engine, Examples};
-use ndarray::{Array2, Array4, ArrayD, ArrayViewD, IxDyn};
+use crate::train::{Engine, Examples, Scoring, Tally};
+use ndarray::{Array2, ArrayD, ArrayViewD, IxDyn};
 use std::fmt;
 
 /// A compiled model. [`Sequential::compile`](crate::Sequential::compile) makes it.
@@ -21,8 +21,6 @@ use std::fmt;
 pub struct Model {
     layers: Vec<Layer>,
     seed: u64,
-    loss: Loss,
-    pub(crate) metrics: Vec<Metric>,
     pub(crate) optimizer: Optimizer,
     pub(crate) state: OptimizerState,
     pub(crate) engine: Engine,
@@ -50,11 +48,12 @@ impl Model {
         metrics: Vec<Metric>,
     ) -> Result<Self> {
         let plan = Plan::new(input, &layers)?;
-        loss.check(&plan)?;
+        loss.check(plan.output)?;
         optimizer.check()?;
         let state = OptimizerState::new(&optimizer, plan.parameter_len);
-        let engine = Engine::new(plan, seed, Level::new());
-        Ok(Self { layers, seed, loss, metrics, optimizer, state, engine, epochs: 0 })
+        let scoring = Scoring::new(&plan, loss, &metrics);
+        let engine = Engine::new(plan, scoring, seed, Level::new());
+        Ok(Self { layers, seed, optimizer, state, engine, epochs: 0 })
     }
 
     /// Keras' table of layers, output shapes and parameters; it is printed with `{}`.
@@ -72,7 +71,13 @@ impl Model {
     /// What training minimises.
     #[must_use]
     pub fn loss(&self) -> Loss {
-        self.loss
+        self.engine.scoring.loss()
+    }
+
+    /// What is measured beside the loss, in the order given to `compile`.
+    #[must_use]
+    pub fn metrics(&self) -> &[Metric] {
+        self.engine.scoring.metrics()
     }
 
     /// The seed of initial weights, shuffling and dropout: the one that was given, or the one that was drawn.
@@ -81,26 +86,39 @@ impl Model {
         self.seed
     }
 
+    /// How far the next step goes.
+    #[must_use]
+    pub fn learning_rate(&self) -> f32 {
+        self.optimizer.learning_rate().at(self.state.step)
+    }
+
+    /// Sets how far steps go from now on.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if it is no finite number of at least 0.
+    pub fn set_learning_rate(&mut self, rate: f32) -> Result<()> {
+        self.optimizer.set_learning_rate(rate)
+    }
+
     /// How many trainable parameters the model has.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
         self.engine.plan.parameter_count()
     }
 
-    /// The loss and metrics on a data set, or on a pair of images and labels; nothing is changed.
+    /// The loss and metrics on a data set, or on images with their [`Targets`]; nothing is changed. Weights of examples go into
+    /// the loss alone.
     ///
     /// # Errors
-    /// [`Error::Data`] if the images' shape or a label does not fit the model, there is not one label for each image, or a
+    /// [`Error::Data`] if the images' shape or a target does not fit the model, there is not one target for each image, or a
     /// value is NaN or infinite.
     pub fn evaluate<'a>(&mut self, data: impl Into<LabelledImages<'a>>) -> Result<Scores> {
-        let data = data.into();
-        let images = self.check_labelled(&data)?;
-        Ok(self.score(&Examples::of(&images, data.labels())))
+        let examples = self.check_labelled(data.into())?;
+        Ok(self.score(&Examples::of(&examples)))
     }
 
     pub(crate) fn score(&mut self, examples: &Examples<'_>) -> Scores {
-        let tally = self.engine.score(examples);
-        self.scores(&tally)
+        self.engine.score(examples).scores(&self.engine.scoring)
     }
 
     /// The model's outputs for images, an array or a data set: (N, H, W, C) to (N, classes), probabilities if the model ends
@@ -125,7 +143,7 @@ impl Model {
         let images = self.check_images(images.into())?;
         let mut outputs = Array2::zeros((images.len(), self.engine.plan.classes()));
         let out = outputs.as_slice_mut().expect(IN_ORDER);
-        self.engine.predict(&Examples::of(&images, &[]), out);
+        self.engine.predict(&Examples::of_images(&images), out);
         Ok(outputs)
     }
 
@@ -156,10 +174,14 @@ impl Model {
     /// assert!(after.loss < before.loss);
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn train_on_batch(&mut self, images: &Array4<f32>, labels: &[usize]) -> Result<Scores> {
-        let tally = self.run_on_arrays(images, labels)?;
+    pub fn train_on_batch<'a>(
+        &mut self,
+        images: impl Into<Images<'a>>,
+        targets: impl Into<Targets<'a>>,
+    ) -> Result<Scores> {
+        let scores = self.run_on_batch((images, targets).into())?;
         self.engine.update(&self.optimizer, &mut self.state);
-        Ok(self.scores(&tally))
+        Ok(scores)
     }
 
     /// The scores of one batch, and the gradients of its mean loss with respect to every weight; nothing is changed.
@@ -184,10 +206,14 @@ impl Model {
     /// assert!((step - &gradients[0].values * 0.5).iter().all(|difference| difference.abs() < 1e-6));
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn gradients(&mut self, images: &Array4<f32>, labels: &[usize]) -> Result<(Scores, Vec<Weight>)> {
-        let tally = self.run_on_arrays(images, labels)?;
+    pub fn gradients<'a>(
+        &mut self,
+        images: impl Into<Images<'a>>,
+        targets: impl Into<Targets<'a>>,
+    ) -> Result<(Scores, Vec<Weight>)> {
+        let scores = self.run_on_batch((images, targets).into())?;
         self.engine.sum_gradients();
-        Ok((self.scores(&tally), named(&self.engine.plan, self.engine.gradients())))
+        Ok((scores, named(&self.engine.plan, self.engine.gradients())))
     }
 
     /// A copy of every kernel and bias, in the order of the layers.
@@ -252,33 +278,22 @@ impl Model {
         Ok(())
     }
 
-    pub(crate) fn scores(&self, tally: &Tally) -> Scores {
-        Scores::new(tally, &self.metrics)
+    fn run_on_batch(&mut self, data: LabelledImages<'_>) -> Result<Scores> {
+        let examples = self.check_labelled(data)?;
+        self.engine.run_batch(&Examples::of(&examples), self.seed, self.state.step);
+        check_loss(self.engine.tally(), self.epochs + 1, self.state.step as usize + 1)?;
+        Ok(self.engine.tally().scores(&self.engine.scoring))
     }
 
-    fn run_on_arrays(&mut self, images: &Array4<f32>, labels: &[usize]) -> Result<Tally> {
-        let images = self.check_labelled(&(images, labels).into())?;
-        let tally = self.engine.run_batch(&Examples::of(&images, labels), self.seed, self.state.step);
-        self.check_loss(&tally, self.epochs + 1, self.state.step as usize + 1)?;
-        Ok(tally)
-    }
-
-    /// # Errors
-    /// [`Error::Diverged`] unless the loss is finite.
-    pub(crate) fn check_loss(&self, tally: &Tally, epoch: usize, step: usize) -> Result<()> {
-        let loss = tally.loss / tally.examples as f64;
-        if loss.is_finite() { Ok(()) } else { Err(Error::Diverged { epoch, step, loss }) }
-    }
-
-    /// The images, if they and their labels fit the model.
+    /// The images with their targets, in memory order, if they fit the model.
     ///
     /// # Errors
-    /// [`Error::Data`] if the images' shape, their number or a label does not fit.
-    pub(crate) fn check_labelled<'a>(&self, data: &LabelledImages<'a>) -> Result<OrderedImages<'a>> {
+    /// [`Error::Data`] if the images' shape, their number, a target or a weight does not fit.
+    pub(crate) fn check_labelled<'a>(&self, data: LabelledImages<'a>) -> Result<OrderedExamples<'a>> {
         self.check_shape(data.images().shape())?;
-        data.check_len()?;
-        self.check_labels(data.labels())?;
-        data.images().checked()
+        let examples = data.checked()?;
+        self.loss().check_targets(&examples.targets, self.engine.plan.classes())?;
+        Ok(examples)
     }
 
     fn check_shape(&self, found: Shape) -> Result<()> {
@@ -290,18 +305,6 @@ impl Model {
         Err(Error::Data(format!("the model expects images of ({height}, {width}, {channels}), got {found}")))
     }
 
-    fn check_labels(&self, labels: &[usize]) -> Result<()> {
-        let classes = self.engine.plan.classes();
-        match labels.iter().position(|label| *label >= classes) {
-            None => Ok(()),
-            Some(index) => Err(Error::Data(format!(
-                "labels must be from 0 to {}, as the model has {classes} outputs, got {} at index {index}",
-                classes - 1,
-                labels[index]
-            ))),
-        }
-    }
-
     /// Images of the model's shape, in memory order.
     fn check_images<'a>(&self, images: Images<'a>) -> Result<OrderedImages<'a>> {
         self.check_shape(images.shape())?;
@@ -311,11 +314,19 @@ impl Model {
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { layers, seed, loss, metrics, optimizer, epochs, state: _, engine: _ } = self;
+        let Self { layers, seed, optimizer, epochs, state: _, engine: _ } = self;
         let mut model = f.debug_struct("Model");
-        model.field("layers", layers).field("seed", seed).field("loss", loss).field("metrics", metrics);
+        model.field("layers", layers).field("seed", seed);
+        model.field("loss", &self.loss()).field("metrics", &self.metrics());
         model.field("optimizer", optimizer).field("epochs", epochs).finish_non_exhaustive()
     }
+}
+
+/// # Errors
+/// [`Error::Diverged`] unless the loss is finite.
+pub(crate) fn check_loss(tally: &Tally, epoch: usize, step: usize) -> Result<()> {
+    let loss = tally.mean_loss();
+    if loss.is_finite() { Ok(()) } else { Err(Error::Diverged { epoch, step, loss }) }
 }
 
 /// What a new array is.

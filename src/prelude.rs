@@ -4,7 +4,10 @@ pub use crate::data::{Dataset, mnist};
 pub use crate::fit::FitConfig;
 pub use crate::layers::ActivationFunction::{Linear, Relu, Sigmoid, Softmax, Tanh};
 pub use crate::layers::{Activation, Conv2D, Dense, Dropout, Flatten, MaxPooling2D};
-pub use crate::loss::SparseCategoricalCrossentropy;
+pub use crate::loss::{
+    BinaryCrossentropy, CategoricalCrossentropy, Huber, KlDivergence, MeanAbsoluteError, MeanSquaredError,
+    SparseCategoricalCrossentropy,
+};
 pub use crate::metrics::Metric::Accuracy;
 pub use crate::optimizer::{Adam, OneCycle, Sgd};
 pub use crate::sequential::Sequential;

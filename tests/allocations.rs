@@ -31,20 +31,20 @@ fn steps_and_predictions_allocate_nothing_of_their_own() {
         .add(Dense::new(4).activation(Softmax))
         .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])
         .unwrap();
-    let quiet = FitConfig::new().verbose(0);
+    let quiet = || FitConfig::new().verbose(0);
 
     // The first call makes the workspaces, and rayon its queues.
-    let first = blocks(|| drop(model.fit(&long, quiet.epochs(3)).unwrap()));
-    let ten_steps = blocks(|| drop(model.fit(&short, quiet).unwrap()));
-    let twenty_steps = blocks(|| drop(model.fit(&long, quiet).unwrap()));
+    let first = blocks(|| drop(model.fit(&long, quiet().epochs(3)).unwrap()));
+    let ten_steps = blocks(|| drop(model.fit(&short, quiet()).unwrap()));
+    let twenty_steps = blocks(|| drop(model.fit(&long, quiet()).unwrap()));
     assert!(first > ten_steps, "counting works: {first} blocks at first, {ten_steps} later");
     // Rayon's queue for work from outside grows by a block now and then; a step that allocated would show ten more.
     assert!(twenty_steps <= ten_steps + 2, "{ten_steps} blocks for 10 steps, {twenty_steps} for 20");
 
-    let bent = quiet.augment(Augment::new().shift(2).rotate(10.0).elastic(1.0, 4));
-    drop(model.fit(&short, bent).unwrap());
-    let ten_steps = blocks(|| drop(model.fit(&short, bent).unwrap()));
-    let twenty_steps = blocks(|| drop(model.fit(&long, bent).unwrap()));
+    let bent = || quiet().augment(Augment::new().shift(2).rotate(10.0).elastic(1.0, 4));
+    drop(model.fit(&short, bent()).unwrap());
+    let ten_steps = blocks(|| drop(model.fit(&short, bent()).unwrap()));
+    let twenty_steps = blocks(|| drop(model.fit(&long, bent()).unwrap()));
     assert!(twenty_steps <= ten_steps + 2, "augmented, {ten_steps} blocks for 10 steps, {twenty_steps} for 20");
 
     let image = Array4::<f32>::zeros((1, 12, 12, 1));

@@ -384,12 +384,39 @@ mod ends {
     fn a_model_without_softmax_is_refused_unless_the_loss_takes_logits() {
         let message = "the model gives no probabilities, which SparseCategoricalCrossentropy expects: end it with \
                        `.activation(Softmax)`, or use `SparseCategoricalCrossentropy::default().from_logits(true)`";
-        for activation in [Linear, Relu, Sigmoid, Tanh] {
+        for activation in [Linear, Relu, Tanh] {
             let model = image().add(Flatten::new()).add(Dense::new(10).activation(activation));
             refused(model.clone(), message);
             let logits = SparseCategoricalCrossentropy::default().from_logits(true);
             assert!(model.compile(Adam::default(), logits, [Accuracy]).is_ok());
         }
+    }
+
+    #[test]
+    fn an_end_for_another_loss_is_refused() {
+        let ends_with = |activation| image().add(Flatten::new()).add(Dense::new(10).activation(activation));
+        let refusal = |activation, loss: inkstone::Loss| {
+            ends_with(activation).compile(Adam::default(), loss, [Accuracy]).unwrap_err().to_string()
+        };
+        let sparse = SparseCategoricalCrossentropy::default();
+        assert_eq!(
+            refusal(Sigmoid, sparse.into()),
+            "the model ends with Sigmoid, but SparseCategoricalCrossentropy expects Softmax: end it with \
+             `.activation(Softmax)`"
+        );
+        assert_eq!(
+            refusal(Sigmoid, sparse.from_logits(true).into()),
+            "the model ends with Sigmoid, but the loss expects logits: leave out Sigmoid"
+        );
+        assert_eq!(
+            refusal(Softmax, BinaryCrossentropy::default().into()),
+            "the model ends with Softmax, but BinaryCrossentropy expects Sigmoid: end it with `.activation(Sigmoid)`"
+        );
+        assert_eq!(
+            refusal(Linear, KlDivergence.into()),
+            "the model gives no probabilities, which KlDivergence expects: end it with `.activation(Softmax)`"
+        );
+        assert!(ends_with(Linear).compile(Adam::default(), MeanSquaredError, [Accuracy]).is_ok());
     }
 
     #[test]

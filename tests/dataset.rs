@@ -142,11 +142,11 @@ fn arrays_are_taken_as_data_sets_are() {
     let labels: Vec<usize> = (0..30).map(|n| n % 3).collect();
     let dataset = Dataset::from_bytes(bytes.clone(), labels.clone()).unwrap();
     let floats = dataset.images();
-    let config = FitConfig::new().epochs(2).batch_size(7).verbose(0);
+    let config = || FitConfig::new().epochs(2).batch_size(7).verbose(0);
     let [mut one, mut two, mut three] = [model(), model(), model()];
-    one.fit(&dataset, config.validation_data(&dataset)).unwrap();
-    two.fit((&bytes, &labels), config.validation_data((&floats, &labels))).unwrap();
-    three.fit((floats.view(), &labels[..]), config.validation_data((bytes.view(), &labels))).unwrap();
+    one.fit(&dataset, config().validation_data(&dataset)).unwrap();
+    two.fit((&bytes, &labels), config().validation_data((&floats, &labels))).unwrap();
+    three.fit((floats.view(), &labels[..]), config().validation_data((bytes.view(), &labels))).unwrap();
     assert_eq!(one.get_weights(), two.get_weights());
     assert_eq!(one.get_weights(), three.get_weights());
     let scores = one.evaluate(&dataset).unwrap();

@@ -1,5 +1,4 @@
-//! Decides what `fit`, `evaluate` and `predict` take: a data set, or plain arrays. Nothing is copied unless an array is not in
-//! memory order.
+//! Decides what counts as images: a data set, or plain arrays. Nothing is copied unless an array is not in memory order.
 
 use super::dataset::{Dataset, Pixels, Stored, check_finite};
 use crate::error::{Error, Result};
@@ -10,29 +9,6 @@ use ndarray::{Array4, ArrayView4, CowArray, Ix4};
 /// is, or a `&Array4<u8>`, which becomes `x / 255`.
 #[derive(Clone, Copy, Debug)]
 pub struct Images<'a>(Source<'a>);
-
-/// Images with a class for each, as [`fit`](crate::Model::fit) and [`evaluate`](crate::Model::evaluate) take them: a
-/// `&Dataset`, or a pair of images and labels, such as `(&array, &vec)`.
-///
-/// ```
-/// use inkstone::prelude::*;
-/// use inkstone::ndarray::Array4;
-/// let images = Array4::from_shape_fn((8, 2, 2, 1), |(n, ..)| if n < 4 { 0_u8 } else { 255 });
-/// let labels = vec![0, 0, 0, 0, 1, 1, 1, 1];
-/// let mut model = Sequential::new([2, 2, 1])
-///     .add(Flatten::new())
-///     .add(Dense::new(2).activation(Softmax))
-///     .compile(Adam::new(0.1), SparseCategoricalCrossentropy::default(), [Accuracy])?;
-/// model.fit((&images, &labels), FitConfig::new().epochs(20).verbose(0))?;
-/// assert_eq!(model.evaluate((&images, &labels))?.accuracy(), 1.0);
-/// assert_eq!(model.predict_classes(&images)?, labels);
-/// # Ok::<(), inkstone::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct LabelledImages<'a> {
-    images: Images<'a>,
-    labels: &'a [usize],
-}
 
 #[derive(Clone, Copy, Debug)]
 enum Source<'a> {
@@ -79,23 +55,6 @@ impl<'a> From<ArrayView4<'a, f32>> for Images<'a> {
     }
 }
 
-impl<'a> From<&'a Dataset> for LabelledImages<'a> {
-    fn from(dataset: &'a Dataset) -> Self {
-        Self { images: dataset.into(), labels: dataset.labels() }
-    }
-}
-
-macro_rules! from_pairs {
-    ($($images:ty),*) => {$(
-        impl<'a, L: AsRef<[usize]> + ?Sized> From<($images, &'a L)> for LabelledImages<'a> {
-            fn from((images, labels): ($images, &'a L)) -> Self {
-                Self { images: images.into(), labels: labels.as_ref() }
-            }
-        }
-    )*};
-}
-from_pairs!(&'a Array4<u8>, &'a Array4<f32>, ArrayView4<'a, u8>, ArrayView4<'a, f32>);
-
 impl<'a> Images<'a> {
     /// How many images there are.
     pub(crate) fn len(&self) -> usize {
@@ -132,28 +91,6 @@ impl<'a> Images<'a> {
                 OrderedImages::Floats(in_memory_order(images))
             }
         })
-    }
-}
-
-impl<'a> LabelledImages<'a> {
-    pub(crate) fn images(&self) -> Images<'a> {
-        self.images
-    }
-
-    pub(crate) fn labels(&self) -> &'a [usize] {
-        self.labels
-    }
-
-    /// # Errors
-    /// [`Error::Data`] unless there are images, and a label for each.
-    pub(crate) fn check_len(&self) -> Result<()> {
-        let (images, labels) = (self.images.len(), self.labels.len());
-        if images == labels && images > 0 {
-            return Ok(());
-        }
-        Err(Error::Data(format!(
-            "there must be at least one image and one label for each, got {images} images and {labels} labels"
-        )))
     }
 }
 

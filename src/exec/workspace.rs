@@ -21,6 +21,8 @@ pub(crate) struct Workspace {
     /// The gradient of the last step's output, which the caller fills before the backward pass, and then of each
     /// step's in turn: a step reads one and writes the other.
     pub(crate) gradients: [AlignedBuffer; 2],
+    /// (images, outputs): for what is made of the last step's output.
+    pub(crate) room: AlignedBuffer,
     /// The gradient of a padded input.
     pub(crate) padded_gradient: AlignedBuffer,
     /// What the weight gradients of small windows need.
@@ -66,6 +68,7 @@ impl Workspace {
             steps: plan.steps.iter().map(|step| StepMemory::new(step, max_images)).collect(),
             scratch: AlignedBuffer::zeroed(scratch.max().unwrap_or(0)),
             gradients: [images(widest), images(widest)],
+            room: images(plan.classes()),
             padded_gradient: AlignedBuffer::zeroed(widest_padded),
             small_windows: AlignedBuffer::zeroed(small.max().unwrap_or(0)),
             nonzeros: Nonzeros::new(convs().map(|conv| &conv.layout), max_images),
@@ -78,6 +81,12 @@ impl Workspace {
     /// The outputs of the last step: (images, classes).
     pub(crate) fn output(&self) -> &[f32] {
         self.steps.last().map_or(&self.input, |step| &step.output)
+    }
+
+    /// The same, with room for what is made of it, and where its gradient goes.
+    pub(crate) fn output_room_and_gradient(&mut self) -> (&[f32], &mut [f32], &mut [f32]) {
+        let output = self.steps.last().map_or(&self.input, |step| &step.output);
+        (output, &mut self.room, &mut self.gradients[0])
     }
 }
 

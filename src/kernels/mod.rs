@@ -19,6 +19,7 @@ pub(crate) mod conv2d_input_gradient;
 pub(crate) mod conv2d_weight_gradient;
 pub(crate) mod max_pool;
 pub(crate) mod nonzeros;
+pub(crate) mod output;
 pub(crate) mod padding;
 pub(crate) mod pixels;
 pub(crate) mod sgd;

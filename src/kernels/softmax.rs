@@ -43,6 +43,28 @@ pub(crate) fn cross_entropy(logits: &[f32], label: usize, gradient: Option<(&mut
     f64::from(sum.ln() - (logits[label] - largest))
 }
 
+/// The cross-entropy of softmax(logits) against a probability for each class, `-sum(target * ln(softmax))`; otherwise as
+/// [`cross_entropy`].
+pub(crate) fn soft_cross_entropy(
+    logits: &[f32],
+    target: impl Fn(usize) -> f32,
+    gradient: Option<(&mut [f32], f32)>,
+) -> f64 {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+    let targets = || (0..logits.len()).map(&target);
+    if let Some((dlogits, scale)) = gradient {
+        let all: f32 = targets().sum();
+        for ((dlogit, logit), target) in dlogits.iter_mut().zip(logits).zip(targets()) {
+            *dlogit = ((logit - largest).exp() / sum * all - target) * scale;
+        }
+    }
+    let surprise = |logit: &f32| f64::from(sum.ln() - (logit - largest));
+    // 0 times an infinite surprise would be NaN.
+    let terms = logits.iter().zip(targets()).filter(|(_, target)| *target != 0.0);
+    terms.map(|(logit, target)| f64::from(target) * surprise(logit)).sum()
+}
+
 /// The index of the largest value, the first of equals.
 pub(crate) fn argmax(values: &[f32]) -> usize {
     let mut best = 0;

@@ -34,6 +34,25 @@ impl Optimizer {
         }
     }
 
+    /// How far steps go.
+    #[must_use]
+    pub fn learning_rate(&self) -> &LearningRate {
+        match self {
+            Self::Adam(adam) => &adam.learning_rate,
+            Self::Sgd(sgd) => &sgd.learning_rate,
+        }
+    }
+
+    pub(crate) fn set_learning_rate(&mut self, rate: f32) -> Result<()> {
+        let learning_rate = LearningRate::Constant(rate);
+        learning_rate.check()?;
+        match self {
+            Self::Adam(adam) => adam.learning_rate = learning_rate,
+            Self::Sgd(sgd) => sgd.learning_rate = learning_rate,
+        }
+        Ok(())
+    }
+
     /// How many buffers of its own it keeps.
     fn moments(&self) -> usize {
         match self {

@@ -8,6 +8,7 @@ pub(crate) use parameters::{Initial, Parameter, layer_names};
 use crate::error::{Error, Result};
 use crate::kernels::activation::Elementwise;
 use crate::kernels::conv2d::ConvLayout;
+use crate::kernels::output::OutputFunction;
 use crate::layers::Layer;
 use crate::shape::{Shape, Window2d};
 use std::ops::Range;
@@ -27,8 +28,8 @@ pub(crate) struct Plan {
     pub(crate) parameter_len: usize,
     /// Floats in the buffer of packed weights.
     pub(crate) packed_len: usize,
-    /// Whether the last layer ends with a softmax. It is no step: the loss takes the logits, and predictions apply it.
-    pub(crate) softmax_output: bool,
+    /// The function of the last layer where that is no step, because the loss takes what comes before it.
+    pub(crate) output: OutputFunction,
 }
 
 /// One step of the program: it reads the output of the step before and writes its own.
@@ -101,12 +102,9 @@ impl Plan {
         }
         let (parameters, parameter_len) = parameters::lay_out(input, layers, &shapes)?;
         let mut steps = lower::lower(input, layers, &shapes, &parameters)?;
-        // A softmax of every pixel, made a vector by `Flatten` behind it, is not one over the classes.
-        let over_classes =
-            |step: &mut Step| matches!(step.kind, StepKind::Softmax { classes } if classes == step.output_len);
-        let softmax_output = steps.pop_if(over_classes).is_some();
+        let output = take_output_function(&mut steps);
         let packed_len = steps.iter().filter_map(Step::conv).map(|conv| conv.packed.end).max().unwrap_or(0);
-        Ok(Self { input, shapes, steps, parameters, parameter_len, packed_len, softmax_output })
+        Ok(Self { input, shapes, steps, parameters, parameter_len, packed_len, output })
     }
 
     /// Values in one example.
@@ -145,6 +143,31 @@ impl Step {
                 None
             }
         }
+    }
+}
+
+/// Takes a softmax or sigmoid off the end of the steps.
+fn take_output_function(steps: &mut Vec<Step>) -> OutputFunction {
+    let Some(last) = steps.last_mut() else { return OutputFunction::Linear };
+    match &mut last.kind {
+        // A softmax of every pixel, made a vector by `Flatten` behind it, is not one over the classes.
+        StepKind::Softmax { classes } if *classes == last.output_len => {
+            steps.pop();
+            OutputFunction::Softmax
+        }
+        StepKind::Activate(Elementwise::Sigmoid) => {
+            steps.pop();
+            OutputFunction::Sigmoid
+        }
+        StepKind::Conv(conv) if conv.activation == Elementwise::Sigmoid => {
+            conv.activation = Elementwise::Linear;
+            OutputFunction::Sigmoid
+        }
+        StepKind::Conv(_)
+        | StepKind::MaxPool { .. }
+        | StepKind::Activate(_)
+        | StepKind::Softmax { .. }
+        | StepKind::Dropout { .. } => OutputFunction::Linear,
     }
 }
 

@@ -5,13 +5,18 @@
 //! where they are large. Both depend on the batch and the model, never on the threads, and shards are added up in their
 //! order: so the number of threads changes no bit.
 
+mod examples;
+mod gathering;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use examples::Examples;
+pub(crate) use tally::{Scoring, Tally};
+
 use crate::aligned::AlignedBuffer;
-use crate::data::{Augment, OrderedImages, Pixels, Stored};
 use crate::exec::{Parameters, Pass, Workspace, backward, forward, pack_step};
-use crate::kernels::pixels::{bytes_to_floats, scale};
-use crate::kernels::softmax::softmax;
 use crate::kernels::sum::add;
-use crate::loss::Tally;
 use crate::optimizer::{Optimizer, OptimizerState, Piece};
 use crate::plan::{Initial, Plan, Step};
 use crate::random::{Stream, stream};
@@ -27,84 +32,19 @@ const MAX_CHUNK: usize = 8;
 const CHUNK_FLOATS: usize = 1 << 22;
 /// The most shards in a batch.
 const MAX_SHARDS: usize = 4;
+/// Into how many stretches examples are cut that are scored, unless those get too short or too long.
+const STRETCHES: usize = 64;
+/// The most chunks in a stretch.
+const MAX_STRETCH: usize = 16;
 /// Parameters that one thread updates at a time.
 const PIECE: usize = 8192;
-
-/// Examples to train on or to score, in the order in which they come.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Examples<'a> {
-    pixels: Pixels<'a>,
-    /// Where each example's image is among the pixels; in the order of the examples if it is `None`.
-    stored: Option<&'a [u32]>,
-    /// A class for each example; empty where no labels are needed.
-    labels: &'a [usize],
-    /// Which examples, in this order; all of them if it is `None`.
-    order: Option<&'a [u32]>,
-    /// How they are varied in training.
-    augment: Option<Augment>,
-    len: usize,
-}
-
-impl<'a> Examples<'a> {
-    /// All images, with a label for each, or with none where none are needed.
-    pub(crate) fn of(images: &'a OrderedImages<'_>, labels: &'a [usize]) -> Self {
-        Self { pixels: images.pixels(), stored: images.order(), labels, order: None, augment: None, len: images.len() }
-    }
-
-    /// Those examples that `order` names.
-    pub(crate) fn ordered(self, order: &'a [u32]) -> Self {
-        Self { order: Some(order), len: order.len(), ..self }
-    }
-
-    /// The examples varied at random in training; as they are in scoring and predicting.
-    pub(crate) fn augmented(self, augment: Option<Augment>) -> Self {
-        Self { augment, ..self }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    fn at(&self, place: usize) -> usize {
-        self.order.map_or(place, |order| order[place] as usize)
-    }
-
-    /// Writes the pixels of these examples, one after the other.
-    fn write<S: Simd>(&self, simd: S, places: Range<usize>, len: usize, out: &mut [f32]) {
-        for (place, out) in places.zip(out.chunks_exact_mut(len)) {
-            let example = self.at(place);
-            let start = self.stored.map_or(example, |stored| stored[example] as usize) * len;
-            match self.pixels.stored {
-                Stored::Bytes(bytes) => bytes_to_floats(simd, &bytes[start..][..len], out),
-                Stored::Floats(floats) => out.copy_from_slice(&floats[start..][..len]),
-            }
-            if let Some(scaling) = self.pixels.scaling {
-                scale(simd, &scaling.factors, &scaling.offsets, out);
-            }
-        }
-    }
-
-    /// Varies images that have been written, as the batch says.
-    fn vary(&self, places: Range<usize>, plan: &Plan, seed: u64, step: u64, workspace: &mut Workspace) {
-        let Some(augment) = &self.augment else { return };
-        // Once for a workspace: later calls find it long enough.
-        workspace.augment.resize(Augment::scratch_len(plan.input), 0.0);
-        for (example, image) in places.zip(workspace.input.chunks_exact_mut(plan.input_len())) {
-            let mut random = stream(seed, Stream::Augment { step, example });
-            augment.apply(plan.input, &mut random, image, &mut workspace.augment);
-        }
-    }
-
-    fn labels(&self, places: Range<usize>) -> impl Iterator<Item = usize> {
-        places.map(|place| self.labels[self.at(place)])
-    }
-}
 
 /// A compiled model at work: its plan, its parameters, and all memory that training needs.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) plan: Plan,
     pub(crate) parameters: Parameters,
+    pub(crate) scoring: Scoring,
     level: Level,
     /// One for each thread at work.
     workspaces: Vec<Workspace>,
@@ -114,6 +54,8 @@ pub(crate) struct Engine {
     used_shards: usize,
     /// The sum of the shards' gradients, laid out as the parameters are.
     gradients: AlignedBuffer,
+    /// What the last batch scored.
+    tally: Tally,
 }
 
 /// A part of a batch.
@@ -125,11 +67,18 @@ struct Shard {
 
 impl Engine {
     /// An engine with weights drawn from `seed`.
-    pub(crate) fn new(plan: Plan, seed: u64, level: Level) -> Self {
-        let parameters = initial_parameters(&plan, seed);
-        let gradients = AlignedBuffer::zeroed(plan.parameter_len);
-        let mut engine =
-            Self { plan, parameters, level, workspaces: Vec::new(), shards: Vec::new(), used_shards: 0, gradients };
+    pub(crate) fn new(plan: Plan, scoring: Scoring, seed: u64, level: Level) -> Self {
+        let mut engine = Self {
+            parameters: initial_parameters(&plan, seed),
+            gradients: AlignedBuffer::zeroed(plan.parameter_len),
+            tally: scoring.tally(),
+            plan,
+            scoring,
+            level,
+            workspaces: Vec::new(),
+            shards: Vec::new(),
+            used_shards: 0,
+        };
         engine.pack();
         engine
     }
@@ -141,18 +90,19 @@ impl Engine {
     }
 
     /// Scores a batch, and finds the gradients of its mean loss shard by shard.
-    pub(crate) fn run_batch(&mut self, batch: &Examples<'_>, seed: u64, step: u64) -> Tally {
-        let shard_len = batch.len.div_ceil(MAX_SHARDS);
-        self.used_shards = batch.len.div_ceil(shard_len);
+    pub(crate) fn run_batch(&mut self, batch: &Examples<'_>, seed: u64, step: u64) {
+        let shard_len = batch.len().div_ceil(MAX_SHARDS);
+        self.used_shards = batch.len().div_ceil(shard_len);
         while self.shards.len() < self.used_shards {
-            self.shards.push(Shard::new(&self.plan));
+            self.shards.push(Shard::new(&self.plan, &self.scoring));
         }
         let threads = self.make_workspaces(self.used_shards, chunk_len(&self.plan).min(shard_len));
-        let Self { plan, parameters, level, workspaces, .. } = self;
+        let Self { plan, parameters, scoring, level, workspaces, .. } = self;
         let shards = &mut self.shards[..self.used_shards];
         let run = |index: usize, shard: &mut Shard, workspace: &mut Workspace| {
-            let places = index * shard_len..((index + 1) * shard_len).min(batch.len);
-            dispatch!(*level, simd => run_shard(simd, plan, parameters, batch, places, seed, step, shard, workspace));
+            let places = index * shard_len..((index + 1) * shard_len).min(batch.len());
+            let part = Part { batch, places, seed, step };
+            dispatch!(*level, simd => run_shard(simd, plan, parameters, scoring, &part, shard, workspace));
         };
         let each = shards.len().div_ceil(threads);
         let parts = shards.par_chunks_mut(each).zip(workspaces.par_iter_mut()).enumerate();
@@ -164,9 +114,13 @@ impl Engine {
             }
             gathering.finish();
         });
-        let mut tally = Tally::default();
-        shards.iter().for_each(|shard| tally += shard.tally);
-        tally
+        self.tally.reset();
+        shards.iter().for_each(|shard| self.tally.merge(&shard.tally));
+    }
+
+    /// What the last batch scored.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// The gradients of the last batch, laid out as the parameters are, after [`Engine::sum_gradients`] or
@@ -199,13 +153,16 @@ impl Engine {
 
     /// Scores examples without changing anything.
     pub(crate) fn score(&mut self, examples: &Examples<'_>) -> Tally {
-        let classes = self.plan.classes();
-        let mut tallies = vec![Tally::default(); examples.len.div_ceil(chunk_len(&self.plan))];
-        self.run_chunks(examples, 1, &mut tallies, |places, logits, tally| {
-            tally[0] = Tally::of_chunk(logits, classes, examples.labels(places), None);
+        let outputs = self.plan.classes();
+        let scoring = self.scoring.clone();
+        let mut tallies = vec![scoring.tally(); self.stretches(examples)];
+        self.run_stretches(examples, 1, &mut tallies, |_, places, workspace, tallies| {
+            let values = places.len() * outputs;
+            let (logits, room, _) = workspace.output_room_and_gradient();
+            tallies[0].add_chunk(&scoring, &logits[..values], &mut room[..values], examples.targets(places), None);
         });
-        let mut total = Tally::default();
-        tallies.into_iter().for_each(|tally| total += tally);
+        let mut total = scoring.tally();
+        tallies.iter().for_each(|tally| total.merge(tally));
         total
     }
 
@@ -213,49 +170,61 @@ impl Engine {
     ///
     /// - out: (N, classes)
     pub(crate) fn predict(&mut self, examples: &Examples<'_>, out: &mut [f32]) {
-        let (classes, softmax_output) = (self.plan.classes(), self.plan.softmax_output);
-        self.run_chunks(examples, chunk_len(&self.plan) * classes, out, |_, outputs, out| {
-            out.copy_from_slice(outputs);
-            if softmax_output {
-                softmax(out, classes);
-            }
+        let (classes, function) = (self.plan.classes(), self.plan.output);
+        let per_stretch = self.stretch_len(examples) * classes;
+        self.run_stretches(examples, per_stretch, out, |first, places, workspace, out| {
+            let out = &mut out[(places.start - first) * classes..][..places.len() * classes];
+            out.copy_from_slice(&workspace.output()[..out.len()]);
+            function.apply(out, classes);
         });
     }
 
-    /// Runs the forward pass on all examples, chunk by chunk, and hands each chunk's places and outputs to `finish`,
-    /// with the `per_chunk` results that belong to it.
-    fn run_chunks<T: Send>(
+    /// How many examples are worked on, chunk after chunk, for one result: it depends on their number alone.
+    fn stretch_len(&self, examples: &Examples<'_>) -> usize {
+        let chunk = chunk_len(&self.plan);
+        let chunks = examples.len().div_ceil(chunk);
+        chunk * (chunks / STRETCHES).clamp(1, MAX_STRETCH)
+    }
+
+    fn stretches(&self, examples: &Examples<'_>) -> usize {
+        examples.len().div_ceil(self.stretch_len(examples))
+    }
+
+    /// Runs the forward pass on all examples, chunk by chunk, and hands the first place of each chunk's stretch, the chunk's
+    /// places, and the workspace with its outputs to `finish`, with the `per_stretch` results that belong to the stretch.
+    fn run_stretches<T: Send>(
         &mut self,
         examples: &Examples<'_>,
-        per_chunk: usize,
+        per_stretch: usize,
         results: &mut [T],
-        finish: impl Fn(Range<usize>, &[f32], &mut [T]) + Sync,
+        finish: impl Fn(usize, Range<usize>, &mut Workspace, &mut [T]) + Sync,
     ) {
-        let chunk = chunk_len(&self.plan);
-        let chunks = examples.len.div_ceil(chunk);
-        if chunks == 0 {
+        let (stretch, stretches) = (self.stretch_len(examples), self.stretches(examples));
+        if stretches == 0 {
             return;
         }
-        let threads = self.make_workspaces(chunks, chunk.min(examples.len));
+        let chunk = chunk_len(&self.plan);
+        let threads = self.make_workspaces(stretches, chunk.min(examples.len()));
         let Self { plan, parameters, level, workspaces, .. } = self;
-        let classes = plan.classes();
-        let run = |first_chunk: usize, results: &mut [T], workspace: &mut Workspace| {
-            for (place, results) in results.chunks_mut(per_chunk).enumerate() {
-                let start = (first_chunk + place) * chunk;
-                let places = start..(start + chunk).min(examples.len);
-                let images = places.len();
-                dispatch!(*level, simd => {
-                    examples.write(simd, places.clone(), plan.input_len(), &mut workspace.input);
-                    forward(simd, plan, parameters, workspace, images, Pass::Inference);
-                });
-                finish(places, &workspace.output()[..images * classes], results);
+        let run = |first_stretch: usize, results: &mut [T], workspace: &mut Workspace| {
+            for (place, results) in results.chunks_mut(per_stretch).enumerate() {
+                let first = (first_stretch + place) * stretch;
+                let end = (first + stretch).min(examples.len());
+                for start in (first..end).step_by(chunk) {
+                    let places = start..(start + chunk).min(end);
+                    dispatch!(*level, simd => {
+                        examples.write(simd, places.clone(), plan.input_len(), &mut workspace.input);
+                        forward(simd, plan, parameters, workspace, places.len(), Pass::Inference);
+                    });
+                    finish(first, places, workspace, results);
+                }
             }
         };
         if threads == 1 {
             return run(0, results, &mut workspaces[0]);
         }
-        let each = chunks.div_ceil(threads);
-        let parts = results.par_chunks_mut(each * per_chunk).zip(workspaces.par_iter_mut()).enumerate();
+        let each = stretches.div_ceil(threads);
+        let parts = results.par_chunks_mut(each * per_stretch).zip(workspaces.par_iter_mut()).enumerate();
         parts.for_each(|(thread, (results, workspace))| run(thread * each, results, workspace));
     }
 
@@ -273,8 +242,8 @@ impl Engine {
 }
 
 impl Shard {
-    fn new(plan: &Plan) -> Self {
-        Self { gradients: AlignedBuffer::zeroed(plan.parameter_len), tally: Tally::default() }
+    fn new(plan: &Plan, scoring: &Scoring) -> Self {
+        Self { gradients: AlignedBuffer::zeroed(plan.parameter_len), tally: scoring.tally() }
     }
 }
 
@@ -283,34 +252,39 @@ fn chunk_len(plan: &Plan) -> usize {
     (CHUNK_FLOATS / plan.widest_padded()).clamp(1, MAX_CHUNK)
 }
 
+/// Which examples of a batch a shard has, and what their random numbers hang on.
+struct Part<'a> {
+    batch: &'a Examples<'a>,
+    places: Range<usize>,
+    seed: u64,
+    step: u64,
+}
+
 /// Scores one shard and adds up its gradients, chunk by chunk.
-#[expect(clippy::too_many_arguments, reason = "each says one thing about the shard")]
 fn run_shard<S: Simd>(
     simd: S,
     plan: &Plan,
     parameters: &Parameters,
-    batch: &Examples<'_>,
-    places: Range<usize>,
-    seed: u64,
-    step: u64,
+    scoring: &Scoring,
+    part: &Part<'_>,
     shard: &mut Shard,
     workspace: &mut Workspace,
 ) {
+    let Part { batch, ref places, seed, step } = *part;
     shard.gradients.fill(0.0);
-    shard.tally = Tally::default();
-    let scale = 1.0 / batch.len as f32;
+    shard.tally.reset();
+    let scale = 1.0 / batch.len() as f32;
     let chunk_len = chunk_len(plan);
     for start in places.clone().step_by(chunk_len) {
         let chunk = start..(start + chunk_len).min(places.end);
         let images = chunk.len();
         batch.write(simd, chunk.clone(), plan.input_len(), &mut workspace.input);
-        batch.vary(chunk.clone(), plan, seed, step, workspace);
+        batch.vary(chunk.clone(), plan.input, seed, step, workspace);
         forward(simd, plan, parameters, workspace, images, Pass::Training { seed, step, first_example: start });
         let outputs = images * plan.classes();
-        let [dlogits, _] = &mut workspace.gradients;
-        let logits = workspace.steps.last().map_or(&workspace.input, |memory| &memory.output);
-        let gradient = (&mut dlogits[..outputs], scale);
-        shard.tally += Tally::of_chunk(&logits[..outputs], plan.classes(), batch.labels(chunk), Some(gradient));
+        let (logits, room, dlogits) = workspace.output_room_and_gradient();
+        let (logits, room, gradient) = (&logits[..outputs], &mut room[..outputs], (&mut dlogits[..outputs], scale));
+        shard.tally.add_chunk(scoring, logits, room, batch.targets(chunk), Some(gradient));
         backward(simd, plan, parameters, workspace, images, &mut shard.gradients);
     }
 }
@@ -365,7 +339,3 @@ fn initial_parameters(plan: &Plan, seed: u64) -> Parameters {
     }
     parameters
 }
-
-mod gathering;
-#[cfg(test)]
-mod tests;

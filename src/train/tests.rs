@@ -1,9 +1,11 @@
 //! The engine against the readable reference in `ops`: whole models of randomly drawn shapes, forward and backward, on
 //! every SIMD level of this machine.
 
-use super::{Engine, Examples};
-use crate::data::Images;
+use super::{Engine, Examples, Scoring};
+use crate::data::{LabelledImages, OrderedExamples};
+use crate::kernels::output::OutputFunction;
 use crate::layers::{Activation, ActivationFunction, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D};
+use crate::loss::SparseCategoricalCrossentropy;
 use crate::ops;
 use crate::plan::{Plan, StepKind};
 use crate::random::{Stream, stream};
@@ -170,6 +172,16 @@ fn assert_close(what: &str, actual: &[f32], expected: &[f32]) {
     }
 }
 
+/// An engine for cross-entropy.
+fn engine(plan: &Plan, seed: u64, level: crate::simd::Level) -> Engine {
+    let scoring = Scoring::new(plan, SparseCategoricalCrossentropy::default().into(), &[]);
+    Engine::new(plan.clone(), scoring, seed, level)
+}
+
+fn checked<'a>(images: &'a Array4<f32>, labels: &'a [usize]) -> OrderedExamples<'a> {
+    LabelledImages::from((images, labels)).checked().unwrap()
+}
+
 /// Runs a model on random examples at every level and compares predictions, loss and all gradients.
 fn check_model(input: Shape, layers: &[Layer], count: usize, seed: u64) {
     let plan = Plan::new(input, layers).unwrap();
@@ -178,29 +190,30 @@ fn check_model(input: Shape, layers: &[Layer], count: usize, seed: u64) {
     let x = Array4::from_shape_fn((count, height, width, channels), |_| random.random::<f32>() * 2.0 - 1.0);
     let labels: Vec<usize> = (0..count).map(|_| random.random_range(0..plan.classes())).collect();
     // Biases start at zero; other values show more.
-    let mut weights = Engine::new(plan.clone(), seed, crate::simd::Level::new()).parameters.flat;
+    let mut weights = engine(&plan, seed, crate::simd::Level::new()).parameters.flat;
     for parameter in &plan.parameters {
         weights[parameter.range.clone()].iter_mut().for_each(|w| *w += (random.random::<f32>() - 0.5) * 0.2);
     }
     let expected = reference(layers, &plan, &weights, &x, &labels);
-    let predictions = if plan.softmax_output {
-        ops::softmax(expected.logits.view().into_dyn())
-    } else {
-        expected.logits.clone().into_dyn()
+    let predictions = match plan.output {
+        OutputFunction::Linear => expected.logits.clone().into_dyn(),
+        OutputFunction::Softmax => ops::softmax(expected.logits.view().into_dyn()),
+        OutputFunction::Sigmoid => ops::sigmoid(expected.logits.view().into_dyn()),
     };
-    let images = Images::from(&x).checked().unwrap();
-    let batch = Examples::of(&images, &labels);
+    let examples = checked(&x, &labels);
+    let batch = Examples::of(&examples);
     for level in all_levels() {
-        let mut engine = Engine::new(plan.clone(), seed, level);
+        let mut engine = engine(&plan, seed, level);
         engine.parameters.flat.copy_from_slice(&weights);
         engine.pack();
-        let tally = engine.run_batch(&batch, seed, 0);
+        engine.run_batch(&batch, seed, 0);
+        let loss = engine.tally().mean_loss() as f32;
         engine.sum_gradients();
         let what = format!("{level:?} {layers:?} on {input}");
         let mut outputs = vec![0.0; count * plan.classes()];
         engine.predict(&batch, &mut outputs);
         assert_close(&format!("{what}: predictions"), &outputs, predictions.as_slice().unwrap());
-        assert_close(&format!("{what}: loss"), &[(tally.loss / count as f64) as f32], &[expected.loss as f32]);
+        assert_close(&format!("{what}: loss"), &[loss], &[expected.loss as f32]);
         for (parameter, expected) in plan.parameters.iter().zip(&expected.gradients) {
             let what = format!("{what}: gradient of {}", parameter.name);
             assert_close(&what, &engine.gradients()[parameter.range.clone()], expected);
@@ -379,10 +392,10 @@ fn dropout_scales_what_it_keeps_and_repeats_by_seed_and_step() {
         [Dropout::new(0.25).into(), Dense::new(1).activation(ActivationFunction::Softmax).use_bias(false).into()];
     let plan = Plan::new(Shape::Vector(1000), &layers).unwrap();
     let ones = Array4::<f32>::ones((3, 1, 1, 1000));
-    let images = Images::from(&ones).checked().unwrap();
-    let batch = Examples::of(&images, &[0, 0, 0]);
+    let examples = checked(&ones, &[0, 0, 0]);
+    let batch = Examples::of(&examples);
     let masks = |step| {
-        let mut engine = Engine::new(plan.clone(), 7, crate::simd::Level::new());
+        let mut engine = engine(&plan, 7, crate::simd::Level::new());
         engine.run_batch(&batch, 7, step);
         engine.workspaces[0].steps[0].output[..1000].to_vec()
     };

@@ -1,0 +1,173 @@
+//! Stops a training that gets no better.
+
+use super::monitor::{Mode, Monitor};
+use super::{Callback, Logs, Training};
+use crate::error::Result;
+use crate::fit::{monitored, say};
+use crate::model::Weight;
+
+/// Stops training when a value of the logs has not got better for some epochs, as
+/// [Keras' `EarlyStopping`](https://keras.io/api/callbacks/early_stopping/).
+///
+/// An [`Error::Callback`](crate::Error::Callback) names the values there are if the monitored one is none of them.
+///
+/// ```
+/// use inkstone::callbacks::EarlyStopping;
+/// use inkstone::prelude::*;
+/// # let train = Dataset::from_bytes(inkstone::ndarray::Array4::zeros((8, 2, 2, 1)), vec![0, 1, 0, 1, 0, 1, 0, 1])?;
+/// # let mut model = Sequential::new([2, 2, 1])
+/// #     .add(Flatten::new())
+/// #     .add(Dense::new(2).activation(Softmax))
+/// #     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
+/// // Black images teach nothing: the accuracy stays one half.
+/// let mut stopping = EarlyStopping::new("accuracy").patience(2).restore_best_weights(true);
+/// model.fit(&train, FitConfig::new().epochs(100).callback(&mut stopping).verbose(0))?;
+/// assert_eq!((stopping.stopped_epoch(), stopping.best_epoch(), stopping.best()), (Some(2), Some(0), Some(0.5)));
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct EarlyStopping {
+    monitor: Monitor,
+    patience: usize,
+    baseline: Option<f64>,
+    restore_best_weights: bool,
+    start_from_epoch: usize,
+    verbose: u8,
+    wait: usize,
+    best_epoch: Option<usize>,
+    stopped_epoch: Option<usize>,
+    best_weights: Option<Vec<Weight>>,
+}
+
+impl Default for EarlyStopping {
+    fn default() -> Self {
+        Self::new("val_loss")
+    }
+}
+
+impl EarlyStopping {
+    /// Watches this value, such as `val_loss` or `accuracy`, with Keras' defaults: it stops at the first epoch that is no better.
+    #[must_use]
+    pub fn new(monitor: impl Into<String>) -> Self {
+        Self {
+            monitor: Monitor::new(monitor, 0.0),
+            patience: 0,
+            baseline: None,
+            restore_best_weights: false,
+            start_from_epoch: 0,
+            verbose: 0,
+            wait: 0,
+            best_epoch: None,
+            stopped_epoch: None,
+            best_weights: None,
+        }
+    }
+
+    /// Sets by how much a value must be better to count, sign or not.
+    #[must_use]
+    pub fn min_delta(mut self, min_delta: f64) -> Self {
+        self.monitor.min_delta = min_delta.abs();
+        self
+    }
+
+    /// Sets after how many epochs without a better value training stops.
+    #[must_use]
+    pub fn patience(self, patience: usize) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Sets which way the value gets better.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.monitor.mode = mode;
+        self
+    }
+
+    /// Sets what the value has to beat: epochs that don't are no reason to wait longer.
+    #[must_use]
+    pub fn baseline(self, baseline: f64) -> Self {
+        Self { baseline: Some(baseline), ..self }
+    }
+
+    /// Sets whether the model ends with the weights of its best epoch; otherwise it keeps those of the last.
+    #[must_use]
+    pub fn restore_best_weights(self, restore_best_weights: bool) -> Self {
+        Self { restore_best_weights, ..self }
+    }
+
+    /// Sets how many epochs pass before it looks.
+    #[must_use]
+    pub fn start_from_epoch(self, start_from_epoch: usize) -> Self {
+        Self { start_from_epoch, ..self }
+    }
+
+    /// Sets whether it says what it does: 1, or 0 for silence.
+    #[must_use]
+    pub fn verbose(self, verbose: u8) -> Self {
+        Self { verbose, ..self }
+    }
+
+    /// The epoch after which it stopped the training, from 0; `None` if it did not.
+    #[must_use]
+    pub fn stopped_epoch(&self) -> Option<usize> {
+        self.stopped_epoch
+    }
+
+    /// The epoch with the best value, from 0.
+    #[must_use]
+    pub fn best_epoch(&self) -> Option<usize> {
+        self.best_epoch
+    }
+
+    /// The best value.
+    #[must_use]
+    pub fn best(&self) -> Option<f64> {
+        self.monitor.best
+    }
+}
+
+impl Callback for EarlyStopping {
+    fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
+        self.monitor.begin(training)?;
+        (self.wait, self.best_epoch, self.stopped_epoch, self.best_weights) = (0, None, None, None);
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, epoch: usize, logs: &Logs, training: &mut Training<'_>) -> Result<()> {
+        if epoch < self.start_from_epoch {
+            return Ok(());
+        }
+        let value = monitored(logs, &self.monitor.name)?;
+        self.wait += 1;
+        if self.monitor.improves(value) {
+            self.best_epoch = Some(epoch);
+            if self.restore_best_weights {
+                self.best_weights = Some(training.model().get_weights());
+            }
+            if self.baseline.is_none_or(|baseline| self.monitor.is_better(value, baseline)) {
+                self.wait = 0;
+            }
+            return Ok(());
+        }
+        // As in Keras, the first epoch looked at is never the last.
+        if self.wait >= self.patience && epoch > 0 {
+            self.stopped_epoch = Some(epoch);
+            training.stop_training();
+        }
+        Ok(())
+    }
+
+    fn on_train_end(&mut self, training: &mut Training<'_>) -> Result<()> {
+        if let (Some(epoch), 1..) = (self.stopped_epoch, self.verbose) {
+            say(&format!("Epoch {}: early stopping", epoch + 1));
+        }
+        if let Some(weights) = self.best_weights.take() {
+            if self.verbose > 0 {
+                let epoch = self.best_epoch.map_or(0, |epoch| epoch + 1);
+                say(&format!("Restoring model weights from the end of the best epoch: {epoch}."));
+            }
+            training.model_mut().set_weights(&weights)?;
+        }
+        Ok(())
+    }
+}

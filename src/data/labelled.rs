@@ -1,0 +1,118 @@
+//! Decides what `fit` and `evaluate` take: images with what they should come out as, and how much each counts.
+
+use super::dataset::Dataset;
+use super::images::{Images, OrderedImages};
+use super::targets::{OrderedTargets, Targets};
+use crate::error::{Error, Result};
+
+/// Images with a target for each, as [`fit`](crate::Model::fit) and [`evaluate`](crate::Model::evaluate) take them: a
+/// `&Dataset`, a pair of images and [`Targets`], such as `(&array, &vec)`, or those and a weight for each, as Keras'
+/// `(x, y, sample_weight)`.
+///
+/// ```
+/// use inkstone::prelude::*;
+/// use inkstone::ndarray::Array4;
+/// let images = Array4::from_shape_fn((8, 2, 2, 1), |(n, ..)| if n < 4 { 0_u8 } else { 255 });
+/// let labels = vec![0, 0, 0, 0, 1, 1, 1, 1];
+/// let mut model = Sequential::new([2, 2, 1])
+///     .add(Flatten::new())
+///     .add(Dense::new(2).activation(Softmax))
+///     .compile(Adam::new(0.1), SparseCategoricalCrossentropy::default(), [Accuracy])?;
+/// model.fit((&images, &labels), FitConfig::new().epochs(20).verbose(0))?;
+/// assert_eq!(model.evaluate((&images, &labels))?.accuracy(), 1.0);
+/// // Examples of weight 0 don't count.
+/// assert_eq!(model.evaluate((&images, &labels, &[0.0; 8]))?.loss, 0.0);
+/// assert_eq!(model.predict_classes(&images)?, labels);
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct LabelledImages<'a> {
+    images: Images<'a>,
+    targets: Targets<'a>,
+    sample_weight: Option<&'a [f32]>,
+}
+
+/// Images, targets and weights that fit each other, in memory order.
+#[derive(Debug)]
+pub(crate) struct OrderedExamples<'a> {
+    pub(crate) images: OrderedImages<'a>,
+    pub(crate) targets: OrderedTargets<'a>,
+    /// How much each example counts; all alike if there are none.
+    pub(crate) weights: Option<Vec<f32>>,
+}
+
+impl<'a> From<&'a Dataset> for LabelledImages<'a> {
+    fn from(dataset: &'a Dataset) -> Self {
+        Self { images: dataset.into(), targets: dataset.labels().into(), sample_weight: None }
+    }
+}
+
+impl<'a, I: Into<Images<'a>>, T: Into<Targets<'a>>> From<(I, T)> for LabelledImages<'a> {
+    fn from((images, targets): (I, T)) -> Self {
+        Self { images: images.into(), targets: targets.into(), sample_weight: None }
+    }
+}
+
+impl<'a, I: Into<Images<'a>>, T: Into<Targets<'a>>, W: AsRef<[f32]> + ?Sized> From<(I, T, &'a W)>
+    for LabelledImages<'a>
+{
+    fn from((images, targets, weights): (I, T, &'a W)) -> Self {
+        Self { sample_weight: Some(weights.as_ref()), ..(images, targets).into() }
+    }
+}
+
+impl<'a> LabelledImages<'a> {
+    pub(crate) fn images(&self) -> Images<'a> {
+        self.images
+    }
+
+    /// All of it in memory order.
+    ///
+    /// # Errors
+    /// [`Error::Data`] unless there are images, a target for each, and if there are weights one for each; and if a value is
+    /// NaN or infinite, or a weight less than 0.
+    pub(crate) fn checked(self) -> Result<OrderedExamples<'a>> {
+        let (images, targets) = (self.images.len(), self.targets.len());
+        if images != targets || images == 0 {
+            let [noun, nouns] = self.targets.nouns();
+            return Err(Error::Data(format!(
+                "there must be at least one image and one {noun} for each, got {images} images and {targets} {nouns}"
+            )));
+        }
+        let mut examples =
+            OrderedExamples { images: self.images.checked()?, targets: self.targets.checked()?, weights: None };
+        self.sample_weight.map_or(Ok(()), |weights| examples.set_weights(weights))?;
+        Ok(examples)
+    }
+}
+
+impl OrderedExamples<'_> {
+    /// Sets how much each example counts.
+    ///
+    /// # Errors
+    /// [`Error::Data`] unless there is a weight for each, finite and at least 0; [`Error::Setting`] if there are weights already.
+    pub(crate) fn set_weights(&mut self, weights: &[f32]) -> Result<()> {
+        if self.weights.is_some() {
+            return Err(Error::Setting {
+                name: "sample_weight",
+                expected: "given once",
+                received: "weights with the data and in the configuration".into(),
+            });
+        }
+        let images = self.images.len();
+        if weights.len() != images {
+            return Err(Error::Data(format!(
+                "there must be one sample weight for each image, got {images} images and {} weights",
+                weights.len()
+            )));
+        }
+        if let Some(index) = weights.iter().position(|weight| !(weight.is_finite() && *weight >= 0.0)) {
+            return Err(Error::Data(format!(
+                "sample weights must be finite and at least 0, got {} at index {index}",
+                weights[index]
+            )));
+        }
+        self.weights = Some(weights.to_vec());
+        Ok(())
+    }
+}

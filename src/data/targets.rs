@@ -1,0 +1,151 @@
+//! Decides what a model's outputs may be compared with: a class for each example, or a value for each output.
+
+use crate::error::{Error, Result};
+use ndarray::{Array2, ArrayView2, CowArray, Ix2};
+
+/// What examples should have come out as, one for each image: a slice or vector of classes, (N), or an array of values,
+/// (N, outputs), such as one-hot rows or numbers to be met.
+///
+/// ```
+/// use inkstone::prelude::*;
+/// use inkstone::ndarray::{Array4, array};
+/// let mut model = Sequential::new([1])
+///     .add(Dense::new(1))
+///     .compile(Sgd::new(0.1), MeanSquaredError, [])?;
+/// // Three numbers, and twice as much for each.
+/// let x = Array4::from_shape_vec((3, 1, 1, 1), vec![-1.0, 0.0, 1.0]).unwrap();
+/// model.fit((&x, &array![[-2.0], [0.0], [2.0]]), FitConfig::new().epochs(100).verbose(0))?;
+/// assert!((model.predict(&x)?[[2, 0]] - 2.0).abs() < 0.01);
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Targets<'a>(Source<'a>);
+
+#[derive(Clone, Copy, Debug)]
+enum Source<'a> {
+    Classes(&'a [usize]),
+    Values(ArrayView2<'a, f32>),
+}
+
+/// What one example should have come out as.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Target<'a> {
+    /// This class. It stands for its one-hot row; for a single output it is the value itself.
+    Class(usize),
+    /// These values, one for each output.
+    Values(&'a [f32]),
+}
+
+/// Targets in memory order.
+#[derive(Debug)]
+pub(crate) enum OrderedTargets<'a> {
+    Classes(&'a [usize]),
+    Values(CowArray<'a, f32, Ix2>),
+}
+
+/// The same, to be read one by one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TargetRows<'a> {
+    Classes(&'a [usize]),
+    Values { values: &'a [f32], outputs: usize },
+}
+
+impl<'a> From<&'a [usize]> for Targets<'a> {
+    fn from(classes: &'a [usize]) -> Self {
+        Self(Source::Classes(classes))
+    }
+}
+
+impl<'a> From<&'a Vec<usize>> for Targets<'a> {
+    fn from(classes: &'a Vec<usize>) -> Self {
+        Self(Source::Classes(classes))
+    }
+}
+
+impl<'a, const N: usize> From<&'a [usize; N]> for Targets<'a> {
+    fn from(classes: &'a [usize; N]) -> Self {
+        Self(Source::Classes(classes))
+    }
+}
+
+impl<'a> From<&'a Array2<f32>> for Targets<'a> {
+    fn from(values: &'a Array2<f32>) -> Self {
+        Self(Source::Values(values.view()))
+    }
+}
+
+impl<'a> From<ArrayView2<'a, f32>> for Targets<'a> {
+    fn from(values: ArrayView2<'a, f32>) -> Self {
+        Self(Source::Values(values))
+    }
+}
+
+impl<'a> Targets<'a> {
+    /// For how many examples.
+    pub(crate) fn len(&self) -> usize {
+        match &self.0 {
+            Source::Classes(classes) => classes.len(),
+            Source::Values(values) => values.nrows(),
+        }
+    }
+
+    /// What people call one of them, and several.
+    pub(crate) fn nouns(&self) -> [&'static str; 2] {
+        match &self.0 {
+            Source::Classes(_) => ["label", "labels"],
+            Source::Values(_) => ["row of targets", "rows of targets"],
+        }
+    }
+
+    /// The targets in memory order.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a value is NaN or infinite.
+    pub(crate) fn checked(self) -> Result<OrderedTargets<'a>> {
+        match self.0 {
+            Source::Classes(classes) => Ok(OrderedTargets::Classes(classes)),
+            Source::Values(values) => {
+                if let Some((place, value)) = values.indexed_iter().find(|(_, value)| !value.is_finite()) {
+                    return Err(Error::Data(format!("targets must be finite, got {value} at {place:?} (N, outputs)")));
+                }
+                let in_order = values.is_standard_layout();
+                let values = if in_order { values.into() } else { values.as_standard_layout().into_owned().into() };
+                Ok(OrderedTargets::Values(values))
+            }
+        }
+    }
+}
+
+impl OrderedTargets<'_> {
+    /// The targets, to be read one by one.
+    pub(crate) fn rows(&self) -> TargetRows<'_> {
+        match self {
+            Self::Classes(classes) => TargetRows::Classes(classes),
+            Self::Values(values) => TargetRows::Values {
+                values: values.as_slice().expect("`checked` gives memory order"),
+                outputs: values.ncols(),
+            },
+        }
+    }
+}
+
+impl<'a> TargetRows<'a> {
+    /// What this example should have come out as.
+    pub(crate) fn at(self, example: usize) -> Target<'a> {
+        match self {
+            Self::Classes(classes) => Target::Class(classes[example]),
+            Self::Values { values, outputs } => Target::Values(&values[example * outputs..][..outputs]),
+        }
+    }
+}
+
+impl Target<'_> {
+    /// What this output should have been; there are `outputs` of them.
+    pub(crate) fn value(&self, output: usize, outputs: usize) -> f32 {
+        match self {
+            Self::Class(class) if outputs == 1 => *class as f32,
+            Self::Class(class) => f32::from(u8::from(*class == output)),
+            Self::Values(values) => values[output],
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The progress bar of an epoch, as Keras draws it.
+
+use super::Logs;
+use crate::train::{Scoring, Tally};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::time::{Duration, Instant};
+
+/// How often the bar is drawn at most.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The bar of one epoch after the other.
+#[derive(Default)]
+pub(super) struct Bar {
+    /// The one that is shown now.
+    bar: Option<Shown>,
+}
+
+struct Shown {
+    bar: ProgressBar,
+    steps: usize,
+    start: Instant,
+    drawn: Instant,
+}
+
+impl Bar {
+    pub(super) fn begin(&mut self, steps: usize) {
+        let digits = steps.to_string().len();
+        let template = format!("{{pos:>{digits}}}/{{len}} {{bar:20.green/white}} {{msg}}");
+        let style = ProgressStyle::with_template(&template).map(|style| style.progress_chars("━━─"));
+        let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stdout_with_hz(20));
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let now = Instant::now();
+        self.bar = Some(Shown { bar, steps, start: now, drawn: now });
+    }
+
+    /// Shows how far the epoch is, unless that was shown just now.
+    pub(super) fn show(&mut self, done: usize, total: &Tally, scoring: &Scoring) {
+        let Some(shown) = &mut self.bar else { return };
+        if shown.drawn.elapsed() < PAUSE {
+            return;
+        }
+        shown.drawn = Instant::now();
+        let seconds = shown.start.elapsed().as_secs_f64();
+        let per_step = seconds / done as f64;
+        let left = per_step * shown.steps.saturating_sub(done) as f64;
+        let mut logs = Logs::default();
+        logs.add("", &total.scores(scoring));
+        shown.bar.set_position(done as u64);
+        shown.bar.set_message(format!("{} {} - {logs}", clock(left), step_time(per_step)));
+    }
+
+    pub(super) fn end(&mut self, done: usize, seconds: f64, logs: &Logs) {
+        let Some(shown) = self.bar.take() else { return };
+        let per_step = seconds / done.max(1) as f64;
+        shown.bar.set_position(done as u64);
+        shown.bar.abandon_with_message(format!("{} {} - {logs}", clock(seconds), step_time(per_step)));
+    }
+}
+
+/// A time as Keras writes it: `7s`, `1:05`, `2:01:05`.
+fn clock(seconds: f64) -> String {
+    let seconds = seconds as u64;
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{rest}s"),
+        (0, _) => format!("{minutes}:{rest:02}"),
+        _ => format!("{hours}:{minutes:02}:{rest:02}"),
+    }
+}
+
+/// A step's time in the unit that suits it.
+fn step_time(seconds: f64) -> String {
+    if seconds >= 1.0 {
+        format!("{seconds:.0}s/step")
+    } else if seconds >= 1e-3 {
+        format!("{:.0}ms/step", seconds * 1e3)
+    } else {
+        format!("{:.0}us/step", seconds * 1e6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{clock, step_time};
+
+    #[test]
+    fn times_are_written_as_keras_writes_them() {
+        assert_eq!([0.2, 7.9, 65.0, 7265.0].map(clock), ["0s", "7s", "1:05", "2:01:05"]);
+        assert_eq!([2.1, 0.0052, 0.00061].map(step_time), ["2s/step", "5ms/step", "610us/step"]);
+    }
+}

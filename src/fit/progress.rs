@@ -1,0 +1,85 @@
+//! Decides what `fit` prints.
+
+use super::Logs;
+#[cfg(feature = "progress")]
+use super::bar::Bar;
+use crate::train::{Scoring, Tally};
+use std::io::{self, Write};
+
+/// Who watches a training.
+pub(super) struct Progress {
+    steps: usize,
+    /// Batches of this epoch that are behind.
+    done: usize,
+    view: View,
+}
+
+enum View {
+    Nothing,
+    /// A line for each epoch.
+    Lines,
+    #[cfg(feature = "progress")]
+    Bar(Bar),
+}
+
+impl Progress {
+    pub(super) fn new(verbose: u8, steps: usize) -> Self {
+        let view = match verbose {
+            0 => View::Nothing,
+            1 => View::bar_or_lines(),
+            _ => View::Lines,
+        };
+        Self { steps, done: 0, view }
+    }
+
+    pub(super) fn begin_epoch(&mut self, epoch: usize, epochs: usize) {
+        self.done = 0;
+        match &mut self.view {
+            View::Nothing => {}
+            View::Lines => say(&format!("Epoch {}/{epochs}", epoch + 1)),
+            #[cfg(feature = "progress")]
+            View::Bar(bar) => {
+                say(&format!("Epoch {}/{epochs}", epoch + 1));
+                bar.begin(self.steps);
+            }
+        }
+    }
+
+    #[cfg_attr(not(feature = "progress"), expect(unused_variables, reason = "only a bar shows batches"))]
+    pub(super) fn end_batch(&mut self, total: &Tally, scoring: &Scoring) {
+        self.done += 1;
+        match &mut self.view {
+            View::Nothing | View::Lines => {}
+            #[cfg(feature = "progress")]
+            View::Bar(bar) => bar.show(self.done, total, scoring),
+        }
+    }
+
+    /// The epoch's last line, as Keras prints it.
+    pub(super) fn end_epoch(&mut self, seconds: f64, logs: &Logs) {
+        let Self { steps, done, .. } = *self;
+        let per_step = seconds * 1e3 / done.max(1) as f64;
+        match &mut self.view {
+            View::Nothing => {}
+            View::Lines => say(&format!("{done}/{steps} - {seconds:.2}s - {per_step:.3}ms/step - {logs}")),
+            #[cfg(feature = "progress")]
+            View::Bar(bar) => bar.end(done, seconds, logs),
+        }
+    }
+}
+
+impl View {
+    /// A bar on a terminal, if there are bars.
+    fn bar_or_lines() -> Self {
+        #[cfg(feature = "progress")]
+        if io::IsTerminal::is_terminal(&io::stdout()) {
+            return Self::Bar(Bar::default());
+        }
+        Self::Lines
+    }
+}
+
+/// Prints a line. Not `println!`: a pipe that nobody reads any more must not end a training.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}

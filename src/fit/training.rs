@@ -1,0 +1,93 @@
+//! What callbacks are given of the training they are called from.
+
+use super::Logs;
+use crate::error::{Error, Result};
+use crate::metrics::Direction;
+use crate::model::Model;
+
+/// A training that is going on: the model, how long it will be, and the means to stop it.
+#[derive(Debug)]
+pub struct Training<'m> {
+    pub(super) model: &'m mut Model,
+    pub(super) initial_epoch: usize,
+    pub(super) epochs: usize,
+    pub(super) steps: usize,
+    pub(super) batch_size: usize,
+    /// The names in an epoch's logs.
+    pub(super) log_names: Vec<String>,
+    pub(super) stops: bool,
+}
+
+impl Training<'_> {
+    /// The model that is trained.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        self.model
+    }
+
+    /// The model that is trained, to be changed: its weights or its learning rate, for instance.
+    #[must_use]
+    pub fn model_mut(&mut self) -> &mut Model {
+        self.model
+    }
+
+    /// The first epoch, from 0.
+    #[must_use]
+    pub fn initial_epoch(&self) -> usize {
+        self.initial_epoch
+    }
+
+    /// The number of the last epoch, counted from 1.
+    #[must_use]
+    pub fn epochs(&self) -> usize {
+        self.epochs
+    }
+
+    /// Batches in an epoch.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Examples in a batch.
+    #[must_use]
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
+    /// Ends the training: after this batch, if called between batches, and then with all that belongs to the end of an epoch.
+    /// It is Keras' `model.stop_training = True`.
+    pub fn stop_training(&mut self) {
+        self.stops = true;
+    }
+
+    /// Whether the training is about to end early.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stops
+    }
+
+    /// Which way this value of the logs gets better.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the logs of an epoch have no such value.
+    pub(crate) fn direction_of(&self, monitor: &str) -> Result<Direction> {
+        if self.log_names.iter().any(|name| name == monitor) {
+            let bare = monitor.strip_prefix("val_").unwrap_or(monitor);
+            return Ok(Direction::of(bare));
+        }
+        Err(Error::Callback(format!(
+            "the value to monitor must be one of {}, got {monitor}{}",
+            self.log_names.join(", "),
+            if monitor.starts_with("val_") { ": give `fit` validation data" } else { "" }
+        )))
+    }
+}
+
+/// The value that is monitored, out of an epoch's logs.
+///
+/// # Errors
+/// [`Error::Callback`] if there is none of this name.
+pub(crate) fn monitored(logs: &Logs, monitor: &str) -> Result<f64> {
+    logs.get(monitor).ok_or_else(|| Error::Callback(format!("the logs have no {monitor}")))
+}

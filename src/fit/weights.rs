@@ -1,0 +1,47 @@
+//! Decides how much each training example counts.
+
+use super::FitConfig;
+use crate::data::{OrderedExamples, Target};
+use crate::error::{Error, Result};
+use crate::kernels::softmax::argmax;
+use std::borrow::Cow;
+
+/// How much each example counts in training; `None` if all count alike.
+///
+/// # Errors
+/// [`Error::Setting`] if a class has no output or two weights, a weight is negative or no number, or there are weights of
+/// examples as well.
+pub(super) fn for_training<'e>(
+    config: &FitConfig<'_>,
+    examples: &'e OrderedExamples<'_>,
+    outputs: usize,
+) -> Result<Option<Cow<'e, [f32]>>> {
+    if config.class_weight.is_empty() {
+        return Ok(examples.weights.as_deref().map(Cow::Borrowed));
+    }
+    let setting = |expected, received: String| Err(Error::Setting { name: "class_weight", expected, received });
+    if examples.weights.is_some() {
+        return setting("given without weights of examples", "both".into());
+    }
+    let mut of_class = vec![None; outputs.max(2)];
+    for (class, weight) in &config.class_weight {
+        let Some(place) = of_class.get_mut(*class) else {
+            return setting("for classes that the model has outputs for", format!("class {class}"));
+        };
+        if !(weight.is_finite() && *weight >= 0.0) {
+            return setting("finite and at least 0", format!("{weight} for class {class}"));
+        }
+        if place.replace(*weight).is_some() {
+            return setting("one weight for a class", format!("two for class {class}"));
+        }
+    }
+    let targets = examples.targets.rows();
+    let class = |example| match targets.at(example) {
+        Target::Class(class) => class,
+        // A single value from 0 to 1 is a class too.
+        Target::Values([value]) => usize::from(*value > 0.5),
+        Target::Values(values) => argmax(values),
+    };
+    let weight = |example| of_class.get(class(example)).copied().flatten().unwrap_or(1.0);
+    Ok(Some((0..examples.images.len()).map(weight).collect()))
+}

@@ -1,0 +1,259 @@
+//! Decides what training minimises: which outputs a loss takes, which targets, and one example's loss with its gradient. What is
+//! summed over examples is `train`'s.
+
+mod binary;
+mod cross_entropy;
+mod divergence;
+mod regression;
+
+pub use binary::BinaryCrossentropy;
+pub use cross_entropy::{CategoricalCrossentropy, SparseCategoricalCrossentropy};
+pub use divergence::KlDivergence;
+pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError};
+
+use crate::data::{OrderedTargets, Target};
+use crate::error::{Error, Result};
+use crate::kernels::output::OutputFunction;
+use serde::{Deserialize, Serialize};
+
+/// Any loss.
+///
+/// Where an example has a class and no values, the class stands for its one-hot row, and for a model of one output it is the
+/// value; so a [`Dataset`](crate::Dataset) goes with every loss.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Loss {
+    /// Cross-entropy against one class for each example.
+    SparseCategoricalCrossentropy(SparseCategoricalCrossentropy),
+    /// Cross-entropy against a probability for each class.
+    CategoricalCrossentropy(CategoricalCrossentropy),
+    /// Cross-entropy of each output by itself against 0 or 1.
+    BinaryCrossentropy(BinaryCrossentropy),
+    /// Squares of differences.
+    MeanSquaredError(MeanSquaredError),
+    /// Differences without their signs.
+    MeanAbsoluteError(MeanAbsoluteError),
+    /// Squares of small differences, large ones as they are.
+    Huber(Huber),
+    /// How much a probability for each class differs from that of the target.
+    KlDivergence(KlDivergence),
+}
+
+/// One example, as a loss sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outcome<'a> {
+    /// What the last step gave, before the model's output function: (outputs).
+    pub(crate) logits: &'a [f32],
+    /// What the model gives: (outputs).
+    pub(crate) outputs: &'a [f32],
+    /// What leads from the first to the second.
+    pub(crate) function: OutputFunction,
+    pub(crate) target: Target<'a>,
+}
+
+/// Where the gradient of an example's loss with respect to its logits goes, times a factor.
+#[derive(Debug)]
+pub(crate) struct Gradient<'a> {
+    pub(crate) dlogits: &'a mut [f32],
+    pub(crate) scale: f32,
+}
+
+/// What a loss can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Range {
+    /// Any numbers.
+    Numbers,
+    /// Numbers from 0 to 1.
+    Probabilities,
+}
+
+impl Loss {
+    /// Its name, as in `MeanSquaredError`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::SparseCategoricalCrossentropy(_) => "SparseCategoricalCrossentropy",
+            Self::CategoricalCrossentropy(_) => "CategoricalCrossentropy",
+            Self::BinaryCrossentropy(_) => "BinaryCrossentropy",
+            Self::MeanSquaredError(_) => "MeanSquaredError",
+            Self::MeanAbsoluteError(_) => "MeanAbsoluteError",
+            Self::Huber(_) => "Huber",
+            Self::KlDivergence(_) => "KlDivergence",
+        }
+    }
+
+    /// # Errors
+    /// [`Error::Model`] if a model that ends with this function does not give what the loss takes, [`Error::Setting`] for a
+    /// number that makes no sense.
+    pub(crate) fn check(&self, function: OutputFunction) -> Result<()> {
+        match self {
+            Self::SparseCategoricalCrossentropy(loss) => {
+                check_smoothing(loss.label_smoothing)?;
+                self.check_function(function, OutputFunction::Softmax, loss.from_logits)
+            }
+            Self::CategoricalCrossentropy(loss) => {
+                check_smoothing(loss.label_smoothing)?;
+                self.check_function(function, OutputFunction::Softmax, loss.from_logits)
+            }
+            Self::BinaryCrossentropy(loss) => {
+                check_smoothing(loss.label_smoothing)?;
+                self.check_function(function, OutputFunction::Sigmoid, loss.from_logits)
+            }
+            Self::KlDivergence(_) => self.check_function(function, OutputFunction::Softmax, false),
+            Self::Huber(huber) => huber.check(),
+            Self::MeanSquaredError(_) | Self::MeanAbsoluteError(_) => Ok(()),
+        }
+    }
+
+    fn check_function(&self, found: OutputFunction, wanted: OutputFunction, from_logits: bool) -> Result<()> {
+        let kind = self.kind();
+        let (found_name, wanted_name) = (name(found), name(wanted));
+        let problem = match (from_logits, found) {
+            (true, OutputFunction::Linear) => return Ok(()),
+            (true, OutputFunction::Softmax | OutputFunction::Sigmoid) if found == wanted => format!(
+                "ends with {found_name}, but the loss expects logits: leave out {found_name}, or leave out \
+                 `from_logits(true)`"
+            ),
+            (true, OutputFunction::Softmax | OutputFunction::Sigmoid) => {
+                format!("ends with {found_name}, but the loss expects logits: leave out {found_name}")
+            }
+            (false, _) if found == wanted => return Ok(()),
+            (false, OutputFunction::Linear) => format!(
+                "gives no probabilities, which {kind} expects: end it with `.activation({wanted_name})`{}",
+                if self.takes_logits() {
+                    format!(", or use `{kind}::default().from_logits(true)`")
+                } else {
+                    String::new()
+                }
+            ),
+            (false, OutputFunction::Softmax | OutputFunction::Sigmoid) => format!(
+                "ends with {found_name}, but {kind} expects {wanted_name}: end it with `.activation({wanted_name})`"
+            ),
+        };
+        Err(Error::Model(problem))
+    }
+
+    /// Whether it can be told to expect logits.
+    fn takes_logits(&self) -> bool {
+        match self {
+            Self::SparseCategoricalCrossentropy(_) | Self::CategoricalCrossentropy(_) | Self::BinaryCrossentropy(_) => {
+                true
+            }
+            Self::MeanSquaredError(_) | Self::MeanAbsoluteError(_) | Self::Huber(_) | Self::KlDivergence(_) => false,
+        }
+    }
+
+    /// What turns logits into what metrics see: the model's own function, or where that is left to the loss, the loss'.
+    pub(crate) fn output_function(&self, function: OutputFunction) -> OutputFunction {
+        match self {
+            Self::SparseCategoricalCrossentropy(loss) if loss.from_logits => OutputFunction::Softmax,
+            Self::CategoricalCrossentropy(loss) if loss.from_logits => OutputFunction::Softmax,
+            Self::BinaryCrossentropy(loss) if loss.from_logits => OutputFunction::Sigmoid,
+            Self::SparseCategoricalCrossentropy(_)
+            | Self::CategoricalCrossentropy(_)
+            | Self::BinaryCrossentropy(_)
+            | Self::MeanSquaredError(_)
+            | Self::MeanAbsoluteError(_)
+            | Self::Huber(_)
+            | Self::KlDivergence(_) => function,
+        }
+    }
+
+    /// Whether [`Outcome::outputs`] is read; otherwise it may be empty.
+    pub(crate) fn needs_outputs(&self) -> bool {
+        match self {
+            Self::SparseCategoricalCrossentropy(_)
+            | Self::CategoricalCrossentropy(_)
+            | Self::BinaryCrossentropy(_)
+            | Self::KlDivergence(_) => false,
+            Self::MeanSquaredError(_) | Self::MeanAbsoluteError(_) | Self::Huber(_) => true,
+        }
+    }
+
+    /// # Errors
+    /// [`Error::Data`] if targets are not what the loss can compare this many outputs with.
+    pub(crate) fn check_targets(&self, targets: &OrderedTargets<'_>, outputs: usize) -> Result<()> {
+        match targets {
+            OrderedTargets::Classes(classes) => self.check_classes(classes, outputs),
+            OrderedTargets::Values(values) if values.ncols() != outputs => Err(Error::Data(format!(
+                "targets must have a value for each output, (N, {outputs}), got {:?}",
+                values.dim()
+            ))),
+            OrderedTargets::Values(values) => match self.range() {
+                None => Err(Error::Data(format!(
+                    "SparseCategoricalCrossentropy expects a class for each image, got targets of {:?}: use \
+                     CategoricalCrossentropy",
+                    values.dim()
+                ))),
+                Some(Range::Numbers) => Ok(()),
+                Some(Range::Probabilities) => {
+                    match values.indexed_iter().find(|(_, value)| !(0.0..=1.0).contains(*value)) {
+                        None => Ok(()),
+                        Some((place, value)) => Err(Error::Data(format!(
+                            "{} expects targets from 0 to 1, got {value} at {place:?} (N, outputs)",
+                            self.kind()
+                        ))),
+                    }
+                }
+            },
+        }
+    }
+
+    fn check_classes(&self, classes: &[usize], outputs: usize) -> Result<()> {
+        let limit = match (self.range(), outputs) {
+            (Some(Range::Numbers), 1) => return Ok(()),
+            (Some(Range::Probabilities), 1) => 2,
+            (None | Some(Range::Numbers | Range::Probabilities), _) => outputs,
+        };
+        match classes.iter().position(|class| *class >= limit) {
+            None => Ok(()),
+            Some(index) => Err(Error::Data(format!(
+                "labels must be from 0 to {}, as the model has {outputs} output{}, got {} at index {index}",
+                limit - 1,
+                if outputs == 1 { "" } else { "s" },
+                classes[index]
+            ))),
+        }
+    }
+
+    /// Which values a target may have; `None` if it has to be a class.
+    fn range(&self) -> Option<Range> {
+        match self {
+            Self::SparseCategoricalCrossentropy(_) => None,
+            Self::CategoricalCrossentropy(_) | Self::BinaryCrossentropy(_) | Self::KlDivergence(_) => {
+                Some(Range::Probabilities)
+            }
+            Self::MeanSquaredError(_) | Self::MeanAbsoluteError(_) | Self::Huber(_) => Some(Range::Numbers),
+        }
+    }
+
+    /// The loss of one example; its gradient is written to where `gradient` says.
+    pub(crate) fn of(&self, outcome: &Outcome<'_>, gradient: Option<Gradient<'_>>) -> f64 {
+        match self {
+            Self::SparseCategoricalCrossentropy(loss) => loss.of(outcome, gradient),
+            Self::CategoricalCrossentropy(loss) => loss.of(outcome, gradient),
+            Self::BinaryCrossentropy(loss) => loss.of(outcome, gradient),
+            Self::MeanSquaredError(_) => regression::mean_squared_error(outcome, gradient),
+            Self::MeanAbsoluteError(_) => regression::mean_absolute_error(outcome, gradient),
+            Self::Huber(huber) => huber.of(outcome, gradient),
+            Self::KlDivergence(_) => divergence::kl_divergence(outcome, gradient),
+        }
+    }
+}
+
+fn name(function: OutputFunction) -> &'static str {
+    match function {
+        OutputFunction::Linear => "Linear",
+        OutputFunction::Softmax => "Softmax",
+        OutputFunction::Sigmoid => "Sigmoid",
+    }
+}
+
+/// # Errors
+/// [`Error::Setting`] unless it is from 0 to 1.
+fn check_smoothing(label_smoothing: f32) -> Result<()> {
+    if (0.0..=1.0).contains(&label_smoothing) {
+        return Ok(());
+    }
+    Err(Error::Setting { name: "label_smoothing", expected: "from 0 to 1", received: label_smoothing.to_string() })
+}
