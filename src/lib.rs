@@ -29,7 +29,8 @@
 //! # Where to look
 //!
 //! - [`Sequential`] describes a model, [`layers`] are what it is made of, [`Sequential::compile`] makes it a [`Model`].
-//! - [`Model::fit`] trains, [`Model::evaluate`] scores, [`Model::predict`] predicts.
+//! - [`Model::fit`] trains, [`Model::evaluate`] scores, [`Model::predict`] predicts; [`metrics`] are what is measured on the way,
+//!   and [`Model::evaluate_report`] tells class by class what a model got right and wrong.
 //! - [`data::mnist`] loads MNIST, [`data::synthetic`] draws digits, [`data::idx`] reads any file of MNIST's format, and
 //!   [`Dataset`] takes arrays of your own; [`data::bad_input`] lists what is said of bad data.
 //! - [`ops`] has the operations themselves with their gradients, to read and to learn from.
@@ -74,13 +75,14 @@ mod aligned;
 pub mod callbacks;
 pub mod data;
 mod error;
+pub mod evaluation;
 mod exec;
 mod fit;
 mod history;
 mod kernels;
 pub mod layers;
 mod loss;
-mod metrics;
+pub mod metrics;
 mod model;
 pub mod ops;
 mod optimizer;
@@ -98,6 +100,7 @@ pub use ndarray;
 
 pub use data::{Dataset, Images, LabelledImages, Targets};
 pub use error::{Error, IdxFault, Result};
+pub use evaluation::EvaluationReport;
 pub use fit::FitConfig;
 pub use history::{Epoch, History};
 pub use loss::{

@@ -9,6 +9,7 @@ pub use crate::loss::{
     SparseCategoricalCrossentropy,
 };
 pub use crate::metrics::Metric::Accuracy;
+pub use crate::metrics::{Auc, BinaryAccuracy, F1Score, Precision, Recall, TopKCategoricalAccuracy};
 pub use crate::optimizer::{Adam, OneCycle, Sgd};
 pub use crate::sequential::Sequential;
 pub use crate::shape::Padding::{Same, Valid};

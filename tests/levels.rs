@@ -11,7 +11,7 @@ const LEVELS: [&[&str]; 8] = [
     &["layers", "plan"],
     &["exec", "loss", "optimizer"],
     &["history", "metrics", "train"],
-    &["callbacks", "fit", "model", "sequential", "summary"],
+    &["callbacks", "evaluation", "fit", "model", "sequential", "summary"],
     &["lib", "prelude"],
 ];
 

@@ -140,6 +140,18 @@ impl<'a> TargetRows<'a> {
 }
 
 impl Target<'_> {
+    /// The class of the largest value; of a single one, whether it is nearer to 1 than to 0.
+    pub(crate) fn class(&self) -> usize {
+        match self {
+            Self::Class(class) => *class,
+            Self::Values([value]) => usize::from(*value > 0.5),
+            Self::Values(values) => {
+                let larger = |best: usize, place: usize| if values[place] > values[best] { place } else { best };
+                (0..values.len()).fold(0, larger)
+            }
+        }
+    }
+
     /// What this output should have been; there are `outputs` of them.
     pub(crate) fn value(&self, output: usize, outputs: usize) -> f32 {
         match self {

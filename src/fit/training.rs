@@ -2,7 +2,7 @@
 
 use super::Logs;
 use crate::error::{Error, Result};
-use crate::metrics::Direction;
+use crate::metrics::{Direction, unique_names};
 use crate::model::Model;
 
 /// A training that is going on: the model, how long it will be, and the means to stop it.
@@ -74,7 +74,9 @@ impl Training<'_> {
     pub(crate) fn direction_of(&self, monitor: &str) -> Result<Direction> {
         if self.log_names.iter().any(|name| name == monitor) {
             let bare = monitor.strip_prefix("val_").unwrap_or(monitor);
-            return Ok(Direction::of(bare));
+            let metrics = self.model.metrics();
+            let metric = unique_names(metrics.iter()).iter().position(|name| name == bare);
+            return Ok(metric.map_or(Direction::Down, |metric| metrics[metric].direction()));
         }
         Err(Error::Callback(format!(
             "the value to monitor must be one of {}, got {monitor}{}",

@@ -1,9 +1,8 @@
 //! Decides how much each training example counts.
 
 use super::FitConfig;
-use crate::data::{OrderedExamples, Target};
+use crate::data::OrderedExamples;
 use crate::error::{Error, Result};
-use crate::kernels::softmax::argmax;
 use std::borrow::Cow;
 
 /// How much each example counts in training; `None` if all count alike.
@@ -36,12 +35,6 @@ pub(super) fn for_training<'e>(
         }
     }
     let targets = examples.targets.rows();
-    let class = |example| match targets.at(example) {
-        Target::Class(class) => class,
-        // A single value from 0 to 1 is a class too.
-        Target::Values([value]) => usize::from(*value > 0.5),
-        Target::Values(values) => argmax(values),
-    };
-    let weight = |example| of_class.get(class(example)).copied().flatten().unwrap_or(1.0);
+    let weight = |example| of_class.get(targets.at(example).class()).copied().flatten().unwrap_or(1.0);
     Ok(Some((0..examples.images.len()).map(weight).collect()))
 }

@@ -16,6 +16,7 @@ pub(crate) use tally::{Scoring, Tally};
 
 use crate::aligned::AlignedBuffer;
 use crate::exec::{Parameters, Pass, Workspace, backward, forward, pack_step};
+use crate::kernels::output::OutputFunction;
 use crate::kernels::sum::add;
 use crate::optimizer::{Optimizer, OptimizerState, Piece};
 use crate::plan::{Initial, Plan, Step};
@@ -170,7 +171,16 @@ impl Engine {
     ///
     /// - out: (N, classes)
     pub(crate) fn predict(&mut self, examples: &Examples<'_>, out: &mut [f32]) {
-        let (classes, function) = (self.plan.classes(), self.plan.output);
+        self.apply(examples, self.plan.output, out);
+    }
+
+    /// The same, but probabilities too where the model leaves it to the loss to make some of its outputs.
+    pub(crate) fn probabilities(&mut self, examples: &Examples<'_>, out: &mut [f32]) {
+        self.apply(examples, self.scoring.function(), out);
+    }
+
+    fn apply(&mut self, examples: &Examples<'_>, function: OutputFunction, out: &mut [f32]) {
+        let classes = self.plan.classes();
         let per_stretch = self.stretch_len(examples) * classes;
         self.run_stretches(examples, per_stretch, out, |first, places, workspace, out| {
             let out = &mut out[(places.start - first) * classes..][..places.len() * classes];

@@ -45,6 +45,11 @@ impl Scoring {
         &self.metrics
     }
 
+    /// What turns the plan's results into what loss and metrics see.
+    pub(crate) fn function(&self) -> OutputFunction {
+        self.function
+    }
+
     /// The names of all scores, in Keras' order: the metrics, then the loss.
     pub(crate) fn names(&self) -> Vec<String> {
         self.tally().scores(self).named().map(|(name, _)| name).collect()

@@ -1,0 +1,18 @@
+//! What is said of a finished model: [`EvaluationReport`], class by class, with scikit-learn's meanings. What is measured while
+//! training is in [`metrics`](crate::metrics).
+
+mod calibration;
+mod checks;
+mod confusion_matrix;
+mod log_loss;
+mod mistakes;
+mod report;
+mod roc_auc;
+mod scores;
+
+pub use calibration::{Calibration, CalibrationBin};
+pub use confusion_matrix::ConfusionMatrix;
+pub use mistakes::Mistake;
+pub use report::EvaluationReport;
+pub use roc_auc::RocAuc;
+pub use scores::ClassScores;

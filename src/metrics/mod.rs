@@ -1,0 +1,186 @@
+//! What is measured beside the loss: the metrics that [`compile`](crate::Sequential::compile) takes, with Keras' names, arguments,
+//! defaults and meanings. What is said of a finished model, class by class, is in [`evaluation`](crate::evaluation).
+//!
+//! Metrics with arguments are small structs with builders, made a [`Metric`] by `into`:
+//!
+//! ```
+//! use inkstone::prelude::*;
+//! let model = Sequential::new([28, 28, 1])
+//!     .add(Flatten::new())
+//!     .add(Dense::new(10).activation(Softmax))
+//!     .compile(
+//!         Adam::default(),
+//!         SparseCategoricalCrossentropy::default(),
+//!         [Accuracy, TopKCategoricalAccuracy::new(3).into(), Recall::new().class_id(7).into()],
+//!     )?;
+//! # assert_eq!(model.parameter_count(), 7850);
+//! # Ok::<(), inkstone::Error>(())
+//! ```
+//!
+//! Targets may be classes or a value for each output: a class counts as its one-hot row, and for a model of one output as the value
+//! 0 or 1 that is wanted. Keras has a metric of its own for each of the two (`SparseCategoricalAccuracy`, ...); these take both.
+
+mod accuracy;
+mod auc;
+mod cells;
+mod direction;
+mod f1_score;
+mod means;
+mod precision_recall;
+mod scores;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use accuracy::{BinaryAccuracy, TopKCategoricalAccuracy};
+pub use auc::Auc;
+pub(crate) use direction::Direction;
+pub use f1_score::{Average, F1Score};
+pub use precision_recall::{Precision, Recall};
+pub use scores::Scores;
+pub(crate) use state::MetricState;
+
+use crate::data::Target;
+use crate::error::{Error, Result};
+use accuracy::PlainAccuracy;
+use means::Mean;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Something measured beside the loss, as in [Keras](https://keras.io/api/metrics/).
+///
+/// ```
+/// use inkstone::Metric;
+/// use inkstone::metrics::Auc;
+/// assert_eq!(Metric::Accuracy.name(), "accuracy");
+/// assert_eq!(Metric::from(Auc::new()).name(), "auc");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Metric {
+    /// The part of the examples that are right, from 0 to 1, as Keras' `"accuracy"`: for several outputs those whose class has the
+    /// highest output, the first of equals; for one output those on the right side of 0.5.
+    Accuracy,
+    /// How many outputs are on the right side of a threshold.
+    BinaryAccuracy(BinaryAccuracy),
+    /// How many classes are among the likeliest.
+    TopKCategoricalAccuracy(TopKCategoricalAccuracy),
+    /// How much of what is found is right.
+    Precision(Precision),
+    /// How much of what is right is found.
+    Recall(Recall),
+    /// Precision and recall in one number.
+    F1Score(F1Score),
+    /// The area under the ROC curve.
+    Auc(Auc),
+    /// The log loss of probabilities that are scaled to sum 1 and kept 1e-7 away from 0 and 1, as
+    /// [Keras' `CategoricalCrossentropy`](https://keras.io/api/metrics/probabilistic_metrics/).
+    CategoricalCrossentropy,
+    /// The log loss of each output on its own, kept 1e-7 away from 0 and 1; the mean over outputs, as
+    /// [Keras' `BinaryCrossentropy`](https://keras.io/api/metrics/probabilistic_metrics/).
+    BinaryCrossentropy,
+    /// The mean square of the difference between output and target, over all outputs.
+    MeanSquaredError,
+    /// The mean difference between output and target, without its sign, over all outputs.
+    MeanAbsoluteError,
+}
+
+/// How a metric adds up: what `MetricState` asks of each.
+///
+/// All that is kept are sums, so that parts of a data set can be added up: whole numbers, exact up to 2^53, or sums of errors.
+trait Measure: fmt::Debug {
+    /// Keras' name for it.
+    fn name(&self) -> &'static str;
+
+    /// # Errors
+    /// [`Error::Setting`] for an argument that makes no sense for a model with this many outputs.
+    fn check(&self, outputs: usize) -> Result<()>;
+
+    /// Whether it needs probabilities; otherwise the order of the outputs is all that counts, and logits do as well.
+    fn needs_probabilities(&self, outputs: usize) -> bool;
+
+    /// How many sums it keeps.
+    fn sums(&self, outputs: usize) -> usize;
+
+    /// Adds one example.
+    fn update(&self, sums: &mut [f64], probabilities: &[f32], target: Target<'_>);
+
+    /// Its value; 0 where Keras divides nothing by nothing.
+    fn value(&self, sums: &[f64]) -> f64;
+}
+
+impl Metric {
+    fn measure(&self) -> &dyn Measure {
+        match self {
+            Self::Accuracy => &PlainAccuracy,
+            Self::BinaryAccuracy(metric) => metric,
+            Self::TopKCategoricalAccuracy(metric) => metric,
+            Self::Precision(metric) => metric,
+            Self::Recall(metric) => metric,
+            Self::F1Score(metric) => metric,
+            Self::Auc(metric) => metric,
+            Self::CategoricalCrossentropy => &Mean::CategoricalCrossentropy,
+            Self::BinaryCrossentropy => &Mean::BinaryCrossentropy,
+            Self::MeanSquaredError => &Mean::SquaredError,
+            Self::MeanAbsoluteError => &Mean::AbsoluteError,
+        }
+    }
+
+    /// Keras' name for it, as in logs and histories. Where a metric is measured twice, [`Scores::names`] tells them apart.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.measure().name()
+    }
+
+    /// Which way it gets better.
+    pub(crate) fn direction(&self) -> Direction {
+        match self {
+            Self::Accuracy
+            | Self::BinaryAccuracy(_)
+            | Self::TopKCategoricalAccuracy(_)
+            | Self::Precision(_)
+            | Self::Recall(_)
+            | Self::F1Score(_)
+            | Self::Auc(_) => Direction::Up,
+            Self::CategoricalCrossentropy
+            | Self::BinaryCrossentropy
+            | Self::MeanSquaredError
+            | Self::MeanAbsoluteError => Direction::Down,
+        }
+    }
+
+    /// # Errors
+    /// [`Error::Setting`] for an argument that makes no sense for a model with this many outputs.
+    pub(crate) fn check(&self, outputs: usize) -> Result<()> {
+        self.measure().check(outputs)
+    }
+}
+
+/// The names of metrics in a log: Keras' names, and from the second of a name on with `_1`, `_2` and so on after it.
+pub(crate) fn unique_names<'a>(metrics: impl Iterator<Item = &'a Metric>) -> Vec<String> {
+    let mut seen: Vec<&'static str> = Vec::new();
+    let mut names = Vec::new();
+    for metric in metrics {
+        let name = metric.name();
+        let before = seen.iter().filter(|other| **other == name).count();
+        names.push(if before == 0 { name.to_owned() } else { format!("{name}_{before}") });
+        seen.push(name);
+    }
+    names
+}
+
+/// The check of one argument.
+fn require(holds: bool, name: &'static str, expected: &'static str, received: impl FnOnce() -> String) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::Setting { name, expected, received: received() }) }
+}
+
+macro_rules! into_metric {
+    ($($metric:ident),*) => {$(
+        impl From<$metric> for Metric {
+            fn from(metric: $metric) -> Self {
+                Self::$metric(metric)
+            }
+        }
+    )*};
+}
+into_metric!(BinaryAccuracy, TopKCategoricalAccuracy, Precision, Recall, F1Score, Auc);

@@ -1,0 +1,58 @@
+//! The numbers a run of examples scored.
+
+use super::{Metric, unique_names};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The loss and the metrics of some examples.
+///
+/// It prints as Keras does: `accuracy: 0.9907 - loss: 0.0291`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// The mean loss of an example.
+    pub loss: f64,
+    /// The metrics given to `compile`, in that order.
+    pub metrics: Vec<(Metric, f64)>,
+}
+
+impl Scores {
+    /// All scores by their names, in Keras' order: the metrics, then the loss.
+    pub fn named(&self) -> impl Iterator<Item = (String, f64)> {
+        let metrics = self.names().into_iter().zip(&self.metrics).map(|(name, (_, value))| (name, *value));
+        metrics.chain([("loss".to_owned(), self.loss)])
+    }
+
+    /// The value of a metric, if it was given to `compile`.
+    #[must_use]
+    pub fn get(&self, metric: Metric) -> Option<f64> {
+        self.metrics.iter().find(|(measured, _)| *measured == metric).map(|(_, value)| *value)
+    }
+
+    /// The accuracy, from 0 to 1; NaN if [`Metric::Accuracy`] was not given to `compile`.
+    #[must_use]
+    pub fn accuracy(&self) -> f64 {
+        self.get(Metric::Accuracy).unwrap_or(f64::NAN)
+    }
+
+    /// Keras' names of the metrics, in that order; from the second of a name on with `_1`, `_2` and so on after it.
+    ///
+    /// ```
+    /// use inkstone::Scores;
+    /// use inkstone::metrics::{Metric, Recall};
+    /// let metrics = vec![(Recall::new().class_id(0).into(), 0.9), (Recall::new().class_id(1).into(), 0.8)];
+    /// let scores = Scores { loss: 0.3, metrics };
+    /// assert_eq!(scores.names(), ["recall", "recall_1"]);
+    /// assert_eq!(scores.to_string(), "recall: 0.9000 - recall_1: 0.8000 - loss: 0.3000");
+    /// ```
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        unique_names(self.metrics.iter().map(|(metric, _)| metric))
+    }
+}
+
+impl fmt::Display for Scores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scores = self.named().map(|(name, value)| format!("{name}: {value:.4}"));
+        f.write_str(&scores.collect::<Vec<_>>().join(" - "))
+    }
+}
