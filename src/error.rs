@@ -1,6 +1,10 @@
 //! Decides how failure is told: where, what was expected, what was found, what to do. One variant a kind of fault, by
 //! who can mend it: the environment, a file, the description of a model, the data, or a training run.
 
+mod model_fault;
+
+pub use model_fault::ModelFault;
+
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -32,6 +36,24 @@ pub enum Error {
         place: String,
         /// What the operating system said.
         source: io::Error,
+    },
+    /// A file could not be written. What was there before is still there.
+    #[error("{place} was not written: {reason}")]
+    NotWritten {
+        /// The file.
+        place: String,
+        /// Why, and what to do.
+        reason: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file is not the model file it should be.
+    #[error("{place}: {fault}")]
+    ModelFile {
+        /// The file, or what the caller named it.
+        place: String,
+        /// What is wrong with its content.
+        fault: ModelFault,
     },
     /// A file is not the IDX file it should be.
     #[error("{place}: {fault}")]

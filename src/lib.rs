@@ -89,17 +89,19 @@ mod optimizer;
 mod plan;
 pub mod prelude;
 mod random;
+mod saving;
 mod sequential;
 mod shape;
 mod simd;
 mod summary;
 mod train;
+mod whole_file;
 
 /// The array library of every public tensor, so that users need not add it themselves.
 pub use ndarray;
 
 pub use data::{Dataset, Images, LabelledImages, Targets};
-pub use error::{Error, IdxFault, Result};
+pub use error::{Error, IdxFault, ModelFault, Result};
 pub use evaluation::EvaluationReport;
 pub use fit::FitConfig;
 pub use history::{Epoch, History};

@@ -20,8 +20,8 @@ use std::fmt;
 ///
 /// `{:?}` names its layers and settings; it leaves out the weights, which [`get_weights`](Self::get_weights) has.
 pub struct Model {
-    layers: Vec<Layer>,
-    seed: u64,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) seed: u64,
     pub(crate) optimizer: Optimizer,
     pub(crate) state: OptimizerState,
     pub(crate) engine: Engine,

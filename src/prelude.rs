@@ -10,6 +10,7 @@ pub use crate::loss::{
 };
 pub use crate::metrics::Metric::Accuracy;
 pub use crate::metrics::{Auc, BinaryAccuracy, F1Score, Precision, Recall, TopKCategoricalAccuracy};
+pub use crate::model::Model;
 pub use crate::optimizer::{Adam, OneCycle, Sgd};
 pub use crate::sequential::Sequential;
 pub use crate::shape::Padding::{Same, Valid};

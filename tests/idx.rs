@@ -488,7 +488,10 @@ fn a_file_that_cannot_be_written_is_told_and_the_old_one_stays() {
     write_file(&path, ArrayD::zeros(vec![3]).view()).unwrap();
     for place in [path.join("below"), folder.path().join("missing/a"), folder.path().to_owned()] {
         let error = write_file(&place, ArrayD::zeros(vec![3]).view()).unwrap_err();
-        assert!(matches!(&error, Error::Io { place: told, .. } if *told == place.display().to_string()), "{error}");
+        assert!(
+            matches!(&error, Error::NotWritten { place: told, .. } if *told == place.display().to_string()),
+            "{error}"
+        );
     }
     assert_eq!(read_file(&path).unwrap(), ArrayD::<u8>::zeros(vec![3]));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no part is left");

@@ -6,12 +6,12 @@ use std::path::Path;
 /// The levels of ARCHITECTURE.md, from the ground up; a folder counts as the file of its name.
 const LEVELS: [&[&str]; 8] = [
     &["error", "random", "shape"],
-    &["aligned", "data", "simd"],
+    &["aligned", "data", "simd", "whole_file"],
     &["kernels", "ops"],
     &["layers", "plan"],
     &["exec", "loss", "optimizer"],
     &["history", "metrics", "train"],
-    &["callbacks", "evaluation", "fit", "model", "sequential", "summary"],
+    &["callbacks", "evaluation", "fit", "model", "saving", "sequential", "summary"],
     &["lib", "prelude"],
 ];
 

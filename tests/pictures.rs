@@ -310,7 +310,10 @@ fn what_cannot_be_written_is_told_and_leaves_nothing() {
     let picture = Array2::zeros((2, 2));
     for place in [path.join("below.png"), folder.path().join("missing/a.png"), folder.path().to_owned()] {
         let error = pictures::write_png(&place, &picture).unwrap_err();
-        assert!(matches!(&error, Error::Io { place: told, .. } if *told == place.display().to_string()), "{error}");
+        assert!(
+            matches!(&error, Error::NotWritten { place: told, .. } if *told == place.display().to_string()),
+            "{error}"
+        );
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no part is left");
     let error = pictures::write_png(&path, &Array2::zeros((0, 2))).unwrap_err().to_string();

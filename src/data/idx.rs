@@ -4,8 +4,8 @@
 //! The header is checked before anything is allocated, and memory grows with the data that really follow it, so a
 //! file cannot make the reader allocate more than twice its own (unpacked) size.
 
-use super::whole_file::write_whole;
 use crate::error::{Error, IdxFault, Result};
+use crate::whole_file::write_whole;
 use byteorder::{BigEndian, ByteOrder};
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
@@ -40,8 +40,8 @@ pub fn read_file(path: impl AsRef<Path>) -> Result<ArrayD<u8>> {
 /// the new one.
 ///
 /// # Errors
-/// [`Error::Data`] unless the array has 1 to 4 axes without a zero and at most 2^31 elements, [`Error::Io`] if it cannot be
-/// written.
+/// [`Error::Data`] unless the array has 1 to 4 axes without a zero and at most 2^31 elements, [`Error::NotWritten`] if it
+/// cannot be written.
 ///
 /// ```
 /// use inkstone::data::idx;

@@ -40,7 +40,6 @@ mod map;
 mod parts;
 mod scaling;
 mod targets;
-mod whole_file;
 
 pub use augment::Augment;
 pub use categorical::to_categorical;

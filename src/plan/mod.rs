@@ -171,6 +171,15 @@ fn take_output_function(steps: &mut Vec<Step>) -> OutputFunction {
     }
 }
 
+/// The parameters that a plan of these layers has, without the plan, which takes more memory.
+///
+/// # Errors
+/// As [`Plan::new`], of the layers' shapes.
+pub(crate) fn parameters_of(input: Shape, layers: &[Layer]) -> Result<Vec<Parameter>> {
+    let shapes = check_shapes(input, layers)?;
+    parameters::lay_out(input, layers, &shapes).map(|(parameters, _)| parameters)
+}
+
 /// The shape of each layer's output.
 fn check_shapes(input: Shape, layers: &[Layer]) -> Result<Vec<Shape>> {
     let mut shape = input;

@@ -6,6 +6,7 @@
 
 use super::family::{Family, Sum};
 use crate::error::{Error, Result};
+use crate::whole_file::{PART, remove_stale_parts};
 use flate2::bufread::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
@@ -17,10 +18,6 @@ use tempfile::NamedTempFile;
 
 /// The largest archive that is taken where its size is not known.
 const MAX_ARCHIVE: u64 = 64 << 20;
-/// How the name of a file ends that is not complete.
-const PART: &str = ".part";
-/// Parts older than this belong to nobody any more: the longest download ends sooner.
-const STALE: Duration = Duration::from_secs(3600);
 
 /// How long a server is waited for.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +71,7 @@ fn fetch_from<'a>(
     patience: Patience,
 ) -> Result<()> {
     fs::create_dir_all(folder).map_err(|source| at(folder, source))?;
-    remove_stale_parts(folder);
+    remove_stale_parts(folder, ".");
     let agent = agent(patience);
     for (file, sum) in files {
         let mut attempts = Vec::new();
@@ -214,20 +211,6 @@ fn unpack(mut archive: &File, expected: u64) -> io::Result<(u64, String)> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Removes what processes left behind that were killed; of those that still run, files are younger.
-fn remove_stale_parts(folder: &Path) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let is_part = name.to_str().is_some_and(|name| name.starts_with('.') && name.ends_with(PART));
-        let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|time| time.elapsed());
-        if is_part && age.is_ok_and(|age| age.is_ok_and(|age| age > STALE)) {
-            // If another process was faster, that is as good.
-            let _ = fs::remove_file(entry.path());
-        }
-    }
 }
 
 /// Why there was no answer, in a few words.

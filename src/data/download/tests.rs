@@ -1,6 +1,7 @@
 //! Downloads from a real server on this machine that behaves well or badly.
 
 use super::*;
+use crate::whole_file::STALE;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::BufRead;
@@ -298,7 +299,7 @@ fn only_old_parts_are_removed() {
             file.set_modified(std::time::SystemTime::now() - STALE * 2).unwrap();
         }
     }
-    remove_stale_parts(folder.path());
+    remove_stale_parts(folder.path(), ".");
     let mut left = listing(folder.path());
     left.sort();
     assert_eq!(left, [".letters.new.part", "letters.part"]);

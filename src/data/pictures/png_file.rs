@@ -1,8 +1,8 @@
 //! Decides how PNG files become grey pictures, and which are refused before they cost memory.
 
 use super::fault;
-use crate::data::whole_file::write_whole;
 use crate::error::{Error, Result};
+use crate::whole_file::write_whole;
 use ndarray::Array2;
 use png::{BitDepth, ColorType, Decoder, DecodingError, Encoder, Limits, Transformations};
 use std::fs::File;
@@ -70,7 +70,7 @@ fn on_white(grey: u8, alpha: u8) -> u8 {
 /// Writes a grey picture, (H, W), as a PNG file.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be written, then what was there before is still there; [`Error::Data`] if an axis is zero.
+/// [`Error::NotWritten`] if it cannot be written, then what was there before is still there; [`Error::Data`] if an axis is zero.
 pub fn write_png(path: impl AsRef<Path>, picture: &Array2<u8>) -> Result<()> {
     let pixels: Vec<u8> = picture.iter().copied().collect();
     encode(path.as_ref(), picture.dim(), ColorType::Grayscale, &pixels)

@@ -18,7 +18,7 @@ const SHADE: u8 = 64;
 ///
 /// # Errors
 /// [`Error::Setting`] if `columns` is 0, [`Error::Data`] if the sheet would have more than 2^26 pixels: take fewer images;
-/// [`Error::Io`] if it cannot be written.
+/// [`Error::NotWritten`] if it cannot be written.
 pub fn write_contact_sheet(path: impl AsRef<Path>, dataset: &Dataset, columns: usize) -> Result<()> {
     if columns == 0 {
         return Err(Error::Setting { name: "columns", expected: "at least 1", received: "0".into() });

@@ -1,0 +1,64 @@
+//! Decides what a model file looks like: a safetensors file whose metadata have one entry, `inkstone`, with JSON.
+//!
+//! ```json
+//! {"format_version": 1, "library": "0.1.0", "crc32": "0a1b2c3d", "model": {"input": ..., "layers": [...], ...}}
+//! ```
+//!
+//! A file of weights alone has no `model`. The checksum goes over the text of `model`, byte for byte as it stands there, then over
+//! the data of all tensors in the order of their names. It is a CRC-32 and no cryptographic sum: it is there for damage, not for
+//! malice, which could write a sum of its own; it finds every change of one or two bits in files of up to 512 MB and every burst
+//! of up to 32 bits, and lets other damage pass once in four thousand million times; and it comes with `flate2` anyway.
+//!
+//! What a later version adds (an optimizer's moments as tensors under `optimizer/`, which is no layer's name, the state of a
+//! training as an entry beside `model`) takes a new format version, which this one then refuses by its number.
+
+use crate::layers::Layer;
+use crate::loss::Loss;
+use crate::metrics::Metric;
+use crate::optimizer::Optimizer;
+use crate::shape::Shape;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// The version of the format that is written, and the newest that is read.
+pub(super) const FORMAT_VERSION: u64 = 1;
+
+/// The metadata's entry.
+pub(super) const ENTRY: &str = "inkstone";
+
+/// The longest header that is written or read: a model of some thousand layers.
+pub(super) const MAX_HEADER: u64 = 1 << 20;
+
+/// The version alone, which files of any version have.
+#[derive(Deserialize)]
+pub(super) struct Version {
+    pub(super) format_version: u64,
+    #[serde(default)]
+    pub(super) library: String,
+}
+
+/// All of the entry.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Envelope {
+    pub(super) format_version: u64,
+    /// The version of this crate that wrote the file.
+    pub(super) library: String,
+    /// Eight hexadecimal digits.
+    pub(super) crc32: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) model: Option<Box<RawValue>>,
+}
+
+/// All of a model but its weights.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Description<'a> {
+    pub(super) input: Shape,
+    pub(super) layers: Cow<'a, [Layer]>,
+    pub(super) seed: u64,
+    pub(super) optimizer: Cow<'a, Optimizer>,
+    pub(super) loss: Cow<'a, Loss>,
+    pub(super) metrics: Cow<'a, [Metric]>,
+    pub(super) epochs: u32,
+}

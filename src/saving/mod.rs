@@ -1,0 +1,138 @@
+//! Decides what becomes of a model between two programs: saving, loading, and what of a file is believed. What a file looks like
+//! is in `format`, how one is written so that none is lost in `whole_file`.
+
+mod format;
+mod header;
+mod limits;
+mod read;
+mod weights;
+mod write;
+
+use crate::error::{Error, ModelFault, Result};
+use crate::model::Model;
+use crate::whole_file::write_whole;
+use std::fs::File;
+use std::path::Path;
+
+/// Saving and loading. A model file is a [safetensors](https://huggingface.co/docs/safetensors) file: the weights under Keras'
+/// names and in Keras' layouts, and in its metadata, under `inkstone`, the layers and settings as JSON. Python's `safetensors`
+/// reads it.
+///
+/// A file is replaced as a whole: a crash at any moment leaves the old one or the new one. Nothing in a file is believed: what
+/// does not fit is an error that says what was expected and what was found, never a panic, and memory is taken for no
+/// more than the file really holds. A checksum finds bits that changed.
+impl Model {
+    /// Saves the model: layers, settings, weights, seed, and how many epochs it was trained. The optimizer's memory (moments and
+    /// steps) is not saved.
+    ///
+    /// # Errors
+    /// [`Error::NotWritten`] if the file cannot be written, [`Error::Model`] if a weight is NaN or infinite, or the model is
+    /// larger than [`load`](Self::load) takes; what was there before is then still there.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// use inkstone::ndarray::Array4;
+    /// let path = tempfile::tempdir().unwrap().keep().join("model.safetensors");
+    /// let mut model = Sequential::new([28, 28, 1])
+    ///     .add(Flatten::new())
+    ///     .add(Dense::new(10).activation(Softmax))
+    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
+    /// model.save(&path)?;
+    /// let mut loaded = Model::load(&path)?;
+    /// let image = Array4::<f32>::ones((1, 28, 28, 1));
+    /// assert_eq!(loaded.predict(&image)?, model.predict(&image)?);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let bytes = self.to_bytes()?;
+        write_whole(path.as_ref(), |file| file.write_all(&bytes))
+    }
+
+    /// Loads what [`save`](Self::save) wrote: a model that predicts the same bits, and can be trained further, with an optimizer
+    /// that starts anew.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read, [`Error::ModelFile`] if it is no whole and sound model file.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let (file, len) = open(path)?;
+        read::model(file, len, &path.display().to_string())
+    }
+
+    /// The bytes that [`save`](Self::save) would write.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if a weight is NaN or infinite, or the model is larger than [`load`](Self::load) takes.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let model = Sequential::new([2])
+    ///     .add(Dense::new(2).activation(Softmax))
+    ///     .compile(Sgd::new(0.5), SparseCategoricalCrossentropy::default(), [])?;
+    /// let loaded = Model::from_bytes(&model.to_bytes()?)?;
+    /// assert_eq!(loaded.get_weights(), model.get_weights());
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        write::model(self)
+    }
+
+    /// A model out of the bytes of a file that [`save`](Self::save) wrote, as `include_bytes!` has them.
+    ///
+    /// # Errors
+    /// [`Error::ModelFile`] if they are no whole and sound model file.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        read::model(bytes, bytes.len() as u64, "the bytes")
+    }
+
+    /// Saves the weights alone, for a program that builds the model itself.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save).
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let path = tempfile::tempdir().unwrap().keep().join("weights.safetensors");
+    /// let build = || {
+    ///     Sequential::new([2])
+    ///         .add(Dense::new(2).activation(Softmax))
+    ///         .compile(Sgd::new(0.5), SparseCategoricalCrossentropy::default(), [])
+    /// };
+    /// let (trained, mut other) = (build()?, build()?);
+    /// trained.save_weights(&path)?;
+    /// other.load_weights(&path)?;
+    /// assert_eq!(other.get_weights(), trained.get_weights());
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
+        let bytes = write::weights(self)?;
+        write_whole(path.as_ref(), |file| file.write_all(&bytes))
+    }
+
+    /// Replaces every weight by the one of the same name in a file that [`save_weights`](Self::save_weights) or
+    /// [`save`](Self::save) wrote, or anything else that writes safetensors with the same names, shapes, and `F32`. The
+    /// optimizer's state stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read, [`Error::ModelFile`] if it is not whole and sound, or its weights are not the
+    /// model's: all that are missing, extra or of another shape are listed. Then nothing is changed.
+    pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let (file, len) = open(path)?;
+        let weights = read::weights(&self.engine.plan.parameters, file, len, &path.display().to_string())?;
+        self.set_weights(&weights)
+    }
+}
+
+/// A file and its length.
+fn open(path: &Path) -> Result<(File, u64)> {
+    let io = |source| Error::Io { place: path.display().to_string(), source };
+    // Asked before it is opened, as opening a named pipe waits for somebody who writes to it.
+    let is_file = path.metadata().map_err(io)?.is_file();
+    if !is_file {
+        return Err(Error::ModelFile { place: path.display().to_string(), fault: ModelFault::NotAFile });
+    }
+    let file = File::open(path).map_err(io)?;
+    let len = file.metadata().map_err(io)?.len();
+    Ok((file, len))
+}

@@ -1,0 +1,146 @@
+//! Makes a file a model, or says why not. Everything that sizes depend on is checked before memory is taken for it: the header
+//! against the file's length, the description against its limits, the weights against the description; only then are data read.
+
+use super::format::{Description, ENTRY, Envelope, FORMAT_VERSION, Version};
+use super::header::{self, Header, HeaderError};
+use super::limits::check_size;
+use super::weights::{check, checksum, decode};
+use crate::error::{Error, ModelFault, Result};
+use crate::model::{Model, Weight};
+use crate::plan::{Parameter, parameters_of};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::io::{self, Read};
+
+/// A whole model.
+///
+/// - len: how many bytes there are; place: what errors call them
+pub(super) fn model(mut source: impl Read, len: u64, place: &str) -> Result<Model> {
+    let at = At { place, len };
+    let header = at.header(&mut source)?;
+    let Some(envelope) = envelope(&header).map_err(|fault| at.fault(fault))? else {
+        return Err(at.fault(ModelFault::OtherOrigin));
+    };
+    let Some(text) = &envelope.model else {
+        return Err(at.fault(ModelFault::WeightsOnly));
+    };
+    let described = description(text).map_err(|fault| at.fault(fault))?;
+    let Description { input, layers, seed, optimizer, loss, metrics, epochs } = described;
+    let impossible = |error: Error| at.fault(ModelFault::Description(error.to_string()));
+    check_size(input, &layers).map_err(impossible)?;
+    let parameters = parameters_of(input, &layers).map_err(impossible)?;
+    let weights = at.weights(&parameters, &header, Some(&envelope), source)?;
+    let (layers, metrics) = (layers.into_owned(), metrics.into_owned());
+    let mut model =
+        Model::new(input, layers, seed, optimizer.into_owned(), loss.into_owned(), metrics).map_err(impossible)?;
+    model.set_weights(&weights)?;
+    model.epochs = epochs as usize;
+    Ok(model)
+}
+
+/// The weights of a model that has these parameters.
+pub(super) fn weights(parameters: &[Parameter], mut source: impl Read, len: u64, place: &str) -> Result<Vec<Weight>> {
+    let at = At { place, len };
+    let header = at.header(&mut source)?;
+    let envelope = envelope(&header).map_err(|fault| at.fault(fault))?;
+    if envelope.is_none() {
+        // What the Python package's functions for PyTorch and NumPy write.
+        only("format", &header).map_err(|fault| at.fault(fault))?;
+    }
+    at.weights(parameters, &header, envelope.as_ref(), source)
+}
+
+/// What is read, for errors to tell.
+struct At<'a> {
+    place: &'a str,
+    len: u64,
+}
+
+impl At<'_> {
+    fn fault(&self, fault: ModelFault) -> Error {
+        Error::ModelFile { place: self.place.to_owned(), fault }
+    }
+
+    fn io(&self, source: io::Error) -> Error {
+        Error::Io { place: self.place.to_owned(), source }
+    }
+
+    fn header(&self, source: &mut impl Read) -> Result<Header> {
+        header::read(source, self.len).map_err(|error| match error {
+            HeaderError::Io(source) => self.io(source),
+            HeaderError::Fault(fault) => self.fault(fault),
+        })
+    }
+
+    /// Reads and checks the weights.
+    fn weights(
+        &self,
+        parameters: &[Parameter],
+        header: &Header,
+        envelope: Option<&Envelope>,
+        mut source: impl Read,
+    ) -> Result<Vec<Weight>> {
+        check(parameters, &header.tensors).map_err(|fault| self.fault(fault))?;
+        // As many bytes as the weights have, and as are left in the file: `header` has compared the two.
+        let mut data = vec![0; header.data_len];
+        source.read_exact(&mut data).map_err(|source| self.io(source))?;
+        if let Some(envelope) = envelope {
+            check_sum(envelope, header, &data).map_err(|fault| self.fault(fault))?;
+        }
+        decode(parameters, &header.tensors, &data).map_err(|fault| self.fault(fault))
+    }
+}
+
+/// What Inkstone wrote into the metadata; `None` if something else wrote the file.
+fn envelope(header: &Header) -> std::result::Result<Option<Envelope>, ModelFault> {
+    let Some(entry) = header.metadata.get(ENTRY) else {
+        return Ok(None);
+    };
+    let metadata = |error: serde_json::Error| ModelFault::Metadata(error.to_string());
+    let Version { format_version: found, library } = serde_json::from_str(entry).map_err(metadata)?;
+    if found > FORMAT_VERSION {
+        return Err(ModelFault::Version { found, known: FORMAT_VERSION, writer: format!("inkstone {library}") });
+    }
+    if found == 0 {
+        return Err(ModelFault::Metadata("there is no format version 0".into()));
+    }
+    only(ENTRY, header)?;
+    serde_json::from_str(entry).map(Some).map_err(metadata)
+}
+
+/// Whether the metadata have no entry but this one.
+fn only(known: &str, header: &Header) -> std::result::Result<(), ModelFault> {
+    match header.metadata.keys().find(|name| *name != known) {
+        Some(name) => Err(ModelFault::UnknownEntry(name.clone())),
+        None => Ok(()),
+    }
+}
+
+/// The description of a model, in which nothing is unknown.
+fn description(text: &RawValue) -> std::result::Result<Description<'static>, ModelFault> {
+    let mut unknown = None;
+    let mut json = serde_json::Deserializer::from_str(text.get());
+    // Whatever layer or setting a field belongs to: here none passes.
+    let described = serde_ignored::deserialize(&mut json, |path| {
+        // A variant of an enum, as a layer is one, is a question mark in the path.
+        unknown.get_or_insert_with(|| path.to_string().replace(".?", ""));
+    });
+    match (described, unknown) {
+        (Err(error), _) => Err(ModelFault::Metadata(error.to_string())),
+        (Ok(_), Some(path)) => Err(ModelFault::UnknownEntry(path)),
+        (Ok(description), None) => Ok(description),
+    }
+}
+
+fn check_sum(envelope: &Envelope, header: &Header, data: &[u8]) -> std::result::Result<(), ModelFault> {
+    let text = envelope.model.as_ref().map_or("", |model| model.get());
+    let tensors = header.tensors.values().map(|tensor| {
+        let (start, end) = tensor.data_offsets;
+        Cow::Borrowed(&data[start..end])
+    });
+    let found = checksum(text, tensors);
+    if found == envelope.crc32 {
+        return Ok(());
+    }
+    Err(ModelFault::Checksum { expected: envelope.crc32.clone(), found })
+}
