@@ -111,7 +111,10 @@ pub use loss::{
 };
 pub use metrics::{Metric, Scores};
 pub use model::{Model, Weight};
-pub use optimizer::{Adam, LearningRate, OneCycle, Optimizer, Sgd};
+pub use optimizer::{
+    Adagrad, Adam, AdamW, Algorithm, BuiltOptimizer, CosineDecay, ExponentialDecay, LearningRate, Lion, Nadam,
+    OneCycle, Optimizer, OptimizerOptions, PiecewiseConstantDecay, RmsProp, Sgd, WarmUp,
+};
 pub use sequential::Sequential;
 pub use shape::{Padding, Shape};
 pub use summary::Summary;

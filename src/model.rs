@@ -51,7 +51,8 @@ impl Model {
         let plan = Plan::new(input, &layers)?;
         loss.check(plan.output)?;
         optimizer.check()?;
-        let state = OptimizerState::new(&optimizer, plan.parameter_len);
+        let variables = plan.parameters.iter().map(|parameter| parameter.range.clone());
+        let state = OptimizerState::new(&optimizer, plan.parameter_len, variables);
         metrics.iter().try_for_each(|metric| metric.check(plan.classes()))?;
         let scoring = Scoring::new(&plan, loss, &metrics);
         let engine = Engine::new(plan, scoring, seed, Level::new());
@@ -88,16 +89,27 @@ impl Model {
         self.seed
     }
 
-    /// How far the next step goes.
+    /// The optimizer's rate for the next step.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let mut model = Sequential::new([2])
+    ///     .add(Dense::new(2).activation(Softmax))
+    ///     .compile(Sgd::new(0.5), SparseCategoricalCrossentropy::default(), [])?;
+    /// assert_eq!(model.learning_rate(), 0.5);
+    /// model.set_learning_rate(0.25)?;
+    /// assert_eq!(model.learning_rate(), 0.25);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
     #[must_use]
     pub fn learning_rate(&self) -> f32 {
         self.optimizer.learning_rate().at(self.state.step)
     }
 
-    /// Sets how far steps go from now on.
+    /// Sets the optimizer's rate for the steps from now on.
     ///
     /// # Errors
-    /// [`Error::Setting`] if it is no finite number of at least 0.
+    /// [`Error::Setting`] if the rate is negative, NaN or infinite, or the optimizer follows a schedule.
     pub fn set_learning_rate(&mut self, rate: f32) -> Result<()> {
         self.optimizer.set_learning_rate(rate)
     }

@@ -11,6 +11,7 @@ pub use crate::loss::{
 pub use crate::metrics::Metric::Accuracy;
 pub use crate::metrics::{Auc, BinaryAccuracy, F1Score, Precision, Recall, TopKCategoricalAccuracy};
 pub use crate::model::Model;
-pub use crate::optimizer::{Adam, OneCycle, Sgd};
+pub use crate::optimizer::{Adagrad, Adam, AdamW, Lion, Nadam, OptimizerOptions, RmsProp, Sgd};
+pub use crate::optimizer::{CosineDecay, ExponentialDecay, OneCycle, PiecewiseConstantDecay, WarmUp};
 pub use crate::sequential::Sequential;
 pub use crate::shape::Padding::{Same, Valid};

@@ -39,6 +39,8 @@ impl Model {
     /// Trains the model on a data set, or on images with their [`Targets`](crate::Targets). It may be called again, and goes on
     /// where it stopped.
     ///
+    /// An optimizer that keeps a moving average of the weights gives it to the model at the end, after the last validation.
+    ///
     /// It runs in rayon's current thread pool; any number of threads gives the same bits.
     ///
     /// # Errors
@@ -157,6 +159,10 @@ impl Model {
             progress.end_epoch(seconds, &logs);
             history.epochs.push(Epoch { training: scores, validation, learning_rate, seconds });
             callbacks.on_epoch_end(epoch, &logs, &mut training)?;
+        }
+        if !history.epochs.is_empty() {
+            let Model { engine, state, .. } = &mut *training.model;
+            engine.finalize_weights(state);
         }
         callbacks.on_train_end(&mut training)?;
         Ok(history)

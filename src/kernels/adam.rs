@@ -34,3 +34,27 @@ pub(crate) fn adam_update<S: Simd>(
         },
     );
 }
+
+/// The same with AMSGrad: steps are divided by the largest second moment so far.
+pub(crate) fn amsgrad_update<S: Simd>(
+    simd: S,
+    step: AdamStep,
+    gradients: &[f32],
+    parameters: &mut [f32],
+    [first, second, largest]: [&mut [f32]; 3],
+) {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let AdamStep { rate, beta_1, beta_2, epsilon } = step;
+            let moments = first.iter_mut().zip(second.iter_mut()).zip(largest.iter_mut());
+            for ((parameter, g), ((m, v), largest)) in parameters.iter_mut().zip(gradients).zip(moments) {
+                *m += (g - *m) * (1.0 - beta_1);
+                *v += (g * g - *v) * (1.0 - beta_2);
+                // Not `max`, which would forget a NaN.
+                *largest = if *largest > *v { *largest } else { *v };
+                *parameter -= rate * *m / (largest.sqrt() + epsilon);
+            }
+        },
+    );
+}

@@ -10,18 +10,24 @@
 )]
 
 pub(crate) mod activation;
+pub(crate) mod adagrad;
 pub(crate) mod adam;
+pub(crate) mod average;
+pub(crate) mod clip;
 pub(crate) mod conv2d;
 pub(crate) mod conv2d_backward_small;
 pub(crate) mod conv2d_forward;
 pub(crate) mod conv2d_forward_small;
 pub(crate) mod conv2d_input_gradient;
 pub(crate) mod conv2d_weight_gradient;
+pub(crate) mod lion;
 pub(crate) mod max_pool;
+pub(crate) mod nadam;
 pub(crate) mod nonzeros;
 pub(crate) mod output;
 pub(crate) mod padding;
 pub(crate) mod pixels;
+pub(crate) mod rms_prop;
 pub(crate) mod sgd;
 pub(crate) mod softmax;
 pub(crate) mod sum;

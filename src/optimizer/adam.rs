@@ -1,14 +1,15 @@
 //! Adam.
 
-use super::{LearningRate, Optimizer, Piece, require};
+use super::algorithm::Update;
+use super::{LearningRate, check_beta, check_epsilon};
 use crate::error::Result;
-use crate::kernels::adam::{AdamStep, adam_update};
-use crate::simd::Simd;
+use crate::kernels::adam::AdamStep;
 use serde::{Deserialize, Serialize};
 
 /// Adam, as [Keras' `Adam`](https://keras.io/api/optimizers/adam/), from
-/// [Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980). Its epsilon is the paper's "epsilon hat": it is added to the
-/// root of the second moment before that is corrected for its bias, as Keras does and PyTorch does not.
+/// [Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980), with AMSGrad of
+/// [Reddi and others, 2018](https://arxiv.org/abs/1904.09237) if wanted. Its epsilon is the paper's "epsilon hat": it is
+/// added to the root of the second moment before that is corrected for its bias, as Keras does and PyTorch does not.
 ///
 /// ```
 /// use inkstone::{Adam, LearningRate};
@@ -16,7 +17,8 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!((adam.learning_rate, adam.beta_1, adam.beta_2, adam.epsilon), (LearningRate::Constant(0.001), 0.9, 0.999, 1e-7));
 /// assert_eq!(Adam::new(0.01).beta_1(0.7).beta_1, 0.7);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Adam {
     /// How far steps go.
     pub learning_rate: LearningRate,
@@ -26,11 +28,14 @@ pub struct Adam {
     pub beta_2: f32,
     /// What keeps the division finite.
     pub epsilon: f32,
+    /// Whether steps are divided by the largest second moment so far instead of the present one.
+    pub amsgrad: bool,
 }
 
 impl Default for Adam {
     fn default() -> Self {
-        Self { learning_rate: LearningRate::Constant(0.001), beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
+        let learning_rate = LearningRate::Constant(0.001);
+        Self { learning_rate, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, amsgrad: false }
     }
 }
 
@@ -59,26 +64,23 @@ impl Adam {
         Self { epsilon, ..self }
     }
 
+    /// Sets whether steps are divided by the largest second moment so far.
+    #[must_use]
+    pub fn amsgrad(self, amsgrad: bool) -> Self {
+        Self { amsgrad, ..self }
+    }
+
     pub(super) fn check(&self) -> Result<()> {
-        self.learning_rate.check()?;
-        for (name, beta) in [("beta_1", self.beta_1), ("beta_2", self.beta_2)] {
-            require((0.0..1.0).contains(&beta), name, "at least 0 and less than 1", beta)?;
-        }
-        require(self.epsilon.is_finite() && self.epsilon > 0.0, "epsilon", "finite and more than 0", self.epsilon)
+        check_beta("beta_1", self.beta_1)?;
+        check_beta("beta_2", self.beta_2)?;
+        check_epsilon(self.epsilon)
     }
 
-    pub(super) fn update<S: Simd>(&self, simd: S, step: u64, piece: Piece<'_>) {
+    /// `step` counts from 1.
+    pub(super) fn update(&self, step: u64, rate: f32) -> Update {
         let power = |beta: f32| f64::from(beta).powf(step as f64);
-        let rate =
-            f64::from(self.learning_rate.at(step - 1)) * (1.0 - power(self.beta_2)).sqrt() / (1.0 - power(self.beta_1));
+        let rate = f64::from(rate) * (1.0 - power(self.beta_2)).sqrt() / (1.0 - power(self.beta_1));
         let step = AdamStep { rate: rate as f32, beta_1: self.beta_1, beta_2: self.beta_2, epsilon: self.epsilon };
-        let [first, second] = piece.moments;
-        adam_update(simd, step, piece.gradients, piece.parameters, first, second);
-    }
-}
-
-impl From<Adam> for Optimizer {
-    fn from(adam: Adam) -> Self {
-        Self::Adam(adam)
+        if self.amsgrad { Update::AmsGrad(step) } else { Update::Adam(step) }
     }
 }

@@ -1,9 +1,9 @@
 //! Gradient descent.
 
-use super::{LearningRate, Optimizer, Piece, require};
+use super::algorithm::Update;
+use super::{LearningRate, require};
 use crate::error::Result;
-use crate::kernels::sgd::{Lookahead, momentum_update, sgd_update};
-use crate::simd::Simd;
+use crate::kernels::sgd::Lookahead;
 use serde::{Deserialize, Serialize};
 
 /// Gradient descent, with momentum and Nesterov's look ahead if wanted, as
@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!((sgd.learning_rate, sgd.momentum, sgd.nesterov), (LearningRate::Constant(0.01), 0.0, false));
 /// assert!(Sgd::new(0.1).momentum(0.9).nesterov(true).nesterov);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Sgd {
     /// How far steps go.
     pub learning_rate: LearningRate,
@@ -51,24 +52,14 @@ impl Sgd {
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        self.learning_rate.check()?;
         require((0.0..=1.0).contains(&self.momentum), "momentum", "from 0 to 1", self.momentum)
     }
 
-    pub(super) fn update<S: Simd>(&self, simd: S, step: u64, piece: Piece<'_>) {
-        let rate = self.learning_rate.at(step - 1);
-        let (gradients, parameters) = (&*piece.gradients, piece.parameters);
+    pub(super) fn update(&self, rate: f32) -> Update {
         if self.momentum == 0.0 {
-            return sgd_update(simd, rate, gradients, parameters);
+            return Update::Sgd { rate };
         }
         let lookahead = if self.nesterov { Lookahead::Nesterov } else { Lookahead::None };
-        let [velocities, _] = piece.moments;
-        momentum_update(simd, rate, self.momentum, lookahead, gradients, parameters, velocities);
-    }
-}
-
-impl From<Sgd> for Optimizer {
-    fn from(sgd: Sgd) -> Self {
-        Self::Sgd(sgd)
+        Update::Momentum { rate, momentum: self.momentum, lookahead }
     }
 }

@@ -17,8 +17,7 @@ pub(crate) use tally::{Scoring, Tally};
 use crate::aligned::AlignedBuffer;
 use crate::exec::{Parameters, Pass, Workspace, backward, forward, pack_step};
 use crate::kernels::output::OutputFunction;
-use crate::kernels::sum::add;
-use crate::optimizer::{Optimizer, OptimizerState, Piece};
+use crate::optimizer::{Gradients, MAX_PARTS, Optimizer, OptimizerState, take_step};
 use crate::plan::{Initial, Plan, Step};
 use crate::random::{Stream, stream};
 use crate::simd::{Level, Simd, dispatch};
@@ -32,13 +31,11 @@ const MAX_CHUNK: usize = 8;
 /// The most floats that a chunk of several images may have between two steps.
 const CHUNK_FLOATS: usize = 1 << 22;
 /// The most shards in a batch.
-const MAX_SHARDS: usize = 4;
+const MAX_SHARDS: usize = MAX_PARTS;
 /// Into how many stretches examples are cut that are scored, unless those get too short or too long.
 const STRETCHES: usize = 64;
 /// The most chunks in a stretch.
 const MAX_STRETCH: usize = 16;
-/// Parameters that one thread updates at a time.
-const PIECE: usize = 8192;
 
 /// A compiled model at work: its plan, its parameters, and all memory that training needs.
 #[derive(Debug)]
@@ -132,24 +129,22 @@ impl Engine {
 
     /// Adds the gradients of the last batch's shards up.
     pub(crate) fn sum_gradients(&mut self) {
-        let shards = &self.shards[..self.used_shards];
-        dispatch!(self.level, simd => sum_shards(simd, shards, 0, &mut self.gradients));
+        let gradients = gradients_of(&self.shards[..self.used_shards], &mut self.gradients);
+        dispatch!(self.level, simd => { gradients.add_up(simd); });
     }
 
     /// One step of the optimizer on the gradients of the last batch.
     pub(crate) fn update(&mut self, optimizer: &Optimizer, state: &mut OptimizerState) {
-        state.step += 1;
-        let (level, step, shards) = (self.level, state.step, &self.shards[..self.used_shards]);
-        let [first, second] = &mut state.moments;
-        let parameters = &mut self.parameters.flat[..];
-        let all = Piece { start: 0, gradients: &mut self.gradients, parameters, moments: [first, second] };
-        in_pieces(all, &|piece: Piece<'_>| {
-            dispatch!(level, simd => {
-                sum_shards(simd, shards, piece.start, piece.gradients);
-                optimizer.update(simd, step, piece);
-            });
-        });
+        let gradients = gradients_of(&self.shards[..self.used_shards], &mut self.gradients);
+        take_step(self.level, optimizer, state, gradients, &mut self.parameters.flat);
         self.pack();
+    }
+
+    /// Makes the moving average of the weights the weights, if the optimizer keeps one.
+    pub(crate) fn finalize_weights(&mut self, state: &OptimizerState) {
+        if state.average_to(&mut self.parameters.flat) {
+            self.pack();
+        }
     }
 
     /// Scores examples without changing anything.
@@ -299,23 +294,10 @@ fn run_shard<S: Simd>(
     }
 }
 
-/// Adds the shards' gradients for a stretch of the parameters, in the order of the shards.
-fn sum_shards<S: Simd>(simd: S, shards: &[Shard], start: usize, sums: &mut [f32]) {
-    let stretch = start..start + sums.len();
-    if let [first, others @ ..] = shards {
-        sums.copy_from_slice(&first.gradients[stretch.clone()]);
-        others.iter().for_each(|shard| add(simd, &shard.gradients[stretch.clone()], sums));
-    }
-}
-
-/// Cuts a piece in two until it is small, and works on all of them in parallel.
-fn in_pieces(piece: Piece<'_>, work: &(impl Fn(Piece<'_>) + Sync)) {
-    let len = piece.parameters.len();
-    if len <= PIECE {
-        return work(piece);
-    }
-    let (left, right) = piece.split_at((len / 2).next_multiple_of(crate::aligned::LINE_FLOATS));
-    rayon::join(|| in_pieces(left, work), || in_pieces(right, work));
+/// The shards' gradients, which are to be added up in their order.
+fn gradients_of<'a>(shards: &'a [Shard], sum: &'a mut [f32]) -> Gradients<'a> {
+    let part = |index: usize| shards.get(index).map_or(&[][..], |shard| &shard.gradients[..]);
+    Gradients::Parts { parts: std::array::from_fn(part), sum }
 }
 
 /// Packs the kernels of these steps, in parallel.

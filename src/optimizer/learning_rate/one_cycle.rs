@@ -1,57 +1,9 @@
-//! Decides how far a step goes, as training goes on.
+//! Up, and down to almost nothing.
 
-use super::require;
-use crate::error::{Error, Result};
+use super::{check_rate, check_steps, half_cosine};
+use crate::error::Result;
+use crate::optimizer::require;
 use serde::{Deserialize, Serialize};
-use std::f64::consts::PI;
-
-/// How far steps go: all alike, or by a schedule. Optimizers take either.
-///
-/// ```
-/// use inkstone::{Adam, LearningRate, OneCycle};
-/// assert_eq!(Adam::new(0.01).learning_rate, LearningRate::Constant(0.01));
-/// assert_eq!(Adam::new(OneCycle::new(0.01, 235)).learning_rate.at(234), 4e-8);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum LearningRate {
-    /// The same for all steps.
-    Constant(f32),
-    /// Up, and down to almost nothing.
-    OneCycle(OneCycle),
-}
-
-impl LearningRate {
-    /// The rate of a step; `step` counts those before it, as in Keras' schedules, so the first is 0.
-    #[must_use]
-    pub fn at(&self, step: u64) -> f32 {
-        match self {
-            Self::Constant(rate) => *rate,
-            Self::OneCycle(schedule) => schedule.at(step),
-        }
-    }
-
-    /// # Errors
-    /// [`Error::Setting`] for a number that makes no sense.
-    pub(super) fn check(&self) -> Result<()> {
-        match self {
-            Self::Constant(rate) => check_rate("learning_rate", *rate),
-            Self::OneCycle(schedule) => schedule.check(),
-        }
-    }
-}
-
-impl From<f32> for LearningRate {
-    fn from(rate: f32) -> Self {
-        Self::Constant(rate)
-    }
-}
-
-impl From<OneCycle> for LearningRate {
-    fn from(schedule: OneCycle) -> Self {
-        Self::OneCycle(schedule)
-    }
-}
 
 /// A schedule for a training of known length: the rate rises to its maximum, then falls to almost nothing, both along half
 /// a cosine. Large steps in the middle and small ones at the end reach in few epochs what takes many at one rate.
@@ -67,6 +19,7 @@ impl From<OneCycle> for LearningRate {
 /// assert!(schedule.at(999) < 1e-7);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OneCycle {
     /// The highest rate.
     pub max_learning_rate: f32,
@@ -123,26 +76,13 @@ impl OneCycle {
         rate as f32
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         check_rate("max_learning_rate", self.max_learning_rate)?;
-        if self.total_steps == 0 {
-            return Err(Error::Setting { name: "total_steps", expected: "at least 1", received: "0".into() });
-        }
-        if !(0.0..=1.0).contains(&self.rising) {
-            return Err(Error::Setting { name: "rising", expected: "from 0 to 1", received: self.rising.to_string() });
-        }
+        check_steps("total_steps", self.total_steps)?;
+        require((0.0..=1.0).contains(&self.rising), "rising", "from 0 to 1", self.rising)?;
         for (name, factor) in [("div_factor", self.div_factor), ("final_div_factor", self.final_div_factor)] {
             require(factor.is_finite() && factor > 0.0, name, "finite and more than 0", factor)?;
         }
         Ok(())
     }
-}
-
-/// From one value to another as `part` goes from 0 to 1, slowly at both ends.
-fn half_cosine(from: f64, to: f64, part: f64) -> f64 {
-    to + (from - to) / 2.0 * ((PI * part).cos() + 1.0)
-}
-
-fn check_rate(name: &'static str, rate: f32) -> Result<()> {
-    require(rate.is_finite() && rate >= 0.0, name, "finite and at least 0", rate)
 }

@@ -1,0 +1,37 @@
+//! One step of Lion over a stretch of parameters.
+
+use crate::simd::Simd;
+
+/// The numbers of one step, the same for every parameter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LionStep {
+    pub(crate) rate: f32,
+    pub(crate) beta_1: f32,
+    pub(crate) beta_2: f32,
+}
+
+/// Updates parameters and their moment; all slices have one length.
+pub(crate) fn lion_update<S: Simd>(
+    simd: S,
+    step: LionStep,
+    gradients: &[f32],
+    parameters: &mut [f32],
+    moments: &mut [f32],
+) {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let LionStep { rate, beta_1, beta_2 } = step;
+            for ((parameter, g), m) in parameters.iter_mut().zip(gradients).zip(moments) {
+                *parameter -= rate * sign(*m * beta_1 + g * (1.0 - beta_1));
+                *m = *m * beta_2 + g * (1.0 - beta_2);
+            }
+        },
+    );
+}
+
+/// 1, -1, or the value itself if it is 0 or NaN; `signum` has no 0.
+#[inline(always)]
+fn sign(value: f32) -> f32 {
+    if value == 0.0 || value.is_nan() { value } else { 1.0_f32.copysign(value) }
+}
