@@ -2,6 +2,7 @@
 
 use inkstone::data::Augment;
 use inkstone::prelude::*;
+use inkstone::{Model, Optimizer};
 use ndarray::Array4;
 
 #[global_allocator]
@@ -14,14 +15,8 @@ fn blocks(work: impl FnOnce()) -> u64 {
     dhat::HeapStats::get().total_blocks - before
 }
 
-/// One test, because the counters are the process'.
-#[test]
-fn steps_and_predictions_allocate_nothing_of_their_own() {
-    let _profiler = dhat::Profiler::builder().testing().build();
-    let images = Array4::from_shape_fn((640, 12, 12, 1), |(n, y, x, _)| (n * 31 + y * 7 + x * x) as u8);
-    let long = Dataset::from_bytes(images, (0..640).map(|n| n % 4).collect()).unwrap();
-    let short = long.take(320);
-    let mut model = Sequential::new([12, 12, 1])
+fn model_with(optimizer: impl Into<Optimizer>) -> Model {
+    Sequential::new([12, 12, 1])
         .add(Conv2D::new(8, (3, 3)).padding(Same).activation(Relu))
         .add(MaxPooling2D::new((2, 2)))
         .add(Conv2D::new(8, (3, 3)))
@@ -29,8 +24,18 @@ fn steps_and_predictions_allocate_nothing_of_their_own() {
         .add(Dropout::new(0.1))
         .add(Flatten::new())
         .add(Dense::new(4).activation(Softmax))
-        .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])
-        .unwrap();
+        .compile(optimizer, SparseCategoricalCrossentropy::default(), [Accuracy])
+        .unwrap()
+}
+
+/// One test, because the counters are the process'.
+#[test]
+fn steps_and_predictions_allocate_nothing_of_their_own() {
+    let _profiler = dhat::Profiler::builder().testing().build();
+    let images = Array4::from_shape_fn((640, 12, 12, 1), |(n, y, x, _)| (n * 31 + y * 7 + x * x) as u8);
+    let long = Dataset::from_bytes(images, (0..640).map(|n| n % 4).collect()).unwrap();
+    let short = long.take(320);
+    let mut model = model_with(Adam::default());
     let quiet = || FitConfig::new().verbose(0);
 
     // The first call makes the workspaces, and rayon its queues.
@@ -41,11 +46,25 @@ fn steps_and_predictions_allocate_nothing_of_their_own() {
     // Rayon's queue for work from outside grows by a block now and then; a step that allocated would show ten more.
     assert!(twenty_steps <= ten_steps + 2, "{ten_steps} blocks for 10 steps, {twenty_steps} for 20");
 
+    let mut clipped = model_with(AdamW::default().amsgrad(true).global_clipnorm(0.1).use_ema(true));
+    drop(clipped.fit(&short, quiet()).unwrap());
+    let ten_steps = blocks(|| drop(clipped.fit(&short, quiet()).unwrap()));
+    let twenty_steps = blocks(|| drop(clipped.fit(&long, quiet()).unwrap()));
+    assert!(twenty_steps <= ten_steps + 2, "clipped, {ten_steps} blocks for 10 steps, {twenty_steps} for 20");
+
     let bent = || quiet().augment(Augment::new().shift(2).rotate(10.0).elastic(1.0, 4));
     drop(model.fit(&short, bent()).unwrap());
     let ten_steps = blocks(|| drop(model.fit(&short, bent()).unwrap()));
     let twenty_steps = blocks(|| drop(model.fit(&long, bent()).unwrap()));
     assert!(twenty_steps <= ten_steps + 2, "augmented, {ten_steps} blocks for 10 steps, {twenty_steps} for 20");
+
+    let gradients = vec![0.5; 50_000];
+    let mut parameters = vec![1.0; 50_000];
+    let mut optimizer = AdamW::default().amsgrad(true).clipnorm(1.0).use_ema(true).build([20_000, 30_000]).unwrap();
+    optimizer.apply(&gradients, &mut parameters).unwrap();
+    let steps = blocks(|| (0..20).for_each(|_| optimizer.apply(&gradients, &mut parameters).unwrap()));
+    // Rayon's queue again.
+    assert!(steps <= 2, "{steps} blocks for 20 steps of an optimizer on its own");
 
     let image = Array4::<f32>::zeros((1, 12, 12, 1));
     model.predict(&image).unwrap();

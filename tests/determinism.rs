@@ -1,7 +1,7 @@
 //! The same seed gives the same bits, whatever the number of threads.
 
 use inkstone::prelude::*;
-use inkstone::{History, Model};
+use inkstone::{History, Model, Optimizer};
 use ndarray::Array4;
 
 /// Images that have something to be learned, of no convenient size or number.
@@ -64,4 +64,31 @@ fn a_seed_that_was_drawn_can_be_used_again() {
     let second = compile(drawn.clone().seed(first.seed()));
     assert_eq!(first.get_weights(), second.get_weights());
     assert_ne!(compile(drawn).seed(), first.seed());
+}
+
+/// All buffers of an optimizer, norms of single variables or of all, and averages of weights, on a model of some pieces.
+#[test]
+fn clipping_by_norm_and_averages_give_the_same_bits_on_any_number_of_threads() {
+    let train = |threads: usize, optimizer: &Optimizer| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut model = Sequential::new([13, 11, 1])
+                .add(Flatten::new())
+                .add(Dense::new(257).activation(Relu))
+                .add(Dense::new(5).activation(Softmax))
+                .seed(42)
+                .compile(optimizer.clone(), SparseCategoricalCrossentropy::default(), [])
+                .unwrap();
+            model.fit(&dataset(), FitConfig::new().epochs(2).batch_size(37).verbose(0)).unwrap();
+            let weights = model.get_weights();
+            weights.iter().flat_map(|weight| weight.values.iter().map(|value| value.to_bits())).collect::<Vec<_>>()
+        })
+    };
+    let rms_prop = || RmsProp::new(1e-3).centered(true).momentum(0.5).use_ema(true);
+    for optimizer in [rms_prop().global_clipnorm(0.1), rms_prop().clipnorm(0.05)] {
+        let one = train(1, &optimizer);
+        for threads in [2, 3, 7] {
+            assert!(train(threads, &optimizer) == one, "{threads} threads, {optimizer:?}");
+        }
+    }
 }

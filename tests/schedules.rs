@@ -1,6 +1,7 @@
-//! Learning rate schedules against PyTorch: the rate of every step. `tests/fixtures/make_schedules.py` made the numbers.
+//! Learning rate schedules against PyTorch and Keras: the rate of every step. `tests/fixtures/make_schedules.py` made the numbers.
 
 use approx::relative_eq;
+use inkstone::LearningRate;
 use inkstone::prelude::*;
 use ndarray::Array4;
 use serde::Deserialize;
@@ -11,16 +12,22 @@ struct Fixture {
     cases: HashMap<String, Vec<f32>>,
 }
 
+/// `rounding` is how far a rate may be off that is small beside the highest: it is a difference of numbers of its size.
+#[track_caller]
+fn compare(case: &str, schedule: impl Into<LearningRate>, rounding: f32) {
+    let schedule = schedule.into();
+    let fixture: Fixture = serde_json::from_str(include_str!("fixtures/schedules.json")).unwrap();
+    for (step, expected) in (0..).zip(&fixture.cases[case]) {
+        let actual = schedule.at(step);
+        let close = relative_eq!(actual, *expected, max_relative = 1e-5, epsilon = rounding);
+        assert!(close, "{case}, step {step}: {actual}, expected {expected}");
+    }
+}
+
 fn compare_with_pytorch(case: &str, schedule: OneCycle) {
     let fixture: Fixture = serde_json::from_str(include_str!("fixtures/schedules.json")).unwrap();
-    let expected = &fixture.cases[case];
-    assert_eq!(expected.len() as u64, schedule.total_steps);
-    for (step, expected) in (0..).zip(expected) {
-        let actual = schedule.at(step);
-        // The last rates are differences of numbers a million times larger.
-        let close = relative_eq!(actual, *expected, max_relative = 1e-5, epsilon = 1e-9);
-        assert!(close, "{case}, step {step}: {actual}, PyTorch has {expected}");
-    }
+    assert_eq!(fixture.cases[case].len() as u64, schedule.total_steps);
+    compare(case, schedule, 1e-9);
     assert_eq!(schedule.at(schedule.total_steps + 5), schedule.at(schedule.total_steps - 1));
 }
 
@@ -78,6 +85,55 @@ fn steps_take_the_rate_of_the_schedule() {
             for ((before, gradient), after) in before.values.iter().zip(&gradient.values).zip(&after.values) {
                 assert!((before - schedule.at(step) * gradient - after).abs() < 1e-7, "step {step}");
             }
+        }
+    }
+}
+
+#[test]
+fn piecewise_constant_decay_is_keras_s() {
+    compare("piecewise", PiecewiseConstantDecay::new([3, 10, 11], [0.1, 0.5, 0.02, 0.001]), 0.0);
+}
+
+#[test]
+fn exponential_decay_is_keras_s() {
+    let schedule = ExponentialDecay::new(0.1, 7, 0.6);
+    compare("exponential", schedule, 0.0);
+    compare("exponential_staircase", schedule.staircase(true), 0.0);
+    compare("exponential_growth", ExponentialDecay::new(1e-6, 3, 2.0), 0.0);
+}
+
+/// Keras computes in f32: its cosine near -1 is off by half a unit in the last place, 6e-8, of half the highest rate.
+#[test]
+fn cosine_decay_is_keras_s() {
+    compare("cosine", CosineDecay::new(0.1, 30), 1e-8);
+    compare("cosine_alpha", CosineDecay::new(0.1, 30).alpha(0.2), 1e-8);
+    let warmed_up = CosineDecay::new(0.01, 20).alpha(0.05).warmup_target(0.2).warmup_steps(10);
+    compare("cosine_warm_up", warmed_up, 2e-8);
+    compare("cosine_target_alone", CosineDecay::new(0.01, 20).warmup_target(0.2), 2e-8);
+}
+
+#[test]
+fn a_warm_up_is_pytorch_s() {
+    // PyTorch's cosine does not stay at its end, so the fixture ends there.
+    compare("warm_up_cosine", WarmUp::new(10, CosineDecay::new(0.1, 30)), 1e-9);
+    let exponential = ExponentialDecay::new(0.1, 1, 0.9);
+    compare("warm_up_exponential", WarmUp::new(5, exponential).start_factor(0.01), 0.0);
+    compare("warm_up_constant", WarmUp::new(7, 0.1).start_factor(0.5), 0.0);
+}
+
+#[test]
+fn schedules_answer_for_any_step() {
+    let schedules: [LearningRate; 6] = [
+        0.5.into(),
+        PiecewiseConstantDecay::new([3], [0.5, 0.25]).into(),
+        ExponentialDecay::new(0.5, 3, 0.5).into(),
+        CosineDecay::new(0.5, 3).warmup_target(1.0).warmup_steps(u64::MAX).into(),
+        OneCycle::new(0.5, u64::MAX).into(),
+        WarmUp::new(u64::MAX, WarmUp::new(1, 0.5)).into(),
+    ];
+    for schedule in schedules {
+        for step in [0, 1, u64::MAX - 1, u64::MAX] {
+            assert!((0.0..=1.0).contains(&schedule.at(step)), "{schedule:?} at {step}: {}", schedule.at(step));
         }
     }
 }

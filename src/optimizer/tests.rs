@@ -1,1 +1,124 @@
-//! t
+//! What cannot be seen from outside: that every kernel gives the same on every instruction set, and that state can be kept.
+
+use super::*;
+use crate::kernels::clip::sum_of_squares;
+use crate::simd::{Level, all_levels, dispatch};
+
+fn numbers(len: usize, seed: usize) -> Vec<f32> {
+    (0..len).map(|i| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1000.0 - 1.0).collect()
+}
+
+/// Every kernel: with one of each algorithm and variant, and of each option.
+fn optimizers() -> Vec<Optimizer> {
+    let rms_prop = RmsProp::default;
+    vec![
+        Adam::default().into(),
+        Adam::default().amsgrad(true).into(),
+        Sgd::default().into(),
+        Sgd::default().momentum(0.9).into(),
+        Sgd::default().momentum(0.9).nesterov(true).into(),
+        rms_prop().into(),
+        rms_prop().momentum(0.9).into(),
+        rms_prop().centered(true).epsilon(1e-3).into(),
+        rms_prop().centered(true).momentum(0.9).epsilon(1e-3).into(),
+        Adagrad::default().into(),
+        Nadam::default().into(),
+        Lion::default().into(),
+        Lion::default().clipvalue(0.5).weight_decay(0.1).use_ema(true).ema_overwrite_frequency(2),
+    ]
+}
+
+/// Weights after three steps.
+fn train(level: Level, optimizer: &Optimizer, len: usize) -> Vec<u32> {
+    let mut state = OptimizerState::new(optimizer, len, [0..len]);
+    let mut parameters = numbers(len, 0);
+    for step in 1..=3 {
+        take_step(level, optimizer, &mut state, Gradients::Whole(&numbers(len, step)), &mut parameters);
+    }
+    parameters.iter().map(|parameter| parameter.to_bits()).collect()
+}
+
+/// No kernel adds across elements, so there is nothing to round differently.
+#[test]
+fn every_instruction_set_gives_the_same_bits_at_every_length() {
+    for optimizer in optimizers() {
+        for len in (0..=40).chain([1023, 1024, 1025, 8191, 8193, 20_011]) {
+            let expected = train(Level::fallback(), &optimizer, len);
+            for level in all_levels() {
+                assert_eq!(train(level, &optimizer, len), expected, "{level:?}, {len}, {optimizer:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_of_squares_are_right_at_every_length_and_on_every_instruction_set() {
+    for len in (0..=130).chain([8192]) {
+        let values = numbers(len, 1);
+        let expected: f64 = values.iter().map(|value| f64::from(*value).powi(2)).sum();
+        for level in all_levels() {
+            let actual = dispatch!(level, simd => sum_of_squares(simd, &values));
+            // Each of at least 16 sums rounds once an element.
+            let tolerance = (len as f64 / 16.0 + 1.0) * f64::from(f32::EPSILON) * expected;
+            assert!((actual - expected).abs() <= tolerance, "{level:?}, {len}: {actual}, expected {expected}");
+        }
+    }
+}
+
+/// In parts or whole, gradients make the same step.
+#[test]
+fn gradients_in_parts_are_added_up_first() {
+    let len = 20_011;
+    let (first, second) = (numbers(len, 1), numbers(len, 2));
+    let whole: Vec<f32> = first.iter().zip(&second).map(|(a, b)| a + b).collect();
+    for optimizer in [Adam::default().into(), Adam::default().clipnorm(1.0), Adam::default().global_clipnorm(1.0)] {
+        let step = |gradients: Gradients<'_>| {
+            let mut state = OptimizerState::new(&optimizer, len, [0..7, 16..9000, 9008..20_000]);
+            let mut parameters = numbers(len, 0);
+            take_step(Level::new(), &optimizer, &mut state, gradients, &mut parameters);
+            parameters
+        };
+        let mut sum = vec![f32::NAN; len];
+        let parts = Gradients::Parts { parts: [&first, &second, &[], &[]], sum: &mut sum };
+        assert_eq!(step(parts), step(Gradients::Whole(&whole)), "{optimizer:?}");
+        assert_eq!(sum, whole);
+    }
+}
+
+/// A state that is built anew from what a checkpoint keeps goes on with the same bits.
+#[test]
+fn the_named_buffers_step_and_product_are_the_whole_state() {
+    for optimizer in optimizers().into_iter().map(|optimizer| optimizer.use_ema(true).ema_overwrite_frequency(3)) {
+        let len = 100;
+        let steps = |state: &mut OptimizerState, parameters: &mut [f32], steps: std::ops::Range<usize>| {
+            for step in steps {
+                take_step(Level::new(), &optimizer, state, Gradients::Whole(&numbers(len, step)), parameters);
+            }
+        };
+        let mut state = OptimizerState::new(&optimizer, len, [0..len]);
+        let mut parameters = numbers(len, 0);
+        steps(&mut state, &mut parameters, 1..5);
+        let mut resumed = OptimizerState::new(&optimizer, len, [0..len]);
+        (resumed.step, resumed.momentum_product) = (state.step, state.momentum_product);
+        for ((name, from), (other, to)) in state.named().zip(resumed.named_mut()) {
+            assert_eq!(name, other);
+            to.copy_from_slice(from);
+        }
+        let mut resumed_parameters = parameters.clone();
+        steps(&mut state, &mut parameters, 5..9);
+        steps(&mut resumed, &mut resumed_parameters, 5..9);
+        assert_eq!(parameters, resumed_parameters, "{optimizer:?}");
+    }
+}
+
+#[test]
+fn buffers_have_keras_names() {
+    let names = |optimizer: Optimizer| {
+        let state = OptimizerState::new(&optimizer, 3, [0..3]);
+        state.named().map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(Adam::default().amsgrad(true).use_ema(true)), ["momentum", "velocity", "velocity_hat", "average"]);
+    assert_eq!(names(Sgd::default().into()), [""; 0]);
+    assert_eq!(names(RmsProp::default().centered(true).into()), ["velocity", "average_gradient"]);
+    assert_eq!(names(Adagrad::default().into()), ["accumulator"]);
+}
