@@ -28,8 +28,10 @@
 
 mod csv_logger;
 mod early_stopping;
+mod file_name;
 mod lambda;
 mod learning_rate_scheduler;
+mod model_checkpoint;
 mod monitor;
 mod reduce_lr_on_plateau;
 mod terminate_on_nan;
@@ -38,6 +40,7 @@ pub use csv_logger::CsvLogger;
 pub use early_stopping::EarlyStopping;
 pub use lambda::LambdaCallback;
 pub use learning_rate_scheduler::LearningRateScheduler;
+pub use model_checkpoint::{ModelCheckpoint, SaveFreq};
 pub use monitor::Mode;
 pub use reduce_lr_on_plateau::ReduceLROnPlateau;
 pub use terminate_on_nan::TerminateOnNan;

@@ -39,7 +39,7 @@ impl Logs {
     }
 
     /// Adds these scores, each name behind a prefix.
-    pub(super) fn add(&mut self, prefix: &str, scores: &Scores) {
+    pub(crate) fn add(&mut self, prefix: &str, scores: &Scores) {
         self.0.extend(scores.named().map(|(name, value)| (format!("{prefix}{name}"), value)));
     }
 
