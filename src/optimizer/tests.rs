@@ -8,6 +8,11 @@ fn numbers(len: usize, seed: usize) -> Vec<f32> {
     (0..len).map(|i| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1000.0 - 1.0).collect()
 }
 
+/// The state for one variable.
+fn fresh(optimizer: &Optimizer, len: usize) -> OptimizerState {
+    OptimizerState::new(optimizer, len, std::iter::once(0..len))
+}
+
 /// Every kernel: with one of each algorithm and variant, and of each option.
 fn optimizers() -> Vec<Optimizer> {
     let rms_prop = RmsProp::default;
@@ -30,7 +35,7 @@ fn optimizers() -> Vec<Optimizer> {
 
 /// Weights after three steps.
 fn train(level: Level, optimizer: &Optimizer, len: usize) -> Vec<u32> {
-    let mut state = OptimizerState::new(optimizer, len, [0..len]);
+    let mut state = fresh(optimizer, len);
     let mut parameters = numbers(len, 0);
     for step in 1..=3 {
         take_step(level, optimizer, &mut state, Gradients::Whole(&numbers(len, step)), &mut parameters);
@@ -95,10 +100,10 @@ fn the_named_buffers_step_and_product_are_the_whole_state() {
                 take_step(Level::new(), &optimizer, state, Gradients::Whole(&numbers(len, step)), parameters);
             }
         };
-        let mut state = OptimizerState::new(&optimizer, len, [0..len]);
+        let mut state = fresh(&optimizer, len);
         let mut parameters = numbers(len, 0);
         steps(&mut state, &mut parameters, 1..5);
-        let mut resumed = OptimizerState::new(&optimizer, len, [0..len]);
+        let mut resumed = fresh(&optimizer, len);
         (resumed.step, resumed.momentum_product) = (state.step, state.momentum_product);
         for ((name, from), (other, to)) in state.named().zip(resumed.named_mut()) {
             assert_eq!(name, other);
@@ -114,7 +119,7 @@ fn the_named_buffers_step_and_product_are_the_whole_state() {
 #[test]
 fn buffers_have_keras_names() {
     let names = |optimizer: Optimizer| {
-        let state = OptimizerState::new(&optimizer, 3, [0..3]);
+        let state = fresh(&optimizer, 3);
         state.named().map(|(name, _)| name).collect::<Vec<_>>()
     };
     assert_eq!(names(Adam::default().amsgrad(true).use_ema(true)), ["momentum", "velocity", "velocity_hat", "average"]);
