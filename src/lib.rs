@@ -31,6 +31,7 @@
 //! - [`Sequential`] describes a model, [`layers`] are what it is made of, [`Sequential::compile`] makes it a [`Model`].
 //! - [`Model::fit`] trains, [`Model::evaluate`] scores, [`Model::predict`] predicts; [`metrics`] are what is measured on the way,
 //!   and [`Model::evaluate_report`] tells class by class what a model got right and wrong.
+//! - [`Model::save`] and [`Model::load`] keep a model, [`Model::into_predictor`] makes one that threads share.
 //! - [`data::mnist`] loads MNIST, [`data::synthetic`] draws digits, [`data::idx`] reads any file of MNIST's format, and
 //!   [`Dataset`] takes arrays of your own; [`data::bad_input`] lists what is said of bad data.
 //! - [`ops`] has the operations themselves with their gradients, to read and to learn from.
@@ -87,6 +88,7 @@ mod model;
 pub mod ops;
 mod optimizer;
 mod plan;
+mod predictor;
 pub mod prelude;
 mod random;
 mod saving;
@@ -115,6 +117,7 @@ pub use optimizer::{
     Adagrad, Adam, AdamW, Algorithm, BuiltOptimizer, CosineDecay, ExponentialDecay, LearningRate, Lion, Nadam,
     OneCycle, Optimizer, OptimizerOptions, PiecewiseConstantDecay, RmsProp, Sgd, WarmUp,
 };
+pub use predictor::{Predictor, Scratch};
 pub use sequential::Sequential;
 pub use shape::{Padding, Shape};
 pub use summary::Summary;

@@ -3,6 +3,7 @@
 use crate::data::{Images, LabelledImages, OrderedExamples, OrderedImages, Targets};
 use crate::error::{Error, Result};
 use crate::evaluation::EvaluationReport;
+use crate::kernels::output::OutputFunction;
 use crate::kernels::softmax::argmax;
 use crate::layers::Layer;
 use crate::loss::Loss;
@@ -169,7 +170,7 @@ impl Model {
         self.engine.probabilities(&Examples::of(&examples), out);
         let rows = examples.targets.rows();
         let labels: Vec<usize> = (0..examples.images.len()).map(|example| rows.at(example).class()).collect();
-        if outputs == 1 {
+        if outputs == 1 && self.engine.scoring.function() == OutputFunction::Sigmoid {
             // Of the classes no and yes.
             let yes = probabilities;
             probabilities = concatenate![Axis(1), 1.0 - &yes, yes];
@@ -357,12 +358,7 @@ impl Model {
     }
 
     fn check_shape(&self, found: Shape) -> Result<()> {
-        let input = self.engine.plan.input;
-        if found.as_image() == input.as_image() {
-            return Ok(());
-        }
-        let (height, width, channels) = input.as_image();
-        Err(Error::Data(format!("the model expects images of ({height}, {width}, {channels}), got {found}")))
+        check_shape(self.engine.plan.input, found)
     }
 
     /// Images of the model's shape, in memory order.
@@ -387,6 +383,18 @@ impl fmt::Debug for Model {
 pub(crate) fn check_loss(tally: &Tally, epoch: usize, step: usize) -> Result<()> {
     let loss = tally.mean_loss();
     if loss.is_finite() { Ok(()) } else { Err(Error::Diverged { epoch, step, loss }) }
+}
+
+/// Whether images fit a model's input.
+///
+/// # Errors
+/// [`Error::Data`] if they do not.
+pub(crate) fn check_shape(input: Shape, found: Shape) -> Result<()> {
+    if found.as_image() == input.as_image() {
+        return Ok(());
+    }
+    let (height, width, channels) = input.as_image();
+    Err(Error::Data(format!("the model expects images of ({height}, {width}, {channels}), got {found}")))
 }
 
 /// What a new array is.

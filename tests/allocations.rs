@@ -70,4 +70,12 @@ fn steps_and_predictions_allocate_nothing_of_their_own() {
     model.predict(&image).unwrap();
     let predicting = blocks(|| drop(model.predict(&image).unwrap()));
     assert_eq!(predicting, 1, "the result is the only block");
+
+    let predictor = model.into_predictor();
+    let (mut scratch, mut out, mut classes) = (predictor.scratch(), [0.0; 4], [0]);
+    let predicting = blocks(|| {
+        predictor.predict_into(&image, &mut scratch, &mut out).unwrap();
+        predictor.predict_classes_into(&image, &mut scratch, &mut classes).unwrap();
+    });
+    assert_eq!(predicting, 0, "not even the first call");
 }

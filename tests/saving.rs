@@ -400,6 +400,6 @@ fn described_models_are_checked_before_memory_is_taken() {
     assert!(wide.contains("has convolutions at 268435456000 places of an image, expected at most 67108864"), "{wide}");
     let none = described(json!([dense(3)]), json!({"Vector": 0}));
     assert!(none.contains("has an input of (0)"), "{none}");
-    let nonsense = changed(|entry| entry["model"]["optimizer"]["Adam"]["beta_1"] = json!(7));
+    let nonsense = changed(|entry| entry["model"]["optimizer"]["algorithm"]["Adam"]["beta_1"] = json!(7));
     assert!(nonsense.contains("found one where beta_1 must be at least 0 and less than 1, got 7"), "{nonsense}");
 }

@@ -78,6 +78,26 @@ impl Workspace {
         }
     }
 
+    /// Buffers for forward passes of [`Pass::Inference`](super::Pass::Inference) alone.
+    pub(crate) fn for_inference(plan: &Plan, max_images: usize) -> Self {
+        let scratch = plan.steps.iter().filter_map(Step::conv).map(|conv| conv.layout.scratch_len());
+        let empty = || AlignedBuffer::zeroed(0);
+        Self {
+            max_images,
+            input: AlignedBuffer::zeroed(max_images * plan.input_len() + SLACK),
+            steps: plan.steps.iter().map(|step| StepMemory::new(step, max_images)).collect(),
+            scratch: AlignedBuffer::zeroed(scratch.max().unwrap_or(0)),
+            gradients: [empty(), empty()],
+            room: empty(),
+            padded_gradient: empty(),
+            small_windows: empty(),
+            nonzeros: Nonzeros::new(std::iter::empty(), 0),
+            filter_sets: Vec::new(),
+            augment: Vec::new(),
+            cached_weights: empty(),
+        }
+    }
+
     /// The outputs of the last step: (images, classes).
     pub(crate) fn output(&self) -> &[f32] {
         self.steps.last().map_or(&self.input, |step| &step.output)
@@ -87,6 +107,11 @@ impl Workspace {
     pub(crate) fn output_room_and_gradient(&mut self) -> (&[f32], &mut [f32], &mut [f32]) {
         let output = self.steps.last().map_or(&self.input, |step| &step.output);
         (output, &mut self.room, &mut self.gradients[0])
+    }
+
+    /// The same, to go on with in place.
+    pub(crate) fn output_mut(&mut self) -> &mut [f32] {
+        self.steps.last_mut().map_or(&mut self.input, |step| &mut step.output)
     }
 }
 

@@ -7,11 +7,13 @@
 
 mod examples;
 mod gathering;
+mod predicting;
 mod tally;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use examples::Examples;
+pub(crate) use predicting::Inference;
 pub(crate) use tally::{Scoring, Tally};
 
 use crate::aligned::AlignedBuffer;

@@ -1,0 +1,185 @@
+//! A trained model at work: weights and the forward pass, shared by any number of threads.
+
+use crate::data::Images;
+use crate::error::{Error, Result};
+use crate::exec::Workspace;
+use crate::kernels::softmax::argmax;
+use crate::model::{Model, check_shape};
+use crate::plan::Plan;
+use crate::shape::Shape;
+use crate::train::{Examples, Inference};
+use ndarray::Array2;
+use std::fmt;
+use std::sync::Arc;
+
+/// A model that only predicts. [`Model::into_predictor`] makes it.
+///
+/// It never changes, so threads share it by reference, without a lock. Each works on its own thread, in a [`Scratch`] of its
+/// own, and with that and an output kept from call to call, a call allocates nothing. Predictions are [`Model::predict`]'s to
+/// the bit.
+///
+/// ```
+/// use inkstone::prelude::*;
+/// use inkstone::ndarray::Array4;
+/// let predictor = Sequential::new([28, 28, 1])
+///     .add(Flatten::new())
+///     .add(Dense::new(10).activation(Softmax))
+///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?
+///     .into_predictor();
+/// let image = Array4::<f32>::zeros((1, 28, 28, 1));
+/// std::thread::scope(|scope| {
+///     for _ in 0..4 {
+///         scope.spawn(|| {
+///             let mut scratch = predictor.scratch();
+///             let mut probabilities = [0.0; 10];
+///             predictor.predict_into(&image, &mut scratch, &mut probabilities).unwrap();
+///             assert_eq!(probabilities, [0.1; 10]);
+///         });
+///     }
+/// });
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+pub struct Predictor {
+    inference: Inference,
+}
+
+/// The memory that one thread predicts in: [`Predictor::scratch`] makes it.
+pub struct Scratch {
+    workspace: Workspace,
+    made_for: Arc<Plan>,
+}
+
+impl Model {
+    /// Leaves everything behind that only training needs: optimizer, gradients, and the weights' copy that steps change.
+    #[must_use]
+    pub fn into_predictor(self) -> Predictor {
+        Predictor { inference: self.engine.into_inference() }
+    }
+}
+
+impl Predictor {
+    /// The shape of one input.
+    #[must_use]
+    pub fn input(&self) -> Shape {
+        self.inference.plan.input
+    }
+
+    /// How many values an output has.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.inference.plan.classes()
+    }
+
+    /// Memory to predict in, for one thread at a time.
+    #[must_use]
+    pub fn scratch(&self) -> Scratch {
+        Scratch { workspace: self.inference.workspace(), made_for: Arc::clone(&self.inference.plan) }
+    }
+
+    /// As [`Model::predict`]: (N, H, W, C) to (N, classes).
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the images' shape does not fit the model, or a value is NaN or infinite.
+    pub fn predict<'a>(&self, images: impl Into<Images<'a>>) -> Result<Array2<f32>> {
+        let images = images.into();
+        let mut outputs = Array2::zeros((images.len(), self.classes()));
+        let out = outputs.as_slice_mut().expect("a new array is in memory order");
+        self.predict_into(images, &mut self.scratch(), out)?;
+        Ok(outputs)
+    }
+
+    /// Writes what [`predict`](Self::predict) returns, and allocates nothing, unless images are an array that is not in memory
+    /// order.
+    ///
+    /// - out: (N, classes), image by image
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict), and [`Error::Data`] if `out` has another length, or the scratch was made by another
+    /// predictor. Then nothing is written.
+    pub fn predict_into<'a>(
+        &self,
+        images: impl Into<Images<'a>>,
+        scratch: &mut Scratch,
+        out: &mut [f32],
+    ) -> Result<()> {
+        let images = images.into();
+        self.check(&images, images.len() * self.classes(), out.len(), scratch)?;
+        let mut rest = out;
+        self.run(images, scratch, |outputs| {
+            let (to, after) = std::mem::take(&mut rest).split_at_mut(outputs.len());
+            to.copy_from_slice(outputs);
+            rest = after;
+        })
+    }
+
+    /// The most probable class of each image, as [`Model::predict_classes`], written to `out` without allocating.
+    ///
+    /// - out: (N)
+    ///
+    /// # Errors
+    /// As [`predict_into`](Self::predict_into).
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// use inkstone::ndarray::Array4;
+    /// let mut model = Sequential::new([2])
+    ///     .add(Dense::new(3).activation(Softmax))
+    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+    /// let points = Array4::from_shape_fn((5, 1, 1, 2), |(n, _, _, f)| (n * 2 + f) as f32);
+    /// let expected = model.predict_classes(&points)?;
+    /// let predictor = model.into_predictor();
+    /// let mut classes = [0; 5];
+    /// predictor.predict_classes_into(&points, &mut predictor.scratch(), &mut classes)?;
+    /// assert_eq!(classes[..], expected);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn predict_classes_into<'a>(
+        &self,
+        images: impl Into<Images<'a>>,
+        scratch: &mut Scratch,
+        out: &mut [usize],
+    ) -> Result<()> {
+        let images = images.into();
+        self.check(&images, images.len(), out.len(), scratch)?;
+        let mut out = out.iter_mut();
+        self.run(images, scratch, |outputs| {
+            let rows = outputs.chunks_exact(self.classes());
+            rows.zip(&mut out).for_each(|(row, class)| *class = argmax(row));
+        })
+    }
+
+    fn check(&self, images: &Images<'_>, expected: usize, found: usize, scratch: &Scratch) -> Result<()> {
+        check_shape(self.input(), images.shape())?;
+        if found != expected {
+            let images = images.len();
+            return Err(Error::Data(format!(
+                "an output for {images} images has {expected} values, got room for {found}"
+            )));
+        }
+        if !Arc::ptr_eq(&scratch.made_for, &self.inference.plan) {
+            return Err(Error::Data("the scratch was made by another predictor: use this one's `scratch()`".into()));
+        }
+        Ok(())
+    }
+
+    fn run(&self, images: Images<'_>, scratch: &mut Scratch, finish: impl FnMut(&[f32])) -> Result<()> {
+        let images = images.checked()?;
+        self.inference.run(&Examples::of_images(&images), &mut scratch.workspace, finish);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Predictor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Predictor")
+            .field("input", &self.input())
+            .field("classes", &self.classes())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scratch").finish_non_exhaustive()
+    }
+}

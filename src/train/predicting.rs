@@ -1,0 +1,54 @@
+//! Predicting with what a model has learned alone: on one thread, in memory that the caller keeps.
+
+use super::{Engine, Examples, chunk_len};
+use crate::aligned::AlignedBuffer;
+use crate::exec::{Parameters, Pass, Workspace, forward};
+use crate::plan::Plan;
+use crate::simd::{Level, dispatch};
+use std::sync::Arc;
+
+/// A plan with its packed weights: all that the forward pass reads, and nothing that changes.
+#[derive(Debug)]
+pub(crate) struct Inference {
+    /// Shared with the memory that was made for it.
+    pub(crate) plan: Arc<Plan>,
+    parameters: Parameters,
+    level: Level,
+}
+
+impl Engine {
+    /// Leaves everything behind that only training needs.
+    pub(crate) fn into_inference(self) -> Inference {
+        let Self { plan, parameters, level, .. } = self;
+        // The forward pass reads packed weights only.
+        let parameters = Parameters { flat: AlignedBuffer::zeroed(0), packed: parameters.packed };
+        Inference { plan: Arc::new(plan), parameters, level }
+    }
+}
+
+impl Inference {
+    /// What one thread needs to work on a chunk at a time.
+    pub(crate) fn workspace(&self) -> Workspace {
+        Workspace::for_inference(&self.plan, chunk_len(&self.plan))
+    }
+
+    /// Runs all examples, chunk by chunk as [`Engine::predict`], and hands each chunk's outputs to `finish`: probabilities if the
+    /// model ends with a softmax, its plain outputs otherwise.
+    ///
+    /// - finish: gets (images, classes)
+    pub(crate) fn run(&self, examples: &Examples<'_>, workspace: &mut Workspace, mut finish: impl FnMut(&[f32])) {
+        let Self { plan, parameters, level, .. } = self;
+        let classes = plan.classes();
+        for start in (0..examples.len()).step_by(workspace.max_images) {
+            let places = start..(start + workspace.max_images).min(examples.len());
+            let images = places.len();
+            dispatch!(*level, simd => {
+                examples.write(simd, places, plan.input_len(), &mut workspace.input);
+                forward(simd, plan, parameters, workspace, images, Pass::Inference);
+            });
+            let outputs = &mut workspace.output_mut()[..images * classes];
+            plan.output.apply(outputs, classes);
+            finish(outputs);
+        }
+    }
+}

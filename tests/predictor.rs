@@ -1,0 +1,138 @@
+//! A predictor gives what its model gave, on any number of threads at once, and soon after the program starts.
+
+use inkstone::prelude::*;
+use inkstone::{Error, Predictor};
+use ndarray::{Array2, Array4, Axis};
+use std::time::{Duration, Instant};
+
+/// The Keras example's network.
+fn example() -> Model {
+    Sequential::new([28, 28, 1])
+        .add(Conv2D::new(32, (3, 3)).activation(Relu))
+        .add(MaxPooling2D::new((2, 2)))
+        .add(Conv2D::new(64, (3, 3)).activation(Relu))
+        .add(MaxPooling2D::new((2, 2)))
+        .add(Conv2D::new(64, (3, 3)).activation(Relu))
+        .add(Dropout::new(0.5))
+        .add(Flatten::new())
+        .add(Dense::new(64).activation(Relu))
+        .add(Dense::new(10).activation(Softmax))
+        .seed(9)
+        .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])
+        .unwrap()
+}
+
+/// Every kind of step: padding, poolings that are not fused, activations alone, a softmax within.
+fn odd() -> Model {
+    Sequential::new([28, 28, 1])
+        .add(Conv2D::new(5, (4, 3)).padding(Same).strides((2, 1)))
+        .add(MaxPooling2D::new((3, 3)).strides((2, 2)).padding(Same))
+        .add(Activation::new(Tanh))
+        .add(Dropout::new(0.1))
+        .add(Conv2D::new(3, (2, 2)).activation(Softmax))
+        .add(Flatten::new())
+        .add(Dense::new(7))
+        .seed(9)
+        .compile(Adam::default(), SparseCategoricalCrossentropy::default().from_logits(true), [])
+        .unwrap()
+}
+
+fn images(count: usize) -> Array4<f32> {
+    Array4::from_shape_fn((count, 28, 28, 1), |(n, y, x, _)| ((n * 7919 + y * 131 + x * 17) % 101) as f32 / 100.0)
+}
+
+fn predict_with(predictor: &Predictor, images: &Array4<f32>) -> Array2<f32> {
+    let mut out = Array2::from_elem((images.dim().0, predictor.classes()), f32::NAN);
+    predictor.predict_into(images, &mut predictor.scratch(), out.as_slice_mut().unwrap()).unwrap();
+    out
+}
+
+#[test]
+fn a_predictor_gives_the_model_s_bits() {
+    for mut model in [example(), odd()] {
+        let digits = inkstone::data::synthetic::digits(20, 3).unwrap();
+        for count in [0, 1, 7, 8, 9, 30] {
+            let images = images(count);
+            let (expected, classes) = (model.predict(&images).unwrap(), model.predict_classes(&images).unwrap());
+            let predictor = Model::from_bytes(&model.to_bytes().unwrap()).unwrap().into_predictor();
+            assert_eq!(predictor.predict(&images).unwrap(), expected);
+            assert_eq!(predict_with(&predictor, &images), expected);
+            let mut found = vec![usize::MAX; count];
+            predictor.predict_classes_into(&images, &mut predictor.scratch(), &mut found).unwrap();
+            assert_eq!(found, classes);
+        }
+        let expected = model.predict(&digits).unwrap();
+        assert_eq!(model.into_predictor().predict(&digits).unwrap(), expected);
+    }
+}
+
+#[test]
+fn many_threads_share_one_predictor() {
+    let mut model = example();
+    let images = images(48);
+    let expected = model.predict(&images).unwrap();
+    let predictor = model.into_predictor();
+    std::thread::scope(|scope| {
+        for thread in 0..16 {
+            let (predictor, images, expected) = (&predictor, &images, &expected);
+            scope.spawn(move || {
+                let mut scratch = predictor.scratch();
+                let mut out = vec![0.0; 30];
+                for round in 0..40 {
+                    let start = (thread * 5 + round * 3) % 45;
+                    let some = images.slice_axis(Axis(0), (start..start + 3).into());
+                    predictor.predict_into(some, &mut scratch, &mut out).unwrap();
+                    assert_eq!(
+                        out,
+                        expected.slice_axis(Axis(0), (start..start + 3).into()).iter().copied().collect::<Vec<_>>()
+                    );
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn what_does_not_fit_is_told_and_nothing_is_written() {
+    let (predictor, other) = (example().into_predictor(), example().into_predictor());
+    let refused = |images: &Array4<f32>, mut scratch, len: usize, text: &str| {
+        let mut out = vec![0.5; len];
+        let error = predictor.predict_into(images, &mut scratch, &mut out).unwrap_err();
+        assert!(matches!(error, Error::Data(_)));
+        assert_eq!(error.to_string(), text);
+        assert!(out.iter().all(|value| *value == 0.5));
+    };
+    let scratch = || predictor.scratch();
+    let small = Array4::zeros((2, 5, 5, 1));
+    refused(&small, scratch(), 20, "the model expects images of (28, 28, 1), got (5, 5, 1)");
+    refused(&images(2), scratch(), 10, "an output for 2 images has 20 values, got room for 10");
+    let made_elsewhere = "the scratch was made by another predictor: use this one's `scratch()`";
+    refused(&images(2), other.scratch(), 20, made_elsewhere);
+    let mut odd = images(2);
+    odd[[1, 3, 4, 0]] = f32::NAN;
+    let mut out = [0.5; 20];
+    let error = predictor.predict_into(&odd, &mut scratch(), &mut out).unwrap_err().to_string();
+    assert!(error.contains("NaN"), "{error}");
+    assert_eq!(out, [0.5; 20]);
+    let error = predictor.predict_classes_into(&images(2), &mut scratch(), &mut [0; 3]).unwrap_err().to_string();
+    assert_eq!(error, "an output for 2 images has 2 values, got room for 3");
+}
+
+#[test]
+fn loading_and_predicting_one_image_takes_less_than_five_milliseconds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model");
+    example().save(&path).unwrap();
+    let image = images(1);
+    let times = (0..20).map(|_| {
+        let start = Instant::now();
+        let predictor = Model::load(&path).unwrap().into_predictor();
+        let probabilities = predictor.predict(&image).unwrap();
+        assert!((probabilities.sum() - 1.0).abs() < 1e-5);
+        start.elapsed()
+    });
+    let times: Vec<Duration> = times.collect();
+    let fastest = times.iter().min().unwrap();
+    eprintln!("loading and predicting one image: {:?} at first, {fastest:?} at best", times[0]);
+    assert!(*fastest < Duration::from_millis(5), "{times:?}");
+}
