@@ -330,10 +330,14 @@ impl Model {
             }
         }
         for (parameter, weight) in expected.iter().zip(weights) {
-            let axes = weight.values.ndim();
-            let filters_first = weight.values.view().permuted_axes(IxDyn(&rotated(axes, axes - 1)));
+            let values = weight.values.as_standard_layout();
+            let values = values.as_slice().expect(IN_ORDER);
+            // Filters come last in Keras' layout and first in the buffer. Walking an array's turned view takes ten times as long.
             let stored = &mut self.engine.parameters.flat[parameter.range.clone()];
-            stored.iter_mut().zip(filters_first).for_each(|(to, from)| *to = *from);
+            let filters = parameter.stored_shape[0];
+            for (filter, row) in stored.chunks_exact_mut(values.len() / filters).enumerate() {
+                row.iter_mut().zip(values[filter..].iter().step_by(filters)).for_each(|(to, from)| *to = *from);
+            }
         }
         self.engine.pack();
         Ok(())
