@@ -232,7 +232,7 @@ fn apply_to_description(changes: &[Change]) -> Option<Vec<u8>> {
     let (_, metadata) = safetensors::SafeTensors::read_metadata(&FILE).unwrap();
     let entry = &metadata.metadata().as_ref().unwrap()["inkstone"];
     let start = entry.find(r#""model":"#).unwrap() + 8;
-    let description = apply(entry[start..entry.len() - 1].as_bytes().to_vec(), changes);
+    let description = apply(entry.as_bytes()[start..entry.len() - 1].to_vec(), changes);
     let description = String::from_utf8(description).ok()?;
     let mut tensors = file.tensors();
     tensors.sort_by(|a, b| a.0.cmp(&b.0));
