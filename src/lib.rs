@@ -37,6 +37,7 @@
 //! - [`ops`] has the operations themselves with their gradients, to read and to learn from.
 //!
 //! Names, arguments and defaults are those of [Keras](https://keras.io); images are (N, H, W, C), channels last.
+//! [For Keras users](for_keras_users) sets calls side by side, and goes from data to a deployed model.
 //!
 //! # Debug builds
 //!
@@ -54,6 +55,7 @@
 //!
 //! - `download`, on by default: `load_data` fetches MNIST and its relatives where they are missing
 //!   ([how](data#downloads)). Without it the crate has no network code at all.
+//! - `progress`, on by default: [`Model::fit`] shows a progress bar on a terminal.
 //! - `image`, off by default: `data::pictures` reads PNG files as digits in MNIST's form, and writes data sets as PNG files.
 //!
 //! # The same seed, the same bits
@@ -79,6 +81,8 @@ mod error;
 pub mod evaluation;
 mod exec;
 mod fit;
+#[doc = include_str!("for_keras_users.md")]
+pub mod for_keras_users {}
 mod history;
 mod kernels;
 pub mod layers;
