@@ -57,6 +57,8 @@
 //!   ([how](data#downloads)). Without it the crate has no network code at all.
 //! - `progress`, on by default: [`Model::fit`] shows a progress bar on a terminal.
 //! - `image`, off by default: `data::pictures` reads PNG files as digits in MNIST's form, and writes data sets as PNG files.
+//! - `tensorboard`, off by default: `callbacks::TensorBoard` writes what TensorBoard shows: curves of losses, metrics and learning
+//!   rates, and histograms of weights.
 //!
 //! # The same seed, the same bits
 //!
