@@ -1,8 +1,10 @@
 //! The progress bar of an epoch, as Keras draws it.
 
-use super::Logs;
+use super::{Logs, say};
 use crate::train::{Scoring, Tally};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often the bar is drawn at most.
@@ -17,6 +19,8 @@ pub(super) struct Bar {
 
 struct Shown {
     bar: ProgressBar,
+    /// What stands behind the bar. Not its message: setting that and the position would draw twice.
+    text: Arc<Mutex<String>>,
     steps: usize,
     start: Instant,
     drawn: Instant,
@@ -25,12 +29,19 @@ struct Shown {
 impl Bar {
     pub(super) fn begin(&mut self, steps: usize) {
         let digits = steps.to_string().len();
-        let template = format!("{{pos:>{digits}}}/{{len}} {{bar:20.green/white}} {{msg}}");
-        let style = ProgressStyle::with_template(&template).map(|style| style.progress_chars("━━─"));
+        let template = format!("{{pos:>{digits}}}/{{len}} {{bar:20.green/white}} {{text}}");
+        let text = Arc::new(Mutex::new(String::new()));
+        let shown = Arc::clone(&text);
+        let write = move |_: &ProgressState, out: &mut dyn Write| {
+            let _ = out.write_str(&shown.lock().unwrap_or_else(PoisonError::into_inner));
+        };
+        // Keras tells the two parts of the bar apart by their colours alone.
+        let style = ProgressStyle::with_template(&template);
+        let style = style.map(|style| style.progress_chars("━━─").with_key("text", write));
         let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stdout_with_hz(20));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let now = Instant::now();
-        self.bar = Some(Shown { bar, steps, start: now, drawn: now });
+        self.bar = Some(Shown { bar, text, steps, start: now, drawn: now });
     }
 
     /// Shows how far the epoch is, unless that was shown just now.
@@ -45,15 +56,23 @@ impl Bar {
         let left = per_step * shown.steps.saturating_sub(done) as f64;
         let mut logs = Logs::default();
         logs.add("", &total.scores(scoring));
-        shown.bar.set_position(done as u64);
-        shown.bar.set_message(format!("{} {} - {logs}", clock(left), step_time(per_step)));
+        shown.draw(done, format!("{} {} - {logs}", clock(left), step_time(per_step)));
     }
 
     pub(super) fn end(&mut self, done: usize, seconds: f64, logs: &Logs) {
         let Some(shown) = self.bar.take() else { return };
         let per_step = seconds / done.max(1) as f64;
-        shown.bar.set_position(done as u64);
-        shown.bar.abandon_with_message(format!("{} {} - {logs}", clock(seconds), step_time(per_step)));
+        shown.draw(done, format!("{} {} - {logs}", clock(seconds), step_time(per_step)));
+        shown.bar.abandon();
+        // The bar ends with spaces up to the terminal's edge, and no line end.
+        say("");
+    }
+}
+
+impl Shown {
+    fn draw(&self, done: usize, text: String) {
+        *self.text.lock().unwrap_or_else(PoisonError::into_inner) = text;
+        self.bar.update(|state| state.set_pos(done as u64));
     }
 }
 
