@@ -37,6 +37,8 @@ mod reduce_lr_on_plateau;
 #[cfg(feature = "tensorboard")]
 mod tensorboard;
 mod terminate_on_nan;
+#[cfg(test)]
+mod tests;
 
 pub use csv_logger::CsvLogger;
 pub use early_stopping::EarlyStopping;

@@ -50,15 +50,16 @@ impl Monitor {
     /// Whether `value` is better than `other` by more than the smallest difference that counts. NaN never is.
     pub(super) fn is_better(&self, value: f64, other: f64) -> bool {
         match self.direction {
-            Direction::Down => value < other - self.min_delta,
-            Direction::Up => value > other + self.min_delta,
+            Direction::Down => value + self.min_delta < other,
+            Direction::Up => value - self.min_delta > other,
         }
     }
 
-    /// Whether this is the best so far, and keeps it if so.
+    /// Whether this is the best so far, and keeps it if so. As in Keras, the first value is, whatever it is; so after a NaN nothing
+    /// is better.
     pub(super) fn improves(&mut self, value: f64) -> bool {
         let better = match self.best {
-            None => !value.is_nan(),
+            None => true,
             Some(best) => self.is_better(value, best),
         };
         if better {

@@ -78,10 +78,10 @@ impl ReduceLROnPlateau {
         self
     }
 
-    /// Sets by how much a value must be better to count.
+    /// Sets by how much a value must be better to count, sign or not.
     #[must_use]
     pub fn min_delta(mut self, min_delta: f64) -> Self {
-        self.monitor.min_delta = min_delta;
+        self.monitor.min_delta = min_delta.abs();
         self
     }
 
@@ -101,6 +101,12 @@ impl ReduceLROnPlateau {
     #[must_use]
     pub fn verbose(self, verbose: u8) -> Self {
         Self { verbose, ..self }
+    }
+
+    /// The best value so far.
+    #[cfg(test)]
+    pub(super) fn best(&self) -> Option<f64> {
+        self.monitor.best
     }
 }
 

@@ -54,6 +54,14 @@ impl Logs {
     }
 }
 
+#[cfg(test)]
+impl Logs {
+    /// Logs of just this.
+    pub(crate) fn of(name: &str, value: f64) -> Self {
+        Self(vec![(name.to_owned(), value)])
+    }
+}
+
 impl fmt::Display for Logs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, (name, value)) in self.iter().enumerate() {

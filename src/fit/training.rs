@@ -86,6 +86,15 @@ impl Training<'_> {
     }
 }
 
+#[cfg(test)]
+impl<'m> Training<'m> {
+    /// A training that goes on nowhere but in a test of callbacks.
+    pub(crate) fn for_test(model: &'m mut Model, log_names: &[&str]) -> Self {
+        let log_names = log_names.iter().map(ToString::to_string).collect();
+        Self { model, initial_epoch: 0, epochs: 1, steps: 1, batch_size: 1, log_names, stops: false }
+    }
+}
+
 /// The value that is monitored, out of an epoch's logs.
 ///
 /// # Errors
