@@ -27,7 +27,7 @@ fn check(folder: &Path, module: Option<&str>, checked: &mut usize) {
         let module = module.unwrap_or(&stem);
         if path.is_dir() {
             check(&path, Some(module), checked);
-        } else if stem != "tests" {
+        } else if stem != "tests" && path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).unwrap();
             let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
             for import in code.flat_map(|line| line.split("crate::").skip(1)) {
