@@ -15,13 +15,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// A step, the upper edges of its buckets, and how many values are in each.
+type Buckets = (usize, Vec<f64>, Vec<f64>);
+
 /// What `tests/python/read_events.py` prints.
 #[derive(Debug, Deserialize)]
 struct Events {
     /// Steps and values.
     scalars: HashMap<String, Vec<(usize, f64)>>,
-    /// Steps, upper edges of buckets, and how many values are in each.
-    histograms: HashMap<String, Vec<(usize, Vec<f64>, Vec<f64>)>>,
+    histograms: HashMap<String, Vec<Buckets>>,
     file_version: f64,
     plugins: HashMap<String, String>,
     /// Lower edge, upper edge and number of each bucket, as TensorBoard makes them.
@@ -181,4 +183,22 @@ fn a_folder_that_cannot_be_made_is_named_before_training() {
     fs::create_dir(folder.path().join("logs")).unwrap();
     fs::write(folder.path().join("logs/train"), "").unwrap();
     refused(&folder.path().join("logs"), folder.path().join("logs/train"));
+}
+
+#[test]
+fn tests_without_python_are_skipped_or_fail_as_the_environment_says() {
+    let run = |required: bool| {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "tensorboard_reads_back_what_the_history_has", "--nocapture"]);
+        command.env_remove("INKSTONE_PYTHON").env_remove("INKSTONE_REQUIRE_PYTHON");
+        if required {
+            command.env("INKSTONE_REQUIRE_PYTHON", "1");
+        }
+        let output = command.output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (passed, said) = run(false);
+    assert!(passed && said.contains("skipped: set INKSTONE_PYTHON to a Python interpreter"), "{said}");
+    let (passed, said) = run(true);
+    assert!(!passed && said.contains("INKSTONE_PYTHON must name a Python interpreter"), "{said}");
 }

@@ -6,8 +6,8 @@ use crate::fit::say;
 
 /// Ends training when the loss becomes NaN or infinite, as
 /// [Keras' `TerminateOnNaN`](https://keras.io/api/callbacks/terminate_on_nan/). Without it, that is an
-/// [`Error::Diverged`](crate::Error::Diverged); with it, `fit` returns the history so far. Either way the step is not taken, so the
-/// weights stay numbers.
+/// [`Error::Diverged`](crate::Error::Diverged); with it, `fit` returns the history so far. Either way that step is
+/// not taken.
 ///
 /// ```
 /// use inkstone::callbacks::TerminateOnNan;
