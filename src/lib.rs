@@ -59,6 +59,8 @@
 //! - `image`, off by default: `data::pictures` reads PNG files as digits in MNIST's form, and writes data sets as PNG files.
 //! - `tensorboard`, off by default: `callbacks::TensorBoard` writes what TensorBoard shows: curves of losses, metrics and learning
 //!   rates, and histograms of weights.
+//! - `plot`, off by default: `report` draws the curves of a training, the confusion matrix, the mistakes, the filters and the
+//!   calibration as SVG files, or writes all of it, with the summary and the scores, into one HTML page.
 //!
 //! # The same seed, the same bits
 //!
@@ -97,6 +99,8 @@ mod plan;
 mod predictor;
 pub mod prelude;
 mod random;
+#[cfg(feature = "plot")]
+pub mod report;
 mod saving;
 mod sequential;
 mod shape;

@@ -39,6 +39,14 @@ impl Summary {
     }
 }
 
+#[cfg(feature = "plot")]
+impl Summary {
+    /// The cells of each row: layer, output shape, parameters.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = [&str; 3]> {
+        self.rows.iter().map(|row| [row.layer.as_str(), &row.shape, &row.parameters])
+    }
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rule = |line: char, ends: [char; 3]| {
@@ -69,7 +77,7 @@ impl fmt::Display for Summary {
 }
 
 /// A number of bytes in Keras' units.
-fn memory_size(bytes: usize) -> String {
+pub(crate) fn memory_size(bytes: usize) -> String {
     let units = ["B", "KB", "MB", "GB"];
     let mut size = bytes as f64;
     let mut unit = 0;
@@ -80,7 +88,7 @@ fn memory_size(bytes: usize) -> String {
 }
 
 /// A number with a comma after every three digits.
-fn thousands(number: usize) -> String {
+pub(crate) fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> =
         digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();

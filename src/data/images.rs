@@ -75,6 +75,16 @@ impl<'a> Images<'a> {
         Shape::Image { height, width, channels }
     }
 
+    /// Copies of some images as a model sees them: (indices, H, W, C).
+    #[cfg(feature = "plot")]
+    pub(crate) fn select(&self, indices: &[usize]) -> Array4<f32> {
+        match &self.0 {
+            Source::Dataset(dataset) => dataset.choose(indices).images(),
+            Source::Bytes(images) => images.select(ndarray::Axis(0), indices).mapv(|byte| f32::from(byte) / 255.0),
+            Source::Floats(images) => images.select(ndarray::Axis(0), indices),
+        }
+    }
+
     /// The images in memory order.
     ///
     /// # Errors

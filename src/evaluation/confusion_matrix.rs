@@ -22,7 +22,7 @@ pub struct ConfusionMatrix {
     #[serde(serialize_with = "rows")]
     counts: Array2<usize>,
     #[serde(skip)]
-    pub(super) class_names: Vec<String>,
+    pub(crate) class_names: Vec<String>,
 }
 
 impl ConfusionMatrix {

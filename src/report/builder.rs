@@ -1,0 +1,100 @@
+//! What a page is made of, and what is left out of it.
+
+use super::page::{Evaluated, Page, page};
+use super::{filters, mistakes, svg};
+use crate::data::LabelledImages;
+use crate::error::Result;
+use crate::history::History;
+use crate::model::Model;
+use std::path::Path;
+
+/// A page on a model: one HTML file with everything in it. Settings and summary are always there; curves, scores, classes, mistakes
+/// and calibration where there is something to show.
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("report.html");
+/// use inkstone::prelude::*;
+/// use inkstone::{data::synthetic, report::Report};
+/// let test = synthetic::digits(50, 2)?;
+/// let mut model = Sequential::new([28, 28, 1])
+///     .add(Flatten::new())
+///     .add(Dense::new(10).activation(Softmax))
+///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
+/// Report::new(&mut model).title("Before training").evaluate(&test).mistakes(6).write(&path)?;
+/// assert!(std::fs::read_to_string(&path).unwrap().contains("<h1>Before training</h1>"));
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "nothing is written before `write`"]
+pub struct Report<'a> {
+    model: &'a mut Model,
+    title: String,
+    history: Option<&'a History>,
+    test: Option<LabelledImages<'a>>,
+    class_names: Vec<String>,
+    mistakes: usize,
+}
+
+impl<'a> Report<'a> {
+    /// A page on this model's description and settings.
+    pub fn new(model: &'a mut Model) -> Self {
+        let title = "Training report".into();
+        Self { model, title, history: None, test: None, class_names: Vec::new(), mistakes: 24 }
+    }
+
+    /// Its heading, "Training report" if none is given.
+    pub fn title(self, title: impl Into<String>) -> Self {
+        Self { title: title.into(), ..self }
+    }
+
+    /// Adds the curves of this training, and a table of its epochs.
+    pub fn history(self, history: &'a History) -> Self {
+        Self { history: Some(history), ..self }
+    }
+
+    /// Adds the scores on these examples, and if the model chooses one of several classes, what it makes of each of them.
+    pub fn evaluate(self, test: impl Into<LabelledImages<'a>>) -> Self {
+        Self { test: Some(test.into()), ..self }
+    }
+
+    /// Names the classes, in order; without it they are numbers.
+    pub fn class_names(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { class_names: names.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// How many mistakes are shown, 24 if not given.
+    pub fn mistakes(self, n: usize) -> Self {
+        Self { mistakes: n, ..self }
+    }
+
+    /// Writes the page; it is MNIST's about 400 KB large, most of it the mistakes' and filters' pictures.
+    ///
+    /// # Errors
+    /// As [`Model::evaluate`], and [`Error::Data`](crate::Error::Data) if there is not one name for each class;
+    /// [`Error::Io`](crate::Error::Io) if the file cannot be written, then what was there before is still there.
+    pub fn write(self, path: impl AsRef<Path>) -> Result<()> {
+        let Self { model, title, history, test, class_names, mistakes } = self;
+        let evaluated = test.map(|test| evaluate(model, test, class_names, mistakes)).transpose()?;
+        // A model on vectors has no filters to show, and its page is as good without.
+        let filters = filters::sheet(model).ok();
+        let history = history.filter(|history| !history.epochs.is_empty());
+        let page = page(&Page { model, title: &title, history, evaluated, filters });
+        svg::write(path.as_ref(), &page.into_string())
+    }
+}
+
+fn evaluate(model: &mut Model, test: LabelledImages<'_>, names: Vec<String>, mistakes: usize) -> Result<Evaluated> {
+    let scores = model.evaluate(test)?;
+    // The scores prove that the data fit the model: what can fail now is that it chooses no class.
+    let report = match model.evaluate_report(test) {
+        Ok(report) if names.is_empty() => Some(report),
+        Ok(report) => Some(report.class_names(names)?),
+        Err(_) => None,
+    };
+    let images = test.images();
+    let shown = report.as_ref().filter(|report| report.mistake_count() > 0 && mistakes > 0);
+    let sheet =
+        shown.filter(|_| mistakes::has_pictures(&images)).map(|report| mistakes::sheet(report, &images, mistakes));
+    Ok(Evaluated { examples: images.len(), scores, report, mistakes, sheet })
+}
