@@ -1,7 +1,8 @@
 //! Draws the confusion matrix as a heat map with counts.
 
 use super::svg::{
-    Area, BLUE, Drawn, GRID, HEADING, INK, LABEL, MUTED, ORANGE, PAPER, draw, font, short, text, width, write,
+    Area, BLUE, Drawn, GRID, HEADING, INK, LABEL, MUTED, ORANGE, PAPER, Sample, draw, font, key, sample_square, short,
+    text, width, write,
 };
 use crate::error::Result;
 use crate::evaluation::ConfusionMatrix;
@@ -100,14 +101,10 @@ const RIGHT: &str = "right";
 const WRONG: &str = "wrong (stronger: larger part of its row)";
 
 fn draw_head(area: &Area<'_>, left: i32) -> Drawn {
-    let words = font(LABEL, &INK, HPos::Left, VPos::Center);
     text(area, "Confusion matrix", (left, 20), &font(HEADING, &INK, HPos::Left, VPos::Center))?;
-    let second = left + width(RIGHT, LABEL) + 42;
-    for (at, color, name) in [(left, BLUE.mix(0.8), RIGHT), (second, ORANGE.mix(0.6), WRONG)] {
-        area.draw(&Rectangle::new([(at, 39), (at + 13, 52)], color.filled()))?;
-        text(area, name, (at + 20, 46), &words)?;
-    }
-    Ok(())
+    let right: Sample<'_> = &|area, at| sample_square(area, at, BLUE.mix(0.8));
+    let wrong: Sample<'_> = &|area, at| sample_square(area, at, ORANGE.mix(0.6));
+    key(area, (left - 6, 46), &[(right, RIGHT), (wrong, WRONG)])
 }
 
 fn draw_names(area: &Area<'_>, layout: &Layout, names: &[String]) -> Drawn {

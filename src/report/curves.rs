@@ -1,7 +1,10 @@
 //! Draws how loss and metrics went from epoch to epoch, in training and in validation.
 
 use super::scale::{Scale, drawable};
-use super::svg::{Area, BLUE, Drawn, GRID, HEADING, INK, LABEL, MUTED, ORANGE, draw, font, short, text, width, write};
+use super::svg::{
+    Area, BLUE, DASHED, Drawn, GRID, HEADING, INK, LABEL, MUTED, ORANGE, Sample, WHOLE, draw, font, key, sample_line,
+    short, text, write,
+};
 use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
 use plotters::prelude::*;
@@ -9,9 +12,11 @@ use plotters::style::text_anchor::{HPos, VPos};
 use std::path::Path;
 
 /// Width and height of one panel.
-const PANEL: (u32, u32) = (520, 330);
+const PANEL: (u32, u32) = (460, 330);
 /// Room above the axes, for title and legend.
-const HEAD: i32 = 40;
+const HEAD: i32 = 62;
+/// Where the vertical axis is.
+const AXIS: i32 = 78;
 /// With more epochs only lines are drawn.
 const MOST_MARKERS: usize = 40;
 
@@ -143,25 +148,21 @@ fn draw_panel(area: &Area<'_>, curve: &Curve) -> Drawn {
     Ok(())
 }
 
-/// Title at the left, legend at the right.
+/// The title, and below it the key.
 fn draw_head(head: &Area<'_>, curve: &Curve) -> Drawn {
-    let middle = HEAD / 2 + 2;
-    text(head, &curve.title(), (14, middle), &font(HEADING, &INK, HPos::Left, VPos::Center))?;
+    text(head, &curve.title(), (14, 18), &font(HEADING, &INK, HPos::Left, VPos::Center))?;
     if curve.validation.is_empty() {
         return Ok(());
     }
-    let words = font(LABEL, &INK, HPos::Left, VPos::Center);
-    let validation = PANEL.0 as i32 - 20 - width("validation", LABEL);
-    let training = validation - 56 - width("training", LABEL);
-    text(head, "training", (training, middle), &words)?;
-    text(head, "validation", (validation, middle), &words)?;
-    head.draw(&PathElement::new([(training - 34, middle), (training - 6, middle)], BLUE.stroke_width(2)))?;
-    head.draw(&Circle::new((training - 20, middle), 4, BLUE.filled()))?;
-    for dash in 0..3 {
-        let from = validation - 34 + 11 * dash;
-        head.draw(&PathElement::new([(from, middle), (from + 7, middle)], ORANGE.stroke_width(2)))?;
-    }
-    head.draw(&TriangleMarker::new((validation - 20, middle), 6, ORANGE.filled()))
+    let training: Sample<'_> = &|area, at| {
+        sample_line(area, at, &BLUE, &WHOLE)?;
+        area.draw(&Circle::new(at, 4, BLUE.filled()))
+    };
+    let validation: Sample<'_> = &|area, at| {
+        sample_line(area, at, &ORANGE, &DASHED)?;
+        area.draw(&TriangleMarker::new(at, 6, ORANGE.filled()))
+    };
+    key(head, (AXIS, 44), &[(training, "training"), (validation, "validation")])
 }
 
 /// The points (epoch, value), interrupted where a value cannot be drawn.

@@ -1,6 +1,9 @@
 //! Draws calibration: how often examples were right against how sure the model was, and how many examples that speaks of.
 
-use super::svg::{Area, BLUE, Drawn, GRID, HEADING, INK, LABEL, MUTED, ORANGE, draw, font, text, write};
+use super::svg::{
+    Area, BLUE, DASHED, Drawn, GRID, HEADING, INK, LABEL, MUTED, ORANGE, Sample, draw, font, key, sample_line,
+    sample_square, text, write,
+};
 use crate::error::Result;
 use crate::evaluation::{Calibration, CalibrationBin};
 use plotters::prelude::*;
@@ -8,9 +11,9 @@ use plotters::style::text_anchor::{HPos, VPos};
 use std::path::Path;
 
 /// Width and height.
-const SIZE: (u32, u32) = (520, 480);
+const SIZE: (u32, u32) = (460, 500);
 /// Heights of the title and of the upper chart.
-const HEAD: i32 = 46;
+const HEAD: i32 = 66;
 const UPPER: i32 = 268;
 
 impl Calibration {
@@ -43,9 +46,18 @@ pub(super) fn svg(calibration: &Calibration) -> String {
         text(&head, "Calibration", (14, 18), &font(HEADING, &INK, HPos::Left, VPos::Center))?;
         let error = format!("Expected calibration error {:.4}", calibration.expected_error);
         text(&head, &error, (SIZE.0 as i32 - 20, 18), &font(LABEL, &MUTED, HPos::Right, VPos::Center))?;
+        draw_key(&head)?;
         draw_accuracies(&upper, &calibration.bins)?;
         draw_counts(&lower, &calibration.bins)
     })
+}
+
+/// What bars, circles and the diagonal are.
+fn draw_key(head: &Area<'_>) -> Drawn {
+    let bar: Sample<'_> = &|area, at| sample_square(area, at, BLUE.mix(0.45));
+    let circle: Sample<'_> = &|area, at| area.draw(&Circle::new(at, 4, ORANGE.filled()));
+    let diagonal: Sample<'_> = &|area, at| sample_line(area, at, &MUTED, &DASHED);
+    key(head, (14, 46), &[(bar, "right"), (circle, "mean confidence"), (diagonal, "calibrated")])
 }
 
 fn draw_accuracies(area: &Area<'_>, bins: &[CalibrationBin]) -> Drawn {

@@ -21,7 +21,7 @@ pub(super) fn drawable(value: f64) -> bool {
 }
 
 impl Scale {
-    /// The axis for these values, with about five marks.
+    /// The axis for these values, with two to seven marks.
     pub(super) fn of(values: impl Iterator<Item = f64>) -> Self {
         let ends = |ends: Option<(f64, f64)>, value: f64| {
             let (low, high) = ends.unwrap_or((value, value));
@@ -32,7 +32,7 @@ impl Scale {
         let low = if low > 0.0 && low < 0.5 * high { 0.0 } else { low };
         let span = if high - low > 1e-9 * high.abs() { high - low } else { high.abs().max(1e-6) * 0.1 };
         let (from, to) = (low - 0.05 * span, high + 0.05 * span);
-        let step = round_step(span / 4.0);
+        let step = round_step((to - from) / 6.0);
         let from = if low >= 0.0 { from.max(0.0) } else { from };
         // Accuracies and their like end at 1.
         let to = if high <= 1.0 && high > 0.9 { to.min(1.0 + 0.02 * span) } else { to };
@@ -57,8 +57,12 @@ impl Scale {
     /// How a mark is written.
     pub(super) fn label(&self, mark: f64) -> String {
         let largest = self.low.abs().max(self.high.abs());
+        if mark == 0.0 {
+            return "0".into();
+        }
         if !(1e-4..1e6).contains(&largest) {
-            return format!("{mark:.1e}");
+            let digits = (largest.log10().floor() - self.step.log10().floor()).clamp(0.0, 9.0) as usize;
+            return format!("{mark:.digits$e}");
         }
         let decimals = (-self.step.log10().floor()).clamp(0.0, 9.0) as usize;
         format!("{mark:.decimals$}")
@@ -128,14 +132,14 @@ mod tests {
 
     #[test]
     fn a_loss_is_seen_from_0_and_an_accuracy_up_to_1() {
-        assert_eq!(labels(&Scale::of([0.19, 0.05, 0.03].into_iter())), ["0.00", "0.05", "0.10", "0.15"]);
+        assert_eq!(labels(&Scale::of([0.19, 0.05, 0.03].into_iter())), ["0", "0.05", "0.10", "0.15"]);
         let accuracy = Scale::of([0.9401, 0.9912].into_iter());
         assert!(accuracy.low > 0.9 && accuracy.high <= 1.01, "{accuracy:?}");
     }
 
     #[test]
     fn what_is_not_finite_has_no_place() {
-        assert_eq!(Scale::of([f64::NAN, f64::INFINITY, 1e308].into_iter()).marks.len(), 5);
+        assert_eq!(Scale::of([f64::NAN, f64::INFINITY, 1e308].into_iter()), Scale::of([0.0, 1.0].into_iter()));
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) const ORANGE: RGBColor = RGBColor(0xD5, 0x5E, 0x00);
 /// The size of headings, in pixels as all sizes.
 pub(super) const HEADING: f64 = 16.0;
 /// The size of what is written beside axes.
-pub(super) const LABEL: f64 = 13.0;
+pub(super) const LABEL: f64 = 14.0;
 
 /// A drawing of this width and height, as the text of an SVG file.
 pub(super) fn draw(size: (u32, u32), content: impl FnOnce(&Area<'_>) -> Drawn) -> String {
@@ -59,6 +59,40 @@ pub(super) fn font<'a>(size: f64, color: &'a RGBColor, horizontal: HPos, vertica
 pub(super) fn text(area: &Area<'_>, words: &str, at: (i32, i32), style: &TextStyle<'_>) -> Drawn {
     area.draw(&Text::new(words.to_owned(), at, style.clone()))
 }
+
+/// Draws what a key explains, around this point.
+pub(super) type Sample<'s> = &'s dyn Fn(&Area<'_>, (i32, i32)) -> Drawn;
+
+/// Samples with their words, side by side from this point on.
+pub(super) fn key(area: &Area<'_>, (left, middle): (i32, i32), entries: &[(Sample<'_>, &str)]) -> Drawn {
+    let words = font(LABEL, &INK, HPos::Left, VPos::Center);
+    let mut left = left;
+    for (sample, name) in entries {
+        sample(area, (left + SAMPLE / 2, middle))?;
+        text(area, name, (left + SAMPLE + 7, middle), &words)?;
+        left += SAMPLE + 7 + width(name, LABEL) + 18;
+    }
+    Ok(())
+}
+
+/// How wide a key's sample is.
+const SAMPLE: i32 = 26;
+
+/// A sample of a line, whole or dashed.
+pub(super) fn sample_line(area: &Area<'_>, (x, y): (i32, i32), color: &RGBColor, dashes: &[(i32, i32)]) -> Drawn {
+    let part = |(from, to): &(i32, i32)| PathElement::new([(x + from, y), (x + to, y)], color.stroke_width(2));
+    dashes.iter().try_for_each(|dash| area.draw(&part(dash)))
+}
+
+/// A sample of an area's colour.
+pub(super) fn sample_square(area: &Area<'_>, (x, y): (i32, i32), color: RGBAColor) -> Drawn {
+    area.draw(&Rectangle::new([(x - 7, y - 7), (x + 7, y + 7)], color.filled()))
+}
+
+/// The dashes of a sample line.
+pub(super) const WHOLE: [(i32, i32); 1] = [(-13, 13)];
+/// See [`WHOLE`].
+pub(super) const DASHED: [(i32, i32); 3] = [(-13, -7), (-3, 3), (7, 13)];
 
 /// How wide a text is at most, in any common sans-serif type.
 pub(super) fn width(words: &str, size: f64) -> i32 {
