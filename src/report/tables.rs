@@ -135,7 +135,8 @@ pub(super) fn classification(report: &EvaluationReport) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::{described, duration, score};
-    use crate::{Adam, Loss, MeanSquaredError, Optimizer};
+    use crate::loss::{Loss, MeanSquaredError};
+    use crate::optimizer::{Adam, Optimizer};
 
     #[test]
     fn settings_say_their_names_once() {
