@@ -3,6 +3,7 @@
 use crate::data::{Images, LabelledImages, OrderedExamples, OrderedImages, Targets};
 use crate::error::{Error, Result};
 use crate::evaluation::EvaluationReport;
+use crate::fit::Ongoing;
 use crate::kernels::output::OutputFunction;
 use crate::kernels::softmax::argmax;
 use crate::layers::Layer;
@@ -28,6 +29,7 @@ pub struct Model {
     pub(crate) engine: Engine,
     /// Epochs of training so far, over all calls of `fit`.
     pub(crate) epochs: usize,
+    pub(crate) ongoing: Ongoing,
 }
 
 /// A kernel or bias, or the gradient of one, under Keras' name and in Keras' layout: a convolution's kernel is
@@ -56,8 +58,9 @@ impl Model {
         let state = OptimizerState::new(&optimizer, plan.parameter_len, variables);
         metrics.iter().try_for_each(|metric| metric.check(plan.classes()))?;
         let scoring = Scoring::new(&plan, loss, &metrics);
+        let ongoing = Ongoing::new(scoring.tally());
         let engine = Engine::new(plan, scoring, seed, Level::new());
-        Ok(Self { layers, seed, optimizer, state, engine, epochs: 0 })
+        Ok(Self { layers, seed, optimizer, state, engine, epochs: 0, ongoing })
     }
 
     /// Keras' table of layers, output shapes and parameters; it is printed with `{}`.
@@ -88,6 +91,19 @@ impl Model {
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// How many epochs it has been trained, over all calls of [`fit`](Self::fit) and before it was saved. One that is going on
+    /// counts when it is over.
+    #[must_use]
+    pub fn epochs(&self) -> usize {
+        self.epochs
+    }
+
+    /// How many steps its optimizer has taken.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.state.step
     }
 
     /// The optimizer's rate for the next step.
@@ -329,16 +345,7 @@ impl Model {
                 )));
             }
         }
-        for (parameter, weight) in expected.iter().zip(weights) {
-            let values = weight.values.as_standard_layout();
-            let values = values.as_slice().expect(IN_ORDER);
-            // Filters come last in Keras' layout and first in the buffer. Walking an array's turned view takes ten times as long.
-            let stored = &mut self.engine.parameters.flat[parameter.range.clone()];
-            let filters = parameter.stored_shape[0];
-            for (filter, row) in stored.chunks_exact_mut(values.len() / filters).enumerate() {
-                row.iter_mut().zip(values[filter..].iter().step_by(filters)).for_each(|(to, from)| *to = *from);
-            }
-        }
+        store(&self.engine.plan, weights, &mut self.engine.parameters.flat);
         self.engine.pack();
         Ok(())
     }
@@ -374,7 +381,7 @@ impl Model {
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { layers, seed, optimizer, epochs, state: _, engine: _ } = self;
+        let Self { layers, seed, optimizer, epochs, state: _, engine: _, ongoing: _ } = self;
         let mut model = f.debug_struct("Model");
         model.field("layers", layers).field("seed", seed);
         model.field("loss", &self.loss()).field("metrics", &self.metrics());
@@ -404,8 +411,22 @@ pub(crate) fn check_shape(input: Shape, found: Shape) -> Result<()> {
 /// What a new array is.
 const IN_ORDER: &str = "a new array is in memory order";
 
+/// Writes weights, whose shapes have been checked, into a flat buffer.
+pub(crate) fn store(plan: &Plan, weights: &[Weight], flat: &mut [f32]) {
+    for (parameter, weight) in plan.parameters.iter().zip(weights) {
+        let values = weight.values.as_standard_layout();
+        let values = values.as_slice().expect(IN_ORDER);
+        // Filters come last in Keras' layout and first in the buffer. Walking an array's turned view takes ten times as long.
+        let stored = &mut flat[parameter.range.clone()];
+        let filters = parameter.stored_shape[0];
+        for (filter, row) in stored.chunks_exact_mut(values.len() / filters).enumerate() {
+            row.iter_mut().zip(values[filter..].iter().step_by(filters)).for_each(|(to, from)| *to = *from);
+        }
+    }
+}
+
 /// Weights or gradients out of a flat buffer, in Keras' layout.
-fn named(plan: &Plan, flat: &[f32]) -> Vec<Weight> {
+pub(crate) fn named(plan: &Plan, flat: &[f32]) -> Vec<Weight> {
     let weight = |parameter: &crate::plan::Parameter| {
         let stored = ArrayViewD::from_shape(parameter.stored_shape.clone(), &flat[parameter.range.clone()])
             .expect("the plan gives a parameter as much room as its shape needs");

@@ -1,13 +1,14 @@
 //! Writes the logs of each epoch to a file.
 
-use super::{Callback, Logs, Training};
+use super::{Callback, CallbackState, Logs, Training};
 use crate::error::{Error, Result};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// Writes a line of comma-separated values for each epoch, as [Keras' `CSVLogger`](https://keras.io/api/callbacks/csv_logger/): the
-/// epoch, from 0, and what the logs have. Each line is on disk before training goes on.
+/// epoch, from 0, and what the logs have. Each line is written before training goes on. A training that is resumed goes on in the
+/// same file; lines of epochs that it takes again are removed.
 ///
 /// A file that cannot be written is an [`Error::Io`].
 ///
@@ -69,16 +70,17 @@ impl CsvLogger {
 }
 
 impl Callback for CsvLogger {
-    fn on_train_begin(&mut self, _training: &mut Training<'_>) -> Result<()> {
+    fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
         let mut options = OpenOptions::new();
-        if self.append {
+        let appends = self.append || training.is_resumed();
+        if appends {
             options.append(true).create(true);
         } else {
             options.write(true).create(true).truncate(true);
         }
         let open = || {
             let file = options.open(&self.path)?;
-            let has_header = self.append && file.metadata()?.len() > 0;
+            let has_header = appends && file.metadata()?.len() > 0;
             Ok((file, has_header))
         };
         let (file, has_header) = open().map_err(|source| self.fault(source))?;
@@ -99,5 +101,16 @@ impl Callback for CsvLogger {
     fn on_train_end(&mut self, _training: &mut Training<'_>) -> Result<()> {
         self.file = None;
         Ok(())
+    }
+    fn state(&self) -> Option<CallbackState> {
+        let bytes = self.file.as_ref().and_then(|file| file.metadata().ok()).map(|file| file.len());
+        Some(CallbackState::new("CsvLogger").with("bytes", bytes))
+    }
+
+    fn restore(&mut self, state: &CallbackState) -> Result<()> {
+        let (Some(file), Some(bytes)) = (&self.file, state.get::<Option<u64>>("bytes")?) else { return Ok(()) };
+        let cut = file.metadata().and_then(|present| if present.len() > bytes { file.set_len(bytes) } else { Ok(()) });
+        self.has_header &= bytes > 0;
+        cut.map_err(|source| self.fault(source))
     }
 }

@@ -1,7 +1,7 @@
 //! Stops a training that gets no better.
 
 use super::monitor::{Mode, Monitor};
-use super::{Callback, Logs, Training};
+use super::{Callback, CallbackState, Logs, Training};
 use crate::error::Result;
 use crate::fit::{monitored, say};
 use crate::model::Weight;
@@ -168,6 +168,20 @@ impl Callback for EarlyStopping {
             }
             training.model_mut().set_weights(&weights)?;
         }
+        Ok(())
+    }
+
+    fn state(&self) -> Option<CallbackState> {
+        let state = CallbackState::new("EarlyStopping").with("best", self.monitor.best_bits()).with("wait", self.wait);
+        let state = state.with("best_epoch", self.best_epoch).with("stopped_epoch", self.stopped_epoch);
+        Some(state.with_weights(self.best_weights.clone()))
+    }
+
+    fn restore(&mut self, state: &CallbackState) -> Result<()> {
+        self.monitor.set_best_bits(state.get("best")?);
+        self.wait = state.get("wait")?;
+        (self.best_epoch, self.stopped_epoch) = (state.get("best_epoch")?, state.get("stopped_epoch")?);
+        self.best_weights = state.weights().map(<[Weight]>::to_vec);
         Ok(())
     }
 }

@@ -34,6 +34,7 @@ mod learning_rate_scheduler;
 mod model_checkpoint;
 mod monitor;
 mod reduce_lr_on_plateau;
+mod state;
 #[cfg(feature = "tensorboard")]
 mod tensorboard;
 mod terminate_on_nan;
@@ -47,13 +48,14 @@ pub use learning_rate_scheduler::LearningRateScheduler;
 pub use model_checkpoint::{ModelCheckpoint, SaveFreq};
 pub use monitor::Mode;
 pub use reduce_lr_on_plateau::ReduceLROnPlateau;
+pub use state::CallbackState;
 #[cfg(feature = "tensorboard")]
 pub use tensorboard::TensorBoard;
 pub use terminate_on_nan::TerminateOnNan;
 
-pub use crate::fit::{Logs, Training};
+pub use crate::fit::{BackupAndRestore, Logs, Training};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Something that is called while a model trains. Every event does nothing unless it is written; an error ends the training.
 ///
@@ -126,6 +128,63 @@ pub trait Callback {
     fn on_test_end(&mut self, logs: &Logs, training: &mut Training<'_>) -> Result<()> {
         Ok(())
     }
+
+    /// What it remembers, for a checkpoint to keep; `None`, the default, if a training that is resumed goes on well without. It
+    /// is asked between two steps, after all callbacks have been called.
+    ///
+    /// ```
+    /// use inkstone::callbacks::{BackupAndRestore, Callback, CallbackState, Logs, Training};
+    /// use inkstone::prelude::*;
+    ///
+    /// /// Counts epochs, those before an interruption too.
+    /// struct Counter(usize);
+    ///
+    /// impl Callback for Counter {
+    ///     fn on_epoch_end(&mut self, _: usize, _: &Logs, _: &mut Training<'_>) -> inkstone::Result<()> {
+    ///         self.0 += 1;
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn state(&self) -> Option<CallbackState> {
+    ///         Some(CallbackState::new("Counter").with("epochs", self.0))
+    ///     }
+    ///
+    ///     fn restore(&mut self, state: &CallbackState) -> inkstone::Result<()> {
+    ///         self.0 = state.get("epochs")?;
+    ///         Ok(())
+    ///     }
+    /// }
+    /// # let train = Dataset::from_bytes(inkstone::ndarray::Array4::zeros((4, 2, 2, 1)), vec![0, 1, 0, 1])?;
+    /// # let model = || {
+    /// #     Sequential::new([2, 2, 1])
+    /// #         .add(Flatten::new())
+    /// #         .add(Dense::new(2).activation(Softmax))
+    /// #         .compile(Adam::new(0.008), SparseCategoricalCrossentropy::default(), [])
+    /// # };
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let folder = folder.path();
+    /// // Two runs of a program, of which the second goes on where the first stopped.
+    /// for (epochs, counted) in [(3, 3), (5, 5)] {
+    ///     let mut counter = Counter(0);
+    ///     let backup = BackupAndRestore::new(folder);
+    ///     let config = FitConfig::new().epochs(epochs).callback(&mut counter).backup(backup).verbose(0);
+    ///     model()?.fit(&train, config)?;
+    ///     assert_eq!(counter.0, counted);
+    /// }
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    fn state(&self) -> Option<CallbackState> {
+        None
+    }
+
+    /// Takes up what it remembered when a checkpoint was written; called after [`on_train_begin`](Self::on_train_begin), with
+    /// what [`state`](Self::state) gave.
+    ///
+    /// # Errors
+    /// [`Error::Callback`] if that is not what it expects.
+    fn restore(&mut self, state: &CallbackState) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The callbacks of a training, called in the order in which they were given.
@@ -139,6 +198,35 @@ impl<'a> Callbacks<'a> {
     /// Whether there are any.
     pub(crate) fn any(&self) -> bool {
         !self.0.is_empty()
+    }
+
+    /// What those remember that remember something, in their order.
+    pub(crate) fn states(&self) -> Vec<CallbackState> {
+        self.0.iter().filter_map(|callback| callback.state()).collect()
+    }
+
+    /// Hands each its state out of a checkpoint, which may also have none at all.
+    ///
+    /// # Errors
+    /// [`Error::Callback`] if they are not the callbacks whose states these are.
+    pub(crate) fn restore_all(&mut self, states: &[CallbackState]) -> Result<()> {
+        if states.is_empty() {
+            return Ok(());
+        }
+        let present = self.states();
+        if present.len() != states.len() || !present.iter().zip(states).all(|(present, state)| present.is_like(state)) {
+            let names = |states: &[CallbackState]| {
+                let names: Vec<&str> = states.iter().map(|state| state.callback.as_str()).collect();
+                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+            };
+            return Err(Error::Callback(format!(
+                "the callbacks must be those of the checkpoint, {}, got {}: give `fit` the same ones in the same order",
+                names(states),
+                names(&present)
+            )));
+        }
+        let remember = self.0.iter_mut().filter(|callback| callback.state().is_some());
+        remember.zip(states).try_for_each(|(callback, state)| callback.restore(state))
     }
 }
 
@@ -169,4 +257,12 @@ impl Callback for Callbacks<'_> {
 
 impl<C: Callback + ?Sized> Callback for &mut C {
     pass_on!(self, callback => std::iter::once(&mut **self));
+
+    fn state(&self) -> Option<CallbackState> {
+        (**self).state()
+    }
+
+    fn restore(&mut self, state: &CallbackState) -> Result<()> {
+        (**self).restore(state)
+    }
 }

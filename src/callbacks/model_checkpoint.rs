@@ -2,7 +2,7 @@
 
 use super::file_name::fill_in;
 use super::monitor::{Mode, Monitor};
-use super::{Callback, Logs, Training};
+use super::{Callback, CallbackState, Logs, Training};
 use crate::error::{Error, Result};
 use crate::fit::{monitored, say};
 use std::path::PathBuf;
@@ -176,5 +176,15 @@ impl Callback for ModelCheckpoint {
             SaveFreq::Epoch => self.save(None, logs, training),
             SaveFreq::Batches(_) => Ok(()),
         }
+    }
+    fn state(&self) -> Option<CallbackState> {
+        let state = CallbackState::new("ModelCheckpoint").with("best", self.monitor.best_bits());
+        Some(state.with("epoch", self.epoch).with("batches", self.batches))
+    }
+
+    fn restore(&mut self, state: &CallbackState) -> Result<()> {
+        self.monitor.set_best_bits(state.get("best")?);
+        (self.epoch, self.batches) = (state.get("epoch")?, state.get("batches")?);
+        Ok(())
     }
 }

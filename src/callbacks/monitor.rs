@@ -55,6 +55,16 @@ impl Monitor {
         }
     }
 
+    /// The bits of the best value, which may be infinite.
+    pub(super) fn best_bits(&self) -> Option<u64> {
+        self.best.map(f64::to_bits)
+    }
+
+    /// Takes the best value up again.
+    pub(super) fn set_best_bits(&mut self, bits: Option<u64>) {
+        self.best = bits.map(f64::from_bits);
+    }
+
     /// Whether this is the best so far, and keeps it if so. As in Keras, the first value is, whatever it is; so after a NaN nothing
     /// is better.
     pub(super) fn improves(&mut self, value: f64) -> bool {

@@ -1,7 +1,7 @@
 //! Lowers the learning rate of a training that gets no better.
 
 use super::monitor::{Mode, Monitor};
-use super::{Callback, Logs, Training};
+use super::{Callback, CallbackState, Logs, Training};
 use crate::error::{Error, Result};
 use crate::fit::{monitored, say};
 
@@ -143,6 +143,16 @@ impl Callback for ReduceLROnPlateau {
                 (self.wait, self.cooling) = (0, self.cooldown);
             }
         }
+        Ok(())
+    }
+    fn state(&self) -> Option<CallbackState> {
+        let state = CallbackState::new("ReduceLROnPlateau").with("best", self.monitor.best_bits());
+        Some(state.with("wait", self.wait).with("cooling", self.cooling))
+    }
+
+    fn restore(&mut self, state: &CallbackState) -> Result<()> {
+        self.monitor.set_best_bits(state.get("best")?);
+        (self.wait, self.cooling) = (state.get("wait")?, state.get("cooling")?);
         Ok(())
     }
 }

@@ -49,6 +49,17 @@ pub enum ModelFault {
         "expected a model, found weights only, as `save_weights` writes them: build the model, then `load_weights` into it"
     )]
     WeightsOnly,
+    /// It has a model, but nothing of its training.
+    #[error(
+        "expected a checkpoint, as `save_checkpoint` writes them, found a model without the state of its training: `Model::load` \
+         takes it"
+    )]
+    NotACheckpoint,
+    /// It is a checkpoint of something else than what is trained.
+    #[error(
+        "expected a checkpoint of this training, found one of {0}: give each `fit` a folder of its own, or remove what is there"
+    )]
+    OtherTraining(String),
     /// A newer version of this crate wrote it.
     #[error(
         "expected format version {known}, which inkstone {} reads, found format version {found}, written by {writer}: \

@@ -1,5 +1,6 @@
 //! The arguments of `fit`.
 
+use super::BackupAndRestore;
 use crate::callbacks::Callback;
 use crate::data::{Augment, LabelledImages};
 use crate::error::{Error, Result};
@@ -34,6 +35,8 @@ pub struct FitConfig<'a> {
     pub sample_weight: Option<&'a [f32]>,
     /// What is called on the way.
     pub callbacks: Vec<Box<dyn Callback + Send + 'a>>,
+    /// Where checkpoints are written, and the training goes on after an interruption; nowhere.
+    pub backup: Option<BackupAndRestore>,
     /// 0 prints nothing, 1 shows a progress bar on a terminal and a line for each epoch elsewhere, 2 prints a line for each
     /// epoch; 1.
     pub verbose: u8,
@@ -60,6 +63,7 @@ impl<'a> FitConfig<'a> {
             class_weight: Vec::new(),
             sample_weight: None,
             callbacks: Vec::new(),
+            backup: None,
             verbose: 1,
         }
     }
@@ -153,6 +157,13 @@ impl<'a> FitConfig<'a> {
         self
     }
 
+    /// Sets the folder for checkpoints: the training writes them, and goes on from the newest one if it was interrupted.
+    /// [`BackupAndRestore`] tells more.
+    #[must_use]
+    pub fn backup(self, backup: BackupAndRestore) -> Self {
+        Self { backup: Some(backup), ..self }
+    }
+
     /// Sets what is printed: 0 nothing, 1 a progress bar on a terminal and a line for each epoch elsewhere, 2 a line for each
     /// epoch.
     #[must_use]
@@ -173,6 +184,7 @@ impl<'a> FitConfig<'a> {
         if !(0.0..1.0).contains(&self.validation_split) {
             return setting("validation_split", "at least 0 and less than 1", self.validation_split.to_string());
         }
+        self.backup.as_ref().map_or(Ok(()), BackupAndRestore::check)?;
         self.augment.map_or(Ok(()), |augment| augment.check())
     }
 }
@@ -183,6 +195,7 @@ impl fmt::Debug for FitConfig<'_> {
         config.field("epochs", &self.epochs).field("initial_epoch", &self.initial_epoch);
         config.field("batch_size", &self.batch_size).field("shuffle", &self.shuffle).field("augment", &self.augment);
         config.field("validation_split", &self.validation_split).field("class_weight", &self.class_weight);
-        config.field("callbacks", &self.callbacks.len()).field("verbose", &self.verbose).finish_non_exhaustive()
+        config.field("callbacks", &self.callbacks.len()).field("backup", &self.backup);
+        config.field("verbose", &self.verbose).finish_non_exhaustive()
     }
 }

@@ -32,8 +32,9 @@ impl Progress {
         Self { steps, done: 0, view }
     }
 
-    pub(super) fn begin_epoch(&mut self, epoch: usize, epochs: usize) {
-        self.done = 0;
+    /// `done` batches are behind already.
+    pub(super) fn begin_epoch(&mut self, epoch: usize, epochs: usize, done: usize) {
+        self.done = done;
         match &mut self.view {
             View::Nothing => {}
             View::Lines => say(&format!("Epoch {}/{epochs}", epoch + 1)),

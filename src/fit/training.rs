@@ -1,6 +1,7 @@
 //! What callbacks are given of the training they are called from.
 
 use super::Logs;
+use super::ongoing::Position;
 use crate::error::{Error, Result};
 use crate::metrics::{Direction, unique_names};
 use crate::model::Model;
@@ -16,6 +17,7 @@ pub struct Training<'m> {
     /// The names in an epoch's logs.
     pub(super) log_names: Vec<String>,
     pub(super) stops: bool,
+    pub(super) resumed: bool,
 }
 
 impl Training<'_> {
@@ -59,6 +61,20 @@ impl Training<'_> {
     /// It is Keras' `model.stop_training = True`.
     pub fn stop_training(&mut self) {
         self.stops = true;
+        if let Some(position) = &mut self.model.ongoing.position {
+            position.stops = true;
+        }
+    }
+
+    /// Whether the training goes on from a checkpoint, and callbacks with it.
+    #[must_use]
+    pub fn is_resumed(&self) -> bool {
+        self.resumed
+    }
+
+    /// Notes where the training stands, for checkpoints.
+    pub(super) fn stand_at(&mut self, position: Position) {
+        self.model.ongoing.position = Some(Position { stops: self.stops, ..position });
     }
 
     /// Whether the training is about to end early.
@@ -91,7 +107,7 @@ impl<'m> Training<'m> {
     /// A training that goes on nowhere but in a test of callbacks.
     pub(crate) fn for_test(model: &'m mut Model, log_names: &[&str]) -> Self {
         let log_names = log_names.iter().map(ToString::to_string).collect();
-        Self { model, initial_epoch: 0, epochs: 1, steps: 1, batch_size: 1, log_names, stops: false }
+        Self { model, initial_epoch: 0, epochs: 1, steps: 1, batch_size: 1, log_names, stops: false, resumed: false }
     }
 }
 

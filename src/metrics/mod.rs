@@ -149,6 +149,11 @@ impl Metric {
         }
     }
 
+    /// How many sums it keeps, once it has been checked.
+    pub(crate) fn sums(&self, outputs: usize) -> usize {
+        self.measure().sums(outputs)
+    }
+
     /// # Errors
     /// [`Error::Setting`] for an argument that makes no sense for a model with this many outputs.
     pub(crate) fn check(&self, outputs: usize) -> Result<()> {

@@ -14,7 +14,7 @@ pub(crate) struct MetricState {
 impl MetricState {
     /// Nothing seen so far. The metric's arguments have been checked for this many outputs.
     pub(crate) fn new(metric: Metric, outputs: usize) -> Self {
-        Self { metric, outputs, sums: vec![0.0; metric.measure().sums(outputs)].into() }
+        Self { metric, outputs, sums: vec![0.0; metric.sums(outputs)].into() }
     }
 
     /// Whether `update` must be given probabilities; otherwise the order of the outputs is all that counts, and logits do as well.
@@ -39,6 +39,16 @@ impl MetricState {
     pub(crate) fn merge(&mut self, other: &Self) {
         debug_assert_eq!((self.metric, self.outputs), (other.metric, other.outputs), "states of one metric");
         self.sums.iter_mut().zip(&other.sums).for_each(|(sum, other)| *sum += other);
+    }
+
+    /// The sums that it has made.
+    pub(crate) fn sums(&self) -> &[f64] {
+        &self.sums
+    }
+
+    /// The same, to be written.
+    pub(crate) fn sums_mut(&mut self) -> &mut [f64] {
+        &mut self.sums
     }
 
     /// The metric's value over all examples so far.

@@ -89,6 +89,11 @@ impl Optimizer {
         Ok(())
     }
 
+    /// Keras' names of what it keeps for each parameter, in the order of [`OptimizerState::named`](super::OptimizerState::named).
+    pub(crate) fn kept(&self) -> impl Iterator<Item = &'static str> {
+        self.algorithm.buffers().into_iter().flatten().chain(self.use_ema.then_some("average"))
+    }
+
     /// # Errors
     /// [`Error::Setting`] for a number that makes no sense, or more than one way of clipping.
     pub(crate) fn check(&self) -> Result<()> {

@@ -45,7 +45,6 @@ impl OptimizerState {
     }
 
     /// Every buffer that is kept, under Keras' name, laid out as the parameters are.
-    #[cfg_attr(not(test), expect(dead_code, reason = "checkpoints read them"))]
     pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, &[f32])> {
         let average = (!self.average.is_empty()).then_some(("average", &self.average[..]));
         let buffers = self.names.iter().zip(&self.buffers);
@@ -53,7 +52,6 @@ impl OptimizerState {
     }
 
     /// The same, to be written.
-    #[cfg_attr(not(test), expect(dead_code, reason = "checkpoints write them"))]
     pub(crate) fn named_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut [f32])> {
         let average = (!self.average.is_empty()).then_some(("average", &mut self.average[..]));
         let buffers = self.names.iter().zip(&mut self.buffers);

@@ -4,13 +4,13 @@
 //! {"format_version": 1, "library": "0.1.0", "crc32": "0a1b2c3d", "model": {"input": ..., "layers": [...], ...}}
 //! ```
 //!
-//! A file of weights alone has no `model`. The checksum goes over the text of `model`, byte for byte as it stands there, then over
-//! the data of all tensors in the order of their names. It is a CRC-32 and no cryptographic sum: it is there for damage, not for
+//! A file of weights alone has no `model`. A checkpoint has format version 2, an entry `training` beside `model`, and tensors for it
+//! (`training.rs` tells which); all else is written with version 1, for what reads only that. The checksum goes over the texts of
+//! `model` and `training`, byte for byte as they stand there, then over the data of all tensors in the order of their names. It is a CRC-32 and no cryptographic sum: it is there for damage, not for
 //! malice, which could write a sum of its own; it finds every change of one or two bits in files of up to 512 MB and every burst
 //! of up to 32 bits, and lets other damage pass once in four thousand million times; and it comes with `flate2` anyway.
 //!
-//! What a later version adds (an optimizer's moments as tensors under `optimizer/`, which is no layer's name, the state of a
-//! training as an entry beside `model`) takes a new format version, which this one then refuses by its number.
+//! What a later version adds takes a new format version, which this one then refuses by its number.
 
 use crate::layers::Layer;
 use crate::loss::Loss;
@@ -21,8 +21,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// The version of the format that is written, and the newest that is read.
-pub(super) const FORMAT_VERSION: u64 = 1;
+/// The version of the format that models and weights are written in.
+pub(super) const MODEL_VERSION: u64 = 1;
+
+/// The version of the format that checkpoints are written in, and the newest that is read.
+pub(super) const CHECKPOINT_VERSION: u64 = 2;
 
 /// The metadata's entry.
 pub(super) const ENTRY: &str = "inkstone";
@@ -49,6 +52,8 @@ pub(super) struct Envelope {
     pub(super) crc32: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) model: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) training: Option<Box<RawValue>>,
 }
 
 /// All of a model but its weights.

@@ -9,11 +9,11 @@ use crate::shape::Shape;
 const MAX_WINDOWS: usize = 1 << 26;
 
 /// Checks a model before it is planned. What is written is checked as what is read, so that nothing is saved that could not be
-/// loaded.
+/// loaded. Returns the shape of the model's output.
 ///
 /// # Errors
 /// [`Error::Layer`] for the first layer that cannot work on what it is given, [`Error::Model`] if there are too many windows.
-pub(super) fn check_size(input: Shape, layers: &[Layer]) -> Result<()> {
+pub(super) fn check_size(input: Shape, layers: &[Layer]) -> Result<Shape> {
     let (mut shape, mut windows) = (input, 0_usize);
     for (index, layer) in layers.iter().enumerate() {
         let fault = |problem| Error::Layer { index, kind: layer.kind(), problem };
@@ -33,5 +33,5 @@ pub(super) fn check_size(input: Shape, layers: &[Layer]) -> Result<()> {
              images, or larger strides"
         )));
     }
-    Ok(())
+    Ok(shape)
 }

@@ -1,16 +1,19 @@
 //! Decides what becomes of a model between two programs: saving, loading, and what of a file is believed. What a file looks like
 //! is in `format`, how one is written so that none is lost in `whole_file`.
 
+mod checkpoint;
 mod format;
 mod header;
 mod limits;
 mod read;
+mod training;
 mod weights;
 mod write;
 
 use crate::error::{Error, ModelFault, Result};
 use crate::model::Model;
 use crate::whole_file::write_whole;
+use read::Part;
 use std::fs::File;
 use std::path::Path;
 
@@ -23,7 +26,7 @@ use std::path::Path;
 /// more than the file really holds. A checksum finds bits that changed.
 impl Model {
     /// Saves the model: layers, settings, weights, seed, and how many epochs it was trained. The optimizer's memory (moments and
-    /// steps) is not saved.
+    /// steps) is not saved: [`save_checkpoint`](Self::save_checkpoint) does that.
     ///
     /// # Errors
     /// [`Error::NotWritten`] if the file cannot be written, [`Error::Model`] if a weight is NaN or infinite, or the model is
@@ -48,7 +51,7 @@ impl Model {
         write_whole(path.as_ref(), |file| file.write_all(&bytes))
     }
 
-    /// Loads what [`save`](Self::save) wrote: a model that predicts the same bits, and can be trained further, with an optimizer
+    /// Loads what [`save`](Self::save) or [`save_checkpoint`](Self::save_checkpoint) wrote: a model that predicts the same bits, and can be trained further, with an optimizer
     /// that starts anew.
     ///
     /// # Errors
@@ -56,7 +59,7 @@ impl Model {
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let (file, len) = open(path)?;
-        read::model(file, len, &path.display().to_string())
+        read::model(file, len, &path.display().to_string(), Part::Model)
     }
 
     /// The bytes that [`save`](Self::save) would write.
@@ -82,7 +85,7 @@ impl Model {
     /// # Errors
     /// [`Error::ModelFile`] if they are no whole and sound model file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        read::model(bytes, bytes.len() as u64, "the bytes")
+        read::model(bytes, bytes.len() as u64, "the bytes", Part::Model)
     }
 
     /// Saves the weights alone, for a program that builds the model itself.
@@ -109,8 +112,8 @@ impl Model {
         write_whole(path.as_ref(), |file| file.write_all(&bytes))
     }
 
-    /// Replaces every weight by the one of the same name in a file that [`save_weights`](Self::save_weights) or
-    /// [`save`](Self::save) wrote, or anything else that writes safetensors with the same names, shapes, and `F32`. The
+    /// Replaces every weight by the one of the same name in a file that [`save_weights`](Self::save_weights),
+    /// [`save`](Self::save) or [`save_checkpoint`](Self::save_checkpoint) wrote, or anything else that writes safetensors with the same names, shapes, and `F32`. The
     /// optimizer's state stays as it is.
     ///
     /// # Errors

@@ -1,10 +1,11 @@
 //! Makes a file a model, or says why not. Everything that sizes depend on is checked before memory is taken for it: the header
 //! against the file's length, the description against its limits, the weights against the description; only then are data read.
 
-use super::format::{Description, ENTRY, Envelope, FORMAT_VERSION, Version};
+use super::format::{CHECKPOINT_VERSION, Description, ENTRY, Envelope, MODEL_VERSION, Version};
 use super::header::{self, Header, HeaderError};
 use super::limits::check_size;
-use super::weights::{check, checksum, decode};
+use super::training::{FOLDERS, Training};
+use super::weights::{Wanted, check, checksum, decode, decode_finite, decode_sums};
 use crate::error::{Error, ModelFault, Result};
 use crate::model::{Model, Weight};
 use crate::plan::{Parameter, parameters_of};
@@ -12,10 +13,19 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::io::{self, Read};
 
-/// A whole model.
+/// What is wanted of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The model alone.
+    Model,
+    /// The state of its training as well.
+    Checkpoint,
+}
+
+/// A whole model. All of the file is checked, whatever is wanted of it.
 ///
 /// - len: how many bytes there are; place: what errors call them
-pub(super) fn model(mut source: impl Read, len: u64, place: &str) -> Result<Model> {
+pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part) -> Result<Model> {
     let at = At { place, len };
     let header = at.header(&mut source)?;
     let Some(envelope) = envelope(&header).map_err(|fault| at.fault(fault))? else {
@@ -24,17 +34,39 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str) -> Result<Mode
     let Some(text) = &envelope.model else {
         return Err(at.fault(ModelFault::WeightsOnly));
     };
+    let training = envelope.training.as_deref().map(Training::read).transpose().map_err(|fault| at.fault(fault))?;
+    if part == Part::Checkpoint && training.is_none() {
+        return Err(at.fault(ModelFault::NotACheckpoint));
+    }
     let described = description(text).map_err(|fault| at.fault(fault))?;
     let Description { input, layers, seed, optimizer, loss, metrics, epochs } = described;
     let impossible = |error: Error| at.fault(ModelFault::Description(error.to_string()));
-    check_size(input, &layers).map_err(impossible)?;
+    let output = check_size(input, &layers).map_err(impossible)?;
     let parameters = parameters_of(input, &layers).map_err(impossible)?;
-    let weights = at.weights(&parameters, &header, Some(&envelope), source)?;
+    let mut wanted = Wanted::all("", &parameters);
+    if let Some(training) = &training {
+        let outputs = output.len().unwrap_or_default();
+        metrics.iter().try_for_each(|metric| metric.check(outputs)).map_err(impossible)?;
+        wanted.extend(training.wanted(&parameters, &optimizer, &metrics, outputs));
+    }
+    check(&wanted, &header.tensors, &[]).map_err(|fault| at.fault(fault))?;
+    let data = at.data(&header, Some(&envelope), source)?;
+    let weights = |folder: &str| decode_finite(folder, &parameters, &header.tensors, &data);
+    let own = weights("").map_err(|fault| at.fault(fault))?;
     let (layers, metrics) = (layers.into_owned(), metrics.into_owned());
     let mut model =
         Model::new(input, layers, seed, optimizer.into_owned(), loss.into_owned(), metrics).map_err(impossible)?;
-    model.set_weights(&weights)?;
+    model.set_weights(&own)?;
     model.epochs = epochs as usize;
+    if let (Some(training), Part::Checkpoint) = (training, part) {
+        // What an optimizer keeps may have become infinite, and the training go on.
+        let buffers = |folder: &str| match folder.starts_with("optimizer/") {
+            true => Ok(decode(folder, &parameters, &header.tensors, &data)),
+            false => weights(folder),
+        };
+        let sums = |name: &str| decode_sums(name, &header.tensors, &data);
+        training.restore(&mut model, buffers, sums).map_err(|fault| at.fault(fault))?;
+    }
     Ok(model)
 }
 
@@ -47,7 +79,11 @@ pub(super) fn weights(parameters: &[Parameter], mut source: impl Read, len: u64,
         // What the Python package's functions for PyTorch and NumPy write.
         only("format", &header).map_err(|fault| at.fault(fault))?;
     }
-    at.weights(parameters, &header, envelope.as_ref(), source)
+    let is_checkpoint = envelope.as_ref().is_some_and(|envelope| envelope.training.is_some());
+    let unread = if is_checkpoint { &FOLDERS[..] } else { &[] };
+    check(&Wanted::all("", parameters), &header.tensors, unread).map_err(|fault| at.fault(fault))?;
+    let data = at.data(&header, envelope.as_ref(), source)?;
+    decode_finite("", parameters, &header.tensors, &data).map_err(|fault| at.fault(fault))
 }
 
 /// What is read, for errors to tell.
@@ -72,22 +108,15 @@ impl At<'_> {
         })
     }
 
-    /// Reads and checks the weights.
-    fn weights(
-        &self,
-        parameters: &[Parameter],
-        header: &Header,
-        envelope: Option<&Envelope>,
-        mut source: impl Read,
-    ) -> Result<Vec<Weight>> {
-        check(parameters, &header.tensors).map_err(|fault| self.fault(fault))?;
+    /// Reads all data, and checks their sum.
+    fn data(&self, header: &Header, envelope: Option<&Envelope>, mut source: impl Read) -> Result<Vec<u8>> {
         // As many bytes as the weights have, and as are left in the file: `header` has compared the two.
         let mut data = vec![0; header.data_len];
         source.read_exact(&mut data).map_err(|source| self.io(source))?;
         if let Some(envelope) = envelope {
             check_sum(envelope, header, &data).map_err(|fault| self.fault(fault))?;
         }
-        decode(parameters, &header.tensors, &data).map_err(|fault| self.fault(fault))
+        Ok(data)
     }
 }
 
@@ -98,14 +127,19 @@ fn envelope(header: &Header) -> std::result::Result<Option<Envelope>, ModelFault
     };
     let metadata = |error: serde_json::Error| ModelFault::Metadata(error.to_string());
     let Version { format_version: found, library } = serde_json::from_str(entry).map_err(metadata)?;
-    if found > FORMAT_VERSION {
-        return Err(ModelFault::Version { found, known: FORMAT_VERSION, writer: format!("inkstone {library}") });
+    if found > CHECKPOINT_VERSION {
+        return Err(ModelFault::Version { found, known: CHECKPOINT_VERSION, writer: format!("inkstone {library}") });
     }
     if found == 0 {
         return Err(ModelFault::Metadata("there is no format version 0".into()));
     }
     only(ENTRY, header)?;
-    serde_json::from_str(entry).map(Some).map_err(metadata)
+    let envelope: Envelope = serde_json::from_str(entry).map_err(metadata)?;
+    match (found, &envelope.training) {
+        (MODEL_VERSION, Some(_)) => Err(ModelFault::UnknownEntry("training".into())),
+        (CHECKPOINT_VERSION, None) => Err(ModelFault::Metadata("a checkpoint without `training`".into())),
+        _ => Ok(Some(envelope)),
+    }
 }
 
 /// Whether the metadata have no entry but this one.
@@ -133,12 +167,12 @@ fn description(text: &RawValue) -> std::result::Result<Description<'static>, Mod
 }
 
 fn check_sum(envelope: &Envelope, header: &Header, data: &[u8]) -> std::result::Result<(), ModelFault> {
-    let text = envelope.model.as_ref().map_or("", |model| model.get());
+    let texts = [&envelope.model, &envelope.training].map(|text| text.as_ref().map_or("", |text| text.get()));
     let tensors = header.tensors.values().map(|tensor| {
         let (start, end) = tensor.data_offsets;
         Cow::Borrowed(&data[start..end])
     });
-    let found = checksum(text, tensors);
+    let found = checksum(texts, tensors);
     if found == envelope.crc32 {
         return Ok(());
     }

@@ -1,16 +1,69 @@
 //! Makes a model a file's bytes.
 
-use super::format::{Description, ENTRY, Envelope, FORMAT_VERSION, MAX_HEADER};
+use super::format::{CHECKPOINT_VERSION, Description, ENTRY, Envelope, MAX_HEADER, MODEL_VERSION};
 use super::limits::check_size;
+use super::training::Training;
 use super::weights::{Stored, checksum};
+use crate::callbacks::CallbackState;
 use crate::error::{Error, Result};
 use crate::model::{Model, Weight};
+use crate::plan::Parameter;
 use safetensors::View;
 use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
 
 /// A whole model.
 pub(super) fn model(model: &Model) -> Result<Vec<u8>> {
+    file(weights_of(model)?, Some(describe(model)?), None)
+}
+
+/// A whole model with the state of its training, and of the callbacks.
+pub(super) fn checkpoint(model: &Model, callbacks: &[CallbackState]) -> Result<Vec<u8>> {
+    let mut tensors = weights_of(model)?;
+    let parameters = &model.engine.plan.parameters;
+    for CallbackState { callback, weights, .. } in callbacks {
+        let Some(weights) = weights else { continue };
+        let fit = |(weight, parameter): (&Weight, &Parameter)| {
+            weight.name == parameter.name && weight.values.shape() == parameter.shape()
+        };
+        if weights.len() != parameters.len() || !weights.iter().zip(parameters).all(fit) {
+            return Err(Error::Callback(format!(
+                "the weights in the state of {callback} must be a copy of all weights of the model, got others"
+            )));
+        }
+        check_finite(weights)?;
+    }
+    let (training, more) = Training::of(model, callbacks);
+    tensors.extend(more);
+    let training = to_raw_value(&training).expect("the state of a training is plain data");
+    file(tensors, Some(describe(model)?), Some(training))
+}
+
+/// The weights alone.
+pub(super) fn weights(model: &Model) -> Result<Vec<u8>> {
+    file(weights_of(model)?, None, None)
+}
+
+fn weights_of(model: &Model) -> Result<Vec<Stored>> {
+    let weights = model.get_weights();
+    check_finite(&weights)?;
+    Ok(weights.into_iter().map(Stored::Floats).collect())
+}
+
+fn check_finite(weights: &[Weight]) -> Result<()> {
+    for weight in weights {
+        if let Some((index, value)) = weight.values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+            return Err(Error::Model(format!(
+                "has the value {value} in {}, at index {index} of its values, and is not saved: expected finite weights",
+                weight.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// All of a model but its weights and its training.
+fn describe(model: &Model) -> Result<Box<RawValue>> {
     let input = model.engine.plan.input;
     check_size(input, &model.layers)?;
     let description = Description {
@@ -22,33 +75,19 @@ pub(super) fn model(model: &Model) -> Result<Vec<u8>> {
         metrics: Cow::Borrowed(model.metrics()),
         epochs: u32::try_from(model.epochs).unwrap_or(u32::MAX),
     };
-    let description = to_raw_value(&description).expect("a description is plain data");
-    file(&model.get_weights(), Some(description))
+    Ok(to_raw_value(&description).expect("a description is plain data"))
 }
 
-/// The weights alone.
-pub(super) fn weights(model: &Model) -> Result<Vec<u8>> {
-    file(&model.get_weights(), None)
-}
-
-fn file(weights: &[Weight], model: Option<Box<RawValue>>) -> Result<Vec<u8>> {
-    for weight in weights {
-        if let Some((index, value)) = weight.values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
-            return Err(Error::Model(format!(
-                "has the value {value} in {}, at index {index} of its values, and is not saved: expected finite weights",
-                weight.name
-            )));
-        }
-    }
-    let mut by_name: Vec<&Weight> = weights.iter().collect();
-    by_name.sort_by(|a, b| a.name.cmp(&b.name));
-    let stored: Vec<Stored<'_>> = by_name.into_iter().map(Stored).collect();
-    let crc32 = checksum(model.as_ref().map_or("", |model| model.get()), stored.iter().map(View::data));
+fn file(mut stored: Vec<Stored>, model: Option<Box<RawValue>>, training: Option<Box<RawValue>>) -> Result<Vec<u8>> {
+    stored.sort_by(|a, b| a.name().cmp(b.name()));
+    let texts = [&model, &training].map(|text| text.as_ref().map_or("", |text| text.get()));
+    let crc32 = checksum(texts, stored.iter().map(|stored| View::data(&stored).into_owned().into()));
     let library = env!("CARGO_PKG_VERSION").to_owned();
-    let envelope = Envelope { format_version: FORMAT_VERSION, library, crc32, model };
+    let format_version = if training.is_some() { CHECKPOINT_VERSION } else { MODEL_VERSION };
+    let envelope = Envelope { format_version, library, crc32, model, training };
     let entry = serde_json::to_string(&envelope).expect("an envelope is plain data");
     let metadata = [(ENTRY.to_owned(), entry)].into_iter().collect();
-    let tensors = stored.into_iter().map(|stored| (stored.0.name.as_str(), stored));
+    let tensors = stored.iter().map(|stored| (stored.name(), stored));
     let bytes = safetensors::serialize(tensors, Some(metadata))
         .map_err(|error| Error::Model(format!("cannot be saved ({error})")))?;
     let header = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"));

@@ -85,6 +85,18 @@ impl Tally {
         self.metrics.iter().map(MetricState::value).chain([self.mean_loss()])
     }
 
+    /// All sums, to be kept: the loss, then the metrics' in their order.
+    pub(crate) fn sums(&self) -> Vec<f64> {
+        [self.loss].into_iter().chain(self.metrics.iter().flat_map(MetricState::sums).copied()).collect()
+    }
+
+    /// Takes up the sums of this many examples; there must be as many as [`sums`](Self::sums) has.
+    pub(crate) fn set_sums(&mut self, examples: usize, sums: &[f64]) {
+        let own = self.metrics.iter_mut().flat_map(MetricState::sums_mut);
+        [&mut self.loss].into_iter().chain(own).zip(sums).for_each(|(own, sum)| *own = *sum);
+        self.examples = examples;
+    }
+
     pub(crate) fn merge(&mut self, other: &Self) {
         self.loss += other.loss;
         self.examples += other.examples;

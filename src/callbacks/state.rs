@@ -1,0 +1,76 @@
+//! What a callback remembers, as checkpoints keep it.
+
+use crate::error::{Error, Result};
+use crate::model::Weight;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What a callback remembers from epoch to epoch, by names: what [`Callback::state`](super::Callback::state) gives to checkpoints,
+/// and [`Callback::restore`](super::Callback::restore) takes from them.
+///
+/// ```
+/// use inkstone::callbacks::CallbackState;
+/// let state = CallbackState::new("Patience").with("waited", 3).with("best", Some(0.25));
+/// assert_eq!(state.get::<usize>("waited")?, 3);
+/// assert_eq!(state.get::<Option<f64>>("best")?, Some(0.25));
+/// assert_eq!(
+///     state.get::<usize>("rate").unwrap_err().to_string(),
+///     "the checkpoint's state of Patience has no rate of the expected type"
+/// );
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallbackState {
+    pub(crate) callback: String,
+    pub(crate) values: BTreeMap<String, Value>,
+    pub(crate) weights: Option<Vec<Weight>>,
+}
+
+impl CallbackState {
+    /// The state of a callback of this kind, with nothing in it yet. The kind tells it from the states of other callbacks.
+    #[must_use]
+    pub fn new(callback: impl Into<String>) -> Self {
+        Self { callback: callback.into(), values: BTreeMap::new(), weights: None }
+    }
+
+    /// Adds a value: whatever JSON can hold. NaN and infinity it cannot: keep their bits.
+    ///
+    /// # Panics
+    /// If the value's own `Serialize` fails, as that of a map whose keys are no texts.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
+        let value = serde_json::to_value(value).expect("a callback's state can be written as JSON");
+        self.values.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Sets weights to be kept: a copy of all weights of the model, as [`get_weights`](crate::Model::get_weights) made it.
+    #[must_use]
+    pub fn with_weights(self, weights: Option<Vec<Weight>>) -> Self {
+        Self { weights, ..self }
+    }
+
+    /// The value of this name.
+    ///
+    /// # Errors
+    /// [`Error::Callback`] if there is none of this name and type.
+    pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
+        let value = self.values.get(name).and_then(|value| serde_json::from_value(value.clone()).ok());
+        value.ok_or_else(|| {
+            Error::Callback(format!("the checkpoint's state of {} has no {name} of the expected type", self.callback))
+        })
+    }
+
+    /// The weights that were kept.
+    #[must_use]
+    pub fn weights(&self) -> Option<&[Weight]> {
+        self.weights.as_deref()
+    }
+
+    /// Whether this could be a state of the same callback: of its kind, with the same names.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.callback == other.callback && self.values.keys().eq(other.values.keys())
+    }
+}

@@ -1,0 +1,225 @@
+//! Decides when a training writes checkpoints, which of them are kept, and from which one an interrupted training goes on.
+
+use super::say;
+use crate::callbacks::{Callbacks, SaveFreq};
+use crate::error::{Error, ModelFault, Result};
+use crate::model::Model;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Checkpoints for a training that may be interrupted, given to [`FitConfig::backup`](crate::FitConfig::backup), as
+/// [Keras' `BackupAndRestore`](https://keras.io/api/callbacks/backup_and_restore/): a program that is killed, and started again
+/// as it was, goes on where it stopped, and ends with the same bits as one that ran through.
+///
+/// [`fit`](Model::fit) looks for the newest checkpoint in the folder first; if there is none, it starts. Damaged ones are
+/// passed over, with a message unless `verbose` is 0. A checkpoint has all of the training: the weights, the optimizer's moments,
+/// steps and learning rate, the seed (a model that was built without one takes the checkpoint's), how far the epoch has come and what
+/// it has scored, and what the callbacks remember, such as the best value and the weights that
+/// [`EarlyStopping`](crate::callbacks::EarlyStopping) restores. Files are those of [`Model::save_checkpoint`], so that a
+/// crash leaves whole ones. The [`History`](crate::History) that `fit` returns begins with the epoch in which it went on.
+///
+/// The program must do the same again: build the same model, and give the same data, in the same order, with the same arguments
+/// and callbacks. What can be seen to be another model, or the other one of two calls of `fit` that share a folder, is an
+/// [`Error::ModelFile`]; in the middle of an epoch, another number of examples or another batch size is an error too. An epoch that
+/// goes on in its middle has no second `on_epoch_begin`.
+///
+/// Differences from Keras: it is no callback, as it keeps the state of the callbacks; with [`SaveFreq::Batches`] it goes on in the
+/// middle of an epoch; and the checkpoints stay when training has ended, so that nothing is lost if the program stops before it
+/// has saved the model. A training that had ended is then over at once when it is started again;
+/// [`delete_checkpoint`](Self::delete_checkpoint) changes that.
+///
+/// ```
+/// use inkstone::callbacks::BackupAndRestore;
+/// use inkstone::prelude::*;
+/// # use inkstone::callbacks::LambdaCallback;
+/// # let train = Dataset::from_bytes(inkstone::ndarray::Array4::zeros((8, 2, 2, 1)), vec![0, 1, 0, 1, 0, 1, 0, 1])?;
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let folder = folder.path().join("backup");
+/// let model = || {
+///     Sequential::new([2, 2, 1])
+///         .add(Flatten::new())
+///         .add(Dense::new(2).activation(Softmax))
+///         .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])
+/// };
+/// let config = || FitConfig::new().epochs(5).backup(BackupAndRestore::new(&folder)).verbose(0);
+/// // A training that fails after three epochs.
+/// let fails = LambdaCallback::new().on_epoch_begin(|epoch, _| match epoch {
+///     3 => Err(inkstone::Error::Callback("a power cut".into())),
+///     _ => Ok(()),
+/// });
+/// assert!(model()?.fit(&train, config().callback(fails)).is_err());
+///
+/// // The program is started again.
+/// let mut model = model()?;
+/// let history = model.fit(&train, config())?;
+/// assert_eq!(history.epochs.len(), 2);
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackupAndRestore {
+    backup_dir: PathBuf,
+    save_freq: SaveFreq,
+    keep: usize,
+    delete_checkpoint: bool,
+}
+
+/// What the names of checkpoints start and end with; between them is the number of steps taken.
+const NAME: (&str, &str) = ("step-", ".safetensors");
+
+impl BackupAndRestore {
+    /// Writes a checkpoint after each epoch into this folder, which is made if it does not exist, and keeps the last two.
+    #[must_use]
+    pub fn new(backup_dir: impl Into<PathBuf>) -> Self {
+        Self { backup_dir: backup_dir.into(), save_freq: SaveFreq::Epoch, keep: 2, delete_checkpoint: false }
+    }
+
+    /// Sets when checkpoints are written: after each epoch alone, or after so many steps of the optimizer as well.
+    #[must_use]
+    pub fn save_freq(self, save_freq: SaveFreq) -> Self {
+        Self { save_freq, ..self }
+    }
+
+    /// Sets how many checkpoints are kept, the last ones; 2, so that there is another should the last be damaged.
+    #[must_use]
+    pub fn keep(self, keep: usize) -> Self {
+        Self { keep, ..self }
+    }
+
+    /// Sets whether the checkpoints are removed when the training has ended, as in Keras; false.
+    #[must_use]
+    pub fn delete_checkpoint(self, delete_checkpoint: bool) -> Self {
+        Self { delete_checkpoint, ..self }
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        let setting = |name, expected| Err(Error::Setting { name, expected, received: "0".into() });
+        if self.keep == 0 {
+            return setting("keep", "at least 1 checkpoint");
+        }
+        match self.save_freq {
+            SaveFreq::Batches(0) => setting("save_freq", "at least 1 batch"),
+            SaveFreq::Batches(_) | SaveFreq::Epoch => Ok(()),
+        }
+    }
+
+    /// Makes the model that of the newest sound checkpoint, if there is one.
+    pub(super) fn restore(&self, model: &mut Model, verbose: u8) -> Result<()> {
+        let tell = |line: String| {
+            if verbose > 0 {
+                say(&line)
+            }
+        };
+        for (_, path) in self.checkpoints()?.into_iter().rev() {
+            let found = match Model::resume(&path) {
+                Ok(found) => found,
+                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => continue,
+                // Nothing is wrong with it; an older one would be no better.
+                Err(error @ Error::ModelFile { fault: ModelFault::Version { .. }, .. }) => return Err(error),
+                Err(Error::ModelFile { place, fault }) => {
+                    tell(format!("Passing over {place}: {fault}"));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let place = path.display().to_string();
+            if let Some(difference) = difference(model, &found) {
+                return Err(Error::ModelFile { place, fault: ModelFault::OtherTraining(difference) });
+            }
+            *model = found;
+            if let Some(position) = &model.ongoing.position {
+                let (epoch, batch) = (position.epoch + 1, position.batches + 1);
+                tell(format!("Going on from {place}, with epoch {epoch}, batch {batch}"));
+            }
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// Writes a checkpoint if it is time for one within an epoch.
+    pub(super) fn after_batch(&self, model: &Model, callbacks: &Callbacks<'_>) -> Result<()> {
+        match self.save_freq {
+            SaveFreq::Batches(every) if model.state.step.is_multiple_of(every as u64) => self.write(model, callbacks),
+            SaveFreq::Batches(_) | SaveFreq::Epoch => Ok(()),
+        }
+    }
+
+    /// Writes a checkpoint, and removes those that are not kept.
+    pub(super) fn write(&self, model: &Model, callbacks: &Callbacks<'_>) -> Result<()> {
+        let folder = &self.backup_dir;
+        fs::create_dir_all(folder).map_err(|source| self.not_written(source))?;
+        let step = model.state.step;
+        let (start, end) = NAME;
+        model.write_checkpoint(&folder.join(format!("{start}{step:012}{end}")), &callbacks.states())?;
+        let all = self.checkpoints()?;
+        // Those of later steps were passed over as damaged; this training comes there again.
+        let (before, behind) = all.split_at(all.partition_point(|(other, _)| *other <= step));
+        let old = before.len().saturating_sub(self.keep);
+        remove(before[..old].iter().chain(behind))
+    }
+
+    /// What there is to do when training has ended.
+    pub(super) fn end(&self) -> Result<()> {
+        if self.delete_checkpoint { remove(self.checkpoints()?.iter()) } else { Ok(()) }
+    }
+
+    /// The folder's checkpoints with the steps they were written after, in this order.
+    fn checkpoints(&self) -> Result<Vec<(u64, PathBuf)>> {
+        let entries = match fs::read_dir(&self.backup_dir) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(|source| io(&self.backup_dir, source))?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|source| io(&self.backup_dir, source))?;
+            let name = entry.file_name();
+            let steps = name.to_str().and_then(|name| name.strip_prefix(NAME.0)?.strip_suffix(NAME.1)?.parse().ok());
+            found.extend(steps.map(|steps: u64| (steps, entry.path())));
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    fn not_written(&self, source: std::io::Error) -> Error {
+        let reason = format!("the folder for checkpoints could not be made ({source}): give the path of one that can");
+        Error::NotWritten { place: self.backup_dir.display().to_string(), reason, source }
+    }
+}
+
+fn io(path: &Path, source: std::io::Error) -> Error {
+    Error::Io { place: path.display().to_string(), source }
+}
+
+fn remove<'p>(checkpoints: impl Iterator<Item = &'p (u64, PathBuf)>) -> Result<()> {
+    for (_, path) in checkpoints {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(path, error)),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// In what the training of a checkpoint is not the one that is to go on.
+fn difference(model: &Model, found: &Model) -> Option<String> {
+    let Some(position) = &found.ongoing.position else {
+        return Some("a model that was not being trained".into());
+    };
+    let mut optimizer = model.optimizer.clone();
+    let step = model.state.step;
+    // Callbacks may have set the rate; where it follows a schedule, that is not possible, and both must be the same.
+    let _ = optimizer.set_learning_rate(found.optimizer.learning_rate().at(step));
+    let began = model.ongoing.position.map_or(step, |position| position.began);
+    let what = if model.engine.plan.input != found.engine.plan.input || model.layers != found.layers {
+        "other layers"
+    } else if optimizer != found.optimizer {
+        "another optimizer"
+    } else if model.loss() != found.loss() || model.metrics() != found.metrics() {
+        "another loss or other metrics"
+    } else if began != position.began {
+        return Some(format!("a training that began after {} steps, not after {began}", position.began));
+    } else {
+        return None;
+    };
+    Some(format!("a model with {what}"))
+}

@@ -1,0 +1,103 @@
+//! What a model knows of the `fit` that works on it, or that it was resumed from: all that a checkpoint must keep beside weights
+//! and optimizer to go on in the middle of an epoch. Every random number hangs on seed, epoch and step, so no generator has a state.
+
+use super::FitConfig;
+use crate::callbacks::CallbackState;
+use crate::error::{Error, Result};
+use crate::train::Tally;
+use serde::{Deserialize, Serialize};
+
+/// A training that is going on, or that was when the model was saved.
+#[derive(Clone, Debug)]
+pub(crate) struct Ongoing {
+    /// `None` outside of `fit`, unless the model was resumed.
+    pub(crate) position: Option<Position>,
+    /// What the epoch's batches have scored so far.
+    pub(crate) total: Tally,
+    /// What the callbacks remember; only in a model that was resumed and is not trained yet.
+    pub(crate) callbacks: Vec<CallbackState>,
+}
+
+/// Where a training stands between two steps.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Position {
+    /// The epoch of this `fit` that is worked on, or comes next; from 0.
+    pub(crate) epoch: usize,
+    /// How many of its batches are behind.
+    pub(crate) batches: usize,
+    /// The examples of an epoch.
+    pub(crate) examples: usize,
+    pub(crate) batch_size: usize,
+    pub(crate) shuffle: bool,
+    /// The rate of the epoch's first step.
+    pub(crate) learning_rate: f32,
+    /// Whether a callback has ended the training.
+    pub(crate) stops: bool,
+    /// How many steps the optimizer had taken when this `fit` was called: what tells one `fit` of a program from another.
+    pub(crate) began: u64,
+}
+
+impl Ongoing {
+    pub(crate) fn new(total: Tally) -> Self {
+        Self { position: None, total, callbacks: Vec::new() }
+    }
+
+    /// Forgets a training that has ended.
+    pub(super) fn end(&mut self) {
+        self.position = None;
+        self.callbacks.clear();
+    }
+
+    /// Where a training of these arguments starts: at its beginning, or where the model was resumed.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] or [`Error::Data`] for another order or other batches than those of the epoch that has been begun.
+    pub(super) fn start(&self, examples: usize, step: u64, config: &FitConfig<'_>) -> Result<Position> {
+        let FitConfig { batch_size, shuffle, initial_epoch, .. } = *config;
+        let Some(resumed) = self.position else {
+            let (epoch, began) = (initial_epoch, step);
+            let (batches, learning_rate, stops) = (0, 0.0, false);
+            return Ok(Position { epoch, batches, examples, batch_size, shuffle, learning_rate, stops, began });
+        };
+        if resumed.batches > 0 {
+            resumed.check(examples, batch_size, shuffle)?;
+        }
+        Ok(Position { examples, batch_size, shuffle, ..resumed })
+    }
+}
+
+impl Position {
+    fn check(&self, examples: usize, batch_size: usize, shuffle: bool) -> Result<()> {
+        if examples != self.examples {
+            return Err(Error::Data(format!(
+                "the model was resumed in the middle of an epoch of {} examples, got {examples}: give `fit` the same data",
+                self.examples
+            )));
+        }
+        let setting = |name, received| {
+            let expected = "that of the checkpoint, which was written in the middle of an epoch";
+            Err(Error::Setting { name, expected, received })
+        };
+        if batch_size != self.batch_size {
+            return setting("batch_size", format!("{batch_size} instead of {}", self.batch_size));
+        }
+        if shuffle != self.shuffle {
+            return setting("shuffle", format!("{shuffle} instead of {}", self.shuffle));
+        }
+        Ok(())
+    }
+
+    /// What makes no sense of a position that was read.
+    pub(crate) fn nonsense(&self, step: u64) -> Option<&'static str> {
+        let Self { epoch, batches, examples, batch_size, learning_rate, began, .. } = *self;
+        let limit = u32::MAX as usize;
+        if epoch >= limit || examples > limit || examples == 0 || batch_size == 0 || began > step {
+            return Some("a position that no training has");
+        }
+        if batches > examples.div_ceil(batch_size) {
+            return Some("a position behind the end of an epoch");
+        }
+        (!learning_rate.is_finite()).then_some("a learning rate that is no number")
+    }
+}

@@ -1,0 +1,116 @@
+//! Saving a model with its training, and resuming it.
+
+use super::read::{self, Part};
+use super::{open, write};
+use crate::callbacks::CallbackState;
+use crate::error::Result;
+use crate::model::Model;
+use crate::whole_file::write_whole;
+use std::path::Path;
+
+/// Checkpoints: models with all of their training.
+impl Model {
+    /// Saves the model with all of its training, so that [`resume`](Self::resume) goes on as if nothing had happened: beside what
+    /// [`save`](Self::save) saves, the optimizer's moments, its steps and its learning rate, the moving average of the weights, and,
+    /// when called from a callback, how far the epoch has come and what it has scored. Seed, epoch and step decide all
+    /// random numbers, so nothing else is needed to draw the same ones.
+    ///
+    /// [`FitConfig::backup`](crate::FitConfig::backup) writes such files while it trains, with the state of the callbacks, which
+    /// the model does not know. In Keras that is
+    /// [`BackupAndRestore`](https://keras.io/api/callbacks/backup_and_restore/); a `model.save` of Keras keeps the optimizer too,
+    /// but neither the seeds nor the place in an epoch.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save).
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let path = tempfile::tempdir().unwrap().keep().join("checkpoint.safetensors");
+    /// let images = inkstone::ndarray::Array4::from_shape_fn((64, 4, 4, 1), |(n, ..)| if n % 2 == 0 { 0 } else { 200 });
+    /// let train = Dataset::from_bytes(images, (0..64).map(|n| n % 2).collect())?;
+    /// let mut model = Sequential::new([4, 4, 1])
+    ///     .add(Flatten::new())
+    ///     .add(Dropout::new(0.2))
+    ///     .add(Dense::new(2).activation(Softmax))
+    ///     .compile(Adam::new(0.01), SparseCategoricalCrossentropy::default(), [Accuracy])?;
+    /// model.fit(&train, FitConfig::new().epochs(2).verbose(0))?;
+    /// model.save_checkpoint(&path)?;
+    ///
+    /// let mut resumed = Model::resume(&path)?;
+    /// for model in [&mut model, &mut resumed] {
+    ///     model.fit(&train, FitConfig::new().epochs(2).verbose(0))?;
+    /// }
+    /// assert_eq!(resumed.get_weights(), model.get_weights());
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn save_checkpoint(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.write_checkpoint(path.as_ref(), &self.ongoing.callbacks)
+    }
+
+    /// The same, with what the callbacks of a training remember.
+    pub(crate) fn write_checkpoint(&self, path: &Path, callbacks: &[CallbackState]) -> Result<()> {
+        let bytes = write::checkpoint(self, callbacks)?;
+        write_whole(path, |file| file.write_all(&bytes))
+    }
+
+    /// Loads what [`save_checkpoint`](Self::save_checkpoint) wrote: a model that trains on with the same bits. If it was written
+    /// in the middle of a [`fit`](Self::fit), the next `fit` is that one: given the same arguments, it starts where that stood.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and [`Error::ModelFile`](crate::Error::ModelFile) if it is a model without the state of its
+    /// training.
+    ///
+    /// ```
+    /// use inkstone::callbacks::LambdaCallback;
+    /// use inkstone::prelude::*;
+    /// # let path = tempfile::tempdir().unwrap().keep().join("checkpoint.safetensors");
+    /// # let train = Dataset::from_bytes(inkstone::ndarray::Array4::zeros((64, 2, 2, 1)), vec![0; 64])?;
+    /// # let mut model = Sequential::new([2, 2, 1])
+    /// #     .add(Flatten::new())
+    /// #     .add(Dense::new(2).activation(Softmax))
+    /// #     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+    /// // Epochs of two batches; the checkpoint is written after the first batch of the second.
+    /// let save = LambdaCallback::new().on_train_batch_end(|batch, _, training| match (training.model().epochs(), batch) {
+    ///     (1, 0) => training.model().save_checkpoint(&path),
+    ///     _ => Ok(()),
+    /// });
+    /// model.fit(&train, FitConfig::new().epochs(3).callback(save).verbose(0))?;
+    ///
+    /// let mut resumed = Model::resume(&path)?;
+    /// let history = resumed.fit(&train, FitConfig::new().epochs(3).verbose(0))?;
+    /// assert_eq!(history.epochs.len(), 2, "the rest of the second, and the third");
+    /// assert_eq!(resumed.get_weights(), model.get_weights());
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn resume(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let (file, len) = open(path)?;
+        read::model(file, len, &path.display().to_string(), Part::Checkpoint)
+    }
+
+    /// The bytes that [`save_checkpoint`](Self::save_checkpoint) would write.
+    ///
+    /// # Errors
+    /// As [`to_bytes`](Self::to_bytes).
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let model = Sequential::new([2])
+    ///     .add(Dense::new(2).activation(Softmax))
+    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+    /// let bytes = model.checkpoint_to_bytes()?;
+    /// assert_eq!(Model::resume_from_bytes(&bytes)?.checkpoint_to_bytes()?, bytes);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn checkpoint_to_bytes(&self) -> Result<Vec<u8>> {
+        write::checkpoint(self, &self.ongoing.callbacks)
+    }
+
+    /// A model out of the bytes of a file that [`save_checkpoint`](Self::save_checkpoint) wrote, as [`resume`](Self::resume).
+    ///
+    /// # Errors
+    /// [`Error::ModelFile`](crate::Error::ModelFile) if they are no whole and sound checkpoint.
+    pub fn resume_from_bytes(bytes: &[u8]) -> Result<Self> {
+        read::model(bytes, bytes.len() as u64, "the bytes", Part::Checkpoint)
+    }
+}

@@ -1,0 +1,155 @@
+//! Decides how the state of a training becomes an entry and tensors of a file, and what of them is believed.
+//!
+//! ```json
+//! {"step": 1200, "momentum_product": 4607182418800017408, "position": {"epoch": 3, "batches": 17, ...}, "callbacks": [...]}
+//! ```
+//!
+//! Nadam's product of momenta is there as its bits. What an optimizer keeps for the weight `dense/kernel` is the tensor
+//! `optimizer/velocity/dense/kernel`; weights that the first callback keeps are `callbacks/0/dense/kernel`; and what the epoch's
+//! batches have scored so far is `training/scores`: the sum of losses, then those of the metrics, as `F64`.
+
+use super::weights::{Stored, Wanted};
+use crate::callbacks::CallbackState;
+use crate::error::ModelFault;
+use crate::fit::{Ongoing, Position};
+use crate::metrics::Metric;
+use crate::model::{Model, Weight, named, store};
+use crate::optimizer::Optimizer;
+use crate::plan::Parameter;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// What the names of tensors start with that are no weights of the model; no layer has such a name.
+pub(super) const FOLDERS: [&str; 3] = ["optimizer/", "callbacks/", "training/"];
+
+/// The tensor of the epoch's scores.
+const SCORES: &str = "training/scores";
+
+/// More steps than any training takes, and few enough that one more is no overflow.
+const MAX_STEPS: u64 = 1 << 53;
+
+/// The state of a training, as it stands in the metadata.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Training {
+    step: u64,
+    momentum_product: u64,
+    position: Option<Position>,
+    callbacks: Vec<Callback>,
+}
+
+/// What a callback remembers.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Callback {
+    callback: String,
+    values: BTreeMap<String, Value>,
+    /// Whether it has kept weights.
+    weights: bool,
+}
+
+impl Training {
+    /// The state of a model's training, and its tensors.
+    pub(super) fn of(model: &Model, callbacks: &[CallbackState]) -> (Self, Vec<Stored>) {
+        let Model { state, ongoing, engine, .. } = model;
+        let mut tensors = Vec::new();
+        for (buffer, flat) in state.named() {
+            tensors.extend(named(&engine.plan, flat).into_iter().map(|weight| below(&optimizer(buffer), weight)));
+        }
+        for (index, state) in callbacks.iter().enumerate() {
+            tensors.extend(state.weights.iter().flatten().map(|weight| below(&callback(index), weight.clone())));
+        }
+        if ongoing.position.is_some_and(in_an_epoch) {
+            tensors.push(Stored::Sums(SCORES, ongoing.total.sums().into()));
+        }
+        let remembered = callbacks.iter().map(|state| Callback {
+            callback: state.callback.clone(),
+            values: state.values.clone(),
+            weights: state.weights.is_some(),
+        });
+        let momentum_product = state.momentum_product.to_bits();
+        let training =
+            Self { step: state.step, momentum_product, position: ongoing.position, callbacks: remembered.collect() };
+        (training, tensors)
+    }
+
+    /// Reads the entry, and believes nothing that could not be.
+    pub(super) fn read(text: &RawValue) -> Result<Self, ModelFault> {
+        let training: Self =
+            serde_json::from_str(text.get()).map_err(|error| ModelFault::Metadata(error.to_string()))?;
+        let product = f64::from_bits(training.momentum_product);
+        let nonsense = if training.step >= MAX_STEPS {
+            Some("more steps than there can be")
+        } else if !(0.0..=1.0).contains(&product) {
+            Some("a product of momenta that is not from 0 to 1")
+        } else {
+            training.position.and_then(|position| position.nonsense(training.step))
+        };
+        nonsense.map_or(Ok(training), |nonsense| Err(ModelFault::Metadata(nonsense.into())))
+    }
+
+    /// The tensors that must be there.
+    pub(super) fn wanted(
+        &self,
+        parameters: &[Parameter],
+        optimizer_: &Optimizer,
+        metrics: &[Metric],
+        outputs: usize,
+    ) -> Vec<Wanted> {
+        let buffers = optimizer_.kept().map(optimizer);
+        let callbacks = self.callbacks.iter().enumerate().filter(|(_, state)| state.weights);
+        let folders = buffers.chain(callbacks.map(|(index, _)| callback(index)));
+        let mut wanted: Vec<Wanted> = folders.flat_map(|folder| Wanted::all(&folder, parameters)).collect();
+        if self.position.is_some_and(in_an_epoch) {
+            let sums = 1 + metrics.iter().map(|metric| metric.sums(outputs)).sum::<usize>();
+            wanted.push(Wanted::sums(SCORES, sums));
+        }
+        wanted
+    }
+
+    /// Makes this the state of a model. The file's tensors have been checked.
+    ///
+    /// - weights: those of a folder, in the order of the parameters; sums: those of a tensor
+    pub(super) fn restore(
+        self,
+        model: &mut Model,
+        weights: impl Fn(&str) -> Result<Vec<Weight>, ModelFault>,
+        sums: impl Fn(&str) -> Vec<f64>,
+    ) -> Result<(), ModelFault> {
+        let Model { state, engine, ongoing, .. } = model;
+        (state.step, state.momentum_product) = (self.step, f64::from_bits(self.momentum_product));
+        for (buffer, flat) in state.named_mut() {
+            store(&engine.plan, &weights(&optimizer(buffer))?, flat);
+        }
+        let Ongoing { position, total, callbacks } = ongoing;
+        *position = self.position;
+        if let Some(Position { batches, batch_size, examples, .. }) = self.position.filter(|place| in_an_epoch(*place))
+        {
+            total.set_sums(batches.saturating_mul(batch_size).min(examples), &sums(SCORES));
+        }
+        for (index, Callback { callback: name, values, weights: has_weights }) in self.callbacks.into_iter().enumerate()
+        {
+            let weights = has_weights.then(|| weights(&callback(index))).transpose()?;
+            callbacks.push(CallbackState { callback: name, values, weights });
+        }
+        Ok(())
+    }
+}
+
+fn in_an_epoch(position: Position) -> bool {
+    position.batches > 0
+}
+
+fn optimizer(buffer: &str) -> String {
+    format!("optimizer/{buffer}/")
+}
+
+fn callback(index: usize) -> String {
+    format!("callbacks/{index}/")
+}
+
+fn below(folder: &str, weight: Weight) -> Stored {
+    Stored::Floats(Weight { name: format!("{folder}{}", weight.name), ..weight })
+}
