@@ -61,6 +61,7 @@
 //!   rates, and histograms of weights.
 //! - `plot`, off by default: `report` draws the curves of a training, the confusion matrix, the mistakes, the filters and the
 //!   calibration as SVG files, or writes all of it, with the summary and the scores, into one HTML page.
+//! - `onnx`, off by default: `Model::export_onnx` writes a model as an ONNX file, which other programs run.
 //!
 //! # The same seed, the same bits
 //!
@@ -93,6 +94,8 @@ pub mod layers;
 mod loss;
 pub mod metrics;
 mod model;
+#[cfg(feature = "onnx")]
+mod onnx;
 pub mod ops;
 mod optimizer;
 mod plan;

@@ -11,7 +11,7 @@ const LEVELS: [&[&str]; 8] = [
     &["layers", "plan"],
     &["exec", "loss", "optimizer"],
     &["history", "metrics", "train"],
-    &["callbacks", "evaluation", "fit", "model", "predictor", "report", "saving", "sequential", "summary"],
+    &["callbacks", "evaluation", "fit", "model", "onnx", "predictor", "report", "saving", "sequential", "summary"],
     &["lib", "prelude"],
 ];
 

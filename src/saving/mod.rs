@@ -10,6 +10,9 @@ mod training;
 mod weights;
 mod write;
 
+#[cfg(feature = "onnx")]
+pub(crate) use write::check_finite;
+
 use crate::error::{Error, ModelFault, Result};
 use crate::model::Model;
 use crate::whole_file::write_whole;

@@ -50,7 +50,9 @@ fn weights_of(model: &Model) -> Result<Vec<Stored>> {
     Ok(weights.into_iter().map(Stored::Floats).collect())
 }
 
-fn check_finite(weights: &[Weight]) -> Result<()> {
+/// # Errors
+/// [`Error::Model`] if a weight is NaN or infinite.
+pub(crate) fn check_finite(weights: &[Weight]) -> Result<()> {
     for weight in weights {
         if let Some((index, value)) = weight.values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
             return Err(Error::Model(format!(

@@ -1,0 +1,185 @@
+//! The messages in an ONNX file, as far as we write them:
+//! [`onnx.proto`](https://github.com/onnx/onnx/blob/main/onnx/onnx.proto), field by field.
+
+/// `AttributeProto.AttributeType.INT`.
+const INT: i32 = 2;
+/// `AttributeProto.AttributeType.INTS`.
+const INTS: i32 = 7;
+/// `TensorProto.DataType.FLOAT`: 32 bits.
+const FLOAT: i32 = 1;
+
+/// `ModelProto`: a whole file.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ModelFile {
+    #[prost(int64, tag = "1")]
+    pub(super) ir_version: i64,
+    #[prost(string, tag = "2")]
+    pub(super) producer_name: String,
+    #[prost(string, tag = "3")]
+    pub(super) producer_version: String,
+    #[prost(string, tag = "6")]
+    pub(super) doc_string: String,
+    #[prost(message, optional, tag = "7")]
+    pub(super) graph: Option<Graph>,
+    #[prost(message, repeated, tag = "8")]
+    pub(super) opset_import: Vec<OperatorSet>,
+    #[prost(message, repeated, tag = "14")]
+    pub(super) metadata_props: Vec<Property>,
+}
+
+/// `OperatorSetIdProto`: what the operators' names mean. The standard's own set has no domain.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct OperatorSet {
+    #[prost(int64, tag = "2")]
+    pub(super) version: i64,
+}
+
+/// `StringStringEntryProto`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Property {
+    #[prost(string, tag = "1")]
+    pub(super) key: String,
+    #[prost(string, tag = "2")]
+    pub(super) value: String,
+}
+
+/// `GraphProto`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Graph {
+    /// In an order in which they can be computed.
+    #[prost(message, repeated, tag = "1")]
+    pub(super) node: Vec<Node>,
+    #[prost(string, tag = "2")]
+    pub(super) name: String,
+    #[prost(message, repeated, tag = "5")]
+    pub(super) initializer: Vec<Tensor>,
+    #[prost(message, repeated, tag = "11")]
+    pub(super) input: Vec<ValueInfo>,
+    #[prost(message, repeated, tag = "12")]
+    pub(super) output: Vec<ValueInfo>,
+}
+
+/// `NodeProto`: one operator with its inputs.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Node {
+    #[prost(string, repeated, tag = "1")]
+    pub(super) input: Vec<String>,
+    #[prost(string, repeated, tag = "2")]
+    pub(super) output: Vec<String>,
+    #[prost(string, tag = "3")]
+    pub(super) name: String,
+    #[prost(string, tag = "4")]
+    pub(super) op_type: String,
+    #[prost(message, repeated, tag = "5")]
+    pub(super) attribute: Vec<Attribute>,
+}
+
+/// `AttributeProto`: an argument that is no tensor.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Attribute {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    /// Optional, so that a zero is written too.
+    #[prost(int64, optional, tag = "3")]
+    pub(super) i: Option<i64>,
+    #[prost(int64, repeated, packed = "false", tag = "8")]
+    pub(super) ints: Vec<i64>,
+    #[prost(int32, tag = "20")]
+    pub(super) kind: i32,
+}
+
+/// `TensorProto`: weights.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Tensor {
+    #[prost(int64, repeated, packed = "false", tag = "1")]
+    pub(super) dims: Vec<i64>,
+    #[prost(int32, tag = "2")]
+    pub(super) data_type: i32,
+    #[prost(string, tag = "8")]
+    pub(super) name: String,
+    /// The values, least significant bytes first, the last axis fastest.
+    #[prost(bytes = "vec", tag = "9")]
+    pub(super) raw_data: Vec<u8>,
+}
+
+/// `ValueInfoProto`: the name and type of an input or output.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ValueInfo {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    #[prost(message, optional, tag = "2")]
+    pub(super) kind: Option<ValueType>,
+    #[prost(string, tag = "3")]
+    pub(super) doc_string: String,
+}
+
+/// `TypeProto`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ValueType {
+    #[prost(message, optional, tag = "1")]
+    pub(super) tensor_type: Option<TensorType>,
+}
+
+/// `TypeProto.Tensor`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct TensorType {
+    #[prost(int32, tag = "1")]
+    pub(super) elem_type: i32,
+    #[prost(message, optional, tag = "2")]
+    pub(super) shape: Option<TensorShape>,
+}
+
+/// `TensorShapeProto`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct TensorShape {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) dim: Vec<Dimension>,
+}
+
+/// `TensorShapeProto.Dimension`: a number, or a name for one that is free.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Dimension {
+    #[prost(int64, optional, tag = "1")]
+    pub(super) dim_value: Option<i64>,
+    #[prost(string, optional, tag = "2")]
+    pub(super) dim_param: Option<String>,
+}
+
+impl Attribute {
+    pub(super) fn int(name: &str, value: i64) -> Self {
+        Self { name: name.into(), i: Some(value), ints: Vec::new(), kind: INT }
+    }
+
+    pub(super) fn ints(name: &str, values: impl IntoIterator<Item = usize>) -> Self {
+        Self { name: name.into(), i: None, ints: signed(values), kind: INTS }
+    }
+}
+
+impl Tensor {
+    /// - values: as many as the axes say, the last axis fastest
+    pub(super) fn new<'a>(name: &str, axes: &[usize], values: impl IntoIterator<Item = &'a f32>) -> Self {
+        Self {
+            dims: signed(axes.iter().copied()),
+            data_type: FLOAT,
+            name: name.into(),
+            raw_data: values.into_iter().flat_map(|value| value.to_le_bytes()).collect(),
+        }
+    }
+}
+
+impl ValueInfo {
+    /// A tensor of floats: (batch, axes...), the batch free.
+    pub(super) fn new(name: &str, axes: &[usize], doc_string: String) -> Self {
+        let batch = Dimension { dim_value: None, dim_param: Some("batch".into()) };
+        let others = signed(axes.iter().copied()).into_iter();
+        let others = others.map(|axis| Dimension { dim_value: Some(axis), dim_param: None });
+        let shape = TensorShape { dim: std::iter::once(batch).chain(others).collect() };
+        let tensor_type = TensorType { elem_type: FLOAT, shape: Some(shape) };
+        Self { name: name.into(), kind: Some(ValueType { tensor_type: Some(tensor_type) }), doc_string }
+    }
+}
+
+/// Sizes as ONNX has them; none of ours is more than 2^28.
+fn signed(sizes: impl IntoIterator<Item = usize>) -> Vec<i64> {
+    sizes.into_iter().map(|size| size as i64).collect()
+}

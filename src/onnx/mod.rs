@@ -1,0 +1,132 @@
+//! Decides what a model is in ONNX, the format that other programs run models in. `layers` makes layers operators, `graph` puts
+//! them together, `message` is the file's format.
+
+mod graph;
+mod layers;
+mod message;
+#[cfg(test)]
+mod tests;
+
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::saving::check_finite;
+use crate::whole_file::write_whole;
+use message::{ModelFile, OperatorSet, Property};
+use prost::Message;
+use std::path::Path;
+
+/// The version of ONNX' operators: the last one in which an operator that we use has changed. Later ones mean the same, and
+/// would keep the file from programs of last year.
+const OPSET: i64 = 25;
+/// The version of the file's format that came with it.
+const IR_VERSION: i64 = 13;
+/// No Protocol Buffers message may have more bytes, and no reader takes one.
+const MAX_BYTES: usize = i32::MAX as usize;
+
+/// ONNX. An [ONNX](https://onnx.ai) file is run without this crate, by
+/// [ONNX Runtime](https://onnxruntime.ai) from Python, C, C#, Java or JavaScript, by [tract](https://docs.rs/tract-onnx) from Rust,
+/// and by what phones and boards have for it. It has the layers and the weights, and nothing of the training.
+///
+/// - `input`: (batch, height, width, channels), or (batch, features) for a model on vectors, 32-bit floats, just what
+///   [`predict`](Model::predict) gets. Bytes are to be divided by 255. The batch has any size.
+/// - `output`: (batch, classes), what [`predict`](Model::predict) gives.
+///
+/// The graph turns axes itself, as ONNX' convolutions have channels first. Weights have the names of
+/// [`get_weights`](Model::get_weights), and are stored as ONNX' operators take them: a convolution's kernel is (filters, channels,
+/// kernel height, kernel width), a dense layer's (features, units). `Dropout` leaves no trace.
+///
+/// The operators are those of opset 25, of 2025. With `pip install onnxruntime`, Python runs it:
+///
+/// ```python
+/// import numpy, onnxruntime
+///
+/// session = onnxruntime.InferenceSession("digits.onnx")
+/// images = numpy.zeros((3, 28, 28, 1), numpy.float32)  # white on black, bytes divided by 255
+/// (probabilities,) = session.run(["output"], {"input": images})
+/// print(probabilities.argmax(axis=1))
+/// ```
+///
+/// Rust runs it with `tract-onnx`:
+///
+/// ```ignore
+/// use tract_onnx::prelude::*;
+/// let model = tract_onnx::onnx().model_for_path("digits.onnx")?.into_optimized()?.into_runnable()?;
+/// let images = tract_ndarray::Array4::<f32>::zeros((3, 28, 28, 1)).into_tensor();
+/// let probabilities = model.run(tvec!(images.into()))?.remove(0);
+/// ```
+impl Model {
+    /// Writes the model as an ONNX file, which other programs run. It is replaced as a whole, as by [`save`](Self::save).
+    ///
+    /// Only with the feature `onnx`.
+    ///
+    /// # Errors
+    /// [`Error::NotWritten`] if the file cannot be written, [`Error::Model`] if a weight is NaN or infinite, or the file would be
+    /// larger than the format allows (2 GiB); what was there before is then still there.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let path = tempfile::tempdir().unwrap().keep().join("digits.onnx");
+    /// let mut model = Sequential::new([28, 28, 1])
+    ///     .add(Conv2D::new(8, (3, 3)).activation(Relu))
+    ///     .add(MaxPooling2D::new((2, 2)))
+    ///     .add(Flatten::new())
+    ///     .add(Dense::new(10).activation(Softmax))
+    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
+    /// model.export_onnx(&path)?;
+    /// assert_eq!(std::fs::read(&path).unwrap(), model.to_onnx()?);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn export_onnx(&self, path: impl AsRef<Path>) -> Result<()> {
+        let bytes = self.to_onnx()?;
+        write_whole(path.as_ref(), |file| file.write_all(&bytes))
+    }
+
+    /// The bytes that [`export_onnx`](Self::export_onnx) would write. The same model gives the same bytes.
+    ///
+    /// Only with the feature `onnx`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if a weight is NaN or infinite, or the file would be larger than the format allows (2 GiB).
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let model = Sequential::new([2])
+    ///     .add(Dense::new(2).activation(Softmax))
+    ///     .compile(Sgd::new(0.5), SparseCategoricalCrossentropy::default(), [])?;
+    /// let bytes = model.to_onnx()?;
+    /// let name = b"dense/kernel";
+    /// assert!(bytes.windows(name.len()).any(|part| part == name));
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn to_onnx(&self) -> Result<Vec<u8>> {
+        encode(&file(self)?, MAX_BYTES)
+    }
+}
+
+fn file(model: &Model) -> Result<ModelFile> {
+    let weights = model.get_weights();
+    check_finite(&weights)?;
+    let property = |key: &str, value: String| Property { key: key.into(), value };
+    Ok(ModelFile {
+        ir_version: IR_VERSION,
+        producer_name: env!("CARGO_PKG_NAME").into(),
+        producer_version: env!("CARGO_PKG_VERSION").into(),
+        doc_string: model.summary().to_string(),
+        graph: Some(layers::graph(&model.engine.plan, &model.layers, &weights)),
+        opset_import: vec![OperatorSet { version: OPSET }],
+        metadata_props: vec![property("epochs", model.epochs.to_string()), property("seed", model.seed.to_string())],
+    })
+}
+
+/// # Errors
+/// [`Error::Model`] if the message would have more bytes than this.
+fn encode(file: &ModelFile, limit: usize) -> Result<Vec<u8>> {
+    let len = file.encoded_len();
+    if len > limit {
+        return Err(Error::Model(format!(
+            "needs {len} bytes as ONNX, expected at most {limit}, as the format allows no more: use fewer or smaller layers, or \
+             `save`"
+        )));
+    }
+    Ok(file.encode_to_vec())
+}

@@ -1,0 +1,89 @@
+"""Checks ONNX files that Inkstone wrote with ONNX' own checker, runs them with ONNX Runtime, and compares the predictions.
+
+    python check_onnx.py FOLDER
+
+The folder has pairs `N.onnx` and `N.safetensors`; the latter has `inputs` (N, H, W, C), Inkstone's `predictions` (N, classes),
+and the model's weights in Keras' layouts.
+"""
+
+import pathlib
+import sys
+
+import numpy
+import onnx
+import onnxruntime
+import safetensors
+from onnx import defs, numpy_helper, shape_inference
+
+# Of the largest prediction, where that is more than 1.
+TOLERANCE = 1e-5
+
+
+def shape(value):
+    return [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
+
+
+def check(model, inputs, predictions, weights):
+    """The file says of itself what it should, and holds the weights."""
+    onnx.checker.check_model(model, full_check=True)
+    assert model.producer_name == "inkstone" and model.producer_version, model
+    assert {entry.key for entry in model.metadata_props} == {"epochs", "seed"}, model.metadata_props
+    (image,), (output,) = model.graph.input, model.graph.output
+    assert (image.name, output.name) == ("input", "output")
+    assert shape(image) == ["batch", *inputs.shape[1:]], shape(image)
+    assert shape(output) == ["batch", predictions.shape[1]], shape(output)
+    # What ONNX works out from the input alone.
+    inferred = onnx.ModelProto()
+    inferred.CopyFrom(model)
+    inferred.graph.output[0].type.tensor_type.ClearField("shape")
+    inferred = shape_inference.infer_shapes(inferred, check_type=True, strict_mode=True, data_prop=True)
+    assert shape(inferred.graph.output[0]) == shape(output), shape(inferred.graph.output[0])
+    # The operators are today's.
+    (opset,) = model.opset_import
+    for node in model.graph.node:
+        versions = [defs.get_schema(node.op_type, version).since_version for version in (opset.version, defs.onnx_opset_version())]
+        assert versions[0] == versions[1], (node.op_type, versions)
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    stored = {name: value.transpose(2, 3, 1, 0) if value.ndim == 4 else value for name, value in stored.items()}
+    assert stored.keys() == weights.keys(), (stored.keys(), weights.keys())
+    assert all(numpy.array_equal(stored[name], weights[name]) for name in weights)
+
+
+def run(path, inputs):
+    """Predictions of all at once; of each alone they must be the same up to rounding."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 2
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    (predictions,) = session.run(["output"], {"input": inputs})
+    alone = [session.run(None, {"input": inputs[i : i + 1]})[0] for i in range(min(5, len(inputs)))]
+    numpy.testing.assert_allclose(numpy.concatenate(alone), predictions[: len(alone)], rtol=TOLERANCE, atol=TOLERANCE)
+    return predictions
+
+
+paths = sorted(pathlib.Path(sys.argv[1]).glob("*.onnx"))
+worst, compared, operators = (0.0, "none"), 0, set()
+for path in paths:
+    with safetensors.safe_open(path.with_suffix(".safetensors"), "numpy") as file:
+        name = file.metadata()["name"]
+        arrays = {key: file.get_tensor(key) for key in file.keys()}
+    inputs, expected = arrays.pop("inputs"), arrays.pop("predictions")
+    model = onnx.load(path)
+    if len(model.graph.input[0].type.tensor_type.shape.dim) == 2:
+        # A model on vectors: Inkstone takes them as (N, 1, 1, features).
+        inputs = inputs.reshape(len(inputs), -1)
+    try:
+        check(model, inputs, expected, arrays)
+        predictions = run(path, inputs)
+    except Exception as error:
+        raise AssertionError(f"model {name!r}: {onnx.printer.to_text(model.graph)[:2000]}") from error
+    assert predictions.shape == expected.shape and predictions.dtype == numpy.float32, (name, predictions.shape)
+    differences = numpy.abs(predictions - expected)
+    assert (differences <= TOLERANCE * numpy.maximum(1, numpy.abs(expected))).all(), (name, differences.max())
+    worst = max(worst, (float(differences.max()), name))
+    compared += expected.size
+    operators |= {node.op_type for node in model.graph.node}
+assert operators == {"Conv", "Flatten", "Gemm", "Identity", "MaxPool", "Relu", "Sigmoid", "Softmax", "Tanh", "Transpose"}
+print(
+    f"{len(paths)} models, {compared} predictions of ONNX Runtime {onnxruntime.__version__} (ONNX {onnx.__version__}) "
+    f"differ by at most {worst[0]:.2g} ({worst[1]})"
+)
