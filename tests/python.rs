@@ -1,31 +1,18 @@
-//! Python's `safetensors` reads what is saved, PyTorch predicts the same with it, and what Python writes is read again.
-//!
-//! `INKSTONE_PYTHON` names an interpreter with `torch` and `safetensors`; with `INKSTONE_REQUIRE_PYTHON` set its absence is a
-//! failure.
+//! Python's `safetensors` reads what is saved, Keras predicts the same with it, and what Python writes is read again: the PyPI
+//! packages, if `INKSTONE_PYTHON` names an interpreter that has them.
+
+#[path = "common/python.rs"]
+mod python;
 
 use inkstone::prelude::*;
 use ndarray::Array4;
 use safetensors::tensor::{Dtype, TensorView};
-use std::ffi::OsString;
 use std::fs;
 use std::process::Command;
 
-/// The interpreter. Without it tests say that they are skipped, or fail where it must be there.
-fn python() -> Option<OsString> {
-    let python = std::env::var_os("INKSTONE_PYTHON").filter(|python| !python.is_empty());
-    if python.is_none() {
-        assert!(
-            std::env::var_os("INKSTONE_REQUIRE_PYTHON").is_none(),
-            "INKSTONE_REQUIRE_PYTHON is set, so INKSTONE_PYTHON must be a Python with torch and safetensors"
-        );
-        eprintln!("NOT RUN: set INKSTONE_PYTHON to a Python with torch and safetensors");
-    }
-    python
-}
-
 #[test]
-fn pytorch_predicts_the_same_from_a_saved_model() {
-    let Some(python) = python() else { return };
+fn keras_predicts_the_same_from_a_saved_model() {
+    let Some(python) = python::python() else { return };
     let mut model = Sequential::new([28, 28, 1])
         .add(Conv2D::new(8, (3, 3)).padding(Same).activation(Relu))
         .add(MaxPooling2D::new((2, 2)))
@@ -62,7 +49,7 @@ fn pytorch_predicts_the_same_from_a_saved_model() {
     ];
     fs::write(path("cases"), safetensors::serialize(cases, None).unwrap()).unwrap();
 
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/check_saved.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/check_saved.py");
     let files = ["model", "cases", "again", "weights"].map(path);
     let output = Command::new(&python).arg(script).args(files).output().unwrap();
     let (said, complaints) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -84,7 +71,7 @@ fn pytorch_predicts_the_same_from_a_saved_model() {
 fn without_python_the_test_is_skipped_or_fails_as_the_environment_says() {
     let run = |required: bool| {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "pytorch_predicts_the_same_from_a_saved_model", "--nocapture"]);
+        command.args(["--exact", "keras_predicts_the_same_from_a_saved_model", "--nocapture"]);
         command.env_remove("INKSTONE_PYTHON").env_remove("INKSTONE_REQUIRE_PYTHON");
         if required {
             command.env("INKSTONE_REQUIRE_PYTHON", "1");
@@ -93,6 +80,7 @@ fn without_python_the_test_is_skipped_or_fails_as_the_environment_says() {
         (output.status.success(), String::from_utf8(output.stderr).unwrap())
     };
     let (passed, said) = run(false);
-    assert!(passed && said.contains("NOT RUN: set INKSTONE_PYTHON"), "{said}");
-    assert!(!run(true).0);
+    assert!(passed && said.contains("skipped: set INKSTONE_PYTHON to a Python interpreter"), "{said}");
+    let (passed, said) = run(true);
+    assert!(!passed && said.contains("INKSTONE_PYTHON must name a Python interpreter"), "{said}");
 }

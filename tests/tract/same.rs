@@ -1,0 +1,59 @@
+//! Rust's `tract` reads what `export_onnx` writes, and predicts the same.
+
+#[path = "../common/onnx_cases.rs"]
+mod onnx_cases;
+
+use ndarray::Array2;
+use onnx_cases::{Case, cases, trained};
+use std::sync::Arc;
+use tract_onnx::prelude::*;
+
+/// Of the largest prediction, where that is more than 1.
+const TOLERANCE: f32 = 1e-5;
+
+fn read(case: &Case) -> TractResult<Arc<TypedRunnableModel>> {
+    let bytes = case.model.to_onnx().unwrap();
+    tract_onnx::onnx().model_for_read(&mut &bytes[..])?.into_optimized()?.into_runnable()
+}
+
+/// tract's predictions for the inputs from `start` on, `count` of them.
+fn run(model: &Arc<TypedRunnableModel>, case: &Case, start: usize, count: usize) -> TractResult<Array2<f32>> {
+    let (_, height, width, channels) = case.inputs.dim();
+    let len = height * width * channels;
+    let values = &case.inputs.as_slice().unwrap()[start * len..(start + count) * len];
+    let axes = model.model().input_fact(0)?.rank();
+    // A model on vectors has no height and width.
+    let shape = if axes == 2 { vec![count, len] } else { vec![count, height, width, channels] };
+    let outputs = model.run(tvec!(Tensor::from_shape(&shape, values)?.into()))?;
+    let output = outputs[0].to_plain_array_view::<f32>()?;
+    let shape = (output.shape()[0], output.shape()[1]);
+    Ok(Array2::from_shape_vec(shape, output.iter().copied().collect())?)
+}
+
+#[test]
+fn tract_predicts_the_same_for_any_batch() {
+    let mut worst = (0.0, String::new());
+    let (mut models, mut predictions) = (0, 0);
+    for mut case in cases().into_iter().chain([trained()]) {
+        let expected = case.model.predict(&case.inputs).unwrap();
+        let model = read(&case).unwrap_or_else(|error| panic!("{}: {error:?}", case.name));
+        for (start, count) in [(0, expected.nrows()), (0, 1), (expected.nrows() - 3, 2)] {
+            let found = run(&model, &case, start, count).unwrap_or_else(|error| panic!("{}: {error:?}", case.name));
+            assert_eq!(found.dim(), (count, expected.ncols()), "{}", case.name);
+            for (found, expected) in found.iter().zip(expected.rows().into_iter().skip(start).flatten()) {
+                let difference = (found - expected).abs();
+                assert!(
+                    difference <= TOLERANCE * expected.abs().max(1.0),
+                    "{}: {found}, expected {expected}",
+                    case.name
+                );
+                if difference > worst.0 {
+                    worst = (difference, case.name.clone());
+                }
+            }
+            predictions += found.len();
+        }
+        models += 1;
+    }
+    eprintln!("{models} models, {predictions} predictions of tract differ by at most {:.2e} ({})", worst.0, worst.1);
+}
