@@ -1,5 +1,6 @@
 //! Damaged and hostile model files: an error each time, never a panic, and never more memory than the file accounts for.
 
+use inkstone::callbacks::{BackupAndRestore, SaveFreq};
 use inkstone::prelude::*;
 use inkstone::{Error, ModelFault};
 use proptest::prelude::*;
@@ -20,10 +21,76 @@ fn model() -> Model {
 
 static FILE: LazyLock<Vec<u8>> = LazyLock::new(|| model().to_bytes().unwrap());
 
-/// Loads bytes: a model file's error, or a model; anything else fails the test.
+/// A checkpoint from the middle of an epoch, with what two callbacks remember, one of them weights.
+static CHECKPOINT: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let backup = BackupAndRestore::new(folder.path()).save_freq(SaveFreq::Batches(1)).keep(9);
+    let images = ndarray::Array4::from_shape_fn((5, 6, 6, 1), |(n, y, x, _)| ((n * 5 + y * 3 + x) % 7) as f32 / 7.0);
+    let config = FitConfig::new().epochs(2).batch_size(2).verbose(0).callback(ReduceLROnPlateau::new("loss"));
+    let stopping = EarlyStopping::new("loss").patience(9).restore_best_weights(true);
+    model().fit((&images, &[0, 1, 2, 0, 1]), config.callback(stopping).backup(backup)).unwrap();
+    std::fs::read(folder.path().join("step-000000000005.safetensors")).unwrap()
+});
+
+/// A file in all of its parts.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Model,
+    Checkpoint,
+}
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::Model, Self::Checkpoint];
+
+    fn file(self) -> &'static [u8] {
+        match self {
+            Self::Model => &FILE,
+            Self::Checkpoint => &CHECKPOINT,
+        }
+    }
+
+    /// Where the weights start.
+    fn data_start(self) -> usize {
+        8 + u64::from_le_bytes(self.file()[..8].try_into().unwrap()) as usize
+    }
+
+    /// Loads bytes: a model file's error, or a model; anything else fails the test.
+    #[track_caller]
+    fn load(self, bytes: &[u8]) -> Option<Model> {
+        match self {
+            Self::Model => load(bytes),
+            Self::Checkpoint => {
+                let resumed = checked(Model::resume_from_bytes(bytes));
+                assert_eq!(resumed.is_some(), load(bytes).is_some(), "loading checks all of it");
+                resumed
+            }
+        }
+    }
+
+    /// Whether it is what was saved.
+    fn is_the_same(self, loaded: &Model) -> bool {
+        match self {
+            Self::Model => is_the_model(loaded),
+            Self::Checkpoint => loaded.checkpoint_to_bytes().unwrap() == *CHECKPOINT,
+        }
+    }
+
+    fn saved(self, loaded: &Model) -> Vec<u8> {
+        match self {
+            Self::Model => loaded.to_bytes().unwrap(),
+            Self::Checkpoint => loaded.checkpoint_to_bytes().unwrap(),
+        }
+    }
+}
+
 #[track_caller]
 fn load(bytes: &[u8]) -> Option<Model> {
-    match Model::from_bytes(bytes) {
+    checked(Model::from_bytes(bytes))
+}
+
+#[track_caller]
+fn checked(loaded: inkstone::Result<Model>) -> Option<Model> {
+    match loaded {
         Ok(model) => Some(model),
         Err(error) => {
             assert!(matches!(error, Error::ModelFile { .. }), "{error}");
@@ -48,8 +115,11 @@ fn fault(bytes: &[u8]) -> ModelFault {
 
 #[test]
 fn cut_off_at_any_byte_it_is_refused() {
-    for len in 0..FILE.len() {
-        assert!(load(&FILE[..len]).is_none(), "{len} of {} bytes", FILE.len());
+    for kind in Kind::ALL {
+        let file = kind.file();
+        for len in 0..file.len() {
+            assert!(kind.load(&file[..len]).is_none(), "{kind:?}: {len} of {} bytes", file.len());
+        }
     }
     assert_eq!(
         Model::from_bytes(&FILE[..FILE.len() - 1]).unwrap_err().to_string(),
@@ -67,35 +137,32 @@ fn cut_off_at_any_byte_it_is_refused() {
     assert!(matches!(fault(&longer), ModelFault::Length { .. }));
 }
 
-/// Where the weights start.
-fn data_start() -> usize {
-    8 + u64::from_le_bytes(FILE[..8].try_into().unwrap()) as usize
-}
-
 #[test]
 fn every_flipped_bit_is_found_or_changes_nothing() {
-    let (mut found, mut harmless) = (0, 0);
-    for place in 0..FILE.len() {
-        for bit in 0..8 {
-            let mut bytes = FILE.clone();
-            bytes[place] ^= 1 << bit;
-            match load(&bytes) {
-                None => found += 1,
-                Some(loaded) => {
-                    assert!(place < data_start(), "bit {bit} of byte {place}, among the weights, is flipped");
-                    assert!(is_the_model(&loaded), "bit {bit} of byte {place} is flipped");
-                    harmless += 1;
+    for kind in Kind::ALL {
+        let (mut found, mut harmless) = (0, 0);
+        for place in 0..kind.file().len() {
+            for bit in 0..8 {
+                let mut bytes = kind.file().to_vec();
+                bytes[place] ^= 1 << bit;
+                match kind.load(&bytes) {
+                    None => found += 1,
+                    Some(loaded) => {
+                        assert!(place < kind.data_start(), "bit {bit} of byte {place}, among the weights, is flipped");
+                        assert!(kind.is_the_same(&loaded), "bit {bit} of byte {place} is flipped");
+                        harmless += 1;
+                    }
                 }
             }
         }
+        eprintln!("{kind:?}: of {} flipped bits {found} are found, {harmless} change nothing", found + harmless);
     }
-    eprintln!("of {} flipped bits {found} are found, {harmless} change nothing", FILE.len() * 8);
 }
 
 #[test]
 fn damage_among_the_weights_is_told_as_such() {
     let mut bytes = FILE.clone();
-    bytes[data_start() + 5] ^= 0x10;
+    bytes[Kind::Model.data_start() + 5] ^= 0x10;
     let error = Model::from_bytes(&bytes).unwrap_err().to_string();
     let ModelFault::Checksum { expected, found } = fault(&bytes) else { panic!("{error}") };
     assert_eq!(
@@ -163,9 +230,10 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 /// The file changed, with its header's length made right again, so that the change goes deeper.
-fn apply_to_header(changes: &[Change]) -> Vec<u8> {
-    let text = apply(FILE[8..data_start()].to_vec(), changes);
-    [&(text.len() as u64).to_le_bytes()[..], &text, &FILE[data_start()..]].concat()
+fn apply_to_header(kind: Kind, changes: &[Change]) -> Vec<u8> {
+    let (header, data) = kind.file().split_at(kind.data_start());
+    let text = apply(header[8..].to_vec(), changes);
+    [&(text.len() as u64).to_le_bytes()[..], &text, data].concat()
 }
 
 fn apply(mut text: Vec<u8>, changes: &[Change]) -> Vec<u8> {
@@ -198,65 +266,80 @@ proptest! {
 
     #[test]
     fn garbage_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        prop_assert!(load(&bytes).is_none());
+        prop_assert!(Kind::ALL.iter().all(|kind| kind.load(&bytes).is_none()));
     }
 
     #[test]
     fn changed_headers_are_refused_or_give_the_same_model(changes in prop::collection::vec(change(), 1..6)) {
-        if let Some(loaded) = load(&apply_to_header(&changes)) {
-            prop_assert!(is_the_model(&loaded));
+        for kind in Kind::ALL {
+            if let Some(loaded) = kind.load(&apply_to_header(kind, &changes)) {
+                prop_assert!(kind.is_the_same(&loaded));
+            }
         }
     }
 
     #[test]
     fn changed_descriptions_are_refused_or_give_a_model_that_comes_back(changes in prop::collection::vec(change(), 1..4)) {
-        if let Some(loaded) = apply_to_description(&changes).as_deref().and_then(load) {
-            prop_assert!(comes_back(&loaded));
+        for kind in Kind::ALL {
+            if let Some(loaded) = apply_to_description(kind, &changes).and_then(|bytes| kind.load(&bytes)) {
+                prop_assert!(comes_back(kind, &loaded));
+            }
         }
     }
 
     #[test]
     fn changed_weights_are_refused(places in prop::collection::vec((any::<usize>(), 1..=255_u8), 1..6)) {
-        let mut bytes = FILE.clone();
-        let data = &mut bytes[data_start()..];
-        let len = data.len();
-        places.iter().for_each(|(at, change)| data[at % len] ^= change);
-        prop_assume!(bytes != *FILE);
-        prop_assert!(load(&bytes).is_none());
+        for kind in Kind::ALL {
+            let mut bytes = kind.file().to_vec();
+            let data = &mut bytes[kind.data_start()..];
+            let len = data.len();
+            places.iter().for_each(|(at, change)| data[at % len] ^= change);
+            prop_assume!(bytes != kind.file());
+            prop_assert!(kind.load(&bytes).is_none());
+        }
     }
 }
 
-/// The file with its description changed, and a checksum that is right again.
-fn apply_to_description(changes: &[Change]) -> Option<Vec<u8>> {
-    let file = safetensors::SafeTensors::deserialize(&FILE).unwrap();
-    let (_, metadata) = safetensors::SafeTensors::read_metadata(&FILE).unwrap();
+/// The file with its description changed, or that of its training if it has one, and a checksum that is right again.
+fn apply_to_description(kind: Kind, changes: &[Change]) -> Option<Vec<u8>> {
+    let file = safetensors::SafeTensors::deserialize(kind.file()).unwrap();
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(kind.file()).unwrap();
     let entry = &metadata.metadata().as_ref().unwrap()["inkstone"];
     let start = entry.find(r#""model":"#).unwrap() + 8;
-    let description = apply(entry.as_bytes()[start..entry.len() - 1].to_vec(), changes);
+    let (before, version, name) = match entry[start..].find(r#","training":"#) {
+        None => (String::new(), 1, "model"),
+        Some(end) => (entry[start..start + end].to_owned(), 2, "training"),
+    };
+    let changed_from = if before.is_empty() { start } else { start + before.len() + r#","training":"#.len() };
+    let description = apply(entry.as_bytes()[changed_from..entry.len() - 1].to_vec(), changes);
     let description = String::from_utf8(description).ok()?;
     let mut tensors = file.tensors();
     tensors.sort_by(|a, b| a.0.cmp(&b.0));
     let mut sum = crc32fast::Hasher::new();
+    sum.update(before.as_bytes());
     sum.update(description.as_bytes());
     tensors.iter().for_each(|(_, tensor)| sum.update(tensor.data()));
     let sum = sum.finalize();
-    let entry = format!(r#"{{"format_version":1,"library":"0.1.0","crc32":"{sum:08x}","model":{description}}}"#);
+    let model = if before.is_empty() { before } else { format!(r#""model":{before},"#) };
+    let entry = format!(
+        r#"{{"format_version":{version},"library":"0.1.0","crc32":"{sum:08x}",{model}"{name}":{description}}}"#
+    );
     let metadata = [("inkstone".to_owned(), entry)].into_iter().collect();
     Some(safetensors::serialize(tensors, Some(metadata)).unwrap())
 }
 
 /// Whether a model is saved as it was loaded.
-fn comes_back(loaded: &Model) -> bool {
-    let saved = loaded.to_bytes().unwrap();
-    let again = Model::from_bytes(&saved).unwrap();
-    again.to_bytes().unwrap() == saved && format!("{again:?}") == format!("{loaded:?}")
+fn comes_back(kind: Kind, loaded: &Model) -> bool {
+    let saved = kind.saved(loaded);
+    let again = kind.load(&saved).unwrap();
+    kind.saved(&again) == saved && format!("{again:?}") == format!("{loaded:?}")
 }
 
-/// Half a million mutated files; slow, so only on request:
+/// A million mutated files; slow, so only on request:
 /// `cargo test --test damage -- --ignored --nocapture`.
 #[test]
 #[ignore = "takes minutes"]
-fn half_a_million_mutated_files() {
+fn a_million_mutated_files() {
     let config = ProptestConfig { cases: 250_000, failure_persistence: None, ..ProptestConfig::default() };
     let run = |name: &str, load_changed: &dyn Fn(&[Change]) -> Option<Model>, sound: &dyn Fn(&Model) -> bool| {
         let (refused, loaded) = (Cell::new(0), Cell::new(0));
@@ -274,6 +357,14 @@ fn half_a_million_mutated_files() {
             .unwrap();
         eprintln!("{name}: {} mutated files were refused, {} were sound", refused.get(), loaded.get());
     };
-    run("headers", &|changes| load(&apply_to_header(changes)), &is_the_model);
-    run("descriptions", &|changes| apply_to_description(changes).as_deref().and_then(load), &comes_back);
+    for kind in Kind::ALL {
+        run(&format!("{kind:?}, headers"), &|changes| kind.load(&apply_to_header(kind, changes)), &|model| {
+            kind.is_the_same(model)
+        });
+        run(
+            &format!("{kind:?}, descriptions"),
+            &|changes| apply_to_description(kind, changes).and_then(|bytes| kind.load(&bytes)),
+            &|model| comes_back(kind, model),
+        );
+    }
 }

@@ -1,7 +1,11 @@
 //! Saving and loading as a user sees it: what comes back, what is refused, and in which words.
 
+#[path = "common/model_file.rs"]
+mod model_file;
+
 use inkstone::prelude::*;
 use inkstone::{Error, ModelFault, Weight};
+use model_file::{entry, with_entry, with_unknown};
 use ndarray::{Array4, ArrayD};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
@@ -271,25 +275,6 @@ fn places_that_cannot_be_written_are_told() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
 }
 
-/// The entry of the metadata.
-fn entry(bytes: &[u8]) -> Value {
-    let (_, metadata) = safetensors::SafeTensors::read_metadata(bytes).unwrap();
-    serde_json::from_str(&metadata.metadata().as_ref().unwrap()["inkstone"]).unwrap()
-}
-
-/// The file with another entry, whose checksum is right again.
-fn with_entry(bytes: &[u8], mut entry: Value) -> Vec<u8> {
-    let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
-    let mut tensors = file.tensors();
-    tensors.sort_by(|a, b| a.0.cmp(&b.0));
-    let mut sum = crc32fast::Hasher::new();
-    sum.update(entry.get("model").map_or(String::new(), Value::to_string).as_bytes());
-    tensors.iter().for_each(|(_, tensor)| sum.update(tensor.data()));
-    entry["crc32"] = json!(format!("{:08x}", sum.finalize()));
-    let metadata = [("inkstone".to_owned(), entry.to_string())].into_iter().collect();
-    safetensors::serialize(tensors, Some(metadata)).unwrap()
-}
-
 /// What is said of a file whose entry was changed this way.
 fn changed(change: impl FnOnce(&mut Value)) -> String {
     let bytes = small().to_bytes().unwrap();
@@ -308,49 +293,17 @@ fn an_entry_written_anew_without_a_change_is_taken() {
 
 #[test]
 fn a_future_version_is_refused_by_its_number() {
-    let error = changed(|entry| *entry = json!({"format_version": 2, "library": "9.8.7", "news": [1]}));
+    let error = changed(|entry| *entry = json!({"format_version": 3, "library": "9.8.7", "news": [1]}));
     let here = env!("CARGO_PKG_VERSION");
     assert_eq!(
         error,
         format!(
-            "the bytes: expected format version 1, which inkstone {here} reads, found format version 2, written by inkstone \
+            "the bytes: expected format version 2, which inkstone {here} reads, found format version 3, written by inkstone \
              9.8.7: update the crate"
         )
     );
     let error = changed(|entry| entry["format_version"] = json!(0));
     assert!(error.contains("there is no format version 0"), "{error}");
-}
-
-/// Puts an unknown field into every object of a value, one after the other.
-fn with_unknown(value: &Value, found: &mut Vec<Value>) {
-    match value {
-        Value::Object(fields) => {
-            let mut more = fields.clone();
-            more.insert("unknown".into(), json!(1));
-            found.push(Value::Object(more));
-            for (name, field) in fields {
-                let mut inner = Vec::new();
-                with_unknown(field, &mut inner);
-                found.extend(inner.into_iter().map(|field| {
-                    let mut fields = fields.clone();
-                    fields.insert(name.clone(), field);
-                    Value::Object(fields)
-                }));
-            }
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                let mut inner = Vec::new();
-                with_unknown(item, &mut inner);
-                found.extend(inner.into_iter().map(|item| {
-                    let mut items = items.clone();
-                    items[index] = item;
-                    Value::Array(items)
-                }));
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 #[test]
