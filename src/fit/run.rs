@@ -1,0 +1,166 @@
+//! A training at work: epochs, their batches, validation, and who is told of each.
+
+use super::logs::{Logs, Validates};
+use super::progress::Progress;
+use super::{BackupAndRestore, FitConfig, Parts, Position, Training};
+use crate::callbacks::{Callback, Callbacks};
+use crate::error::Result;
+use crate::history::{Epoch, History};
+use crate::metrics::Scores;
+use crate::model::{Model, check_loss};
+use crate::random::{Stream, stream};
+use crate::train::Examples;
+use rand::seq::SliceRandom;
+use std::time::Instant;
+
+/// All that a call of `fit` works with.
+pub(super) struct Run<'m, 'p, 'c> {
+    parts: &'p Parts<'p>,
+    training: Training<'m>,
+    callbacks: Callbacks<'c>,
+    backup: Option<BackupAndRestore>,
+    progress: Progress,
+    shuffle: bool,
+    /// Where it stands.
+    position: Position,
+    /// The examples in the order of this epoch.
+    order: Vec<u32>,
+    /// What callbacks see after a batch.
+    batch_logs: Logs,
+    history: History,
+}
+
+impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
+    /// A training that starts from this position.
+    pub(super) fn new(model: &'m mut Model, parts: &'p Parts<'p>, config: FitConfig<'c>, position: Position) -> Self {
+        let FitConfig { initial_epoch, epochs, batch_size, shuffle, backup, verbose, callbacks, .. } = config;
+        let steps = parts.trained.div_ceil(batch_size);
+        let names = model.engine.scoring.names();
+        let validates = if parts.validation.is_some() { Validates::Yes } else { Validates::No };
+        let log_names = Logs::names(&names, validates);
+        let (stops, resumed) = (position.stops, model.ongoing.position.is_some());
+        Self {
+            parts,
+            training: Training { model, initial_epoch, epochs, steps, batch_size, log_names, stops, resumed },
+            callbacks: Callbacks::new(callbacks),
+            backup,
+            progress: Progress::new(verbose, steps),
+            shuffle,
+            position,
+            order: Vec::with_capacity(parts.trained),
+            batch_logs: Logs::without_values(Logs::names(&names, Validates::No)),
+            history: History::default(),
+        }
+    }
+
+    /// Trains to the end.
+    pub(super) fn run(mut self) -> Result<History> {
+        let states = std::mem::take(&mut self.training.model.ongoing.callbacks);
+        self.training.stand_at(self.position);
+        self.callbacks.on_train_begin(&mut self.training)?;
+        self.callbacks.restore_all(&states)?;
+        for epoch in self.position.epoch..self.training.epochs {
+            // An epoch that a callback has stopped is still brought to its end.
+            if self.training.stops && self.position.batches == 0 {
+                break;
+            }
+            self.epoch(epoch)?;
+        }
+        if self.position.epoch > self.training.initial_epoch {
+            let Model { engine, state, .. } = &mut *self.training.model;
+            engine.finalize_weights(state);
+        }
+        self.callbacks.on_train_end(&mut self.training)?;
+        self.backup.map_or(Ok(()), |backup| backup.end())?;
+        Ok(self.history)
+    }
+
+    /// One epoch, or what is left of it.
+    fn epoch(&mut self, epoch: usize) -> Result<()> {
+        let start = Instant::now();
+        self.draw_order();
+        if self.position.batches == 0 {
+            self.callbacks.on_epoch_begin(epoch, &mut self.training)?;
+            self.training.model.ongoing.total.reset();
+            self.position.learning_rate = self.training.model.learning_rate();
+        }
+        self.progress.begin_epoch(epoch, self.training.epochs, self.position.batches);
+        self.batches(epoch)?;
+
+        let model = &*self.training.model;
+        let scores = model.ongoing.total.scores(&model.engine.scoring);
+        let validation = self.validate()?;
+        let mut logs = Logs::default();
+        logs.add("", &scores);
+        validation.iter().for_each(|scores| logs.add("val_", scores));
+        self.training.model.epochs += 1;
+        let (learning_rate, seconds) = (self.position.learning_rate, start.elapsed().as_secs_f64());
+        self.progress.end_epoch(seconds, &logs);
+        self.history.epochs.push(Epoch { training: scores, validation, learning_rate, seconds });
+        (self.position.epoch, self.position.batches) = (epoch + 1, 0);
+        self.training.stand_at(self.position);
+        self.callbacks.on_epoch_end(epoch, &logs, &mut self.training)?;
+        self.backup.as_ref().map_or(Ok(()), |backup| backup.write(self.training.model, &self.callbacks))
+    }
+
+    /// The order of the model's next epoch, which depends on nothing but its seed and how many it has had.
+    fn draw_order(&mut self) {
+        self.order.clear();
+        self.order.extend(0..self.parts.trained as u32);
+        if self.shuffle {
+            let model = &*self.training.model;
+            self.order.shuffle(&mut stream(model.seed(), Stream::Shuffle { epoch: model.epochs }));
+        }
+    }
+
+    /// The batches of an epoch that are left; none if the epoch had been stopped.
+    fn batches(&mut self, epoch: usize) -> Result<()> {
+        let Self { parts, training, callbacks, backup, progress, position, order, batch_logs, .. } = self;
+        let done = if training.stops { training.steps } else { position.batches };
+        for (batch, order) in order.chunks(training.batch_size).enumerate().skip(done) {
+            callbacks.on_train_batch_begin(batch, training)?;
+            let diverged = step(training.model, &parts.training.ordered(order), (epoch + 1, batch + 1));
+            position.batches = batch + 1;
+            training.stand_at(*position);
+            let Model { ongoing, engine, .. } = &*training.model;
+            progress.end_batch(&ongoing.total, &engine.scoring);
+            if callbacks.any() {
+                batch_logs.set(ongoing.total.values());
+                callbacks.on_train_batch_end(batch, batch_logs, training)?;
+            }
+            // A callback may end a training that diverged; otherwise that is an error.
+            if training.stops {
+                break;
+            }
+            diverged?;
+            if let Some(backup) = backup {
+                backup.after_batch(training.model, callbacks)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Scores the validation data, if there are any.
+    fn validate(&mut self) -> Result<Option<Scores>> {
+        let Some(examples) = &self.parts.validation else { return Ok(None) };
+        self.callbacks.on_test_begin(&mut self.training)?;
+        let scores = self.training.model.score(examples);
+        let mut logs = Logs::default();
+        logs.add("", &scores);
+        self.callbacks.on_test_end(&logs, &mut self.training)?;
+        Ok(Some(scores))
+    }
+}
+
+/// One step on a batch, whose scores are added to those of the epoch.
+///
+/// # Errors
+/// [`Error::Diverged`](crate::Error::Diverged) with this epoch and step if the loss is no finite number; then the weights stay
+/// as they are.
+fn step(model: &mut Model, batch: &Examples<'_>, (epoch, step): (usize, usize)) -> Result<()> {
+    model.engine.run_batch(batch, model.seed, model.state.step);
+    model.ongoing.total.merge(model.engine.tally());
+    check_loss(model.engine.tally(), epoch, step)?;
+    model.engine.update(&model.optimizer, &mut model.state);
+    Ok(())
+}
