@@ -80,7 +80,7 @@ fn predict(predictor: &Predictor, path: &Path, style: Style) -> inkstone::Result
 enum Style {
     /// Greys of the terminal's 256 colours, two pixels a character.
     Colours,
-    /// Block characters alone, one pixel in two characters.
+    /// Shaded blocks alone, two pixels a character.
     Plain,
 }
 
@@ -128,9 +128,8 @@ fn card(path: &Path, image: ArrayView2<'_, u8>, probabilities: ArrayView1<'_, f3
 /// A probability in eighths of a character.
 fn bar(probability: f32) -> String {
     let eighths = (probability * (BAR * 8) as f32).round() as usize;
-    let rest = [" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
-    let bar = format!("{}{}", "█".repeat(eighths / 8), if eighths % 8 == 0 { "" } else { rest });
-    format!("{bar:<BAR$}")
+    let rest = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
+    format!("{:<BAR$}", "█".repeat(eighths / 8) + rest)
 }
 
 /// Two rows of pixels in a line: the upper half of a block over the other's background.

@@ -1,5 +1,6 @@
 //! The training loop allocates nothing after its first step, and predicting nothing but the result.
 
+use inkstone::callbacks::{BackupAndRestore, SaveFreq};
 use inkstone::data::Augment;
 use inkstone::prelude::*;
 use inkstone::{Model, Optimizer};
@@ -51,6 +52,14 @@ fn steps_and_predictions_allocate_nothing_of_their_own() {
     let ten_steps = blocks(|| drop(clipped.fit(&short, quiet()).unwrap()));
     let twenty_steps = blocks(|| drop(clipped.fit(&long, quiet()).unwrap()));
     assert!(twenty_steps <= ten_steps + 2, "clipped, {ten_steps} blocks for 10 steps, {twenty_steps} for 20");
+
+    // A checkpoint at the end of the epoch, the same one for both; the steps on the way there allocate nothing.
+    let folder = tempfile::tempdir().unwrap();
+    let backup = |name: &str| BackupAndRestore::new(folder.path().join(name)).save_freq(SaveFreq::Batches(1000));
+    drop(model.fit(&short, quiet().backup(backup("0"))).unwrap());
+    let ten_steps = blocks(|| drop(model.fit(&short, quiet().backup(backup("1"))).unwrap()));
+    let twenty_steps = blocks(|| drop(model.fit(&long, quiet().backup(backup("2"))).unwrap()));
+    assert!(twenty_steps <= ten_steps + 4, "with backups, {ten_steps} blocks for 10 steps, {twenty_steps} for 20");
 
     let bent = || quiet().augment(Augment::new().shift(2).rotate(10.0).elastic(1.0, 4));
     drop(model.fit(&short, bent()).unwrap());

@@ -2,13 +2,16 @@
 
 #[path = "common/model_file.rs"]
 mod model_file;
+#[path = "common/unknown_fields.rs"]
+mod unknown_fields;
 
 use inkstone::callbacks::{BackupAndRestore, SaveFreq};
 use inkstone::prelude::*;
-use model_file::{entry, with_entry, with_unknown};
+use model_file::{entry, with_entry};
 use ndarray::Array4;
 use serde_json::{Value, json};
 use std::fs;
+use unknown_fields::with_unknown;
 
 /// A model of two weights.
 fn small() -> Model {

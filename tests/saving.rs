@@ -2,16 +2,19 @@
 
 #[path = "common/model_file.rs"]
 mod model_file;
+#[path = "common/unknown_fields.rs"]
+mod unknown_fields;
 
 use inkstone::prelude::*;
 use inkstone::{Error, ModelFault, Weight};
-use model_file::{entry, with_entry, with_unknown};
+use model_file::{entry, with_entry};
 use ndarray::{Array4, ArrayD};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
+use unknown_fields::with_unknown;
 
 /// One layer of each kind, and settings that are no defaults.
 fn rich() -> Model {

@@ -56,10 +56,10 @@ impl Training {
         let Model { state, ongoing, engine, .. } = model;
         let mut tensors = Vec::new();
         for (buffer, flat) in state.named() {
-            tensors.extend(named(&engine.plan, flat).into_iter().map(|weight| below(&optimizer(buffer), weight)));
+            tensors.extend(named(&engine.plan, flat).into_iter().map(|weight| below(&buffer_folder(buffer), weight)));
         }
         for (index, state) in callbacks.iter().enumerate() {
-            tensors.extend(state.weights.iter().flatten().map(|weight| below(&callback(index), weight.clone())));
+            tensors.extend(state.weights.iter().flatten().map(|weight| below(&callback_folder(index), weight.clone())));
         }
         if ongoing.position.is_some_and(in_an_epoch) {
             tensors.push(Stored::Sums(SCORES, ongoing.total.sums().into()));
@@ -94,13 +94,13 @@ impl Training {
     pub(super) fn wanted(
         &self,
         parameters: &[Parameter],
-        optimizer_: &Optimizer,
+        optimizer: &Optimizer,
         metrics: &[Metric],
         outputs: usize,
     ) -> Vec<Wanted> {
-        let buffers = optimizer_.kept().map(optimizer);
+        let buffers = optimizer.kept().map(buffer_folder);
         let callbacks = self.callbacks.iter().enumerate().filter(|(_, state)| state.weights);
-        let folders = buffers.chain(callbacks.map(|(index, _)| callback(index)));
+        let folders = buffers.chain(callbacks.map(|(index, _)| callback_folder(index)));
         let mut wanted: Vec<Wanted> = folders.flat_map(|folder| Wanted::all(&folder, parameters)).collect();
         if self.position.is_some_and(in_an_epoch) {
             let sums = 1 + metrics.iter().map(|metric| metric.sums(outputs)).sum::<usize>();
@@ -121,7 +121,7 @@ impl Training {
         let Model { state, engine, ongoing, .. } = model;
         (state.step, state.momentum_product) = (self.step, f64::from_bits(self.momentum_product));
         for (buffer, flat) in state.named_mut() {
-            store(&engine.plan, &weights(&optimizer(buffer))?, flat);
+            store(&engine.plan, &weights(&buffer_folder(buffer))?, flat);
         }
         let Ongoing { position, total, callbacks } = ongoing;
         *position = self.position;
@@ -131,7 +131,7 @@ impl Training {
         }
         for (index, Callback { callback: name, values, weights: has_weights }) in self.callbacks.into_iter().enumerate()
         {
-            let weights = has_weights.then(|| weights(&callback(index))).transpose()?;
+            let weights = has_weights.then(|| weights(&callback_folder(index))).transpose()?;
             callbacks.push(CallbackState { callback: name, values, weights });
         }
         Ok(())
@@ -142,11 +142,11 @@ fn in_an_epoch(position: Position) -> bool {
     position.batches > 0
 }
 
-fn optimizer(buffer: &str) -> String {
+fn buffer_folder(buffer: &str) -> String {
     format!("optimizer/{buffer}/")
 }
 
-fn callback(index: usize) -> String {
+fn callback_folder(index: usize) -> String {
     format!("callbacks/{index}/")
 }
 
