@@ -31,7 +31,8 @@
 //! - [`Sequential`] describes a model, [`layers`] are what it is made of, [`Sequential::compile`] makes it a [`Model`].
 //! - [`Model::fit`] trains, [`Model::evaluate`] scores, [`Model::predict`] predicts; [`metrics`] are what is measured on the way,
 //!   and [`Model::evaluate_report`] tells class by class what a model got right and wrong.
-//! - [`Model::save`] and [`Model::load`] keep a model, [`Model::into_predictor`] makes one that threads share.
+//! - [`Model::save`] and [`Model::load`] keep a model, [`FitConfig::backup`] keeps a training that is interrupted,
+//!   [`Model::into_predictor`] makes a model that threads share.
 //! - [`data::mnist`] loads MNIST, [`data::synthetic`] draws digits, [`data::idx`] reads any file of MNIST's format, and
 //!   [`Dataset`] takes arrays of your own; [`data::bad_input`] lists what is said of bad data.
 //! - [`ops`] has the operations themselves with their gradients, to read and to learn from.

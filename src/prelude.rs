@@ -1,6 +1,6 @@
 //! Everything that a program which trains a model names: `use inkstone::prelude::*;`.
 
-pub use crate::callbacks::{EarlyStopping, ModelCheckpoint, ReduceLROnPlateau};
+pub use crate::callbacks::{BackupAndRestore, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau};
 pub use crate::data::{Dataset, mnist};
 pub use crate::fit::FitConfig;
 pub use crate::layers::ActivationFunction::{Linear, Relu, Sigmoid, Softmax, Tanh};

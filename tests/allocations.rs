@@ -1,6 +1,6 @@
 //! The training loop allocates nothing after its first step, and predicting nothing but the result.
 
-use inkstone::callbacks::{BackupAndRestore, SaveFreq};
+use inkstone::callbacks::SaveFreq;
 use inkstone::data::Augment;
 use inkstone::prelude::*;
 use inkstone::{Model, Optimizer};

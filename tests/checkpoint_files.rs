@@ -5,7 +5,7 @@ mod model_file;
 #[path = "common/unknown_fields.rs"]
 mod unknown_fields;
 
-use inkstone::callbacks::{BackupAndRestore, SaveFreq};
+use inkstone::callbacks::SaveFreq;
 use inkstone::prelude::*;
 use model_file::{entry, with_entry};
 use ndarray::Array4;

@@ -1,6 +1,6 @@
 //! Damaged and hostile model files: an error each time, never a panic, and never more memory than the file accounts for.
 
-use inkstone::callbacks::{BackupAndRestore, SaveFreq};
+use inkstone::callbacks::SaveFreq;
 use inkstone::prelude::*;
 use inkstone::{Error, ModelFault};
 use proptest::prelude::*;

@@ -4,7 +4,7 @@
 #[path = "common/model_file.rs"]
 mod model_file;
 
-use inkstone::callbacks::{BackupAndRestore, SaveFreq};
+use inkstone::callbacks::SaveFreq;
 use inkstone::prelude::*;
 use inkstone::{Error, ModelFault, Optimizer};
 use model_file::{entry, with_entry};

@@ -1,6 +1,6 @@
 //! A training that was interrupted anywhere, and resumed, ends with the bits of one that ran through.
 
-use inkstone::callbacks::{BackupAndRestore, CsvLogger, LambdaCallback, SaveFreq};
+use inkstone::callbacks::{CsvLogger, LambdaCallback, SaveFreq};
 use inkstone::data::Augment;
 use inkstone::metrics::{Auc, F1Score};
 use inkstone::prelude::*;

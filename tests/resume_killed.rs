@@ -2,7 +2,7 @@
 //! through, byte for byte.
 #![cfg(unix)]
 
-use inkstone::callbacks::{BackupAndRestore, CsvLogger, SaveFreq};
+use inkstone::callbacks::{CsvLogger, SaveFreq};
 use inkstone::data::{Augment, synthetic};
 use inkstone::prelude::*;
 use std::fs;

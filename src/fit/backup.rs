@@ -30,7 +30,6 @@ use std::path::{Path, PathBuf};
 /// [`delete_checkpoint`](Self::delete_checkpoint) changes that.
 ///
 /// ```
-/// use inkstone::callbacks::BackupAndRestore;
 /// use inkstone::prelude::*;
 /// # use inkstone::callbacks::LambdaCallback;
 /// # let train = Dataset::from_bytes(inkstone::ndarray::Array4::zeros((8, 2, 2, 1)), vec![0, 1, 0, 1, 0, 1, 0, 1])?;

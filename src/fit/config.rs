@@ -159,6 +159,14 @@ impl<'a> FitConfig<'a> {
 
     /// Sets the folder for checkpoints: the training writes them, and goes on from the newest one if it was interrupted.
     /// [`BackupAndRestore`] tells more.
+    ///
+    /// ```
+    /// use inkstone::callbacks::SaveFreq;
+    /// use inkstone::prelude::*;
+    /// let backup = BackupAndRestore::new("backup").save_freq(SaveFreq::Batches(500));
+    /// let config = FitConfig::new().epochs(100).backup(backup.clone());
+    /// assert_eq!(config.backup, Some(backup));
+    /// ```
     #[must_use]
     pub fn backup(self, backup: BackupAndRestore) -> Self {
         Self { backup: Some(backup), ..self }
