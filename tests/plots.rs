@@ -116,7 +116,7 @@ fn a_history_without_epochs_says_what_to_do() {
 fn a_path_that_cannot_be_written_is_named() {
     let path = Path::new("no such folder").join("curves.svg");
     let error = history(&[(0.4, 0.9)], None).plot(&path).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("{}: ", path.display())), "{error}");
+    assert!(error.starts_with(&format!("{} was not written: the folder", path.display())), "{error}");
 }
 
 #[test]

@@ -98,18 +98,21 @@ fn a_model_without_mistakes_has_none_to_show() {
 }
 
 #[test]
-fn models_of_one_output_have_scores_and_no_classes() {
+fn one_output_says_yes_or_no_or_is_a_number_that_has_scores_and_no_classes() {
     let points =
         array![[0.0_f32, 1.0], [1.0, 0.0], [0.0, 0.9], [0.8, 0.0]].into_shape_with_order((4, 1, 1, 2)).unwrap();
-    let layers = || Sequential::new([2]).add(Dense::new(1).activation(Sigmoid)).seed(1);
-    let yes_or_no = layers().compile(Sgd::new(0.1), BinaryCrossentropy::default(), [Accuracy]).unwrap();
-    let number = layers().compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
-    for mut model in [yes_or_no, number] {
+    let layers = |activation| Sequential::new([2]).add(Dense::new(1).activation(activation)).seed(1);
+    let yes_or_no = layers(Sigmoid).compile(Sgd::new(0.1), BinaryCrossentropy::default(), [Accuracy]).unwrap();
+    let number = layers(Linear).compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
+    let page_of = |mut model: Model| {
         let history = model.fit((&points, &[0, 1, 0, 1]), FitConfig::new().epochs(1).verbose(0)).unwrap();
-        let page = page(Report::new(&mut model).history(&history).evaluate((&points, &[0, 1, 0, 1])));
-        assert_eq!(parts(&page), ["curves", "classes", "summary", "settings"]);
-        assert!(page.contains("<dt>test loss</dt>") && page.contains("does not choose one of several classes"));
-    }
+        page(Report::new(&mut model).history(&history).evaluate((&points, &[0, 1, 0, 1])))
+    };
+    let page = page_of(yes_or_no);
+    assert_eq!(parts(&page), ["curves", "classes", "confusion", "mistakes", "calibration", "summary", "settings"]);
+    let page = page_of(number);
+    assert_eq!(parts(&page), ["curves", "classes", "summary", "settings"]);
+    assert!(page.contains("<dt>test loss</dt>") && page.contains("does not choose one of several classes"));
 }
 
 #[test]
@@ -137,7 +140,7 @@ fn what_does_not_fit_is_told_and_nothing_is_written() {
     assert_eq!(error.to_string(), "the model expects images of (28, 28, 1), got (8, 8, 1)");
     let nowhere = folder.path().join("no such folder").join("report.html");
     let error = Report::new(&mut model).write(&nowhere).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("{}: ", nowhere.display())), "{error}");
+    assert!(error.starts_with(&format!("{} was not written: the folder", nowhere.display())), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 

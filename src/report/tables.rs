@@ -3,13 +3,14 @@
 use crate::evaluation::{ClassScores, EvaluationReport};
 use crate::history::History;
 use crate::model::Model;
+use crate::optimizer::Optimizer;
 use crate::summary::{memory_size, thousands};
 use maud::{Markup, html};
 use std::fmt::Debug;
 
 /// What the model was trained with.
 pub(super) fn settings(model: &Model, history: Option<&History>) -> Markup {
-    let optimizer = described(&model.optimizer);
+    let optimizer = optimizer(&model.optimizer);
     let loss = described(&model.loss());
     let metrics: Vec<String> = model.metrics().iter().map(|metric| metric.name().to_string()).collect();
     html! {
@@ -42,6 +43,21 @@ pub(super) fn duration(seconds: f64) -> String {
         60..3600 => format!("{} min {} s", whole / 60, whole % 60),
         _ => format!("{} h {} min", whole / 3600, whole / 60 % 60),
     }
+}
+
+/// The algorithm, and those of the options that are set.
+fn optimizer(optimizer: &Optimizer) -> String {
+    let Optimizer { algorithm, clipnorm, clipvalue, global_clipnorm, weight_decay, use_ema, ema_momentum, .. } =
+        optimizer;
+    let numbers = [
+        ("clipnorm", *clipnorm),
+        ("clipvalue", *clipvalue),
+        ("global_clipnorm", *global_clipnorm),
+        ("weight_decay", *weight_decay),
+        ("ema_momentum", use_ema.then_some(*ema_momentum)),
+    ];
+    let set = numbers.iter().filter_map(|(name, value)| Some(format!(", {name} {}", (*value)?)));
+    described(algorithm) + &set.collect::<String>()
 }
 
 /// `Adam(Adam { beta_1: 0.9 })`, as our enums of settings print, without saying its name twice.
@@ -134,13 +150,16 @@ pub(super) fn classification(report: &EvaluationReport) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use super::{described, duration, score};
+    use super::{described, duration, optimizer, score};
     use crate::loss::{Loss, MeanSquaredError};
-    use crate::optimizer::{Adam, Optimizer};
+    use crate::optimizer::{Adam, OptimizerOptions};
 
     #[test]
     fn settings_say_their_names_once() {
-        assert!(described(&Optimizer::from(Adam::new(0.5))).starts_with("Adam { learning_rate: Constant(0.5)"));
+        let plain = optimizer(&Adam::new(0.5).into());
+        assert!(plain.starts_with("Adam { learning_rate: Constant(0.5)") && plain.ends_with('}'), "{plain}");
+        let with_options = optimizer(&Adam::new(0.5).clipnorm(2.0).weight_decay(0.1));
+        assert_eq!(with_options, format!("{plain}, clipnorm 2, weight_decay 0.1"));
         assert_eq!(described(&Loss::from(MeanSquaredError)), "MeanSquaredError");
     }
 
