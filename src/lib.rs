@@ -62,7 +62,7 @@
 //!   rates, and histograms of weights.
 //! - `plot`, off by default: `report` draws the curves of a training, the confusion matrix, the mistakes, the filters and the
 //!   calibration as SVG files, or writes all of it, with the summary and the scores, into one HTML page.
-//! - `onnx`, off by default: `Model::export_onnx` writes a model as an ONNX file, which other programs run.
+//! - `onnx`, off by default: `Model::export_onnx` writes a model as an ONNX file, which programs in other languages run.
 //!
 //! # The same seed, the same bits
 //!

@@ -25,17 +25,19 @@ const MAX_BYTES: usize = i32::MAX as usize;
 
 /// ONNX. An [ONNX](https://onnx.ai) file is run without this crate, by
 /// [ONNX Runtime](https://onnxruntime.ai) from Python, C, C#, Java or JavaScript, by [tract](https://docs.rs/tract-onnx) from Rust,
-/// and by what phones and boards have for it. It has the layers and the weights, and nothing of the training.
+/// and by what phones and boards have for it. It has the layers and the weights, and of the training the seed and how many epochs
+/// it took, as metadata.
 ///
-/// - `input`: (batch, height, width, channels), or (batch, features) for a model on vectors, 32-bit floats, just what
-///   [`predict`](Model::predict) gets. Bytes are to be divided by 255. The batch has any size.
+/// - `input`: (batch, height, width, channels), or (batch, features) for a model on vectors: the 32-bit floats that
+///   [`predict`](Model::predict) takes. Bytes are to be divided by 255, which `predict` does itself. The batch has any size.
 /// - `output`: (batch, classes), what [`predict`](Model::predict) gives.
 ///
 /// The graph turns axes itself, as ONNX' convolutions have channels first. Weights have the names of
 /// [`get_weights`](Model::get_weights), and are stored as ONNX' operators take them: a convolution's kernel is (filters, channels,
-/// kernel height, kernel width), a dense layer's (features, units). `Dropout` leaves no trace.
+/// kernel height, kernel width), a dense layer's (features, units). `Dropout` leaves no trace. A [`Predictor`](crate::Predictor)
+/// has no layers any more: export the model before.
 ///
-/// The operators are those of opset 25, of 2025. With `pip install onnxruntime`, Python runs it:
+/// The operators are those of opset 25, of November 2025. With `pip install onnxruntime`, Python runs it:
 ///
 /// ```python
 /// import numpy, onnxruntime
@@ -52,7 +54,8 @@ const MAX_BYTES: usize = i32::MAX as usize;
 /// use tract_onnx::prelude::*;
 /// let model = tract_onnx::onnx().model_for_path("digits.onnx")?.into_optimized()?.into_runnable()?;
 /// let images = tract_ndarray::Array4::<f32>::zeros((3, 28, 28, 1)).into_tensor();
-/// let probabilities = model.run(tvec!(images.into()))?.remove(0);
+/// let output = model.run(tvec!(images.into()))?.remove(0);
+/// let probabilities = output.to_plain_array_view::<f32>()?;
 /// ```
 impl Model {
     /// Writes the model as an ONNX file, which other programs run. It is replaced as a whole, as by [`save`](Self::save).

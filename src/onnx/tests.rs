@@ -9,7 +9,7 @@ use prost::Message;
 
 fn model(input: impl Into<Shape>, layers: impl IntoIterator<Item = Layer>) -> Model {
     let described = layers.into_iter().fold(Sequential::new(input), Sequential::add);
-    described.seed(1).compile(Adam::default(), MeanSquaredError::default(), []).unwrap()
+    described.seed(1).compile(Adam::default(), MeanSquaredError, []).unwrap()
 }
 
 fn graph(model: &Model) -> Graph {

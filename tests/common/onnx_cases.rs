@@ -55,7 +55,7 @@ pub(crate) fn trained() -> Case {
 
 fn model(input: Shape, layers: Vec<Layer>) -> Model {
     let described = layers.into_iter().fold(Sequential::new(input), Sequential::add);
-    described.seed(8).compile(Adam::default(), MeanSquaredError::default(), []).unwrap()
+    described.seed(8).compile(Adam::default(), MeanSquaredError, []).unwrap()
 }
 
 fn written() -> Vec<(&'static str, Shape, Vec<Layer>)> {
@@ -110,7 +110,7 @@ fn drawn(seed: u64) -> (Shape, Model) {
             let dense = Dense::new(one_of(&mut random, 1..=20)).activation(function(&mut random));
             described = described.add(dense.use_bias(random.random()));
         }
-        if let Ok(model) = described.compile(Adam::default(), MeanSquaredError::default(), []) {
+        if let Ok(model) = described.compile(Adam::default(), MeanSquaredError, []) {
             return (input.into(), model);
         }
     }

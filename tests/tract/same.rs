@@ -57,3 +57,20 @@ fn tract_predicts_the_same_for_any_batch() {
     }
     eprintln!("{models} models, {predictions} predictions of tract differ by at most {:.2e} ({})", worst.0, worst.1);
 }
+
+/// The program in the documentation of `export_onnx`.
+#[test]
+fn the_documented_program_gives_probabilities() -> TractResult<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("digits.onnx");
+    trained().model.export_onnx(&path)?;
+
+    let model = tract_onnx::onnx().model_for_path(path)?.into_optimized()?.into_runnable()?;
+    let images = tract_ndarray::Array4::<f32>::zeros((3, 28, 28, 1)).into_tensor();
+    let output = model.run(tvec!(images.into()))?.remove(0);
+    let probabilities = output.to_plain_array_view::<f32>()?;
+
+    assert_eq!(probabilities.shape(), [3, 10]);
+    assert!((probabilities.sum() - 3.0).abs() < 1e-5);
+    Ok(())
+}
