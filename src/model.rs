@@ -1,5 +1,9 @@
 //! A model that can be used: predict, evaluate, take steps, read and write weights. Training over epochs is in `fit`.
 
+mod weights;
+
+pub(crate) use weights::{named, store};
+
 use crate::data::{Images, LabelledImages, OrderedExamples, OrderedImages, Targets};
 use crate::error::{Error, Result};
 use crate::evaluation::EvaluationReport;
@@ -15,7 +19,7 @@ use crate::shape::Shape;
 use crate::simd::Level;
 use crate::summary::Summary;
 use crate::train::{Engine, Examples, Scoring, Tally};
-use ndarray::{Array2, ArrayD, ArrayViewD, Axis, IxDyn, concatenate};
+use ndarray::{Array2, ArrayD, Axis, concatenate};
 use std::fmt;
 
 /// A compiled model. [`Sequential::compile`](crate::Sequential::compile) makes it.
@@ -410,34 +414,3 @@ pub(crate) fn check_shape(input: Shape, found: Shape) -> Result<()> {
 
 /// What a new array is.
 const IN_ORDER: &str = "a new array is in memory order";
-
-/// Writes weights, whose shapes have been checked, into a flat buffer.
-pub(crate) fn store(plan: &Plan, weights: &[Weight], flat: &mut [f32]) {
-    for (parameter, weight) in plan.parameters.iter().zip(weights) {
-        let values = weight.values.as_standard_layout();
-        let values = values.as_slice().expect(IN_ORDER);
-        // Filters come last in Keras' layout and first in the buffer. Walking an array's turned view takes ten times as long.
-        let stored = &mut flat[parameter.range.clone()];
-        let filters = parameter.stored_shape[0];
-        for (filter, row) in stored.chunks_exact_mut(values.len() / filters).enumerate() {
-            row.iter_mut().zip(values[filter..].iter().step_by(filters)).for_each(|(to, from)| *to = *from);
-        }
-    }
-}
-
-/// Weights or gradients out of a flat buffer, in Keras' layout.
-pub(crate) fn named(plan: &Plan, flat: &[f32]) -> Vec<Weight> {
-    let weight = |parameter: &crate::plan::Parameter| {
-        let stored = ArrayViewD::from_shape(parameter.stored_shape.clone(), &flat[parameter.range.clone()])
-            .expect("the plan gives a parameter as much room as its shape needs");
-        let axes = stored.ndim();
-        let values = stored.permuted_axes(IxDyn(&rotated(axes, 1))).as_standard_layout().into_owned();
-        Weight { name: parameter.name.clone(), values }
-    };
-    plan.parameters.iter().map(weight).collect()
-}
-
-/// The axes `0..axes`, starting from `first` and going round.
-fn rotated(axes: usize, first: usize) -> Vec<usize> {
-    (0..axes).map(|axis| (axis + first) % axes).collect()
-}
