@@ -1,7 +1,7 @@
 //! Reads digits off pictures: `cargo run --release --features image --example predict -- model.safetensors digit.png ...`
 //!
 //! `mnist_cnn` and its siblings train models to use here, and save them; any model on images of 28x28 in grey with ten classes
-//! will do. A picture may have any size, and be dark on light or light on dark.
+//! and a softmax will do. A picture may have any size, and be dark on light or light on dark.
 
 use clap::Parser;
 use inkstone::data::pictures;
@@ -71,6 +71,13 @@ fn load(path: &Path) -> inkstone::Result<Predictor> {
 fn predict(predictor: &Predictor, path: &Path, style: Style) -> inkstone::Result<String> {
     let image = pictures::read_digit(path)?;
     let probabilities = predictor.predict(&image)?;
+    let sum = probabilities.sum();
+    if (sum - 1.0).abs() > 1e-3 || probabilities.iter().any(|probability| *probability < 0.0) {
+        return Err(Error::Data(format!(
+            "{}: expected probabilities that sum to 1, the model gave {probabilities}: give one that ends with Softmax",
+            path.display()
+        )));
+    }
     let image = image.into_shape_with_order((SIDE, SIDE)).expect("a digit in MNIST's form");
     Ok(card(path, image.view(), probabilities.row(0), style))
 }

@@ -6,10 +6,7 @@ pub(crate) use weights::{named, store};
 
 use crate::data::{Images, LabelledImages, OrderedExamples, OrderedImages, Targets};
 use crate::error::{Error, Result};
-use crate::evaluation::EvaluationReport;
 use crate::fit::Ongoing;
-use crate::kernels::output::OutputFunction;
-use crate::kernels::softmax::argmax;
 use crate::layers::Layer;
 use crate::loss::Loss;
 use crate::metrics::{Metric, Scores};
@@ -19,7 +16,7 @@ use crate::shape::Shape;
 use crate::simd::Level;
 use crate::summary::Summary;
 use crate::train::{Engine, Examples, Scoring, Tally};
-use ndarray::{Array2, ArrayD, Axis, concatenate};
+use ndarray::{Array2, ArrayD};
 use std::fmt;
 
 /// A compiled model. [`Sequential::compile`](crate::Sequential::compile) makes it.
@@ -60,7 +57,7 @@ impl Model {
         optimizer.check()?;
         let variables = plan.parameters.iter().map(|parameter| parameter.range.clone());
         let state = OptimizerState::new(&optimizer, plan.parameter_len, variables);
-        metrics.iter().try_for_each(|metric| metric.check(plan.classes()))?;
+        Metric::check_all(&metrics, plan.classes())?;
         let scoring = Scoring::new(&plan, loss, &metrics);
         let ongoing = Ongoing::new(scoring.tally());
         let engine = Engine::new(plan, scoring, seed, Level::new());
@@ -152,52 +149,6 @@ impl Model {
         Ok(self.score(&Examples::of(&examples)))
     }
 
-    /// What a classifier gets right and wrong, class by class; nothing is changed. It prints as scikit-learn's classification
-    /// report; [`EvaluationReport`] tells what else it has.
-    ///
-    /// # Errors
-    /// As [`evaluate`](Self::evaluate), and [`Error::Data`] if the model's outputs are no probabilities of at least two classes.
-    ///
-    /// ```
-    /// use inkstone::prelude::*;
-    /// use inkstone::ndarray::Array4;
-    /// // Dark and light images; the label of the last one is wrong.
-    /// let images = Array4::from_shape_fn((64, 4, 4, 1), |(n, ..)| if n % 2 == 0 { 0 } else { 255 });
-    /// let mut labels: Vec<usize> = (0..64).map(|n| n % 2).collect();
-    /// labels[63] = 0;
-    /// let data = Dataset::from_bytes(images, labels)?;
-    /// let mut model = Sequential::new([4, 4, 1])
-    ///     .add(Flatten::new())
-    ///     .add(Dense::new(2).activation(Softmax))
-    ///     .seed(1)
-    ///     .compile(Adam::new(0.1), SparseCategoricalCrossentropy::default(), [Accuracy])?;
-    /// model.fit(&data, FitConfig::new().epochs(5).verbose(0))?;
-    ///
-    /// let report = model.evaluate_report(&data)?.class_names(["dark", "light"])?;
-    /// println!("{report}");
-    /// println!("{}", report.confusion_matrix());
-    /// assert_eq!(report.accuracy(), 63.0 / 64.0);
-    /// assert_eq!(report.classes()[1].recall, 1.0);
-    /// let mistake = report.mistakes(10)[0];
-    /// assert_eq!((mistake.index, mistake.label, mistake.predicted), (63, 0, 1));
-    /// # Ok::<(), inkstone::Error>(())
-    /// ```
-    pub fn evaluate_report<'a>(&mut self, data: impl Into<LabelledImages<'a>>) -> Result<EvaluationReport> {
-        let examples = self.check_labelled(data.into())?;
-        let outputs = self.engine.plan.classes();
-        let mut probabilities = Array2::zeros((examples.images.len(), outputs));
-        let out = probabilities.as_slice_mut().expect(IN_ORDER);
-        self.engine.probabilities(&Examples::of(&examples), out);
-        let rows = examples.targets.rows();
-        let labels: Vec<usize> = (0..examples.images.len()).map(|example| rows.at(example).class()).collect();
-        if outputs == 1 && self.engine.scoring.function() == OutputFunction::Sigmoid {
-            // Of the classes no and yes.
-            let yes = probabilities;
-            probabilities = concatenate![Axis(1), 1.0 - &yes, yes];
-        }
-        EvaluationReport::new(&labels, probabilities.view())
-    }
-
     pub(crate) fn score(&mut self, examples: &Examples<'_>) -> Scores {
         self.engine.score(examples).scores(&self.engine.scoring)
     }
@@ -228,13 +179,14 @@ impl Model {
         Ok(outputs)
     }
 
-    /// The most probable class of each image.
+    /// The most probable class of each image; of a model with a single sigmoid output, 1 where it is above one half.
     ///
     /// # Errors
     /// As [`predict`](Self::predict).
     pub fn predict_classes<'a>(&mut self, images: impl Into<Images<'a>>) -> Result<Vec<usize>> {
         let outputs = self.predict(images)?;
-        Ok(outputs.rows().into_iter().map(|row| argmax(row.as_slice().expect(IN_ORDER))).collect())
+        let function = self.engine.plan.output;
+        Ok(outputs.rows().into_iter().map(|row| function.class(row.as_slice().expect(IN_ORDER))).collect())
     }
 
     /// One step of the optimizer on one batch; the scores are those before the step.

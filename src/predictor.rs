@@ -3,7 +3,6 @@
 use crate::data::Images;
 use crate::error::{Error, Result};
 use crate::exec::Workspace;
-use crate::kernels::softmax::argmax;
 use crate::model::{Model, check_shape};
 use crate::plan::Plan;
 use crate::shape::Shape;
@@ -144,7 +143,8 @@ impl Predictor {
         let mut out = out.iter_mut();
         self.run(images, scratch, |outputs| {
             let rows = outputs.chunks_exact(self.classes());
-            rows.zip(&mut out).for_each(|(row, class)| *class = argmax(row));
+            let function = self.inference.plan.output;
+            rows.zip(&mut out).for_each(|(row, class)| *class = function.class(row));
         })
     }
 

@@ -393,6 +393,18 @@ mod ends {
     }
 
     #[test]
+    fn metrics_that_would_take_too_much_memory_are_refused() {
+        let auc: inkstone::Metric = Auc::new().num_thresholds(1 << 16).into();
+        let compile =
+            |count| head(image()).compile(Adam::default(), SparseCategoricalCrossentropy::default(), vec![auc; count]);
+        assert!(compile(8).is_ok());
+        assert_eq!(
+            compile(9).unwrap_err().to_string(),
+            "metrics must be metrics that keep at most 1048576 sums together, got 1179630"
+        );
+    }
+
+    #[test]
     fn an_end_for_another_loss_is_refused() {
         let ends_with = |activation| image().add(Flatten::new()).add(Dense::new(10).activation(activation));
         let refusal = |activation, loss: inkstone::Loss| {

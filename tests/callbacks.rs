@@ -412,3 +412,43 @@ fn a_training_that_diverges_is_an_error_unless_a_callback_ends_it() {
     let weights = ended.get_weights();
     assert!(weights.iter().flat_map(|weight| &weight.values).all(|value| value.is_finite()), "no step to NaN is taken");
 }
+
+#[test]
+fn stopping_at_the_beginning_of_an_epoch_leaves_it_one_batch() {
+    let stop = LambdaCallback::new().on_epoch_begin(|epoch, training| {
+        if epoch == 1 {
+            training.stop_training();
+        }
+        Ok(())
+    });
+    let mut batches = 0;
+    let count = LambdaCallback::new().on_train_batch_end(|_, _, _| {
+        batches += 1;
+        Ok(())
+    });
+    let config = quiet().epochs(5).batch_size(4).callback(stop).callback(count);
+    let history = model().fit(&dataset(16), config).unwrap();
+    assert_eq!(history.epochs.len(), 2);
+    assert!(history.losses()[1].is_finite());
+    assert_eq!(batches, 4 + 1);
+}
+
+#[test]
+fn a_model_checkpoint_that_cannot_work_is_told_before_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |checkpoint: ModelCheckpoint| {
+        let mut begun = false;
+        let watch = LambdaCallback::new().on_epoch_begin(|_, _| {
+            begun = true;
+            Ok(())
+        });
+        let error = model().fit(&dataset(16), quiet().validation_split(0.25).callback(checkpoint).callback(watch));
+        assert!(!begun, "no epoch was begun");
+        error.unwrap_err().to_string()
+    };
+    let at = |name: &str| ModelCheckpoint::new(folder.path().join(name));
+    let batches = inkstone::callbacks::SaveFreq::Batches(2);
+    assert_eq!(refused(at("m").save_best_only(true).save_freq(batches)), "the logs have no val_loss");
+    assert!(refused(at("{los}")).contains("asks for {los}, there are epoch, "));
+    assert!(refused(at("{val_loss}").save_freq(batches)).contains("asks for {val_loss}, there are epoch, "));
+}

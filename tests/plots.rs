@@ -113,6 +113,18 @@ fn a_history_without_epochs_says_what_to_do() {
 }
 
 #[test]
+fn a_dense_layer_behind_an_image_of_one_pixel_has_no_pictures() {
+    let model = Sequential::new([2, 2, 1])
+        .add(MaxPooling2D::new((2, 2)))
+        .add(Flatten::new())
+        .add(Dense::new(2).activation(Softmax))
+        .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])
+        .unwrap();
+    let error = model.plot_filters("nowhere.svg").unwrap_err().to_string();
+    assert!(error.contains("reads vectors with its first layer, dense"), "{error}");
+}
+
+#[test]
 fn a_path_that_cannot_be_written_is_named() {
     let path = Path::new("no such folder").join("curves.svg");
     let error = history(&[(0.4, 0.9)], None).plot(&path).unwrap_err().to_string();

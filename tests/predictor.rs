@@ -136,3 +136,20 @@ fn loading_and_predicting_one_image_takes_less_than_five_milliseconds() {
     eprintln!("loading and predicting one image: {:?} at first, {fastest:?} at best", times[0]);
     assert!(*fastest < Duration::from_millis(5), "{times:?}");
 }
+
+#[test]
+fn one_sigmoid_output_says_yes_above_one_half() {
+    let mut model = Sequential::new([1])
+        .add(Dense::new(1).activation(Sigmoid))
+        .compile(Sgd::default(), BinaryCrossentropy::default(), [Accuracy])
+        .unwrap();
+    let mut weights = model.get_weights();
+    weights[0].values.fill(1.0);
+    model.set_weights(&weights).unwrap();
+    let points = Array4::from_shape_vec((3, 1, 1, 1), vec![-1.0_f32, 0.5, 2.0]).unwrap();
+    assert_eq!(model.predict_classes(&points).unwrap(), [0, 1, 1]);
+    let predictor = model.into_predictor();
+    let mut classes = [9; 3];
+    predictor.predict_classes_into(&points, &mut predictor.scratch(), &mut classes).unwrap();
+    assert_eq!(classes, [0, 1, 1]);
+}

@@ -3,12 +3,12 @@
 use super::{Callback, CallbackState, Logs, Training};
 use crate::error::{Error, Result};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 /// Writes a line of comma-separated values for each epoch, as [Keras' `CSVLogger`](https://keras.io/api/callbacks/csv_logger/): the
-/// epoch, from 0, and what the logs have. Each line is written before training goes on. A training that is resumed goes on in the
-/// same file; lines of epochs that it takes again are removed.
+/// epoch, from 0, and what the logs have, sorted by name. Each line is written before training goes on. A training that is resumed
+/// goes on in the same file; if by [`FitConfig::backup`](crate::FitConfig::backup), lines of epochs that it takes again are removed.
 ///
 /// A file that cannot be written is an [`Error::Io`].
 ///
@@ -73,14 +73,11 @@ impl Callback for CsvLogger {
     fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
         let mut options = OpenOptions::new();
         let appends = self.append || training.is_resumed();
-        if appends {
-            options.append(true).create(true);
-        } else {
-            options.write(true).create(true).truncate(true);
-        }
+        options.write(true).create(true).truncate(!appends);
         let open = || {
-            let file = options.open(&self.path)?;
-            let has_header = appends && file.metadata()?.len() > 0;
+            let mut file = options.open(&self.path)?;
+            // Not opened to append: some systems then allow no cutting.
+            let has_header = file.seek(SeekFrom::End(0))? > 0;
             Ok((file, has_header))
         };
         let (file, has_header) = open().map_err(|source| self.fault(source))?;
@@ -89,8 +86,10 @@ impl Callback for CsvLogger {
     }
 
     fn on_epoch_end(&mut self, epoch: usize, logs: &Logs, _training: &mut Training<'_>) -> Result<()> {
+        let mut logs: Vec<(&str, f64)> = logs.iter().collect();
+        logs.sort_by_key(|(name, _)| *name);
         if !self.has_header {
-            let names = logs.iter().map(|(name, _)| name.to_owned());
+            let names = logs.iter().map(|(name, _)| (*name).to_owned());
             self.write_row(&["epoch".to_owned()].into_iter().chain(names).collect::<Vec<_>>())?;
             self.has_header = true;
         }
@@ -102,14 +101,22 @@ impl Callback for CsvLogger {
         self.file = None;
         Ok(())
     }
+
     fn state(&self) -> Option<CallbackState> {
         let bytes = self.file.as_ref().and_then(|file| file.metadata().ok()).map(|file| file.len());
         Some(CallbackState::new("CsvLogger").with("bytes", bytes))
     }
 
     fn restore(&mut self, state: &CallbackState) -> Result<()> {
-        let (Some(file), Some(bytes)) = (&self.file, state.get::<Option<u64>>("bytes")?) else { return Ok(()) };
-        let cut = file.metadata().and_then(|present| if present.len() > bytes { file.set_len(bytes) } else { Ok(()) });
+        let (Some(file), Some(bytes)) = (&mut self.file, state.get::<Option<u64>>("bytes")?) else { return Ok(()) };
+        let mut cut_back = || -> io::Result<()> {
+            if file.metadata()?.len() > bytes {
+                file.set_len(bytes)?;
+                file.seek(SeekFrom::End(0))?;
+            }
+            Ok(())
+        };
+        let cut = cut_back();
         self.has_header &= bytes > 0;
         cut.map_err(|source| self.fault(source))
     }

@@ -149,7 +149,6 @@ impl Callback for EarlyStopping {
             }
             return Ok(());
         }
-        // As in Keras, the first epoch looked at is never the last.
         if self.wait >= self.patience && epoch > 0 {
             self.stopped_epoch = Some(epoch);
             training.stop_training();

@@ -118,6 +118,14 @@ impl ModelCheckpoint {
         Self { verbose, ..self }
     }
 
+    fn path_of(&self, epoch: usize, batch: Option<usize>, logs: &Logs) -> Result<PathBuf> {
+        match self.path.to_str() {
+            Some(template) => Ok(fill_in(template, epoch, batch, logs)?.into()),
+            // What is no text has no fields.
+            None => Ok(self.path.clone()),
+        }
+    }
+
     fn save(&mut self, batch: Option<usize>, logs: &Logs, training: &Training<'_>) -> Result<()> {
         let name = &self.monitor.name;
         let epoch = self.epoch;
@@ -137,7 +145,7 @@ impl ModelCheckpoint {
                 return Ok(());
             }
         }
-        let path = PathBuf::from(fill_in(&self.path.to_string_lossy(), epoch, batch, logs)?);
+        let path = self.path_of(epoch, batch, logs)?;
         if self.verbose > 0 {
             say(&format!("Epoch {}: {because}saving model to {}", epoch + 1, path.display()));
         }
@@ -151,8 +159,15 @@ impl Callback for ModelCheckpoint {
         if self.save_freq == SaveFreq::Batches(0) {
             return Err(Error::Setting { name: "save_freq", expected: "at least 1 batch", received: "0".into() });
         }
+        // What cannot work is told now, not when the first epoch has been trained.
+        let (logs, batch) = match self.save_freq {
+            SaveFreq::Epoch => (training.epoch_logs(), None),
+            SaveFreq::Batches(_) => (training.batch_logs(), Some(0)),
+        };
+        self.path_of(0, batch, &logs)?;
         if self.save_best_only {
             self.monitor.begin(training)?;
+            monitored(&logs, &self.monitor.name)?;
             self.monitor.best = self.initial_value_threshold;
         }
         Ok(())
@@ -171,12 +186,14 @@ impl Callback for ModelCheckpoint {
         }
     }
 
-    fn on_epoch_end(&mut self, _epoch: usize, logs: &Logs, training: &mut Training<'_>) -> Result<()> {
+    fn on_epoch_end(&mut self, epoch: usize, logs: &Logs, training: &mut Training<'_>) -> Result<()> {
+        self.epoch = epoch;
         match self.save_freq {
             SaveFreq::Epoch => self.save(None, logs, training),
             SaveFreq::Batches(_) => Ok(()),
         }
     }
+
     fn state(&self) -> Option<CallbackState> {
         let state = CallbackState::new("ModelCheckpoint").with("best", self.monitor.best_bits());
         Some(state.with("epoch", self.epoch).with("batches", self.batches))

@@ -145,6 +145,7 @@ impl Callback for ReduceLROnPlateau {
         }
         Ok(())
     }
+
     fn state(&self) -> Option<CallbackState> {
         let state = CallbackState::new("ReduceLROnPlateau").with("best", self.monitor.best_bits());
         Some(state.with("wait", self.wait).with("cooling", self.cooling))

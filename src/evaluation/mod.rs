@@ -6,6 +6,7 @@ mod checks;
 mod confusion_matrix;
 mod log_loss;
 mod mistakes;
+mod of_model;
 mod report;
 mod roc_auc;
 mod scores;

@@ -4,6 +4,7 @@ use super::say;
 use crate::callbacks::{Callbacks, SaveFreq};
 use crate::error::{Error, ModelFault, Result};
 use crate::model::Model;
+use std::fmt::Debug;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,9 @@ use std::path::{Path, PathBuf};
 /// and callbacks. What can be seen to be another model, or the other one of two calls of `fit` that share a folder, is an
 /// [`Error::ModelFile`]; in the middle of an epoch, another number of examples or another batch size is an error too. An epoch that
 /// goes on in its middle has no second `on_epoch_begin`.
+///
+/// Seed and learning rate are those of the checkpoint, whatever the program sets now. A training that a callback stopped, as
+/// [`EarlyStopping`](crate::callbacks::EarlyStopping) does or a callback that heeds Ctrl-C, has ended, and is not gone on with.
 ///
 /// Differences from Keras: it is no callback, as it keeps the state of the callbacks; with [`SaveFreq::Batches`] it goes on in the
 /// middle of an epoch; and the checkpoints stay when training has ended, so that nothing is lost if the program stops before it
@@ -90,8 +94,29 @@ impl BackupAndRestore {
     pub fn delete_checkpoint(self, delete_checkpoint: bool) -> Self {
         Self { delete_checkpoint, ..self }
     }
+}
 
-    pub(super) fn check(&self) -> Result<()> {
+/// What `fit` asks of backups. It reaches them through this alone, so that programs without backups carry no code for model files.
+pub(super) trait Backup: Debug + Send {
+    /// # Errors
+    /// [`Error::Setting`] for a number that makes no sense.
+    fn check(&self) -> Result<()>;
+
+    /// Makes the model that of the newest sound checkpoint, if there is one.
+    fn restore(&self, model: &mut Model, verbose: u8) -> Result<()>;
+
+    /// Writes a checkpoint if it is time for one within an epoch.
+    fn after_batch(&self, model: &Model, callbacks: &Callbacks<'_>) -> Result<()>;
+
+    /// Writes a checkpoint, and removes those that are not kept.
+    fn write(&self, model: &Model, callbacks: &Callbacks<'_>) -> Result<()>;
+
+    /// What there is to do when training has ended.
+    fn end(&self) -> Result<()>;
+}
+
+impl Backup for BackupAndRestore {
+    fn check(&self) -> Result<()> {
         let setting = |name, expected| Err(Error::Setting { name, expected, received: "0".into() });
         if self.keep == 0 {
             return setting("keep", "at least 1 checkpoint");
@@ -102,8 +127,7 @@ impl BackupAndRestore {
         }
     }
 
-    /// Makes the model that of the newest sound checkpoint, if there is one.
-    pub(super) fn restore(&self, model: &mut Model, verbose: u8) -> Result<()> {
+    fn restore(&self, model: &mut Model, verbose: u8) -> Result<()> {
         let tell = |line: String| {
             if verbose > 0 {
                 say(&line)
@@ -135,16 +159,14 @@ impl BackupAndRestore {
         Ok(())
     }
 
-    /// Writes a checkpoint if it is time for one within an epoch.
-    pub(super) fn after_batch(&self, model: &Model, callbacks: &Callbacks<'_>) -> Result<()> {
+    fn after_batch(&self, model: &Model, callbacks: &Callbacks<'_>) -> Result<()> {
         match self.save_freq {
             SaveFreq::Batches(every) if model.state.step.is_multiple_of(every as u64) => self.write(model, callbacks),
             SaveFreq::Batches(_) | SaveFreq::Epoch => Ok(()),
         }
     }
 
-    /// Writes a checkpoint, and removes those that are not kept.
-    pub(super) fn write(&self, model: &Model, callbacks: &Callbacks<'_>) -> Result<()> {
+    fn write(&self, model: &Model, callbacks: &Callbacks<'_>) -> Result<()> {
         let folder = &self.backup_dir;
         fs::create_dir_all(folder).map_err(|source| self.not_written(source))?;
         let step = model.state.step;
@@ -157,11 +179,12 @@ impl BackupAndRestore {
         remove(before[..old].iter().chain(behind))
     }
 
-    /// What there is to do when training has ended.
-    pub(super) fn end(&self) -> Result<()> {
+    fn end(&self) -> Result<()> {
         if self.delete_checkpoint { remove(self.checkpoints()?.iter()) } else { Ok(()) }
     }
+}
 
+impl BackupAndRestore {
     /// The folder's checkpoints with the steps they were written after, in this order.
     fn checkpoints(&self) -> Result<Vec<(u64, PathBuf)>> {
         let entries = match fs::read_dir(&self.backup_dir) {

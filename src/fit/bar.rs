@@ -22,12 +22,14 @@ struct Shown {
     /// What stands behind the bar. Not its message: setting that and the position would draw twice.
     text: Arc<Mutex<String>>,
     steps: usize,
+    done_before: usize,
     start: Instant,
     drawn: Instant,
 }
 
 impl Bar {
-    pub(super) fn begin(&mut self, steps: usize) {
+    /// `done_before` batches are behind already.
+    pub(super) fn begin(&mut self, steps: usize, done_before: usize) {
         let digits = steps.to_string().len();
         let template = format!("{{pos:>{digits}}}/{{len}} {{bar:20.green/white}} {{text}}");
         let text = Arc::new(Mutex::new(String::new()));
@@ -41,7 +43,7 @@ impl Bar {
         let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stdout_with_hz(20));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let now = Instant::now();
-        self.bar = Some(Shown { bar, text, steps, start: now, drawn: now });
+        self.bar = Some(Shown { bar, text, steps, done_before, start: now, drawn: now });
     }
 
     /// Shows how far the epoch is, unless that was shown just now.
@@ -52,7 +54,7 @@ impl Bar {
         }
         shown.drawn = Instant::now();
         let seconds = shown.start.elapsed().as_secs_f64();
-        let per_step = seconds / done as f64;
+        let per_step = seconds / (done - shown.done_before).max(1) as f64;
         let left = per_step * shown.steps.saturating_sub(done) as f64;
         let mut logs = Logs::default();
         logs.add("", &total.scores(scoring));
@@ -61,7 +63,7 @@ impl Bar {
 
     pub(super) fn end(&mut self, done: usize, seconds: f64, logs: &Logs) {
         let Some(shown) = self.bar.take() else { return };
-        let per_step = seconds / done.max(1) as f64;
+        let per_step = seconds / (done - shown.done_before).max(1) as f64;
         shown.draw(done, format!("{} {} - {logs}", clock(seconds), step_time(per_step)));
         shown.bar.abandon();
         // The bar ends with spaces up to the terminal's edge, and no line end.

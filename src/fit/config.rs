@@ -1,6 +1,7 @@
 //! The arguments of `fit`.
 
 use super::BackupAndRestore;
+use super::backup::Backup;
 use crate::callbacks::Callback;
 use crate::data::{Augment, LabelledImages};
 use crate::error::{Error, Result};
@@ -36,7 +37,7 @@ pub struct FitConfig<'a> {
     /// What is called on the way.
     pub callbacks: Vec<Box<dyn Callback + Send + 'a>>,
     /// Where checkpoints are written, and the training goes on after an interruption; nowhere.
-    pub backup: Option<BackupAndRestore>,
+    pub(super) backup: Option<Box<dyn Backup>>,
     /// 0 prints nothing, 1 shows a progress bar on a terminal and a line for each epoch elsewhere, 2 prints a line for each
     /// epoch; 1.
     pub verbose: u8,
@@ -164,12 +165,12 @@ impl<'a> FitConfig<'a> {
     /// use inkstone::callbacks::SaveFreq;
     /// use inkstone::prelude::*;
     /// let backup = BackupAndRestore::new("backup").save_freq(SaveFreq::Batches(500));
-    /// let config = FitConfig::new().epochs(100).backup(backup.clone());
-    /// assert_eq!(config.backup, Some(backup));
+    /// let config = FitConfig::new().epochs(100).backup(backup);
+    /// assert!(format!("{config:?}").contains("Batches(500)"));
     /// ```
     #[must_use]
     pub fn backup(self, backup: BackupAndRestore) -> Self {
-        Self { backup: Some(backup), ..self }
+        Self { backup: Some(Box::new(backup)), ..self }
     }
 
     /// Sets what is printed: 0 nothing, 1 a progress bar on a terminal and a line for each epoch elsewhere, 2 a line for each
@@ -192,7 +193,7 @@ impl<'a> FitConfig<'a> {
         if !(0.0..1.0).contains(&self.validation_split) {
             return setting("validation_split", "at least 0 and less than 1", self.validation_split.to_string());
         }
-        self.backup.as_ref().map_or(Ok(()), BackupAndRestore::check)?;
+        self.backup.as_ref().map_or(Ok(()), |backup| backup.check())?;
         self.augment.map_or(Ok(()), |augment| augment.check())
     }
 }

@@ -11,6 +11,8 @@ pub(super) struct Progress {
     steps: usize,
     /// Batches of this epoch that are behind.
     done: usize,
+    /// Those that were when it was begun here.
+    done_before: usize,
     view: View,
 }
 
@@ -29,19 +31,19 @@ impl Progress {
             1 => View::bar_or_lines(),
             _ => View::Lines,
         };
-        Self { steps, done: 0, view }
+        Self { steps, done: 0, done_before: 0, view }
     }
 
     /// `done` batches are behind already.
     pub(super) fn begin_epoch(&mut self, epoch: usize, epochs: usize, done: usize) {
-        self.done = done;
+        (self.done, self.done_before) = (done, done);
         match &mut self.view {
             View::Nothing => {}
             View::Lines => say(&format!("Epoch {}/{epochs}", epoch + 1)),
             #[cfg(feature = "progress")]
             View::Bar(bar) => {
                 say(&format!("Epoch {}/{epochs}", epoch + 1));
-                bar.begin(self.steps);
+                bar.begin(self.steps, done);
             }
         }
     }
@@ -58,8 +60,8 @@ impl Progress {
 
     /// The epoch's last line, as Keras prints it.
     pub(super) fn end_epoch(&mut self, seconds: f64, logs: &Logs) {
-        let Self { steps, done, .. } = *self;
-        let per_step = seconds * 1e3 / done.max(1) as f64;
+        let Self { steps, done, done_before, .. } = *self;
+        let per_step = seconds * 1e3 / (done - done_before).max(1) as f64;
         match &mut self.view {
             View::Nothing => {}
             View::Lines => say(&format!("{done}/{steps} - {seconds:.2}s - {per_step:.3}ms/step - {logs}")),

@@ -1,8 +1,9 @@
 //! A training at work: epochs, their batches, validation, and who is told of each.
 
+use super::backup::Backup;
 use super::logs::{Logs, Validates};
 use super::progress::Progress;
-use super::{BackupAndRestore, FitConfig, Parts, Position, Training};
+use super::{FitConfig, Parts, Position, Training};
 use crate::callbacks::{Callback, Callbacks};
 use crate::error::Result;
 use crate::history::{Epoch, History};
@@ -18,7 +19,7 @@ pub(super) struct Run<'m, 'p, 'c> {
     parts: &'p Parts<'p>,
     training: Training<'m>,
     callbacks: Callbacks<'c>,
-    backup: Option<BackupAndRestore>,
+    backup: Option<Box<dyn Backup>>,
     progress: Progress,
     shuffle: bool,
     /// Where it stands.
@@ -113,10 +114,11 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
         }
     }
 
-    /// The batches of an epoch that are left; none if the epoch had been stopped.
+    /// The batches of an epoch that are left; none if the epoch had been stopped in its middle.
     fn batches(&mut self, epoch: usize) -> Result<()> {
         let Self { parts, training, callbacks, backup, progress, position, order, batch_logs, .. } = self;
-        let done = if training.stops { training.steps } else { position.batches };
+        let was_stopped = training.stops && position.batches > 0;
+        let done = if was_stopped { training.steps } else { position.batches };
         for (batch, order) in order.chunks(training.batch_size).enumerate().skip(done) {
             callbacks.on_train_batch_begin(batch, training)?;
             let diverged = step(training.model, &parts.training.ordered(order), (epoch + 1, batch + 1));

@@ -83,10 +83,20 @@ impl Training<'_> {
         self.stops
     }
 
+    /// The names of an epoch's logs, without values yet.
+    pub(crate) fn epoch_logs(&self) -> Logs {
+        Logs::without_values(self.log_names.clone())
+    }
+
+    /// The names of a batch's logs, without values yet.
+    pub(crate) fn batch_logs(&self) -> Logs {
+        Logs::without_values(self.model.engine.scoring.names())
+    }
+
     /// Which way this value of the logs gets better.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the logs of an epoch have no such value.
+    /// [`Error::Callback`] if the logs of an epoch have no such value.
     pub(crate) fn direction_of(&self, monitor: &str) -> Result<Direction> {
         if self.log_names.iter().any(|name| name == monitor) {
             let bare = monitor.strip_prefix("val_").unwrap_or(monitor);

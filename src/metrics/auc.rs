@@ -7,7 +7,7 @@ use crate::error::Result;
 use serde::{Deserialize, Serialize};
 
 /// The most thresholds: their counts are kept several times over.
-const MAX_THRESHOLDS: usize = 1 << 20;
+const MAX_THRESHOLDS: usize = 1 << 16;
 
 /// The area under the ROC curve at evenly spaced thresholds, as
 /// [Keras' `AUC`](https://keras.io/api/metrics/classification_metrics/#auc-class) with its defaults: every output of every example is
@@ -52,7 +52,7 @@ impl Measure for Auc {
 
     fn check(&self, _outputs: usize) -> Result<()> {
         let holds = (2..=MAX_THRESHOLDS).contains(&self.num_thresholds);
-        require(holds, "num_thresholds of Auc", "from 2 to 2^20", || self.num_thresholds.to_string())
+        require(holds, "num_thresholds of Auc", "from 2 to 2^16", || self.num_thresholds.to_string())
     }
 
     fn needs_probabilities(&self, _outputs: usize) -> bool {

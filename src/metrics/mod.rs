@@ -85,6 +85,9 @@ pub enum Metric {
     MeanAbsoluteError,
 }
 
+/// The most sums that a model's metrics may keep: 8 MB for each part of the work.
+const MAX_SUMS: usize = 1 << 20;
+
 /// How a metric adds up: what `MetricState` asks of each.
 ///
 /// All that is kept are sums, so that parts of a data set can be added up: whole numbers, exact up to 2^53, or sums of errors.
@@ -152,6 +155,17 @@ impl Metric {
     /// How many sums it keeps, once it has been checked.
     pub(crate) fn sums(&self, outputs: usize) -> usize {
         self.measure().sums(outputs)
+    }
+
+    /// The check of all metrics of a model.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for an argument that makes no sense for a model with this many outputs, or if all together would keep
+    /// more than 2^20 sums.
+    pub(crate) fn check_all(metrics: &[Self], outputs: usize) -> Result<()> {
+        metrics.iter().try_for_each(|metric| metric.check(outputs))?;
+        let sums: usize = metrics.iter().map(|metric| metric.measure().sums(outputs)).sum();
+        require(sums <= MAX_SUMS, "metrics", "metrics that keep at most 1048576 sums together", || sums.to_string())
     }
 
     /// # Errors

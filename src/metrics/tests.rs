@@ -192,7 +192,7 @@ fn arguments_that_make_no_sense_are_named() {
         1,
         "threshold of BinaryAccuracy must be from 0 to 1, got -0.1",
     );
-    refused(Auc::new().num_thresholds(1).into(), 1, "num_thresholds of Auc must be from 2 to 2^20, got 1");
+    refused(Auc::new().num_thresholds(1).into(), 1, "num_thresholds of Auc must be from 2 to 2^16, got 1");
     refused(F1Score::new().threshold(0.0).into(), 3, "threshold of F1Score must be above 0 and at most 1, got 0");
     refused(
         F1Score::new().into(),

@@ -72,7 +72,7 @@ impl<'a> Report<'a> {
     ///
     /// # Errors
     /// As [`Model::evaluate`], and [`Error::Data`](crate::Error::Data) if there is not one name for each class;
-    /// [`Error::Io`](crate::Error::Io) if the file cannot be written, then what was there before is still there.
+    /// [`Error::NotWritten`](crate::Error::Io) if the file cannot be written, then what was there before is still there.
     pub fn write(self, path: impl AsRef<Path>) -> Result<()> {
         let Self { model, title, history, test, class_names, mistakes } = self;
         let evaluated = test.map(|test| evaluate(model, test, class_names, mistakes)).transpose()?;
@@ -86,11 +86,10 @@ impl<'a> Report<'a> {
 
 fn evaluate(model: &mut Model, test: LabelledImages<'_>, names: Vec<String>, mistakes: usize) -> Result<Evaluated> {
     let scores = model.evaluate(test)?;
-    // The scores prove that the data fit the model: what can fail now is that it chooses no class.
-    let report = match model.evaluate_report(test) {
-        Ok(report) if names.is_empty() => Some(report),
-        Ok(report) => Some(report.class_names(names)?),
-        Err(_) => None,
+    let report = match model.chooses_a_class() {
+        false => None,
+        true if names.is_empty() => Some(model.evaluate_report(test)?),
+        true => Some(model.evaluate_report(test)?.class_names(names)?),
     };
     let images = test.images();
     let shown = report.as_ref().filter(|report| report.mistake_count() > 0 && mistakes > 0);

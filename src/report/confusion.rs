@@ -27,7 +27,7 @@ impl ConfusionMatrix {
     /// the part of its row; where there is no number, there were none. With more than 40 classes only colours are drawn.
     ///
     /// # Errors
-    /// [`Error::Io`](crate::Error::Io) if the file cannot be written; then what was there before is still there.
+    /// [`Error::NotWritten`](crate::Error::Io) if the file cannot be written; then what was there before is still there.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

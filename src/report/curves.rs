@@ -25,7 +25,7 @@ impl History {
     /// changed it has one too. An epoch's validation is measured after it, its training values while it ran.
     ///
     /// # Errors
-    /// [`Error::Data`] if there are no epochs; [`Error::Io`] if the file cannot be written, then what was there before is still
+    /// [`Error::Data`] if there are no epochs; [`Error::NotWritten`] if the file cannot be written, then what was there before is still
     /// there.
     ///
     /// ```

@@ -21,7 +21,7 @@ impl Model {
     /// channels side by side, of more than three the first three.
     ///
     /// # Errors
-    /// [`Error::Model`] if no layer has weights or the first one that has reads vectors; [`Error::Io`] if the file cannot be written,
+    /// [`Error::Model`] if no layer has weights or the first one that has reads vectors; [`Error::NotWritten`] if the file cannot be written,
     /// then what was there before is still there.
     ///
     /// ```
@@ -58,10 +58,11 @@ pub(super) fn sheet(model: &Model) -> Result<Sheet> {
     let filters = match &model.layers()[parameter.layer] {
         Layer::Dense(_) => {
             let image = before.iter().rev().find_map(|shape| match shape {
-                Shape::Image { height, width, channels } if height * width > 1 => Some((*height, *width, *channels)),
-                Shape::Image { .. } | Shape::Vector(_) => None,
+                Shape::Image { height, width, channels } => Some((*height, *width, *channels)),
+                Shape::Vector(_) => None,
             });
-            let Some((height, width, channels)) = image else {
+            // One pixel makes no picture.
+            let Some((height, width, channels)) = image.filter(|(height, width, _)| height * width > 1) else {
                 return Err(Error::Model(format!(
                     "reads vectors with its first layer, {layer}: filters can be shown of a model on images"
                 )));

@@ -22,8 +22,8 @@ impl EvaluationReport {
     /// images of three channels are in colour, of others the first channel is shown.
     ///
     /// # Errors
-    /// [`Error::Data`] if there are fewer images than the report has examples, or they are vectors; [`Error::Setting`] if `n` is 0;
-    /// [`Error::Io`] if the file cannot be written, then what was there before is still there.
+    /// [`Error::Data`] if there are not as many images as the report has examples, or they are vectors; [`Error::Setting`] if `n` is 0;
+    /// [`Error::NotWritten`] if the file cannot be written, then what was there before is still there.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

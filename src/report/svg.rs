@@ -44,7 +44,7 @@ pub(super) fn draw(size: (u32, u32), content: impl FnOnce(&Area<'_>) -> Drawn) -
 }
 
 /// # Errors
-/// [`Error::Io`](crate::Error::Io) with the path; then what was there before is still there.
+/// [`Error::NotWritten`](crate::Error::Io) with the path; then what was there before is still there.
 pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     write_whole(path, |file| file.write_all(text.as_bytes()))
 }

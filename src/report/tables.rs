@@ -47,14 +47,15 @@ pub(super) fn duration(seconds: f64) -> String {
 
 /// The algorithm, and those of the options that are set.
 fn optimizer(optimizer: &Optimizer) -> String {
-    let Optimizer { algorithm, clipnorm, clipvalue, global_clipnorm, weight_decay, use_ema, ema_momentum, .. } =
-        optimizer;
+    let Optimizer { algorithm, clipnorm, clipvalue, global_clipnorm, weight_decay, .. } = optimizer;
+    let Optimizer { use_ema, ema_momentum, ema_overwrite_frequency, .. } = optimizer;
     let numbers = [
         ("clipnorm", *clipnorm),
         ("clipvalue", *clipvalue),
         ("global_clipnorm", *global_clipnorm),
         ("weight_decay", *weight_decay),
         ("ema_momentum", use_ema.then_some(*ema_momentum)),
+        ("ema_overwrite_frequency", ema_overwrite_frequency.filter(|_| *use_ema).map(|steps| steps as f32)),
     ];
     let set = numbers.iter().filter_map(|(name, value)| Some(format!(", {name} {}", (*value)?)));
     described(algorithm) + &set.collect::<String>()

@@ -6,8 +6,9 @@ use super::message::Histogram;
 /// As many as TensorFlow takes where nobody asks for another number.
 const BUCKETS: usize = 30;
 
-/// The histogram of numbers of which there is at least one; NaN is in none of its buckets.
+/// The histogram of numbers of which there is at least one; NaN and infinity are left out.
 pub(super) fn histogram(values: impl Iterator<Item = f64> + Clone) -> Histogram {
+    let values = values.filter(|value| value.is_finite());
     let min = values.clone().fold(f64::INFINITY, f64::min);
     let max = values.clone().fold(f64::NEG_INFINITY, f64::max);
     let width = (max - min) / BUCKETS as f64;

@@ -5,7 +5,7 @@ mod histogram;
 mod message;
 mod record;
 
-use super::{Callback, Logs, Training};
+use super::{Callback, CallbackState, Logs, Training};
 use crate::error::Result;
 use file::EventFile;
 use histogram::histogram;
@@ -104,6 +104,15 @@ impl Callback for TensorBoard {
         (self.batches, self.train, self.validation) = (0, None, None);
         // A folder that cannot be written is told before the first epoch.
         self.train()?.flush()
+    }
+
+    fn state(&self) -> Option<CallbackState> {
+        Some(CallbackState::new("TensorBoard").with("batches", self.batches))
+    }
+
+    fn restore(&mut self, state: &CallbackState) -> Result<()> {
+        self.batches = state.get("batches")?;
+        Ok(())
     }
 
     fn on_train_batch_end(&mut self, _batch: usize, logs: &Logs, _training: &mut Training<'_>) -> Result<()> {
