@@ -1,7 +1,7 @@
 //! The Keras MNIST example's network with augmentation and the one-cycle schedule: 99.5 % after 15 epochs.
 //!
-//! `cargo run --release --example mnist_augmented`; `-- --help` tells what else it can do. The recipe is the first that was
-//! tried.
+//! `cargo run --release --example mnist_augmented`; `-- --help` tells what else it can do. The recipe is the first that
+//! was tried.
 
 mod arguments;
 

@@ -1,8 +1,8 @@
 //! The Keras MNIST example: a small convolutional network on handwritten digits.
 //!
-//! `cargo run --release --example mnist_cnn` trains 5 epochs on the 60,000 images and scores the 10,000 others. MNIST is
-//! downloaded if need be; where there is no network, digits are drawn in its place.
-//! `cargo run --release --example mnist_cnn -- --help` tells what else it can do.
+//! `cargo run --release --example mnist_cnn` trains 5 epochs on the 60,000 images and scores the 10,000 others. MNIST
+//! is downloaded if need be; where there is no network, digits are drawn in its place. `cargo run --release --example
+//! mnist_cnn -- --help` tells what else it can do.
 
 mod arguments;
 

@@ -1,7 +1,8 @@
 //! The multilayer perceptron, the network that books begin with: layers of z = sigma(W x + b), on handwritten digits.
 //!
 //! `cargo run --release --example mnist_mlp` trains it with ReLU, `-- --activation sigmoid` with the classical sigmoid;
-//! `-- --hidden 300 100` gives it two hidden layers of these sizes. Both get 98 % of the test images right (four runs of 10 epochs:
+//! `-- --hidden 300 100` gives it two hidden layers of these sizes. Both get 98 % of the test images right (four runs
+//! of 10 epochs:
 //! 98.05 to 98.16 %).
 
 mod arguments;

@@ -1,10 +1,10 @@
 //! How fast 99 % can be had: a small network with large steps, trained for two epochs in 0.7 s
 //! (two cores of a Zen 5).
 //!
-//! `cargo run --release --example mnist_speedrun` trains it 30 times, each from another seed, and prints the time of each
-//! training and test together, the accuracy, and the mean; `-- --runs 5` trains it 5 times. The data are in memory before the
-//! clock starts. The recipe was chosen on the last 10,000 training images, of which it classified 99.0 % when trained on
-//! the other 50,000; the test images gave the final score alone.
+//! `cargo run --release --example mnist_speedrun` trains it 30 times, each from another seed, and prints the time of
+//! each training and test together, the accuracy, and the mean; `-- --runs 5` trains it 5 times. The data are in memory
+//! before the clock starts. The recipe was chosen on the last 10,000 training images, of which it classified 99.0 %
+//! when trained on the other 50,000; the test images gave the final score alone.
 
 use clap::Parser;
 use inkstone::prelude::*;
@@ -12,14 +12,15 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// Trains a small network to 99 % on MNIST as fast as it goes, again and again. The recipe is part of the record, so that epochs and
-/// batch size are no arguments.
+/// Trains a small network to 99 % on MNIST as fast as it goes, again and again. The recipe is part of the record, so
+/// that epochs and batch size are no arguments.
 #[derive(Parser)]
 struct Arguments {
     /// How often it is trained, from seeds 0, 1, 2 and so on
     #[arg(long, default_value = "30")]
     runs: NonZeroU16,
-    /// Folder of the MNIST files [default: the environment variable INKSTONE_DATA, or a cache folder, which is downloaded to]
+    /// Folder of the MNIST files [default: the environment variable INKSTONE_DATA, or a cache folder, which is
+    /// downloaded to]
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// Threads to work on; the result is the same on any number [default: all cores]

@@ -1,7 +1,8 @@
-//! Reads digits off pictures: `cargo run --release --features image --example predict -- model.safetensors digit.png ...`
+//! Reads digits off pictures: `cargo run --release --features image --example predict -- model.safetensors digit.png
+//! ...`
 //!
-//! `mnist_cnn` and its siblings train models to use here, and save them; any model on images of 28x28 in grey with ten classes
-//! and a softmax will do. A picture may have any size, and be dark on light or light on dark.
+//! `mnist_cnn` and its siblings train models to use here, and save them; any model on images of 28x28 in grey with ten
+//! classes and a softmax will do. A picture may have any size, and be dark on light or light on dark.
 
 use clap::Parser;
 use inkstone::data::pictures;

@@ -1,5 +1,5 @@
-//! Inkstone trains convolutional networks on the CPU, in safe Rust: the Keras MNIST example, `cargo add inkstone` away, with no
-//! C, no Python, no BLAS and no GPU.
+//! Inkstone trains convolutional networks on the CPU, in safe Rust: the Keras MNIST example, `cargo add inkstone` away,
+//! with no C, no Python, no BLAS and no GPU.
 //!
 //! ```no_run
 //! use inkstone::prelude::*;
@@ -42,8 +42,8 @@
 //!
 //! # Debug builds
 //!
-//! A plain `cargo run` builds dependencies without optimisation. Put this in your `Cargo.toml`, and it trains at full speed
-//! too:
+//! A plain `cargo run` builds dependencies without optimisation. Put this in your `Cargo.toml`, and it trains at full
+//! speed too:
 //!
 //! ```toml
 //! [profile.dev.package."*"]
@@ -71,8 +71,8 @@
 //!
 //! # Threads
 //!
-//! Work runs in [rayon](https://docs.rs/rayon)'s current pool: all cores, or as many as `RAYON_NUM_THREADS` says, or the pool
-//! whose `install` you call from.
+//! Work runs in [rayon](https://docs.rs/rayon)'s current pool: all cores, or as many as `RAYON_NUM_THREADS` says, or
+//! the pool whose `install` you call from.
 #![forbid(unsafe_code)]
 
 /// The README's program compiles.

@@ -94,8 +94,8 @@ impl Model {
         self.seed
     }
 
-    /// How many epochs it has been trained, over all calls of [`fit`](Self::fit) and before it was saved. One that is going on
-    /// counts when it is over.
+    /// How many epochs it has been trained, over all calls of [`fit`](Self::fit) and before it was saved. One that is
+    /// going on counts when it is over.
     #[must_use]
     pub fn epochs(&self) -> usize {
         self.epochs
@@ -138,8 +138,8 @@ impl Model {
         self.engine.plan.parameter_count()
     }
 
-    /// The loss and metrics on a data set, or on images with their [`Targets`]; nothing is changed. Weights of examples go into
-    /// the loss alone.
+    /// The loss and metrics on a data set, or on images with their [`Targets`]; nothing is changed. Weights of examples
+    /// go into the loss alone.
     ///
     /// # Errors
     /// [`Error::Data`] if the images' shape or a target does not fit the model, there is not one target for each image, or a
@@ -153,8 +153,8 @@ impl Model {
         self.engine.score(examples).scores(&self.engine.scoring)
     }
 
-    /// The model's outputs for images, an array or a data set: (N, H, W, C) to (N, classes), probabilities if the model ends
-    /// with a softmax. A model on vectors takes them as (N, 1, 1, features). Bytes become `x / 255`.
+    /// The model's outputs for images, an array or a data set: (N, H, W, C) to (N, classes), probabilities if the model
+    /// ends with a softmax. A model on vectors takes them as (N, 1, 1, features). Bytes become `x / 255`.
     ///
     /// # Errors
     /// [`Error::Data`] if the images' shape does not fit the model, or a value is NaN or infinite.

@@ -13,9 +13,9 @@ use std::sync::Arc;
 
 /// A model that only predicts. [`Model::into_predictor`] makes it.
 ///
-/// It never changes, so threads share it by reference, without a lock. Each works on its own thread, in a [`Scratch`] of its
-/// own, and with that and an output kept from call to call, a call allocates nothing. Predictions are [`Model::predict`]'s to
-/// the bit.
+/// It never changes, so threads share it by reference, without a lock. Each works on its own thread, in a [`Scratch`]
+/// of its own, and with that and an output kept from call to call, a call allocates nothing. Predictions are
+/// [`Model::predict`]'s to the bit.
 ///
 /// ```
 /// use inkstone::prelude::*;
@@ -49,7 +49,8 @@ pub struct Scratch {
 }
 
 impl Model {
-    /// Leaves everything behind that only training needs: optimizer, gradients, and the weights' copy that steps change.
+    /// Leaves everything behind that only training needs: optimizer, gradients, and the weights' copy that steps
+    /// change.
     #[must_use]
     pub fn into_predictor(self) -> Predictor {
         Predictor { inference: self.engine.into_inference() }
@@ -87,14 +88,14 @@ impl Predictor {
         Ok(outputs)
     }
 
-    /// Writes what [`predict`](Self::predict) returns, and allocates nothing, unless images are an array that is not in memory
-    /// order.
+    /// Writes what [`predict`](Self::predict) returns, and allocates nothing, unless images are an array that is not in
+    /// memory order.
     ///
     /// - out: (N, classes), image by image
     ///
     /// # Errors
-    /// As [`predict`](Self::predict), and [`Error::Data`] if `out` has another length, or the scratch was made by another
-    /// predictor. Then nothing is written.
+    /// As [`predict`](Self::predict), and [`Error::Data`] if `out` has another length, or the scratch was made by
+    /// another predictor. Then nothing is written.
     pub fn predict_into<'a>(
         &self,
         images: impl Into<Images<'a>>,

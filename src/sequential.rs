@@ -10,8 +10,8 @@ use crate::random::fresh_seed;
 use crate::shape::Shape;
 use serde::{Deserialize, Serialize};
 
-/// A model as a list of layers, as [Keras' `Sequential`](https://keras.io/api/models/sequential/). [`compile`] checks it and
-/// makes it a [`Model`], which can be trained.
+/// A model as a list of layers, as [Keras' `Sequential`](https://keras.io/api/models/sequential/). [`compile`] checks
+/// it and makes it a [`Model`], which can be trained.
 ///
 /// ```
 /// use inkstone::prelude::*;

@@ -1,13 +1,13 @@
-//! Decides how code reaches the CPU's vector instructions: through `fearless_simd` alone, whose tokens prove at run time
-//! that an instruction set is there. Kernels are written once, generic over the token [`Simd`], and every kernel that
-//! computes with vectors opens with [`Simd::vectorize`], which compiles its body for that instruction set.
+//! Decides how code reaches the CPU's vector instructions: through `fearless_simd` alone, whose tokens prove at run
+//! time that an instruction set is there. Kernels are written once, generic over the token [`Simd`], and every kernel
+//! that computes with vectors opens with [`Simd::vectorize`], which compiles its body for that instruction set.
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
 pub(crate) use fearless_simd::dispatch;
 pub(crate) use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat, SimdMask, f32x4};
 
-/// Runs code with the token of a level. On x86-64 this leaves out SSE4.2, which adds nothing to SSE2 here: a kernel less
-/// to compile and to carry. Tests run every level there is.
+/// Runs code with the token of a level. On x86-64 this leaves out SSE4.2, which adds nothing to SSE2 here: a kernel
+/// less to compile and to carry. Tests run every level there is.
 #[cfg(all(not(test), target_arch = "x86_64"))]
 macro_rules! dispatch {
     ($level:expr, $simd:ident => $work:expr) => {{

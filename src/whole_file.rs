@@ -1,5 +1,5 @@
-//! Decides how a file is written so that none is lost: under another name in the same folder, synced, then renamed, and the folder
-//! synced. Whoever looks, and whatever is killed when, there is the old file or the new one.
+//! Decides how a file is written so that none is lost: under another name in the same folder, synced, then renamed, and
+//! the folder synced. Whoever looks, and whatever is killed when, there is the old file or the new one.
 
 use crate::error::{Error, Result};
 use std::fs::{self, File};
@@ -13,8 +13,8 @@ pub(crate) const PART: &str = ".part";
 /// From what age on an unfinished file is one whose process was killed.
 pub(crate) const STALE: Duration = Duration::from_secs(3600);
 
-/// Writes what `write` writes to this path; behind a symbolic link, to what the link names. A new file gets the permissions that
-/// the system gives new files, one that was there keeps its own.
+/// Writes what `write` writes to this path; behind a symbolic link, to what the link names. A new file gets the
+/// permissions that the system gives new files, one that was there keeps its own.
 ///
 /// # Errors
 /// [`Error::NotWritten`] with the reason and what to do; then what was there before is still there, and nothing else is.

@@ -1,5 +1,5 @@
-//! What the examples that train on MNIST have in common: arguments, the data, a clean stop on Ctrl-C, and what is written at the
-//! end.
+//! What the examples that train on MNIST have in common: arguments, the data, a clean stop on Ctrl-C, and what is
+//! written at the end.
 
 use clap::Args;
 use inkstone::callbacks::LambdaCallback;
@@ -15,7 +15,8 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// Arguments of every example.
 #[derive(Args)]
 pub(crate) struct Common {
-    /// Folder of the MNIST files [default: the environment variable INKSTONE_DATA, or a cache folder, which is downloaded to]
+    /// Folder of the MNIST files [default: the environment variable INKSTONE_DATA, or a cache folder, which is
+    /// downloaded to]
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// Threads to work on; the result is the same on any number [default: all cores]
@@ -96,8 +97,8 @@ impl Common {
     }
 }
 
-/// Ends training after the batch that runs when Ctrl-C is pressed; what comes after it, the score and the files, is still done.
-/// Pressed again, it ends the program.
+/// Ends training after the batch that runs when Ctrl-C is pressed; what comes after it, the score and the files, is
+/// still done. Pressed again, it ends the program.
 pub(crate) fn stop_on_ctrl_c() -> Result<LambdaCallback<'static>> {
     let pressed = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&pressed);

@@ -6,9 +6,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
-/// Writes a line of comma-separated values for each epoch, as [Keras' `CSVLogger`](https://keras.io/api/callbacks/csv_logger/): the
-/// epoch, from 0, and what the logs have, sorted by name. Each line is written before training goes on. A training that is resumed
-/// goes on in the same file; if by [`FitConfig::backup`](crate::FitConfig::backup), lines of epochs that it takes again are removed.
+/// Writes a line of comma-separated values for each epoch, as [Keras'
+/// `CSVLogger`](https://keras.io/api/callbacks/csv_logger/): the epoch, from 0, and what the logs have, sorted by name.
+/// Each line is written before training goes on. A training that is resumed goes on in the same file; if by
+/// [`FitConfig::backup`](crate::FitConfig::backup), lines of epochs that it takes again are removed.
 ///
 /// A file that cannot be written is an [`Error::Io`].
 ///

@@ -46,7 +46,8 @@ impl Default for EarlyStopping {
 }
 
 impl EarlyStopping {
-    /// Watches this value, such as `val_loss` or `accuracy`, with Keras' defaults: it stops at the first epoch that is no better.
+    /// Watches this value, such as `val_loss` or `accuracy`, with Keras' defaults: it stops at the first epoch that is
+    /// no better.
     #[must_use]
     pub fn new(monitor: impl Into<String>) -> Self {
         Self {

@@ -1,10 +1,11 @@
-//! File names with the numbers of an epoch in them, as Keras' callbacks take them: `model-{epoch:02d}-{val_loss:.2f}.safetensors`.
+//! File names with the numbers of an epoch in them, as Keras' callbacks take them:
+//! `model-{epoch:02d}-{val_loss:.2f}.safetensors`.
 
 use super::Logs;
 use crate::error::{Error, Result};
 
-/// The name with each `{name}` replaced by the value of that name: `epoch` and `batch`, counted from 1, or one of the logs. Behind a
-/// colon may be Python's `d`, `0Nd`, `.Nf` or `.Ne`.
+/// The name with each `{name}` replaced by the value of that name: `epoch` and `batch`, counted from 1, or one of the
+/// logs. Behind a colon may be Python's `d`, `0Nd`, `.Nf` or `.Ne`.
 ///
 /// # Errors
 /// [`Error::Callback`] for a name that there is not, or a format that is none of these.

@@ -1,5 +1,5 @@
-//! What is called while a model trains, with [Keras' events](https://keras.io/api/callbacks/): to look, to stop, to change the
-//! learning rate, to write files.
+//! What is called while a model trains, with [Keras' events](https://keras.io/api/callbacks/): to look, to stop, to
+//! change the learning rate, to write files.
 //!
 //! ```
 //! use inkstone::callbacks::{Callback, EarlyStopping, LambdaCallback};
@@ -57,10 +57,11 @@ pub use crate::fit::{BackupAndRestore, Logs, Training};
 
 use crate::error::{Error, Result};
 
-/// Something that is called while a model trains. Every event does nothing unless it is written; an error ends the training.
+/// Something that is called while a model trains. Every event does nothing unless it is written; an error ends the
+/// training.
 ///
-/// Epochs and batches count from 0, as in Keras. There is no event for a batch that is only scored: those are worked on in
-/// parallel.
+/// Epochs and batches count from 0, as in Keras. There is no event for a batch that is only scored: those are worked on
+/// in parallel.
 ///
 /// ```
 /// use inkstone::callbacks::{Callback, Logs, Training};
@@ -129,8 +130,8 @@ pub trait Callback {
         Ok(())
     }
 
-    /// What it remembers, for a checkpoint to keep; `None`, the default, if a training that is resumed goes on well without. It
-    /// is asked between two steps, after all callbacks have been called.
+    /// What it remembers, for a checkpoint to keep; `None`, the default, if a training that is resumed goes on well
+    /// without. It is asked between two steps, after all callbacks have been called.
     ///
     /// ```
     /// use inkstone::callbacks::{BackupAndRestore, Callback, CallbackState, Logs, Training};
@@ -177,8 +178,8 @@ pub trait Callback {
         None
     }
 
-    /// Takes up what it remembered when a checkpoint was written; called after [`on_train_begin`](Self::on_train_begin), with
-    /// what [`state`](Self::state) gave.
+    /// Takes up what it remembered when a checkpoint was written; called after
+    /// [`on_train_begin`](Self::on_train_begin), with what [`state`](Self::state) gave.
     ///
     /// # Errors
     /// [`Error::Callback`] if that is not what it expects.

@@ -21,8 +21,8 @@ pub enum SaveFreq {
 /// [Keras' `ModelCheckpoint`](https://keras.io/api/callbacks/model_checkpoint/). Files are those of
 /// [`Model::save`](crate::Model::save): a crash leaves the old file or the new one.
 ///
-/// The path may have fields with Python's formats: `{epoch:02d}` and `{batch}`, counted from 1, and the names of the logs, as in
-/// `{val_loss:.2f}`. Without fields, each save replaces the last.
+/// The path may have fields with Python's formats: `{epoch:02d}` and `{batch}`, counted from 1, and the names of the
+/// logs, as in `{val_loss:.2f}`. Without fields, each save replaces the last.
 ///
 /// A file that cannot be written is an [`Error::NotWritten`]; a field or a monitored value that there is not, an
 /// [`Error::Callback`].

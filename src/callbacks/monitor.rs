@@ -65,8 +65,8 @@ impl Monitor {
         self.best = bits.map(f64::from_bits);
     }
 
-    /// Whether this is the best so far, and keeps it if so. As in Keras, the first value is, whatever it is; so after a NaN nothing
-    /// is better.
+    /// Whether this is the best so far, and keeps it if so. As in Keras, the first value is, whatever it is; so after a
+    /// NaN nothing is better.
     pub(super) fn improves(&mut self, value: f64) -> bool {
         let better = match self.best {
             None => true,

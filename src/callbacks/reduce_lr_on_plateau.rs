@@ -8,8 +8,8 @@ use crate::fit::{monitored, say};
 /// Multiplies the learning rate by a factor when a value of the logs has not got better for some epochs, as
 /// [Keras' `ReduceLROnPlateau`](https://keras.io/api/callbacks/reduce_lr_on_plateau/).
 ///
-/// An [`Error::Callback`](crate::Error::Callback) names the values there are if the monitored one is none of them; a learning rate
-/// that follows a schedule is an [`Error::Setting`], as is a factor of 1 or more.
+/// An [`Error::Callback`](crate::Error::Callback) names the values there are if the monitored one is none of them; a
+/// learning rate that follows a schedule is an [`Error::Setting`], as is a factor of 1 or more.
 ///
 /// ```
 /// use inkstone::callbacks::ReduceLROnPlateau;

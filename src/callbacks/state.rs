@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What a callback remembers from epoch to epoch, by names: what [`Callback::state`](super::Callback::state) gives to checkpoints,
-/// and [`Callback::restore`](super::Callback::restore) takes from them.
+/// What a callback remembers from epoch to epoch, by names: what [`Callback::state`](super::Callback::state) gives to
+/// checkpoints, and [`Callback::restore`](super::Callback::restore) takes from them.
 ///
 /// ```
 /// use inkstone::callbacks::CallbackState;
@@ -29,7 +29,8 @@ pub struct CallbackState {
 }
 
 impl CallbackState {
-    /// The state of a callback of this kind, with nothing in it yet. The kind tells it from the states of other callbacks.
+    /// The state of a callback of this kind, with nothing in it yet. The kind tells it from the states of other
+    /// callbacks.
     #[must_use]
     pub fn new(callback: impl Into<String>) -> Self {
         Self { callback: callback.into(), values: BTreeMap::new(), weights: None }
@@ -46,7 +47,8 @@ impl CallbackState {
         self
     }
 
-    /// Sets weights to be kept: a copy of all weights of the model, as [`get_weights`](crate::Model::get_weights) made it.
+    /// Sets weights to be kept: a copy of all weights of the model, as [`get_weights`](crate::Model::get_weights) made
+    /// it.
     #[must_use]
     pub fn with_weights(self, weights: Option<Vec<Weight>>) -> Self {
         Self { weights, ..self }

@@ -22,7 +22,8 @@ struct Stopping {
     restore_best_weights: bool,
     start_from_epoch: usize,
     values: Vec<String>,
-    /// After each epoch: whether it stops, the best value, its epoch, the epoch it stopped after; 0 stands for none too.
+    /// After each epoch: whether it stops, the best value, its epoch, the epoch it stopped after; 0 stands for none
+    /// too.
     epochs: Vec<(bool, String, usize, usize)>,
 }
 

@@ -1,4 +1,5 @@
-//! Images with their labels: how they are stored and read. Parts and orders, scaling and cleaning have files of their own.
+//! Images with their labels: how they are stored and read. Parts and orders, scaling and cleaning have files of their
+//! own.
 
 use super::scaling::Scaling;
 use crate::error::{Error, Result};

@@ -24,8 +24,9 @@ const FAMILY: Family = Family {
     ],
 };
 
-/// Loads Fashion-MNIST: the training and the test set, as [`mnist::load_data`](super::mnist::load_data) does MNIST, from or into the folder
-/// `fashion_mnist` of `$INKSTONE_DATA`, of `./data`, or of `inkstone` in the user's cache folder.
+/// Loads Fashion-MNIST: the training and the test set, as [`mnist::load_data`](super::mnist::load_data) does MNIST,
+/// from or into the folder `fashion_mnist` of `$INKSTONE_DATA`, of `./data`, or of `inkstone` in the user's cache
+/// folder.
 ///
 /// # Errors
 /// As [`mnist::load_data`](super::mnist::load_data).

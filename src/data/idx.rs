@@ -36,8 +36,8 @@ pub fn read_file(path: impl AsRef<Path>) -> Result<ArrayD<u8>> {
     }
 }
 
-/// Writes an array as an IDX file, compressed if the name ends in `.gz`. It is written as a whole: a crash leaves the old file or
-/// the new one.
+/// Writes an array as an IDX file, compressed if the name ends in `.gz`. It is written as a whole: a crash leaves the
+/// old file or the new one.
 ///
 /// # Errors
 /// [`Error::Data`] unless the array has 1 to 4 axes without a zero and at most 2^31 elements, [`Error::NotWritten`] if it

@@ -1,12 +1,13 @@
-//! Decides what counts as images: a data set, or plain arrays. Nothing is copied unless an array is not in memory order.
+//! Decides what counts as images: a data set, or plain arrays. Nothing is copied unless an array is not in memory
+//! order.
 
 use super::dataset::{Dataset, Pixels, Stored, check_finite};
 use crate::error::{Error, Result};
 use crate::shape::{MAX_ELEMENTS, Shape};
 use ndarray::{Array4, ArrayView4, CowArray, Ix4};
 
-/// Images, (N, H, W, C), as [`predict`](crate::Model::predict) takes them: a `&Dataset`, a `&Array4<f32>`, which is used as it
-/// is, or a `&Array4<u8>`, which becomes `x / 255`.
+/// Images, (N, H, W, C), as [`predict`](crate::Model::predict) takes them: a `&Dataset`, a `&Array4<f32>`, which is
+/// used as it is, or a `&Array4<u8>`, which becomes `x / 255`.
 #[derive(Clone, Copy, Debug)]
 pub struct Images<'a>(Source<'a>);
 

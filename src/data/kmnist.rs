@@ -20,8 +20,8 @@ const FAMILY: Family = Family {
     ],
 };
 
-/// Loads KMNIST: the training and the test set, as [`mnist::load_data`](super::mnist::load_data) does MNIST, from or into the folder
-/// `kmnist` of `$INKSTONE_DATA`, of `./data`, or of `inkstone` in the user's cache folder.
+/// Loads KMNIST: the training and the test set, as [`mnist::load_data`](super::mnist::load_data) does MNIST, from or
+/// into the folder `kmnist` of `$INKSTONE_DATA`, of `./data`, or of `inkstone` in the user's cache folder.
 ///
 /// # Errors
 /// As [`mnist::load_data`](super::mnist::load_data).

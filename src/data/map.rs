@@ -8,8 +8,8 @@ use ndarray::{Array3, Array4, ArrayView3, Axis};
 use rayon::prelude::*;
 
 impl Dataset {
-    /// A data set of what `function` makes of each image, (H, W, C), as the model sees it; labels stay. It runs in parallel,
-    /// once for each image, and the results are stored as floats.
+    /// A data set of what `function` makes of each image, (H, W, C), as the model sees it; labels stay. It runs in
+    /// parallel, once for each image, and the results are stored as floats.
     ///
     /// # Errors
     /// [`Error::Data`] if the results are not all of one shape without a zero, or one holds a NaN or infinity.

@@ -22,11 +22,11 @@ const MNIST: Family = Family {
     ],
 };
 
-/// Loads MNIST from the first of these folders that holds all four files: `$INKSTONE_DATA`, `./data`, and `inkstone/mnist`
-/// in the user's cache folder. Returns the training and the test set, as Keras' `mnist.load_data()`.
+/// Loads MNIST from the first of these folders that holds all four files: `$INKSTONE_DATA`, `./data`, and
+/// `inkstone/mnist` in the user's cache folder. Returns the training and the test set, as Keras' `mnist.load_data()`.
 ///
-/// If none does, what is missing is [downloaded](crate::data#downloads) into the first of `$INKSTONE_DATA` and the cache folder
-/// that there is.
+/// If none does, what is missing is [downloaded](crate::data#downloads) into the first of `$INKSTONE_DATA` and the
+/// cache folder that there is.
 ///
 /// # Errors
 /// [`Error::MissingData`](crate::Error::MissingData) if no folder has them and nothing may be downloaded,

@@ -1,13 +1,13 @@
-//! Getting data in: IDX files, MNIST and its relatives, drawn digits, and arrays of one's own; parts of data sets, scaling, cleaning,
-//! augmentation.
+//! Getting data in: IDX files, MNIST and its relatives, drawn digits, and arrays of one's own; parts of data sets,
+//! scaling, cleaning, augmentation.
 //!
 //! # Downloads
 //!
-//! With the feature `download`, which is on by default, `load_data` of [`mnist`], [`fashion_mnist`] and [`kmnist`] fetches files that
-//! are nowhere. It asks several mirrors in turn, over plain HTTP: every file is known by a SHA-256 in this crate's source, so
-//! nobody on the way can change it unnoticed, nothing secret is sent, and TLS libraries would need a C compiler. A file is
-//! complete and checked before it gets its name, so an interrupted download leaves nothing that is later believed, and two
-//! processes at once don't harm each other.
+//! With the feature `download`, which is on by default, `load_data` of [`mnist`], [`fashion_mnist`] and [`kmnist`]
+//! fetches files that are nowhere. It asks several mirrors in turn, over plain HTTP: every file is known by a SHA-256
+//! in this crate's source, so nobody on the way can change it unnoticed, nothing secret is sent, and TLS libraries
+//! would need a C compiler. A file is complete and checked before it gets its name, so an interrupted download leaves
+//! nothing that is later believed, and two processes at once don't harm each other.
 //!
 //! | environment variable | |
 //! | --- | --- |

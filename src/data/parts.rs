@@ -1,5 +1,5 @@
-//! Decides which images of a data set are taken, and in which order. No pixel is copied: a part or another order is a list
-//! of places.
+//! Decides which images of a data set are taken, and in which order. No pixel is copied: a part or another order is a
+//! list of places.
 
 use super::Dataset;
 use crate::error::{Error, Result};
@@ -34,8 +34,8 @@ impl Dataset {
         self.choose(&examples)
     }
 
-    /// Two parts drawn from `seed`: the first has `fraction` of the images of each class, rounded, the second the others.
-    /// Both keep the order of the images.
+    /// Two parts drawn from `seed`: the first has `fraction` of the images of each class, rounded, the second the
+    /// others. Both keep the order of the images.
     ///
     /// # Errors
     /// [`Error::Setting`] if `fraction` is not between 0 and 1, [`Error::Data`] if rounding leaves a part empty.

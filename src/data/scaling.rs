@@ -1,5 +1,5 @@
-//! Decides how pixels are scaled before a model sees them. Pixels stay as they are stored; a data set carries its scaling, and
-//! applies it as they are used.
+//! Decides how pixels are scaled before a model sees them. Pixels stay as they are stored; a data set carries its
+//! scaling, and applies it as they are used.
 
 use super::Dataset;
 use crate::error::{Error, Result};
@@ -51,8 +51,8 @@ pub struct Normalization {
 }
 
 impl Normalization {
-    /// Takes mean and variance from a data set: the training set, and no other, so that nothing of the test set is known
-    /// beforehand.
+    /// Takes mean and variance from a data set: the training set, and no other, so that nothing of the test set is
+    /// known beforehand.
     #[must_use]
     pub fn adapt(train: &Dataset) -> Self {
         let (_, _, channels) = train.shape().as_image();
@@ -89,8 +89,8 @@ impl Normalization {
         &self.variance
     }
 
-    /// The data set with every value brought to `(x - mean) / deviation` as it is used; no pixel is copied. A deviation under
-    /// 1e-7 counts as that, as in Keras.
+    /// The data set with every value brought to `(x - mean) / deviation` as it is used; no pixel is copied. A deviation
+    /// under 1e-7 counts as that, as in Keras.
     ///
     /// # Errors
     /// [`Error::Data`] if its images have another number of channels.

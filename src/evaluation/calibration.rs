@@ -5,8 +5,8 @@ use serde::Serialize;
 /// Into how many bins the confidences go.
 const BINS: usize = 15;
 
-/// How far the model's confidence is from how often it is right. An example's confidence is the probability of the predicted class;
-/// confidences go into 15 bins of equal width, each without its lower end and with its upper end.
+/// How far the model's confidence is from how often it is right. An example's confidence is the probability of the
+/// predicted class; confidences go into 15 bins of equal width, each without its lower end and with its upper end.
 ///
 /// Source: Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, 2017,
 /// [arXiv:1706.04599](https://arxiv.org/abs/1706.04599).

@@ -9,11 +9,12 @@ use crate::train::Examples;
 use ndarray::{Array2, Axis, concatenate};
 
 impl Model {
-    /// What a classifier gets right and wrong, class by class; nothing is changed. It prints as scikit-learn's classification
-    /// report; [`EvaluationReport`] tells what else it has.
+    /// What a classifier gets right and wrong, class by class; nothing is changed. It prints as scikit-learn's
+    /// classification report; [`EvaluationReport`] tells what else it has.
     ///
     /// # Errors
-    /// As [`evaluate`](Self::evaluate), and [`Error::Data`] if the model's outputs are no probabilities of at least two classes.
+    /// As [`evaluate`](Self::evaluate), and [`Error::Data`] if the model's outputs are no probabilities of at least two
+    /// classes.
     ///
     /// ```
     /// use inkstone::prelude::*;

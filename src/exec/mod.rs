@@ -1,5 +1,5 @@
-//! Runs a plan over one chunk of examples, forward and backward: picks the kernel and the memory for each step. It knows
-//! nothing of threads, batches, losses or optimizers.
+//! Runs a plan over one chunk of examples, forward and backward: picks the kernel and the memory for each step. It
+//! knows nothing of threads, batches, losses or optimizers.
 
 mod backward;
 mod forward;

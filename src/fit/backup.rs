@@ -1,4 +1,5 @@
-//! Decides when a training writes checkpoints, which of them are kept, and from which one an interrupted training goes on.
+//! Decides when a training writes checkpoints, which of them are kept, and from which one an interrupted training goes
+//! on.
 
 use super::say;
 use crate::callbacks::{Callbacks, SaveFreq};
@@ -14,23 +15,28 @@ use std::path::{Path, PathBuf};
 /// as it was, goes on where it stopped, and ends with the same bits as one that ran through.
 ///
 /// [`fit`](Model::fit) looks for the newest checkpoint in the folder first; if there is none, it starts. Damaged ones are
-/// passed over, with a message unless `verbose` is 0. A checkpoint has all of the training: the weights, the optimizer's moments,
-/// steps and learning rate, the seed (a model that was built without one takes the checkpoint's), how far the epoch has come and what
-/// it has scored, and what the callbacks remember, such as the best value and the weights that
+/// passed over, with a message unless `verbose` is 0. A checkpoint has all of the training: the weights, the
+/// optimizer's moments, steps and learning rate, the seed (a model that was built without one takes the checkpoint's),
+/// how far the epoch has come and what it has scored, and what the callbacks remember, such as the best value and the
+/// weights that
 /// [`EarlyStopping`](crate::callbacks::EarlyStopping) restores. Files are those of [`Model::save_checkpoint`], so that a
-/// crash leaves whole ones. The [`History`](crate::History) that `fit` returns begins with the epoch in which it went on.
+/// crash leaves whole ones. The [`History`](crate::History) that `fit` returns begins with the epoch in which it went
+/// on.
 ///
-/// The program must do the same again: build the same model, and give the same data, in the same order, with the same arguments
-/// and callbacks. What can be seen to be another model, or the other one of two calls of `fit` that share a folder, is an
+/// The program must do the same again: build the same model, and give the same data, in the same order, with the same
+/// arguments and callbacks. What can be seen to be another model, or the other one of two calls of `fit` that share a
+/// folder, is an
 /// [`Error::ModelFile`]; in the middle of an epoch, another number of examples or another batch size is an error too. An epoch that
 /// goes on in its middle has no second `on_epoch_begin`.
 ///
-/// Seed and learning rate are those of the checkpoint, whatever the program sets now. A training that a callback stopped, as
+/// Seed and learning rate are those of the checkpoint, whatever the program sets now. A training that a callback
+/// stopped, as
 /// [`EarlyStopping`](crate::callbacks::EarlyStopping) does or a callback that heeds Ctrl-C, has ended, and is not gone on with.
 ///
-/// Differences from Keras: it is no callback, as it keeps the state of the callbacks; with [`SaveFreq::Batches`] it goes on in the
-/// middle of an epoch; and the checkpoints stay when training has ended, so that nothing is lost if the program stops before it
-/// has saved the model. A training that had ended is then over at once when it is started again;
+/// Differences from Keras: it is no callback, as it keeps the state of the callbacks; with [`SaveFreq::Batches`] it
+/// goes on in the middle of an epoch; and the checkpoints stay when training has ended, so that nothing is lost if the
+/// program stops before it has saved the model. A training that had ended is then over at once when it is started
+/// again;
 /// [`delete_checkpoint`](Self::delete_checkpoint) changes that.
 ///
 /// ```
@@ -71,7 +77,8 @@ pub struct BackupAndRestore {
 const NAME: (&str, &str) = ("step-", ".safetensors");
 
 impl BackupAndRestore {
-    /// Writes a checkpoint after each epoch into this folder, which is made if it does not exist, and keeps the last two.
+    /// Writes a checkpoint after each epoch into this folder, which is made if it does not exist, and keeps the last
+    /// two.
     #[must_use]
     pub fn new(backup_dir: impl Into<PathBuf>) -> Self {
         Self { backup_dir: backup_dir.into(), save_freq: SaveFreq::Epoch, keep: 2, delete_checkpoint: false }
@@ -96,7 +103,8 @@ impl BackupAndRestore {
     }
 }
 
-/// What `fit` asks of backups. It reaches them through this alone, so that programs without backups carry no code for model files.
+/// What `fit` asks of backups. It reaches them through this alone, so that programs without backups carry no code for
+/// model files.
 pub(super) trait Backup: Debug + Send {
     /// # Errors
     /// [`Error::Setting`] for a number that makes no sense.

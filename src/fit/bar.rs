@@ -7,7 +7,8 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The least time between two drawings: at one in 50 ms they took 1.4 % of the training time (Keras example, 2026-11-25).
+/// The least time between two drawings: at one in 50 ms they took 1.4 % of the training time (Keras example,
+/// 2026-11-25).
 const PAUSE: Duration = Duration::from_millis(150);
 
 /// The bar of one epoch after the other.

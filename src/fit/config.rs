@@ -15,8 +15,8 @@ use std::fmt;
 /// assert_eq!((config.epochs, config.batch_size, config.shuffle, config.verbose), (5, 128, true, 1));
 /// ```
 pub struct FitConfig<'a> {
-    /// The number of the last epoch; 1. With [`initial_epoch`](Self::initial_epoch) 0, how often the whole data set is gone
-    /// through.
+    /// The number of the last epoch; 1. With [`initial_epoch`](Self::initial_epoch) 0, how often the whole data set is
+    /// gone through.
     pub epochs: usize,
     /// How many epochs are behind the model already, so that training takes `epochs - initial_epoch`; 0.
     pub initial_epoch: usize,
@@ -38,8 +38,8 @@ pub struct FitConfig<'a> {
     pub callbacks: Vec<Box<dyn Callback + Send + 'a>>,
     /// Where checkpoints are written, and the training goes on after an interruption; nowhere.
     pub(super) backup: Option<Box<dyn Backup>>,
-    /// 0 prints nothing, 1 shows a progress bar on a terminal and a line for each epoch elsewhere, 2 prints a line for each
-    /// epoch; 1.
+    /// 0 prints nothing, 1 shows a progress bar on a terminal and a line for each epoch elsewhere, 2 prints a line for
+    /// each epoch; 1.
     pub verbose: u8,
 }
 
@@ -75,7 +75,8 @@ impl<'a> FitConfig<'a> {
         Self { epochs, ..self }
     }
 
-    /// Sets how many epochs are behind the model already. Epochs are numbered on from there, and `epochs` counts them too.
+    /// Sets how many epochs are behind the model already. Epochs are numbered on from there, and `epochs` counts them
+    /// too.
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -117,15 +118,16 @@ impl<'a> FitConfig<'a> {
         Self { validation_data: Some(data.into()), ..self }
     }
 
-    /// Sets the part of the examples that is not trained on but scored after each epoch: the last ones, before any shuffling.
-    /// Where there are [`validation_data`](Self::validation_data) too, those are scored, and nothing is split off.
+    /// Sets the part of the examples that is not trained on but scored after each epoch: the last ones, before any
+    /// shuffling. Where there are [`validation_data`](Self::validation_data) too, those are scored, and nothing is
+    /// split off.
     #[must_use]
     pub fn validation_split(self, validation_split: f64) -> Self {
         Self { validation_split, ..self }
     }
 
-    /// Sets how much the examples of some classes count in the training loss; those of others count 1. Where targets are
-    /// rows of values, an example's class is that of its largest.
+    /// Sets how much the examples of some classes count in the training loss; those of others count 1. Where targets
+    /// are rows of values, an example's class is that of its largest.
     ///
     /// ```
     /// use inkstone::FitConfig;
@@ -158,7 +160,8 @@ impl<'a> FitConfig<'a> {
         self
     }
 
-    /// Sets the folder for checkpoints: the training writes them, and goes on from the newest one if it was interrupted.
+    /// Sets the folder for checkpoints: the training writes them, and goes on from the newest one if it was
+    /// interrupted.
     /// [`BackupAndRestore`] tells more.
     ///
     /// ```
@@ -173,8 +176,8 @@ impl<'a> FitConfig<'a> {
         Self { backup: Some(Box::new(backup)), ..self }
     }
 
-    /// Sets what is printed: 0 nothing, 1 a progress bar on a terminal and a line for each epoch elsewhere, 2 a line for each
-    /// epoch.
+    /// Sets what is printed: 0 nothing, 1 a progress bar on a terminal and a line for each epoch elsewhere, 2 a line
+    /// for each epoch.
     #[must_use]
     pub fn verbose(self, verbose: u8) -> Self {
         Self { verbose, ..self }

@@ -3,8 +3,8 @@
 use crate::metrics::Scores;
 use std::fmt;
 
-/// Losses and metrics by their names, as Keras' `logs`: of a batch the means of the epoch so far, as in `accuracy` and `loss`; of an
-/// epoch those of the validation data too, as in `val_accuracy` and `val_loss`.
+/// Losses and metrics by their names, as Keras' `logs`: of a batch the means of the epoch so far, as in `accuracy` and
+/// `loss`; of an epoch those of the validation data too, as in `val_accuracy` and `val_loss`.
 ///
 /// It prints as Keras does: `accuracy: 0.9907 - loss: 0.0291`.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,5 +1,6 @@
-//! Training over epochs. Here its arguments are checked, and the examples parted; the rest is decided beside: what happens when
-//! (`run`), how much examples count (`weights`), what is printed (`progress`), and what a checkpoint must know (`ongoing`).
+//! Training over epochs. Here its arguments are checked, and the examples parted; the rest is decided beside: what
+//! happens when (`run`), how much examples count (`weights`), what is printed (`progress`), and what a checkpoint must
+//! know (`ongoing`).
 
 mod backup;
 #[cfg(feature = "progress")]
@@ -36,22 +37,26 @@ struct Parts<'a> {
 }
 
 impl Model {
-    /// Trains the model on a data set, or on images with their [`Targets`](crate::Targets). It may be called again, and goes on
-    /// where it stopped.
+    /// Trains the model on a data set, or on images with their [`Targets`](crate::Targets). It may be called again, and
+    /// goes on where it stopped.
     ///
-    /// The first `fit` of a model that was [resumed](Self::resume) is the one that was going on when the checkpoint was written:
-    /// given the same arguments, it starts with the epoch and batch where that stood, and ends where that would have ended.
+    /// The first `fit` of a model that was [resumed](Self::resume) is the one that was going on when the checkpoint was
+    /// written: given the same arguments, it starts with the epoch and batch where that stood, and ends where that
+    /// would have ended.
     /// [`FitConfig::backup`] writes checkpoints and resumes by itself.
     ///
-    /// An optimizer that keeps a moving average of the weights gives it to the model at the end, after the last validation.
+    /// An optimizer that keeps a moving average of the weights gives it to the model at the end, after the last
+    /// validation.
     ///
     /// It runs in rayon's current thread pool; any number of threads gives the same bits.
     ///
     /// # Errors
     /// [`Error::Data`] if the shape of images or a target does not fit the model, there is not one target for each image, or a
-    /// value is NaN or infinite; [`Error::Setting`] for a batch size of 0, a `verbose` above 2, or another argument out of range;
+    /// value is NaN or infinite; [`Error::Setting`] for a batch size of 0, a `verbose` above 2, or another argument out
+    /// of range;
     /// [`Error::Diverged`] if the loss becomes NaN or infinite: training stops, and that step is not taken; and whatever a
-    /// callback returns; for checkpoints, what [`save_checkpoint`](Self::save_checkpoint) and [`resume`](Self::resume) do.
+    /// callback returns; for checkpoints, what [`save_checkpoint`](Self::save_checkpoint) and [`resume`](Self::resume)
+    /// do.
     ///
     /// ```
     /// use inkstone::prelude::*;

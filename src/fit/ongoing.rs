@@ -1,5 +1,6 @@
-//! What a model knows of the `fit` that works on it, or that it was resumed from: all that a checkpoint must keep beside weights
-//! and optimizer to go on in the middle of an epoch. Every random number hangs on seed, epoch and step, so no generator has a state.
+//! What a model knows of the `fit` that works on it, or that it was resumed from: all that a checkpoint must keep
+//! beside weights and optimizer to go on in the middle of an epoch. Every random number hangs on seed, epoch and step,
+//! so no generator has a state.
 
 use super::FitConfig;
 use crate::callbacks::CallbackState;
@@ -34,7 +35,8 @@ pub(crate) struct Position {
     pub(crate) learning_rate: f32,
     /// Whether a callback has ended the training.
     pub(crate) stops: bool,
-    /// How many steps the optimizer had taken when this `fit` was called: what tells one `fit` of a program from another.
+    /// How many steps the optimizer had taken when this `fit` was called: what tells one `fit` of a program from
+    /// another.
     pub(crate) began: u64,
 }
 

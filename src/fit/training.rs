@@ -57,8 +57,8 @@ impl Training<'_> {
         self.batch_size
     }
 
-    /// Ends the training: after this batch, if called between batches, and then with all that belongs to the end of an epoch.
-    /// It is Keras' `model.stop_training = True`.
+    /// Ends the training: after this batch, if called between batches, and then with all that belongs to the end of an
+    /// epoch. It is Keras' `model.stop_training = True`.
     pub fn stop_training(&mut self) {
         self.stops = true;
         if let Some(position) = &mut self.model.ongoing.position {

@@ -8,8 +8,8 @@ use crate::aligned::{LINE_FLOATS, round_up_to_line};
 use crate::shape::Window2d;
 use crate::simd::{Simd, SimdBase, f32x4, has_32_registers};
 
-/// How many floats past the end of inputs, weights, their gradients and winners the backward kernels may touch: a vector
-/// that starts at a window's last float.
+/// How many floats past the end of inputs, weights, their gradients and winners the backward kernels may touch: a
+/// vector that starts at a window's last float.
 pub(crate) const SLACK: usize = 16;
 
 /// The memory layout of one convolution.
@@ -73,7 +73,8 @@ impl ConvLayout {
         self.windows.len() / self.pool
     }
 
-    /// An upper bound on [`Self::packed_len`]: the kernel, and at most 25 / 9 of it transformed. `None` if it overflows.
+    /// An upper bound on [`Self::packed_len`]: the kernel, and at most 25 / 9 of it transformed. `None` if it
+    /// overflows.
     pub(crate) fn packed_bound(window: &Window2d, channels: usize, filters: usize) -> Option<usize> {
         let window_len = window.size.0.checked_mul(window.size.1)?.checked_mul(channels)?;
         window_len.checked_add(1)?.checked_mul(filters.checked_next_multiple_of(LINE_FLOATS)?)?.checked_mul(4)

@@ -1,7 +1,7 @@
 //! The forward pass of a convolution, with bias, max pooling and activation in the same sweep.
 //!
-//! The simple version, which `ops::conv2d` is: for each output pixel and filter, sum input times weight over the window.
-//! The changes made here:
+//! The simple version, which `ops::conv2d` is: for each output pixel and filter, sum input times weight over the
+//! window. The changes made here:
 //!
 //! 1. Output channels lie in the lanes; an input value is broadcast to them.
 //! 2. A tile of several pixels x several vectors of channels stays in registers while the window streams by, so that

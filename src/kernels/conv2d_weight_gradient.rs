@@ -1,7 +1,7 @@
 //! The weight gradients of a convolution, over the outputs that have a gradient.
 //!
-//! The simple version, which `ops::conv2d_backward` is: for each output pixel and filter, add gradient times input to the
-//! filter's weight gradients, over the window. The changes made here:
+//! The simple version, which `ops::conv2d_backward` is: for each output pixel and filter, add gradient times input to
+//! the filter's weight gradients, over the window. The changes made here:
 //!
 //! 1. Outputs whose gradient is zero are skipped: [`Nonzeros`] lists the others, filter by filter.
 //! 2. A block of a filter's weight gradients stays in registers while the windows of its list stream by.

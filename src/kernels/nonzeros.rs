@@ -26,8 +26,8 @@ pub(crate) struct Nonzeros {
 }
 
 /// How many images the weight gradients take at a time. Many make long lists, which pays for changing from one filter's
-/// weights to the next's; few leave the input in the first-level cache. On the Keras example an epoch took as long with 50 KB
-/// of input as with 70, and up to 3 % longer with 30 (one core of a Zen 5, whose cache has 48).
+/// weights to the next's; few leave the input in the first-level cache. On the Keras example an epoch took as long with
+/// 50 KB of input as with 70, and up to 3 % longer with 30 (one core of a Zen 5, whose cache has 48).
 pub(crate) fn images_at_once(layout: &ConvLayout, max_images: usize) -> usize {
     const FLOATS: usize = 50 * 1024 / size_of::<f32>();
     (FLOATS / layout.image_len).clamp(1, max_images.max(1))

@@ -1,5 +1,5 @@
-//! The function of a model's last layer. It is no step of the plan: a loss takes the values before it where that is more exact,
-//! and predictions apply it.
+//! The function of a model's last layer. It is no step of the plan: a loss takes the values before it where that is
+//! more exact, and predictions apply it.
 
 use super::softmax::{argmax, softmax, softmax_backward};
 

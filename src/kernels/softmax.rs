@@ -25,8 +25,8 @@ pub(crate) fn softmax_backward(y: &[f32], dy: &mut [f32], classes: usize) {
     }
 }
 
-/// The cross-entropy of softmax(logits) against one label. With `gradient`, a pair of `dlogits` and `scale`, its gradient
-/// times `scale` is written to `dlogits`.
+/// The cross-entropy of softmax(logits) against one label. With `gradient`, a pair of `dlogits` and `scale`, its
+/// gradient times `scale` is written to `dlogits`.
 ///
 /// - logits, dlogits: (classes)
 ///
@@ -43,7 +43,8 @@ pub(crate) fn cross_entropy(logits: &[f32], label: usize, gradient: Option<(&mut
     f64::from(sum.ln() - (logits[label] - largest))
 }
 
-/// The cross-entropy of softmax(logits) against a probability for each class, `-sum(target * ln(softmax))`; otherwise as
+/// The cross-entropy of softmax(logits) against a probability for each class, `-sum(target * ln(softmax))`; otherwise
+/// as
 /// [`cross_entropy`].
 pub(crate) fn soft_cross_entropy(
     logits: &[f32],

@@ -1,6 +1,6 @@
-//! Decides how the backward pass cuts a convolution's window into blocks: some rows, and some vectors of each, as many as
-//! the registers hold. A row of the window is contiguous both in the input and in the weights, so its vectors need no
-//! broadcast and no gather.
+//! Decides how the backward pass cuts a convolution's window into blocks: some rows, and some vectors of each, as many
+//! as the registers hold. A row of the window is contiguous both in the input and in the weights, so its vectors need
+//! no broadcast and no gather.
 
 use super::conv2d::ConvLayout;
 use crate::simd::{Select, Simd, SimdBase, has_32_registers};

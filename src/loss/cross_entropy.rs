@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 pub struct SparseCategoricalCrossentropy {
     /// Whether the model's outputs are logits; otherwise they are probabilities, and the model ends with a softmax.
     pub from_logits: bool,
-    /// How much of the target is spread evenly over all classes, from 0 to 1. (Keras has it in `CategoricalCrossentropy`
-    /// alone, PyTorch in both.)
+    /// How much of the target is spread evenly over all classes, from 0 to 1. (Keras has it in
+    /// `CategoricalCrossentropy` alone, PyTorch in both.)
     pub label_smoothing: f32,
 }
 

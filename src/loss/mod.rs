@@ -1,5 +1,5 @@
-//! Decides what training minimises: which outputs a loss takes, which targets, and one example's loss with its gradient. What is
-//! summed over examples is `train`'s.
+//! Decides what training minimises: which outputs a loss takes, which targets, and one example's loss with its
+//! gradient. What is summed over examples is `train`'s.
 
 mod binary;
 mod cross_entropy;
@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 
 /// Any loss.
 ///
-/// Where an example has a class and no values, the class stands for its one-hot row, and for a model of one output it is the
-/// value; so a [`Dataset`](crate::Dataset) goes with every loss.
+/// Where an example has a class and no values, the class stands for its one-hot row, and for a model of one output it
+/// is the value; so a [`Dataset`](crate::Dataset) goes with every loss.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Loss {

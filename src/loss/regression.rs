@@ -32,8 +32,9 @@ pub struct MeanSquaredError;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MeanAbsoluteError;
 
-/// The mean over the outputs of `d^2 / 2` where the difference `d` is at most `delta`, and of `delta * (|d| - delta / 2)` where it
-/// is more, as [Keras' `Huber`](https://keras.io/api/losses/regression_losses/): outliers pull no harder than `delta`.
+/// The mean over the outputs of `d^2 / 2` where the difference `d` is at most `delta`, and of `delta * (|d| - delta /
+/// 2)` where it is more, as [Keras' `Huber`](https://keras.io/api/losses/regression_losses/): outliers pull no harder
+/// than `delta`.
 ///
 /// ```
 /// use inkstone::prelude::*;

@@ -20,7 +20,8 @@ const EPSILON: f64 = 1e-7;
 pub struct F1Score {
     /// How classes become one number; macro. (Keras' default is no average.)
     pub average: Average,
-    /// What an output must exceed to be found; if it is not set, an example's highest output is found, and those that equal it.
+    /// What an output must exceed to be found; if it is not set, an example's highest output is found, and those that
+    /// equal it.
     pub threshold: Option<f32>,
 }
 

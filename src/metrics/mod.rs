@@ -1,5 +1,6 @@
-//! What is measured beside the loss: the metrics that [`compile`](crate::Sequential::compile) takes, with Keras' names, arguments,
-//! defaults and meanings. What is said of a finished model, class by class, is in [`evaluation`](crate::evaluation).
+//! What is measured beside the loss: the metrics that [`compile`](crate::Sequential::compile) takes, with Keras' names,
+//! arguments, defaults and meanings. What is said of a finished model, class by class, is in
+//! [`evaluation`](crate::evaluation).
 //!
 //! Metrics with arguments are small structs with builders, made a [`Metric`] by `into`:
 //!
@@ -17,8 +18,9 @@
 //! # Ok::<(), inkstone::Error>(())
 //! ```
 //!
-//! Targets may be classes or a value for each output: a class counts as its one-hot row, and for a model of one output as the value
-//! 0 or 1 that is wanted. Keras has a metric of its own for each of the two (`SparseCategoricalAccuracy`, ...); these take both.
+//! Targets may be classes or a value for each output: a class counts as its one-hot row, and for a model of one output
+//! as the value 0 or 1 that is wanted. Keras has a metric of its own for each of the two (`SparseCategoricalAccuracy`,
+//! ...); these take both.
 
 mod accuracy;
 mod auc;
@@ -58,8 +60,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Metric {
-    /// The part of the examples that are right, from 0 to 1, as Keras' `"accuracy"`: for several outputs those whose class has the
-    /// highest output, the first of equals; for one output those on the right side of 0.5.
+    /// The part of the examples that are right, from 0 to 1, as Keras' `"accuracy"`: for several outputs those whose
+    /// class has the highest output, the first of equals; for one output those on the right side of 0.5.
     Accuracy,
     /// How many outputs are on the right side of a threshold.
     BinaryAccuracy(BinaryAccuracy),
@@ -90,7 +92,8 @@ const MAX_SUMS: usize = 1 << 20;
 
 /// How a metric adds up: what `MetricState` asks of each.
 ///
-/// All that is kept are sums, so that parts of a data set can be added up: whole numbers, exact up to 2^53, or sums of errors.
+/// All that is kept are sums, so that parts of a data set can be added up: whole numbers, exact up to 2^53, or sums of
+/// errors.
 trait Measure: fmt::Debug {
     /// Keras' name for it.
     fn name(&self) -> &'static str;
@@ -129,7 +132,8 @@ impl Metric {
         }
     }
 
-    /// Keras' name for it, as in logs and histories. Where a metric is measured twice, [`Scores::names`] tells them apart.
+    /// Keras' name for it, as in logs and histories. Where a metric is measured twice, [`Scores::names`] tells them
+    /// apart.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.measure().name()

@@ -11,8 +11,8 @@ macro_rules! over_cells {
         $(#[$documentation])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
         pub struct $metric {
-            /// What an output must exceed to be found; if it is not set, 0.5, or anything where `top_k` is set. Keras allows a
-            /// list here, and then has a value for each.
+            /// What an output must exceed to be found; if it is not set, 0.5, or anything where `top_k` is set. Keras
+            /// allows a list here, and then has a value for each.
             pub thresholds: Option<f32>,
             /// If set, only an example's `top_k` highest outputs can be found, of equals the first.
             pub top_k: Option<usize>,

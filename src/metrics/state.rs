@@ -17,7 +17,8 @@ impl MetricState {
         Self { metric, outputs, sums: vec![0.0; metric.sums(outputs)].into() }
     }
 
-    /// Whether `update` must be given probabilities; otherwise the order of the outputs is all that counts, and logits do as well.
+    /// Whether `update` must be given probabilities; otherwise the order of the outputs is all that counts, and logits
+    /// do as well.
     pub(crate) fn needs_probabilities(&self) -> bool {
         self.metric.measure().needs_probabilities(self.outputs)
     }

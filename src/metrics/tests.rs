@@ -61,7 +61,8 @@ fn cases() -> Vec<Case> {
     fixture.cases
 }
 
-/// Keras adds fewer than 200 numbers up in 32 bits, and rounds a few times more: 2e-5 is some 200 roundings of half of `f32::EPSILON`.
+/// Keras adds fewer than 200 numbers up in 32 bits, and rounds a few times more: 2e-5 is some 200 roundings of half of
+/// `f32::EPSILON`.
 #[track_caller]
 fn assert_keras(what: &str, actual: f64, expected: f64) {
     assert!((actual - expected).abs() <= 1e-7 + 2e-5 * expected.abs(), "{what}: {actual}, Keras has {expected}");

@@ -1,5 +1,5 @@
-//! A graph under construction: a chain of nodes, each of which reads what the one before it gives. It keeps track of how axes lie,
-//! and turns them where an operator needs it.
+//! A graph under construction: a chain of nodes, each of which reads what the one before it gives. It keeps track of
+//! how axes lie, and turns them where an operator needs it.
 
 use super::message::{Attribute, Graph, Node, Tensor, ValueInfo};
 use crate::model::Weight;
@@ -53,7 +53,8 @@ impl Chain {
         self.layout
     }
 
-    /// Adds a node that reads the chain's value and these weights, and gives a value of this layout under the node's name.
+    /// Adds a node that reads the chain's value and these weights, and gives a value of this layout under the node's
+    /// name.
     pub(super) fn push(
         &mut self,
         name: String,
@@ -115,7 +116,8 @@ pub(super) fn weight(weight: &Weight) -> Tensor {
     Tensor::new(&weight.name, weight.values.shape(), &weight.values)
 }
 
-/// A convolution's kernel, (kernel height, kernel width, channels, filters) made (filters, channels, kernel height, kernel width).
+/// A convolution's kernel, (kernel height, kernel width, channels, filters) made (filters, channels, kernel height,
+/// kernel width).
 pub(super) fn convolution_kernel(weight: &Weight) -> Tensor {
     let turned = weight.values.view().permuted_axes(&[3, 2, 0, 1][..]);
     Tensor::new(&weight.name, turned.shape(), &turned)

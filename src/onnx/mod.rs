@@ -1,5 +1,5 @@
-//! Decides what a model is in ONNX, the format that other programs run models in. `layers` makes layers operators, `graph` puts
-//! them together, `message` is the file's format.
+//! Decides what a model is in ONNX, the format that other programs run models in. `layers` makes layers operators,
+//! `graph` puts them together, `message` is the file's format.
 
 mod graph;
 mod layers;
@@ -15,8 +15,8 @@ use message::{ModelFile, OperatorSet, Property};
 use prost::Message;
 use std::path::Path;
 
-/// The version of ONNX' operators: the last one in which an operator that we use has changed. Later ones mean the same, and
-/// would keep the file from programs of last year.
+/// The version of ONNX' operators: the last one in which an operator that we use has changed. Later ones mean the same,
+/// and would keep the file from programs of last year.
 const OPSET: i64 = 25;
 /// The version of the file's format that came with it.
 const IR_VERSION: i64 = 13;
@@ -25,8 +25,8 @@ const MAX_BYTES: usize = i32::MAX as usize;
 
 /// ONNX. An [ONNX](https://onnx.ai) file is run without this crate, by
 /// [ONNX Runtime](https://onnxruntime.ai) from Python, C, C#, Java or JavaScript, by [tract](https://docs.rs/tract-onnx) from Rust,
-/// and by what phones and boards have for it. It has the layers and the weights, and of the training the seed and how many epochs
-/// it took, as metadata.
+/// and by what phones and boards have for it. It has the layers and the weights, and of the training the seed and how
+/// many epochs it took, as metadata.
 ///
 /// - `input`: (batch, height, width, channels), or (batch, features) for a model on vectors: the 32-bit floats that
 ///   [`predict`](Model::predict) takes. Bytes are to be divided by 255, which `predict` does itself. The batch has any size.
@@ -34,8 +34,8 @@ const MAX_BYTES: usize = i32::MAX as usize;
 ///
 /// The graph turns axes itself, as ONNX' convolutions have channels first. Weights have the names of
 /// [`get_weights`](Model::get_weights), and are stored as ONNX' operators take them: a convolution's kernel is (filters, channels,
-/// kernel height, kernel width), a dense layer's (features, units). `Dropout` leaves no trace. A [`Predictor`](crate::Predictor)
-/// has no layers any more: export the model before.
+/// kernel height, kernel width), a dense layer's (features, units). `Dropout` leaves no trace. A
+/// [`Predictor`](crate::Predictor) has no layers any more: export the model before.
 ///
 /// The operators are those of opset 25, of November 2025. With `pip install onnxruntime`, Python runs it:
 ///
@@ -58,7 +58,8 @@ const MAX_BYTES: usize = i32::MAX as usize;
 /// let probabilities = output.to_plain_array_view::<f32>()?;
 /// ```
 impl Model {
-    /// Writes the model as an ONNX file, which other programs run. It is replaced as a whole, as by [`save`](Self::save).
+    /// Writes the model as an ONNX file, which other programs run. It is replaced as a whole, as by
+    /// [`save`](Self::save).
     ///
     /// Only with the feature `onnx`.
     ///

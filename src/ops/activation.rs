@@ -1,5 +1,5 @@
-//! Activation functions, as in [Keras](https://keras.io/api/layers/activations/). Their gradients take the outputs `y`, not
-//! the inputs: that is all they need.
+//! Activation functions, as in [Keras](https://keras.io/api/layers/activations/). Their gradients take the outputs `y`,
+//! not the inputs: that is all they need.
 
 use super::require;
 use crate::error::Result;

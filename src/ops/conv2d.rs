@@ -16,8 +16,8 @@ pub struct Conv2dGradients {
     pub db: Array1<f32>,
 }
 
-/// The convolution of images with a kernel, as [Keras' `conv`](https://keras.io/api/ops/nn/): at each place of the window the
-/// sum of inputs times weights, for every filter.
+/// The convolution of images with a kernel, as [Keras' `conv`](https://keras.io/api/ops/nn/): at each place of the
+/// window the sum of inputs times weights, for every filter.
 ///
 /// - x: (N, H, W, C); kernel: (kernel height, kernel width, C, filters); bias: (filters)
 /// - returns (N, out H, out W, filters)

@@ -4,8 +4,8 @@ use super::require;
 use crate::error::Result;
 use ndarray::{Array2, ArrayView2};
 
-/// The mean cross-entropy of softmax(logits) against one class for each example, and its gradient with respect to the logits,
-/// `(softmax(logits) - one_hot(labels)) / N`. As
+/// The mean cross-entropy of softmax(logits) against one class for each example, and its gradient with respect to the
+/// logits, `(softmax(logits) - one_hot(labels)) / N`. As
 /// [Keras' loss of that name](https://keras.io/api/losses/probabilistic_losses/) with `from_logits=True`.
 ///
 /// - logits: (N, classes); labels: (N), each less than classes

@@ -15,7 +15,8 @@ pub struct DenseGradients {
     pub db: Array1<f32>,
 }
 
-/// `x · kernel + bias`, what [Keras' `Dense`](https://keras.io/api/layers/core_layers/dense/) computes before its activation.
+/// `x · kernel + bias`, what [Keras' `Dense`](https://keras.io/api/layers/core_layers/dense/) computes before its
+/// activation.
 ///
 /// - x: (N, features); kernel: (features, units); bias: (units); returns (N, units)
 ///

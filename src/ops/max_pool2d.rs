@@ -5,8 +5,8 @@ use crate::error::{Error, Result};
 use crate::shape::{Padding, Window2d};
 use ndarray::{Array4, ArrayView4};
 
-/// The largest value of each window, channel by channel, as [Keras' `max_pool`](https://keras.io/api/ops/nn/). Padding never
-/// wins.
+/// The largest value of each window, channel by channel, as [Keras' `max_pool`](https://keras.io/api/ops/nn/). Padding
+/// never wins.
 ///
 /// - x: (N, H, W, C); returns (N, out H, out W, C)
 ///
@@ -34,8 +34,8 @@ pub fn max_pool2d(
     }))
 }
 
-/// The gradient of [`max_pool2d`] with respect to its input: each output's gradient goes to the first largest value of its
-/// window.
+/// The gradient of [`max_pool2d`] with respect to its input: each output's gradient goes to the first largest value of
+/// its window.
 ///
 /// - x: (N, H, W, C); dy: (N, out H, out W, C); returns the shape of x
 ///

@@ -1,8 +1,9 @@
 //! The tensor operations themselves, each with its gradient, on ndarray views: the readable reference.
 //!
-//! They are plain loops with sums in `f64`, written to be read and to be checked against. The engine does not run them; its own
-//! kernels are tested against them. Images are (N, H, W, C), kernels Keras' (kernel height, kernel width, channels, filters).
-//! The gradient of an operation with output `y` takes `dy`, the gradient of the loss with respect to `y`.
+//! They are plain loops with sums in `f64`, written to be read and to be checked against. The engine does not run them;
+//! its own kernels are tested against them. Images are (N, H, W, C), kernels Keras' (kernel height, kernel width,
+//! channels, filters). The gradient of an operation with output `y` takes `dy`, the gradient of the loss with respect
+//! to `y`.
 
 mod activation;
 mod conv2d;

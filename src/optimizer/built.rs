@@ -10,8 +10,8 @@ use std::ops::Range;
 /// An optimizer with what it remembers of parameters of one's own, as Keras' optimizers after `build`.
 /// [`OptimizerOptions::build`](crate::OptimizerOptions::build) makes it.
 ///
-/// It takes the steps that a model's training takes, in rayon's current thread pool; any number of threads gives the same
-/// bits. A step allocates nothing.
+/// It takes the steps that a model's training takes, in rayon's current thread pool; any number of threads gives the
+/// same bits. A step allocates nothing.
 #[derive(Clone)]
 pub struct BuiltOptimizer {
     optimizer: Optimizer,
@@ -62,8 +62,8 @@ impl BuiltOptimizer {
         Ok(())
     }
 
-    /// Replaces the parameters by their moving average, if the optimizer keeps one and has taken a step; as Keras does when
-    /// training ends.
+    /// Replaces the parameters by their moving average, if the optimizer keeps one and has taken a step; as Keras does
+    /// when training ends.
     ///
     /// # Errors
     /// [`Error::Data`] unless there are as many parameters as it was built for.

@@ -1,6 +1,6 @@
-//! Decides how gradients change parameters. An optimizer is data: an algorithm, and options that all have; its state is a
-//! step count and a few buffers laid out as the parameters are, so that one step is one pass over flat memory, cut into
-//! pieces for the threads.
+//! Decides how gradients change parameters. An optimizer is data: an algorithm, and options that all have; its state is
+//! a step count and a few buffers laid out as the parameters are, so that one step is one pass over flat memory, cut
+//! into pieces for the threads.
 
 mod adagrad;
 mod adam;

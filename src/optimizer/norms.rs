@@ -1,5 +1,5 @@
-//! Decides how norms of gradients are found: the sum of squares block by block, in parallel, and then over the blocks in
-//! their order. Blocks depend on the variables alone, never on the threads.
+//! Decides how norms of gradients are found: the sum of squares block by block, in parallel, and then over the blocks
+//! in their order. Blocks depend on the variables alone, never on the threads.
 
 use super::Optimizer;
 use super::pieces::{Gradients, PIECE};
@@ -74,7 +74,8 @@ impl Norms {
         if norm.is_finite() { factor(norm, bound) } else { f32::NAN }
     }
 
-    /// Adds the gradients' parts up; what those of each variable are multiplied by so that their norm is at most `bound`.
+    /// Adds the gradients' parts up; what those of each variable are multiplied by so that their norm is at most
+    /// `bound`.
     pub(super) fn factors(&mut self, level: Level, gradients: Gradients<'_>, bound: f32) -> &[Factor] {
         self.sum(level, gradients);
         let mut blocks = self.blocks.iter().zip(&self.squares).peekable();

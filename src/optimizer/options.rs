@@ -89,7 +89,8 @@ impl Optimizer {
         Ok(())
     }
 
-    /// Keras' names of what it keeps for each parameter, in the order of [`OptimizerState::named`](super::OptimizerState::named).
+    /// Keras' names of what it keeps for each parameter, in the order of
+    /// [`OptimizerState::named`](super::OptimizerState::named).
     pub(crate) fn kept(&self) -> impl Iterator<Item = &'static str> {
         self.algorithm.buffers().into_iter().flatten().chain(self.use_ema.then_some("average"))
     }
@@ -117,8 +118,8 @@ impl Optimizer {
     }
 }
 
-/// The options that every optimizer has, with Keras' names; setting one makes an algorithm an [`Optimizer`]. And its use on
-/// parameters of one's own: [`build`](Self::build).
+/// The options that every optimizer has, with Keras' names; setting one makes an algorithm an [`Optimizer`]. And its
+/// use on parameters of one's own: [`build`](Self::build).
 ///
 /// ```
 /// use inkstone::prelude::*;
@@ -126,7 +127,8 @@ impl Optimizer {
 /// assert_eq!((optimizer.clipvalue, optimizer.weight_decay), (Some(0.5), Some(1e-4)));
 /// ```
 pub trait OptimizerOptions: Into<Optimizer> {
-    /// Sets the most that the norm of one variable's gradient may be: a gradient with a larger one is scaled down to it.
+    /// Sets the most that the norm of one variable's gradient may be: a gradient with a larger one is scaled down to
+    /// it.
     #[must_use]
     fn clipnorm(self, clipnorm: f32) -> Optimizer {
         Optimizer { clipnorm: Some(clipnorm), ..self.into() }
@@ -138,14 +140,15 @@ pub trait OptimizerOptions: Into<Optimizer> {
         Optimizer { clipvalue: Some(clipvalue), ..self.into() }
     }
 
-    /// Sets the most that the norm of all gradients together may be: if it is larger, all are scaled down by one factor.
+    /// Sets the most that the norm of all gradients together may be: if it is larger, all are scaled down by one
+    /// factor.
     #[must_use]
     fn global_clipnorm(self, global_clipnorm: f32) -> Optimizer {
         Optimizer { global_clipnorm: Some(global_clipnorm), ..self.into() }
     }
 
-    /// Sets what each step takes from the weights, times the learning rate, before it follows the gradient. As in Keras it
-    /// works on all of them, biases too.
+    /// Sets what each step takes from the weights, times the learning rate, before it follows the gradient. As in Keras
+    /// it works on all of them, biases too.
     #[must_use]
     fn weight_decay(self, weight_decay: f32) -> Optimizer {
         Optimizer { weight_decay: Some(weight_decay), ..self.into() }
@@ -181,8 +184,8 @@ pub trait OptimizerOptions: Into<Optimizer> {
         Optimizer { ema_overwrite_frequency: Some(ema_overwrite_frequency), ..self.into() }
     }
 
-    /// Makes the optimizer ready for parameters of one's own: variables of these lengths, which lie one after the other in
-    /// one slice. [`clipnorm`](Self::clipnorm) is the only option for which it matters where one ends.
+    /// Makes the optimizer ready for parameters of one's own: variables of these lengths, which lie one after the other
+    /// in one slice. [`clipnorm`](Self::clipnorm) is the only option for which it matters where one ends.
     ///
     /// # Errors
     /// [`Error::Setting`] for a setting that makes no sense, [`Error::Data`] for more elements than memory can have.

@@ -1,6 +1,6 @@
-//! One step of any optimizer with any options. In order, as Keras: gradients are clipped, weights decay, the algorithm takes
-//! its step, the moving average follows. All of it is one pass over memory, in which a tile of each buffer stays in the
-//! first-level cache from one of these to the next; norms, where they are needed, take a pass before it.
+//! One step of any optimizer with any options. In order, as Keras: gradients are clipped, weights decay, the algorithm
+//! takes its step, the moving average follows. All of it is one pass over memory, in which a tile of each buffer stays
+//! in the first-level cache from one of these to the next; norms, where they are needed, take a pass before it.
 
 use super::algorithm::Update;
 use super::norms::Factor;

@@ -1,4 +1,5 @@
-//! What cannot be seen from outside: that every kernel gives the same on every instruction set, and that state can be kept.
+//! What cannot be seen from outside: that every kernel gives the same on every instruction set, and that state can be
+//! kept.
 
 use super::*;
 use crate::kernels::clip::sum_of_squares;

@@ -155,8 +155,8 @@ fn is_linear(activation: ActivationFunction) -> bool {
     activation == ActivationFunction::Linear
 }
 
-/// Whether pooling and activation can follow the convolution band by band: no output is pooled twice, none is padding, a
-/// band stays small, and the activation looks at one value at a time.
+/// Whether pooling and activation can follow the convolution band by band: no output is pooled twice, none is padding,
+/// a band stays small, and the activation looks at one value at a time.
 fn fuses(pool: &MaxPooling2D, activation: &Activation) -> bool {
     let (size, strides) = (pool.pool_size, pool.strides.unwrap_or(pool.pool_size));
     pool.padding == Padding::Valid

@@ -1,4 +1,5 @@
-//! Decides what a model's layers become: checks every shape, and lays the program and its parameters out. It runs nothing.
+//! Decides what a model's layers become: checks every shape, and lays the program and its parameters out. It runs
+//! nothing.
 
 mod lower;
 mod parameters;

@@ -36,8 +36,8 @@ pub(crate) enum Initial {
     Zeros,
 }
 
-/// Lays out all parameters; also returns the length of the flat buffer, which ends with room for a vector that starts at
-/// the last weight.
+/// Lays out all parameters; also returns the length of the flat buffer, which ends with room for a vector that starts
+/// at the last weight.
 pub(crate) fn lay_out(input: Shape, layers: &[Layer], shapes: &[Shape]) -> Result<(Vec<Parameter>, usize)> {
     let mut parameters = Vec::new();
     let mut end = 0;

@@ -8,8 +8,8 @@ use crate::history::History;
 use crate::model::Model;
 use std::path::Path;
 
-/// A page on a model: one HTML file with everything in it. Settings and summary are always there; curves, scores, classes, mistakes
-/// and calibration where there is something to show.
+/// A page on a model: one HTML file with everything in it. Settings and summary are always there; curves, scores,
+/// classes, mistakes and calibration where there is something to show.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
@@ -53,7 +53,8 @@ impl<'a> Report<'a> {
         Self { history: Some(history), ..self }
     }
 
-    /// Adds the scores on these examples, and if the model chooses one of several classes, what it makes of each of them.
+    /// Adds the scores on these examples, and if the model chooses one of several classes, what it makes of each of
+    /// them.
     pub fn evaluate(self, test: impl Into<LabelledImages<'a>>) -> Self {
         Self { test: Some(test.into()), ..self }
     }

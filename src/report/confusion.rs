@@ -23,8 +23,9 @@ const AXIS_TITLE: i32 = 30;
 const MARGIN: i32 = 14;
 
 impl ConfusionMatrix {
-    /// Draws the matrix as an SVG file: blue is what was right, orange what was taken for another class, the stronger the larger
-    /// the part of its row; where there is no number, there were none. With more than 40 classes only colours are drawn.
+    /// Draws the matrix as an SVG file: blue is what was right, orange what was taken for another class, the stronger
+    /// the larger the part of its row; where there is no number, there were none. With more than 40 classes only
+    /// colours are drawn.
     ///
     /// # Errors
     /// [`Error::NotWritten`](crate::Error::Io) if the file cannot be written; then what was there before is still there.

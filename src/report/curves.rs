@@ -21,8 +21,9 @@ const AXIS: i32 = 78;
 const MOST_MARKERS: usize = 40;
 
 impl History {
-    /// Draws loss and metrics over the epochs, training and validation, as an SVG file with a panel for each; where the learning rate
-    /// changed it has one too. An epoch's validation is measured after it, its training values while it ran.
+    /// Draws loss and metrics over the epochs, training and validation, as an SVG file with a panel for each; where the
+    /// learning rate changed it has one too. An epoch's validation is measured after it, its training values while it
+    /// ran.
     ///
     /// # Errors
     /// [`Error::Data`] if there are no epochs; [`Error::NotWritten`] if the file cannot be written, then what was there before is still

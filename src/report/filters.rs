@@ -16,9 +16,9 @@ const MOST: usize = 64;
 const MOST_CHANNELS: usize = 3;
 
 impl Model {
-    /// Draws the first layer's weights as an SVG file: of a convolution its kernels, of a dense layer on images what each unit gives
-    /// a pixel. Blue is negative, white 0, orange positive, on one scale for all. Of more than 64 filters the first 64 are shown,
-    /// channels side by side, of more than three the first three.
+    /// Draws the first layer's weights as an SVG file: of a convolution its kernels, of a dense layer on images what
+    /// each unit gives a pixel. Blue is negative, white 0, orange positive, on one scale for all. Of more than 64
+    /// filters the first 64 are shown, channels side by side, of more than three the first three.
     ///
     /// # Errors
     /// [`Error::Model`] if no layer has weights or the first one that has reads vectors; [`Error::NotWritten`] if the file cannot be written,

@@ -15,11 +15,11 @@ const NAME: usize = 16;
 const COLUMNS: usize = 6;
 
 impl EvaluationReport {
-    /// Draws the `n` most confident mistakes as an SVG file: picture, true and predicted class, the probability of that, and the
-    /// example's index. `images` are those that the report is on.
+    /// Draws the `n` most confident mistakes as an SVG file: picture, true and predicted class, the probability of
+    /// that, and the example's index. `images` are those that the report is on.
     ///
-    /// Values from 0 to 1 are shown from black to white, with other values the smallest of all shown is black and the largest white;
-    /// images of three channels are in colour, of others the first channel is shown.
+    /// Values from 0 to 1 are shown from black to white, with other values the smallest of all shown is black and the
+    /// largest white; images of three channels are in colour, of others the first channel is shown.
     ///
     /// # Errors
     /// [`Error::Data`] if there are not as many images as the report has examples, or they are vectors; [`Error::Setting`] if `n` is 0;

@@ -29,8 +29,8 @@
 //! # Ok::<(), inkstone::Error>(())
 //! ```
 //!
-//! Colours are of Okabe and Ito's palette, which colour-blind readers tell apart; lines and marks differ too. The page needs no
-//! network and no script, and has a dark form.
+//! Colours are of Okabe and Ito's palette, which colour-blind readers tell apart; lines and marks differ too. The page
+//! needs no network and no script, and has a dark form.
 
 mod builder;
 mod confusion;

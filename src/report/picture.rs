@@ -20,7 +20,8 @@ pub(super) struct Picture {
 const SIDE: usize = 84;
 
 impl Picture {
-    /// An image: (H, W, C), in colour if it has three channels, otherwise its first channel in grey, from `black` to `white`.
+    /// An image: (H, W, C), in colour if it has three channels, otherwise its first channel in grey, from `black` to
+    /// `white`.
     pub(super) fn of_image(image: ArrayView3<'_, f32>, (black, white): (f32, f32)) -> Self {
         let (height, width, channels) = image.dim();
         let range = (white - black).max(f32::MIN_POSITIVE);

@@ -1,4 +1,5 @@
-//! Draws calibration: how often examples were right against how sure the model was, and how many examples that speaks of.
+//! Draws calibration: how often examples were right against how sure the model was, and how many examples that speaks
+//! of.
 
 use super::svg::{
     Area, BLUE, DASHED, Drawn, GRID, HEADING, INK, LABEL, MUTED, ORANGE, Sample, draw, font, key, sample_line,
@@ -17,8 +18,8 @@ const HEAD: i32 = 66;
 const UPPER: i32 = 268;
 
 impl Calibration {
-    /// Draws the reliability diagram as an SVG file: bars are how often the examples of a bin were right, circles how sure the model
-    /// was of them; on the diagonal the two agree. Below it is how many examples each bin has.
+    /// Draws the reliability diagram as an SVG file: bars are how often the examples of a bin were right, circles how
+    /// sure the model was of them; on the diagonal the two agree. Below it is how many examples each bin has.
     ///
     /// # Errors
     /// [`Error::NotWritten`](crate::Error::Io) if the file cannot be written; then what was there before is still there.

@@ -10,7 +10,8 @@ use std::path::Path;
 
 /// Checkpoints: models with all of their training.
 impl Model {
-    /// Saves the model with all of its training, so that [`resume`](Self::resume) goes on as if nothing had happened: beside what
+    /// Saves the model with all of its training, so that [`resume`](Self::resume) goes on as if nothing had happened:
+    /// beside what
     /// [`save`](Self::save) saves, the optimizer's moments, its steps and its learning rate, the moving average of the weights, and,
     /// when called from a callback, how far the epoch has come and what it has scored. Seed, epoch and step decide all
     /// random numbers, so nothing else is needed to draw the same ones.
@@ -53,12 +54,13 @@ impl Model {
         write_whole(path, |file| file.write_all(&bytes))
     }
 
-    /// Loads what [`save_checkpoint`](Self::save_checkpoint) wrote: a model that trains on with the same bits. If it was written
-    /// in the middle of a [`fit`](Self::fit), the next `fit` is that one: given the same arguments, it starts where that stood.
+    /// Loads what [`save_checkpoint`](Self::save_checkpoint) wrote: a model that trains on with the same bits. If it
+    /// was written in the middle of a [`fit`](Self::fit), the next `fit` is that one: given the same arguments, it
+    /// starts where that stood.
     ///
     /// # Errors
-    /// As [`load`](Self::load), and [`Error::ModelFile`](crate::Error::ModelFile) if it is a model without the state of its
-    /// training.
+    /// As [`load`](Self::load), and [`Error::ModelFile`](crate::Error::ModelFile) if it is a model without the state of
+    /// its training.
     ///
     /// ```
     /// use inkstone::callbacks::LambdaCallback;
@@ -106,7 +108,8 @@ impl Model {
         write::checkpoint(self, &self.ongoing.callbacks)
     }
 
-    /// A model out of the bytes of a file that [`save_checkpoint`](Self::save_checkpoint) wrote, as [`resume`](Self::resume).
+    /// A model out of the bytes of a file that [`save_checkpoint`](Self::save_checkpoint) wrote, as
+    /// [`resume`](Self::resume).
     ///
     /// # Errors
     /// [`Error::ModelFile`](crate::Error::ModelFile) if they are no whole and sound checkpoint.

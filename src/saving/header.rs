@@ -1,5 +1,5 @@
-//! Decides what is believed of a safetensors header: that it is shorter than the file, that no name comes twice and no field is
-//! unknown, that tensors lie side by side, and that the file ends where they do.
+//! Decides what is believed of a safetensors header: that it is shorter than the file, that no name comes twice and no
+//! field is unknown, that tensors lie side by side, and that the file ends where they do.
 
 use super::format::MAX_HEADER;
 use super::weights::Tensors;

@@ -1,5 +1,5 @@
-//! Decides how large a described model may be, so that a small file cannot make the reader take much memory. Parameters need no
-//! limit here, as each must be in the file; but a plan also lists where the windows of its convolutions start.
+//! Decides how large a described model may be, so that a small file cannot make the reader take much memory. Parameters
+//! need no limit here, as each must be in the file; but a plan also lists where the windows of its convolutions start.
 
 use crate::error::{Error, Result};
 use crate::layers::Layer;
@@ -8,8 +8,8 @@ use crate::shape::Shape;
 /// The most windows that all convolutions of a model may have together: 256 MiB of places.
 const MAX_WINDOWS: usize = 1 << 26;
 
-/// Checks a model before it is planned. What is written is checked as what is read, so that nothing is saved that could not be
-/// loaded. Returns the shape of the model's output.
+/// Checks a model before it is planned. What is written is checked as what is read, so that nothing is saved that could
+/// not be loaded. Returns the shape of the model's output.
 ///
 /// # Errors
 /// [`Error::Layer`] for the first layer that cannot work on what it is given, [`Error::Model`] if there are too many windows.

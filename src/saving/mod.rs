@@ -1,5 +1,5 @@
-//! Decides what becomes of a model between two programs: saving, loading, and what of a file is believed. What a file looks like
-//! is in `format`, how one is written so that none is lost in `whole_file`.
+//! Decides what becomes of a model between two programs: saving, loading, and what of a file is believed. What a file
+//! looks like is in `format`, how one is written so that none is lost in `whole_file`.
 
 mod checkpoint;
 mod format;
@@ -20,16 +20,16 @@ use read::Part;
 use std::fs::File;
 use std::path::Path;
 
-/// Saving and loading. A model file is a [safetensors](https://huggingface.co/docs/safetensors) file: the weights under Keras'
-/// names and in Keras' layouts, and in its metadata, under `inkstone`, the layers and settings as JSON. Python's `safetensors`
-/// reads it.
+/// Saving and loading. A model file is a [safetensors](https://huggingface.co/docs/safetensors) file: the weights under
+/// Keras' names and in Keras' layouts, and in its metadata, under `inkstone`, the layers and settings as JSON. Python's
+/// `safetensors` reads it.
 ///
-/// A file is replaced as a whole: a crash at any moment leaves the old one or the new one. Nothing in a file is believed: what
-/// does not fit is an error that says what was expected and what was found, never a panic, and memory is taken for no
-/// more than the file really holds. A checksum finds bits that changed.
+/// A file is replaced as a whole: a crash at any moment leaves the old one or the new one. Nothing in a file is
+/// believed: what does not fit is an error that says what was expected and what was found, never a panic, and memory is
+/// taken for no more than the file really holds. A checksum finds bits that changed.
 impl Model {
-    /// Saves the model: layers, settings, weights, seed, and how many epochs it was trained. The optimizer's memory (moments and
-    /// steps) is not saved: [`save_checkpoint`](Self::save_checkpoint) does that.
+    /// Saves the model: layers, settings, weights, seed, and how many epochs it was trained. The optimizer's memory
+    /// (moments and steps) is not saved: [`save_checkpoint`](Self::save_checkpoint) does that.
     ///
     /// # Errors
     /// [`Error::NotWritten`] if the file cannot be written, [`Error::Model`] if a weight is NaN or infinite, or the model is
@@ -54,8 +54,8 @@ impl Model {
         write_whole(path.as_ref(), |file| file.write_all(&bytes))
     }
 
-    /// Loads what [`save`](Self::save) or [`save_checkpoint`](Self::save_checkpoint) wrote: a model that predicts the same bits, and can be trained further, with an optimizer
-    /// that starts anew.
+    /// Loads what [`save`](Self::save) or [`save_checkpoint`](Self::save_checkpoint) wrote: a model that predicts the
+    /// same bits, and can be trained further, with an optimizer that starts anew.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read, [`Error::ModelFile`] if it is no whole and sound model file.

@@ -1,5 +1,6 @@
-//! Makes a file a model, or says why not. Everything that sizes depend on is checked before memory is taken for it: the header
-//! against the file's length, the description against its limits, the weights against the description; only then are data read.
+//! Makes a file a model, or says why not. Everything that sizes depend on is checked before memory is taken for it: the
+//! header against the file's length, the description against its limits, the weights against the description; only then
+//! are data read.
 
 use super::format::{CHECKPOINT_VERSION, Description, ENTRY, Envelope, MODEL_VERSION, Version};
 use super::header::{self, Header, HeaderError};

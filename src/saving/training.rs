@@ -5,8 +5,8 @@
 //! ```
 //!
 //! Nadam's product of momenta is there as its bits. What an optimizer keeps for the weight `dense/kernel` is the tensor
-//! `optimizer/velocity/dense/kernel`; weights that the first callback keeps are `callbacks/0/dense/kernel`; and what the epoch's
-//! batches have scored so far is `training/scores`: the sum of losses, then those of the metrics, as `F64`.
+//! `optimizer/velocity/dense/kernel`; weights that the first callback keeps are `callbacks/0/dense/kernel`; and what
+//! the epoch's batches have scored so far is `training/scores`: the sum of losses, then those of the metrics, as `F64`.
 
 use super::weights::{Stored, Wanted};
 use crate::callbacks::CallbackState;

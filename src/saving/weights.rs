@@ -86,8 +86,8 @@ impl Wanted {
     }
 }
 
-/// Whether the file's tensors are those that are wanted, all of them and no other, by name, type and shape; but for those in
-/// `unread` folders.
+/// Whether the file's tensors are those that are wanted, all of them and no other, by name, type and shape; but for
+/// those in `unread` folders.
 pub(super) fn check(wanted: &[Wanted], tensors: &Tensors, unread: &[&str]) -> Result<(), ModelFault> {
     let (mut missing, mut different) = (Vec::new(), Vec::new());
     for Wanted { name, dtype, shape } in wanted {

@@ -1,4 +1,5 @@
-//! Decides which examples are meant, in which order, and writes their pixels into a workspace. It knows nothing of models.
+//! Decides which examples are meant, in which order, and writes their pixels into a workspace. It knows nothing of
+//! models.
 
 use crate::data::{Augment, OrderedExamples, OrderedImages, Pixels, Stored, Target, TargetRows};
 use crate::exec::Workspace;

@@ -1,8 +1,8 @@
 //! Lets threads that finish early wait for the others awake.
 //!
-//! A thread of the pool that finds no work falls asleep within microseconds, and waking it takes tens of them, longer than
-//! the optimizer's pass over a small model. The parts of a batch take about as long as each other, and after them there is
-//! work at once; so whoever finishes first stays awake until the last has.
+//! A thread of the pool that finds no work falls asleep within microseconds, and waking it takes tens of them, longer
+//! than the optimizer's pass over a small model. The parts of a batch take about as long as each other, and after them
+//! there is work at once; so whoever finishes first stays awake until the last has.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

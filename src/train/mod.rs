@@ -1,9 +1,9 @@
-//! Decides how a batch is cut up and put together again: chunks and shards, threads, the order of sums. It knows nothing of
-//! epochs, and nothing of where examples come from.
+//! Decides how a batch is cut up and put together again: chunks and shards, threads, the order of sums. It knows
+//! nothing of epochs, and nothing of where examples come from.
 //!
-//! A batch is cut into *shards*, each with a gradient buffer of its own, and a shard into *chunks* of a few images, fewer
-//! where they are large. Both depend on the batch and the model, never on the threads, and shards are added up in their
-//! order: so the number of threads changes no bit.
+//! A batch is cut into *shards*, each with a gradient buffer of its own, and a shard into *chunks* of a few images,
+//! fewer where they are large. Both depend on the batch and the model, never on the threads, and shards are added up in
+//! their order: so the number of threads changes no bit.
 
 mod examples;
 mod gathering;
@@ -197,8 +197,9 @@ impl Engine {
         examples.len().div_ceil(self.stretch_len(examples))
     }
 
-    /// Runs the forward pass on all examples, chunk by chunk, and hands the first place of each chunk's stretch, the chunk's
-    /// places, and the workspace with its outputs to `finish`, with the `per_stretch` results that belong to the stretch.
+    /// Runs the forward pass on all examples, chunk by chunk, and hands the first place of each chunk's stretch, the
+    /// chunk's places, and the workspace with its outputs to `finish`, with the `per_stretch` results that belong to
+    /// the stretch.
     fn run_stretches<T: Send>(
         &mut self,
         examples: &Examples<'_>,

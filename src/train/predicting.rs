@@ -32,8 +32,8 @@ impl Inference {
         Workspace::for_inference(&self.plan, chunk_len(&self.plan))
     }
 
-    /// Runs all examples, chunk by chunk as [`Engine::predict`], and hands each chunk's outputs to `finish`: probabilities if the
-    /// model ends with a softmax, its plain outputs otherwise.
+    /// Runs all examples, chunk by chunk as [`Engine::predict`], and hands each chunk's outputs to `finish`:
+    /// probabilities if the model ends with a softmax, its plain outputs otherwise.
     ///
     /// - finish: gets (images, classes)
     pub(crate) fn run(&self, examples: &Examples<'_>, workspace: &mut Workspace, mut finish: impl FnMut(&[f32])) {

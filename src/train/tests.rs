@@ -345,8 +345,8 @@ proptest! {
     }
 }
 
-/// Where two values of a pooling window are equal within rounding, another order of additions picks another winner, and a
-/// gradient takes another way. It happens in about one of thirty draws of a model of this size, not in this one.
+/// Where two values of a pooling window are equal within rounding, another order of additions picks another winner, and
+/// a gradient takes another way. It happens in about one of thirty draws of a model of this size, not in this one.
 #[test]
 fn the_keras_example_agrees_with_the_reference() {
     use ActivationFunction::{Relu, Softmax};

@@ -22,8 +22,8 @@ pub(super) struct Summary {
     pub(super) value: Vec<Value>,
 }
 
-/// A number or a histogram under a name. TensorFlow 2 writes both as tensors instead; TensorBoard makes these into just such
-/// tensors as it reads, and its `EventAccumulator` has only these as scalars and histograms.
+/// A number or a histogram under a name. TensorFlow 2 writes both as tensors instead; TensorBoard makes these into just
+/// such tensors as it reads, and its `EventAccumulator` has only these as scalars and histograms.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Value {
     #[prost(string, tag = "1")]

@@ -23,8 +23,9 @@ use std::path::PathBuf;
 /// | `validation` | `epoch_loss`, `epoch_accuracy`, ... | epochs, from 0 |
 /// | `validation` | `evaluation_loss_vs_iterations`, ... | steps of the optimizer |
 ///
-/// Look at them with `tensorboard --logdir` and the folder. The files are flushed after each epoch. A file or folder that cannot be
-/// written is an [`Error::Io`](crate::Error::Io). Keras' graphs, images of weights, and profiles are not written.
+/// Look at them with `tensorboard --logdir` and the folder. The files are flushed after each epoch. A file or folder
+/// that cannot be written is an [`Error::Io`](crate::Error::Io). Keras' graphs, images of weights, and profiles are not
+/// written.
 ///
 /// ```
 /// use inkstone::callbacks::TensorBoard;
@@ -54,7 +55,8 @@ pub struct TensorBoard {
 }
 
 impl TensorBoard {
-    /// Writes into `train` and `validation` in this folder, which are made if need be; each training gets files of its own.
+    /// Writes into `train` and `validation` in this folder, which are made if need be; each training gets files of its
+    /// own.
     #[must_use]
     pub fn new(log_dir: impl Into<PathBuf>) -> Self {
         let log_dir = log_dir.into();
@@ -67,8 +69,8 @@ impl TensorBoard {
         Self { update_freq: batches, ..self }
     }
 
-    /// Sets after how many epochs histograms of all weights are written, the first time after the first epoch; 0, the default,
-    /// for none.
+    /// Sets after how many epochs histograms of all weights are written, the first time after the first epoch; 0, the
+    /// default, for none.
     #[must_use]
     pub fn histogram_freq(self, epochs: usize) -> Self {
         Self { histogram_freq: epochs, ..self }

@@ -1,5 +1,5 @@
-//! Decides how images are varied at random while training: the settings, and the order of what is done. It draws every number
-//! from a stream of the image's own, so that the number of threads changes nothing.
+//! Decides how images are varied at random while training: the settings, and the order of what is done. It draws every
+//! number from a stream of the image's own, so that the number of threads changes nothing.
 //!
 //! All geometry is one map from the new image's pixels to places in the old one, so an image is sampled only once.
 
@@ -80,7 +80,8 @@ impl Augment {
         Self { rotate: degrees.into(), ..self }
     }
 
-    /// Makes it larger or smaller by up to this fraction, height and width each by its own: 0.1 is from 0.9 to 1.1 times.
+    /// Makes it larger or smaller by up to this fraction, height and width each by its own: 0.1 is from 0.9 to 1.1
+    /// times.
     #[must_use]
     pub fn zoom(self, fraction: impl Into<f64>) -> Self {
         Self { zoom: fraction.into(), ..self }
@@ -106,8 +107,8 @@ impl Augment {
         Self { noise: deviation.into(), ..self }
     }
 
-    /// With this probability, sets a rectangle to 0 that covers up to this fraction of the image, at least a fiftieth ([Random
-    /// erasing](https://arxiv.org/abs/1708.04896)).
+    /// With this probability, sets a rectangle to 0 that covers up to this fraction of the image, at least a fiftieth
+    /// ([Random erasing](https://arxiv.org/abs/1708.04896)).
     #[must_use]
     pub fn erase(self, probability: impl Into<f64>, area: impl Into<f64>) -> Self {
         Self { erase: Erase { probability: probability.into(), area: area.into() }, ..self }
@@ -171,8 +172,8 @@ impl Augment {
 }
 
 impl Dataset {
-    /// The images as `augment` varies them, each drawn once from `seed`; stored as floats. To look at them, or to train on a
-    /// fixed set; [`FitConfig::augment`](crate::FitConfig::augment) draws anew in each epoch.
+    /// The images as `augment` varies them, each drawn once from `seed`; stored as floats. To look at them, or to train
+    /// on a fixed set; [`FitConfig::augment`](crate::FitConfig::augment) draws anew in each epoch.
     ///
     /// # Errors
     /// [`Error::Setting`] for a value of `augment` out of range.

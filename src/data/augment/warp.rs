@@ -1,4 +1,5 @@
-//! Moves the pixels of an image: one map for shift, rotation, zoom, shear and elastic distortion, and bilinear sampling.
+//! Moves the pixels of an image: one map for shift, rotation, zoom, shear and elastic distortion, and bilinear
+//! sampling.
 
 use super::{Augment, Elastic};
 use crate::random::normal;

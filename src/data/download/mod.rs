@@ -1,8 +1,8 @@
-//! Fetches files of known content. It decides which mirror is asked, what is believed, and when a file is in its place; not
-//! which files are wanted.
+//! Fetches files of known content. It decides which mirror is asked, what is believed, and when a file is in its place;
+//! not which files are wanted.
 //!
-//! A file is written under another name, checked, synced and renamed: whoever looks sees all of it or nothing, whatever happens to
-//! this process or to others that fetch the same.
+//! A file is written under another name, checked, synced and renamed: whoever looks sees all of it or nothing, whatever
+//! happens to this process or to others that fetch the same.
 
 use super::family::{Family, Sum};
 use crate::error::{Error, Result};

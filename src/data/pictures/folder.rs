@@ -7,9 +7,9 @@ use ndarray::{Axis, concatenate};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Reads the `.png` files in the folders of this folder, each brought into MNIST's form. A folder is a class; returns the
-/// classes' names by label. Folders named by numbers only are in the numbers' order, others in the alphabet's; files in each
-/// are in the order of their names. Hidden files and files of other kinds are passed over, as by Keras'
+/// Reads the `.png` files in the folders of this folder, each brought into MNIST's form. A folder is a class; returns
+/// the classes' names by label. Folders named by numbers only are in the numbers' order, others in the alphabet's;
+/// files in each are in the order of their names. Hidden files and files of other kinds are passed over, as by Keras'
 /// [`image_dataset_from_directory`](https://keras.io/api/data_loading/image/).
 ///
 /// # Errors

@@ -1,5 +1,5 @@
-//! Brings a picture of a digit into MNIST's form, [as its makers describe it](http://yann.lecun.com/exdb/mnist/): light on dark,
-//! fitted into 20x20 pixels with its aspect kept, anti-aliased, and placed in 28x28 by its centre of mass.
+//! Brings a picture of a digit into MNIST's form, [as its makers describe it](http://yann.lecun.com/exdb/mnist/): light
+//! on dark, fitted into 20x20 pixels with its aspect kept, anti-aliased, and placed in 28x28 by its centre of mass.
 
 use crate::error::{Error, Result};
 use ndarray::{Array2, ArrayView1, Axis, concatenate};
@@ -14,8 +14,8 @@ const EDGE: f32 = 0.08;
 /// How far from the background's level its own grain may reach, in median deviations.
 const GRAIN: f32 = 4.0;
 
-/// A grey picture, (H, W), of one digit in MNIST's form: (28, 28). The background is what most of the border is; the digit may
-/// be darker or lighter.
+/// A grey picture, (H, W), of one digit in MNIST's form: (28, 28). The background is what most of the border is; the
+/// digit may be darker or lighter.
 ///
 /// # Errors
 /// [`Error::Picture`] if there is nothing on it.
@@ -79,8 +79,8 @@ fn extent(most: ArrayView1<'_, f32>) -> std::ops::Range<usize> {
     first..last + 1
 }
 
-/// The picture with this many rows: each the mean of those that it covers, or where there are more than before, mixed of the
-/// two that it lies between.
+/// The picture with this many rows: each the mean of those that it covers, or where there are more than before, mixed
+/// of the two that it lies between.
 fn resample(picture: &Array2<f32>, rows: usize) -> Array2<f32> {
     let (old_rows, columns) = picture.dim();
     let step = old_rows as f64 / rows as f64;

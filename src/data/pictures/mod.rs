@@ -1,5 +1,5 @@
-//! Pictures of one's own: PNG files made what MNIST's makers made of theirs, folders of them as data sets, and data sets as
-//! PNG files to look at. With the feature `image`.
+//! Pictures of one's own: PNG files made what MNIST's makers made of theirs, folders of them as data sets, and data
+//! sets as PNG files to look at. With the feature `image`.
 //!
 //! ```
 //! use inkstone::data::{pictures, synthetic};

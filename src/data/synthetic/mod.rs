@@ -1,15 +1,17 @@
 //! Digits that are drawn, not scanned: a stand-in for MNIST that needs no network and no files.
 //!
-//! Each digit has several skeletons, as people write it in more than one way. A random hand shakes, bends, stretches, leans and
-//! turns the strokes, presses a pen of random width and softness, and the result is brought into MNIST's form: fitted into a
-//! box of 20x20 pixels with its aspect kept, and centred by mass in 28x28. Each image draws from a random stream of its own,
-//! so a seed gives the same images on any number of threads; 70,000 take 0.3 s on two cores of a Zen 5 (2026-11-24).
+//! Each digit has several skeletons, as people write it in more than one way. A random hand shakes, bends, stretches,
+//! leans and turns the strokes, presses a pen of random width and softness, and the result is brought into MNIST's
+//! form: fitted into a box of 20x20 pixels with its aspect kept, and centred by mass in 28x28. Each image draws from a
+//! random stream of its own, so a seed gives the same images on any number of threads; 70,000 take 0.3 s on two cores
+//! of a Zen 5 (2026-11-24).
 //!
 //! # How good they are
 //!
-//! The Keras example's network, trained for 4 epochs on 60,000 drawn digits and nothing else, classifies 96.6 % of the real MNIST test
-//! images (the mean of seeds 1 to 3, 2026-11-24; an ignored test of `tests/synthetic.rs` repeats it). The skeletons were chosen by
-//! looking at the first 20,000 real training images; the test images gave the figure alone.
+//! The Keras example's network, trained for 4 epochs on 60,000 drawn digits and nothing else, classifies 96.6 % of the
+//! real MNIST test images (the mean of seeds 1 to 3, 2026-11-24; an ignored test of `tests/synthetic.rs` repeats it).
+//! The skeletons were chosen by looking at the first 20,000 real training images; the test images gave the figure
+//! alone.
 //!
 //! It is a stand-in all the same: an accuracy *on* drawn digits says nothing about handwriting.
 

@@ -5,11 +5,12 @@ use crate::error::Result;
 use crate::optimizer::require;
 use serde::{Deserialize, Serialize};
 
-/// A schedule for a training of known length: the rate rises to its maximum, then falls to almost nothing, both along half
-/// a cosine. Large steps in the middle and small ones at the end reach in few epochs what takes many at one rate.
+/// A schedule for a training of known length: the rate rises to its maximum, then falls to almost nothing, both along
+/// half a cosine. Large steps in the middle and small ones at the end reach in few epochs what takes many at one rate.
 ///
 /// It is [PyTorch's `OneCycleLR`](https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html),
-/// with its defaults and without its cycle of the momentum, from [Smith and Topin, 2017](https://arxiv.org/abs/1708.07120).
+/// with its defaults and without its cycle of the momentum, from [Smith and Topin,
+/// 2017](https://arxiv.org/abs/1708.07120).
 ///
 /// ```
 /// use inkstone::OneCycle;
@@ -25,8 +26,8 @@ pub struct OneCycle {
     pub max_learning_rate: f32,
     /// Steps of the whole training: epochs times batches in an epoch. Steps after it go as far as the last.
     pub total_steps: u64,
-    /// The part of the steps in which the rate rises, PyTorch's `pct_start`; 0.3. If that is one step, it has the highest
-    /// rate.
+    /// The part of the steps in which the rate rises, PyTorch's `pct_start`; 0.3. If that is one step, it has the
+    /// highest rate.
     pub rising: f64,
     /// How many times smaller than the maximum the first rate is; 25.
     pub div_factor: f32,

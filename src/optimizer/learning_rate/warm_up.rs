@@ -5,11 +5,11 @@ use crate::error::Result;
 use crate::optimizer::require;
 use serde::{Deserialize, Serialize};
 
-/// A rise in a line, in front of any schedule or constant rate: the first steps of a training, when weights and moments are
-/// far from where they will be, go less far.
+/// A rise in a line, in front of any schedule or constant rate: the first steps of a training, when weights and moments
+/// are far from where they will be, go less far.
 ///
-/// It is [PyTorch's `LinearLR`](https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html), with its
-/// default, and the other schedule after it in a `SequentialLR`.
+/// It is [PyTorch's `LinearLR`](https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html), with
+/// its default, and the other schedule after it in a `SequentialLR`.
 ///
 /// ```
 /// use inkstone::{CosineDecay, WarmUp};
