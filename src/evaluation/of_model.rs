@@ -13,7 +13,7 @@ impl Model {
     /// classification report; [`EvaluationReport`] tells what else it has.
     ///
     /// # Errors
-    /// As [`evaluate`](Self::evaluate), and [`Error::Data`] if the model's outputs are no probabilities of at least two
+    /// As [`evaluate`](Self::evaluate), and [`Error::Data`](crate::Error::Data) if the model's outputs are no probabilities of at least two
     /// classes.
     ///
     /// ```
