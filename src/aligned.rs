@@ -28,6 +28,13 @@ impl AlignedBuffer {
     }
 }
 
+impl Default for AlignedBuffer {
+    /// An empty buffer, which takes no memory.
+    fn default() -> Self {
+        Self { storage: Vec::new(), start: 0, len: 0 }
+    }
+}
+
 impl Clone for AlignedBuffer {
     fn clone(&self) -> Self {
         let mut copy = Self::zeroed(self.len);

@@ -102,6 +102,7 @@ mod optimizer;
 mod plan;
 mod predictor;
 pub mod prelude;
+mod program;
 mod random;
 #[cfg(feature = "plot")]
 pub mod report;

@@ -7,11 +7,11 @@ pub(crate) use weights::{named, store};
 use crate::data::{Images, LabelledImages, OrderedExamples, OrderedImages, Targets};
 use crate::error::{Error, Result};
 use crate::fit::Ongoing;
-use crate::layers::Layer;
+use crate::layers::{Layer, Network};
 use crate::loss::Loss;
 use crate::metrics::{Metric, Scores};
 use crate::optimizer::{Optimizer, OptimizerState};
-use crate::plan::Plan;
+use crate::plan::{Plan, Wanted};
 use crate::shape::Shape;
 use crate::simd::Level;
 use crate::summary::Summary;
@@ -23,7 +23,7 @@ use std::fmt;
 ///
 /// `{:?}` names its layers and settings; it leaves out the weights, which [`get_weights`](Self::get_weights) has.
 pub struct Model {
-    pub(crate) layers: Vec<Layer>,
+    pub(crate) network: Network,
     pub(crate) seed: u64,
     pub(crate) optimizer: Optimizer,
     pub(crate) state: OptimizerState,
@@ -45,35 +45,34 @@ pub struct Weight {
 
 impl Model {
     pub(crate) fn new(
-        input: Shape,
-        layers: Vec<Layer>,
+        network: Network,
         seed: u64,
         optimizer: Optimizer,
         loss: Loss,
         metrics: Vec<Metric>,
     ) -> Result<Self> {
-        let plan = Plan::new(input, &layers)?;
-        loss.check(plan.output)?;
+        let plan = Plan::new(&network, Wanted::OfParameters)?;
+        loss.check(plan.head().function)?;
         optimizer.check()?;
-        let variables = plan.parameters.iter().map(|parameter| parameter.range.clone());
-        let state = OptimizerState::new(&optimizer, plan.parameter_len, variables);
+        let variables = plan.parameters.trained().map(|parameter| parameter.range.clone());
+        let state = OptimizerState::new(&optimizer, plan.parameters.trained_len, variables);
         Metric::check_all(&metrics, plan.classes())?;
         let scoring = Scoring::new(&plan, loss, &metrics);
         let ongoing = Ongoing::new(scoring.tally());
         let engine = Engine::new(plan, scoring, seed, Level::new());
-        Ok(Self { layers, seed, optimizer, state, engine, epochs: 0, ongoing })
+        Ok(Self { network, seed, optimizer, state, engine, epochs: 0, ongoing })
     }
 
     /// Keras' table of layers, output shapes and parameters; it is printed with `{}`.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        Summary::new(&self.layers, &self.engine.plan)
+        Summary::new(&self.network, &self.engine.plan)
     }
 
     /// The layers, in order.
     #[must_use]
     pub fn layers(&self) -> &[Layer] {
-        &self.layers
+        &self.network.layers
     }
 
     /// What training minimises.
@@ -132,7 +131,7 @@ impl Model {
         self.optimizer.set_learning_rate(rate)
     }
 
-    /// How many trainable parameters the model has.
+    /// How many parameters the model has.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
         self.engine.plan.parameter_count()
@@ -185,7 +184,7 @@ impl Model {
     /// As [`predict`](Self::predict).
     pub fn predict_classes<'a>(&mut self, images: impl Into<Images<'a>>) -> Result<Vec<usize>> {
         let outputs = self.predict(images)?;
-        let function = self.engine.plan.output;
+        let function = self.engine.plan.head().function;
         Ok(outputs.rows().into_iter().map(|row| function.class(row.as_slice().expect(IN_ORDER))).collect())
     }
 
@@ -246,7 +245,7 @@ impl Model {
     ) -> Result<(Scores, Vec<Weight>)> {
         let scores = self.run_on_batch((images, targets).into())?;
         self.engine.sum_gradients();
-        Ok((scores, named(&self.engine.plan, self.engine.gradients())))
+        Ok((scores, named(self.engine.plan.parameters.trained(), self.engine.gradients())))
     }
 
     /// A copy of every kernel and bias, in the order of the layers.
@@ -264,7 +263,7 @@ impl Model {
     /// ```
     #[must_use]
     pub fn get_weights(&self) -> Vec<Weight> {
-        named(&self.engine.plan, &self.engine.parameters.flat)
+        named(self.engine.plan.parameters.all.iter(), &self.engine.weights.flat)
     }
 
     /// Replaces every kernel and bias. The optimizer's state stays as it is.
@@ -286,12 +285,12 @@ impl Model {
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn set_weights(&mut self, weights: &[Weight]) -> Result<()> {
-        let expected = &self.engine.plan.parameters;
+        let expected = &self.engine.plan.parameters.all;
         if weights.len() != expected.len() {
             return Err(Error::Data(format!("the model has {} weights, got {}", expected.len(), weights.len())));
         }
         for (parameter, weight) in expected.iter().zip(weights) {
-            let shape = parameter.shape();
+            let shape = &parameter.shape;
             if weight.name != parameter.name || weight.values.shape() != shape {
                 return Err(Error::Data(format!(
                     "expected the weight {} of shape {shape:?}, got {} of shape {:?}",
@@ -301,7 +300,7 @@ impl Model {
                 )));
             }
         }
-        store(&self.engine.plan, weights, &mut self.engine.parameters.flat);
+        store(self.engine.plan.parameters.all.iter(), weights, &mut self.engine.weights.flat);
         self.engine.pack();
         Ok(())
     }
@@ -325,7 +324,7 @@ impl Model {
     }
 
     fn check_shape(&self, found: Shape) -> Result<()> {
-        check_shape(self.engine.plan.input, found)
+        check_shape(self.engine.plan.input(), found)
     }
 
     /// Images of the model's shape, in memory order.
@@ -337,9 +336,9 @@ impl Model {
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { layers, seed, optimizer, epochs, state: _, engine: _, ongoing: _ } = self;
+        let Self { network, seed, optimizer, epochs, state: _, engine: _, ongoing: _ } = self;
         let mut model = f.debug_struct("Model");
-        model.field("layers", layers).field("seed", seed);
+        model.field("layers", &network.layers).field("seed", seed);
         model.field("loss", &self.loss()).field("metrics", &self.metrics());
         model.field("optimizer", optimizer).field("epochs", epochs).finish_non_exhaustive()
     }

@@ -61,7 +61,7 @@ impl Predictor {
     /// The shape of one input.
     #[must_use]
     pub fn input(&self) -> Shape {
-        self.inference.plan.input
+        self.inference.plan.input()
     }
 
     /// How many values an output has.
@@ -144,7 +144,7 @@ impl Predictor {
         let mut out = out.iter_mut();
         self.run(images, scratch, |outputs| {
             let rows = outputs.chunks_exact(self.classes());
-            let function = self.inference.plan.output;
+            let function = self.inference.plan.head().function;
             rows.zip(&mut out).for_each(|(row, class)| *class = function.class(row));
         })
     }

@@ -8,8 +8,8 @@ use std::hash::{BuildHasher, RandomState};
 /// What a stream of random numbers is for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stream {
-    /// The initial weights of the layer with this index.
-    Weights { layer: usize },
+    /// The initial values of a weight: of the layer with this index, at this place among its weights.
+    Weights { layer: usize, place: usize },
     /// The order of the examples in this epoch.
     Shuffle { epoch: usize },
     /// The order or the parts of a data set.
@@ -26,7 +26,7 @@ pub(crate) enum Stream {
 pub(crate) fn stream(seed: u64, stream: Stream) -> Xoshiro256PlusPlus {
     let words = match stream {
         Stream::Dataset => [4, 0, 0, 0],
-        Stream::Weights { layer } => [1, layer as u64, 0, 0],
+        Stream::Weights { layer, place } => [1, layer as u64, place as u64, 0],
         Stream::Shuffle { epoch } => [2, epoch as u64, 0, 0],
         Stream::Synthetic { example } => [5, example as u64, 0, 0],
         Stream::Augment { step, example } => [6, step, example as u64, 0],
@@ -63,9 +63,10 @@ mod tests {
     fn streams_repeat_and_differ() {
         let first = |seed, use_| stream(seed, use_).next_u64();
         let streams = [
-            first(0, Stream::Weights { layer: 0 }),
-            first(0, Stream::Weights { layer: 1 }),
-            first(1, Stream::Weights { layer: 0 }),
+            first(0, Stream::Weights { layer: 0, place: 0 }),
+            first(0, Stream::Weights { layer: 1, place: 0 }),
+            first(0, Stream::Weights { layer: 0, place: 1 }),
+            first(1, Stream::Weights { layer: 0, place: 0 }),
             first(0, Stream::Shuffle { epoch: 0 }),
             first(0, Stream::Dataset),
             first(0, Stream::Synthetic { example: 0 }),
@@ -78,7 +79,7 @@ mod tests {
         for (i, a) in streams.iter().enumerate() {
             assert!(streams[i + 1..].iter().all(|b| a != b), "stream {i} repeats another");
         }
-        assert_eq!(streams[0], first(0, Stream::Weights { layer: 0 }));
+        assert_eq!(streams[0], first(0, Stream::Weights { layer: 0, place: 0 }));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Describing a model: a list of layers, nothing computed.
 
 use crate::error::Result;
-use crate::layers::Layer;
+use crate::layers::{Layer, Network};
 use crate::loss::Loss;
 use crate::metrics::Metric;
 use crate::model::Model;
@@ -82,6 +82,12 @@ impl Sequential {
         metrics: impl IntoIterator<Item = Metric>,
     ) -> Result<Model> {
         let seed = self.seed.unwrap_or_else(fresh_seed);
-        Model::new(self.input, self.layers, seed, optimizer.into(), loss.into(), metrics.into_iter().collect())
+        Model::new(
+            Network::chain(self.input, self.layers),
+            seed,
+            optimizer.into(),
+            loss.into(),
+            metrics.into_iter().collect(),
+        )
     }
 }

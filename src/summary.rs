@@ -1,6 +1,6 @@
 //! The table that describes a model, as Keras prints it.
 
-use crate::layers::Layer;
+use crate::layers::Network;
 use crate::plan::{Plan, layer_names};
 use crate::shape::Shape;
 use std::fmt;
@@ -9,7 +9,9 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     rows: Vec<Row>,
-    parameters: usize,
+    /// How many parameters are trained, and how many are not.
+    trained: usize,
+    others: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,9 +25,11 @@ struct Row {
 const WIDTHS: [usize; 3] = [31, 22, 13];
 
 impl Summary {
-    pub(crate) fn new(layers: &[Layer], plan: &Plan) -> Self {
-        let parameters =
-            |layer: usize| plan.parameters.iter().filter(|p| p.layer == layer).map(|p| p.range.len()).sum::<usize>();
+    pub(crate) fn new(network: &Network, plan: &Plan) -> Self {
+        let parameters = |layer: usize| {
+            plan.parameters.all.iter().filter(|p| p.layer == layer).map(|p| p.range.len()).sum::<usize>()
+        };
+        let layers = &network.layers;
         let rows = layers.iter().zip(layer_names(layers)).zip(&plan.shapes).enumerate();
         let rows = rows.map(|(index, ((layer, name), shape))| Row {
             layer: format!("{name} ({})", layer.kind()),
@@ -35,7 +39,8 @@ impl Summary {
             },
             parameters: thousands(parameters(index)),
         });
-        Self { rows: rows.collect(), parameters: plan.parameter_count() }
+        let trained = plan.parameters.trained().map(|parameter| parameter.range.len()).sum();
+        Self { rows: rows.collect(), trained, others: plan.parameter_count() - trained }
     }
 }
 
@@ -69,10 +74,10 @@ impl fmt::Display for Summary {
             writeln!(f, "{}", cells('│', &row.layer, &row.shape, &row.parameters))?;
         }
         writeln!(f, "{}", rule('─', ['└', '┴', '┘']))?;
-        let total = format!("{} ({})", thousands(self.parameters), memory_size(self.parameters * size_of::<f32>()));
-        writeln!(f, " Total params: {total}")?;
-        writeln!(f, " Trainable params: {total}")?;
-        write!(f, " Non-trainable params: 0 (0.00 B)")
+        let count = |count: usize| format!("{} ({})", thousands(count), memory_size(count * size_of::<f32>()));
+        writeln!(f, " Total params: {}", count(self.trained + self.others))?;
+        writeln!(f, " Trainable params: {}", count(self.trained))?;
+        write!(f, " Non-trainable params: {}", count(self.others))
     }
 }
 

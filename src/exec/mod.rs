@@ -1,37 +1,46 @@
-//! Runs a plan over one chunk of examples, forward and backward: picks the kernel and the memory for each step. It
+//! Runs a plan over one chunk of examples, forward and backward: what each step computes and keeps is in `steps`. It
 //! knows nothing of threads, batches, losses or optimizers.
 
 mod backward;
 mod forward;
+mod memory;
+mod run;
+mod steps;
 mod workspace;
 
 pub(crate) use backward::backward;
 pub(crate) use forward::{Pass, forward};
+pub(crate) use run::Purpose;
 pub(crate) use workspace::Workspace;
 
 use crate::aligned::AlignedBuffer;
 use crate::plan::{Plan, Step};
 use crate::simd::Simd;
 
-/// A model's parameters, and the copy of its kernels that the forward pass reads.
+/// The values of a model's weights, and the copy of its kernels that the forward pass reads.
 #[derive(Clone, Debug)]
-pub(crate) struct Parameters {
-    /// All parameters, laid out as the plan says.
+pub(crate) struct Weights {
+    /// All weights, laid out as the plan says.
     pub(crate) flat: AlignedBuffer,
     /// The kernels packed for the forward pass; to be made anew after a change of `flat`, with [`pack_step`].
     pub(crate) packed: AlignedBuffer,
 }
 
-impl Parameters {
+impl Weights {
+    /// Those that are trained, with the slack behind them.
+    pub(crate) fn trained_mut(&mut self, plan: &Plan) -> &mut [f32] {
+        &mut self.flat[..plan.parameters.trained_len]
+    }
+
     /// All zeros.
     pub(crate) fn zeroed(plan: &Plan) -> Self {
-        Self { flat: AlignedBuffer::zeroed(plan.parameter_len), packed: AlignedBuffer::zeroed(plan.packed_len) }
+        Self { flat: AlignedBuffer::zeroed(plan.parameters.len), packed: AlignedBuffer::zeroed(plan.packed_len) }
     }
 }
 
 /// Packs the kernel of one step for the forward pass, if it has one.
 ///
-/// - flat: all parameters; packed: the step's part of the packed kernels
+/// - flat: all weights; packed: the step's part of the packed kernels
 pub(crate) fn pack_step<S: Simd>(simd: S, step: &Step, flat: &[f32], packed: &mut [f32]) {
     if let Some(conv) = step.conv() {
         conv.layout.pack(simd, &flat[conv.weights.clone()], &flat[conv.biases.clone()], packed);

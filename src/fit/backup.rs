@@ -240,7 +240,7 @@ fn difference(model: &Model, found: &Model) -> Option<String> {
     // Callbacks may have set the rate; where it follows a schedule, that is not possible, and both must be the same.
     let _ = optimizer.set_learning_rate(found.optimizer.learning_rate().at(step));
     let began = model.ongoing.position.map_or(step, |position| position.began);
-    let what = if model.engine.plan.input != found.engine.plan.input || model.layers != found.layers {
+    let what = if model.network != found.network {
         "other layers"
     } else if optimizer != found.optimizer {
         "another optimizer"

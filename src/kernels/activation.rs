@@ -2,14 +2,22 @@
 
 use crate::simd::{Select, Simd, SimdBase};
 
-/// An activation that looks at one value at a time. All of them grow with their input, so they may follow a max pooling
-/// as well as come before it.
+/// An activation that looks at one value at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Elementwise {
     Linear,
     Relu,
     Sigmoid,
     Tanh,
+}
+
+impl Elementwise {
+    /// Whether a larger input never gives a smaller output, so that it may follow a max pooling as well as come before it.
+    pub(crate) fn grows(self) -> bool {
+        match self {
+            Self::Linear | Self::Relu | Self::Sigmoid | Self::Tanh => true,
+        }
+    }
 }
 
 /// Applies the activation in place.

@@ -75,7 +75,7 @@ fn pool_places<S: Simd, const POOL: usize>(
 }
 
 /// Where the windows of a pooling reach within the image, padding cut off: (rows, columns) of output (y, x).
-fn reach(window: &Window2d, y: usize, x: usize) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
+pub(super) fn reach(window: &Window2d, y: usize, x: usize) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
     let axis = |out: usize, stride: usize, before: usize, size: usize, image: usize| {
         let start = out * stride;
         start.saturating_sub(before)..(start + size - before).min(image)
@@ -127,9 +127,8 @@ pub(crate) fn max_pool_forward<S: Simd>(
 
 /// Hands each output's gradient to the input that won.
 ///
-/// - dy, winners: (images, outputs); dx: (images, image_len), overwritten
+/// - dy, winners: (images, outputs); dx: (images, image_len), added to
 pub(crate) fn max_pool_backward(image_len: usize, outputs: usize, dy: &[f32], winners: &[u32], dx: &mut [f32]) {
-    dx.fill(0.0);
     let images = dy.chunks_exact(outputs).zip(winners.chunks_exact(outputs)).zip(dx.chunks_exact_mut(image_len));
     for ((dy, winners), dx) in images {
         for (gradient, winner) in dy.iter().zip(winners) {

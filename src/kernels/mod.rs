@@ -13,6 +13,7 @@ pub(crate) mod activation;
 pub(crate) mod adagrad;
 pub(crate) mod adam;
 pub(crate) mod average;
+pub(crate) mod average_pool;
 pub(crate) mod clip;
 pub(crate) mod conv2d;
 pub(crate) mod conv2d_backward_small;

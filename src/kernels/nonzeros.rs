@@ -33,14 +33,14 @@ pub(crate) fn images_at_once(layout: &ConvLayout, max_images: usize) -> usize {
     (FLOATS / layout.image_len).clamp(1, max_images.max(1))
 }
 
+/// The room that a convolution's lists need for the images that are taken at once: places, and filters.
+pub(crate) fn room(layout: &ConvLayout, max_images: usize) -> (usize, usize) {
+    (layout.filters * layout.outputs() * images_at_once(layout, max_images), layout.filters)
+}
+
 impl Nonzeros {
-    /// Lists with room for the images that are taken at once, for each of these convolutions.
-    pub(crate) fn new<'a>(layouts: impl Iterator<Item = &'a ConvLayout>, max_images: usize) -> Self {
-        let (mut places, mut filters) = (0, 0);
-        for layout in layouts {
-            places = places.max(layout.filters * layout.outputs() * images_at_once(layout, max_images));
-            filters = filters.max(layout.filters);
-        }
+    /// Lists of any number of filters up to `filters`, with so many places together: see [`room`].
+    pub(crate) fn with_room(places: usize, filters: usize) -> Self {
         Self { places: vec![Nonzero::default(); places], counts: vec![0; filters], capacity: 0 }
     }
 

@@ -19,6 +19,13 @@ pub(crate) fn crop(window: &Window2d, channels: usize, images: usize, padded: &[
     }
 }
 
+/// As [`crop`], but adds to what is there.
+pub(crate) fn add_cropped(window: &Window2d, channels: usize, images: usize, padded: &[f32], x: &mut [f32]) {
+    for (row, inner) in inner_rows(window, channels, images) {
+        x[row].iter_mut().zip(&padded[inner..]).for_each(|(x, padded)| *x += padded);
+    }
+}
+
 /// Each row of the images: its place in x, and where it starts in padded.
 fn inner_rows(
     window: &Window2d,

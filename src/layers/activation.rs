@@ -1,6 +1,9 @@
 //! Activation functions, as an argument of other layers and as a layer of their own.
 
-use super::Layer;
+use super::{Describe, Spec};
+use crate::kernels::activation::Elementwise;
+use crate::program::{Builder, Operand, WeightId};
+use crate::shape::Shape;
 use serde::{Deserialize, Serialize};
 
 /// A function of a layer's output, as in [Keras](https://keras.io/api/layers/activations/).
@@ -47,8 +50,25 @@ impl Activation {
     }
 }
 
-impl From<Activation> for Layer {
-    fn from(layer: Activation) -> Self {
-        Self::Activation(layer)
+impl ActivationFunction {
+    /// The function of `x`, in a program.
+    pub(super) fn lower(self, builder: &mut Builder, x: Operand) -> Operand {
+        match self {
+            Self::Linear => builder.activate(x, Elementwise::Linear),
+            Self::Relu => builder.activate(x, Elementwise::Relu),
+            Self::Sigmoid => builder.activate(x, Elementwise::Sigmoid),
+            Self::Tanh => builder.activate(x, Elementwise::Tanh),
+            Self::Softmax => builder.softmax(x),
+        }
+    }
+}
+
+impl Describe for Activation {
+    fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
+        Ok(Spec::of_shape(inputs[0]))
+    }
+
+    fn lower(&self, builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {
+        Ok(self.function.lower(builder, inputs[0]))
     }
 }

@@ -1,6 +1,8 @@
 //! The convolution layer.
 
-use super::{ActivationFunction, Layer, checked, image};
+use super::{ActivationFunction, Describe, Spec, check_convolution, checked, image};
+use crate::kernels::activation::Elementwise;
+use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
 use serde::{Deserialize, Serialize};
 
@@ -81,15 +83,33 @@ impl Conv2D {
         Window2d::new((height, width), self.kernel_size, self.strides, self.padding)
             .map_err(|reason| format!("cannot work on {input}: {reason}"))
     }
-
-    pub(super) fn output_shape(&self, input: Shape) -> Result<Shape, String> {
-        let (height, width) = self.window(input)?.out;
-        checked(Shape::Image { height, width, channels: self.filters })
-    }
 }
 
-impl From<Conv2D> for Layer {
-    fn from(layer: Conv2D) -> Self {
-        Self::Conv2D(layer)
+impl Describe for Conv2D {
+    fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
+        let (_, _, channels) = image(inputs[0])?;
+        let window = self.window(inputs[0])?;
+        let (height, width) = window.out;
+        let output = checked(Shape::Image { height, width, channels: self.filters })?;
+        check_convolution(&window, channels, self.filters)?;
+        let (kernel_height, kernel_width) = self.kernel_size;
+        let mut weights = vec![WeightSpec::kernel("kernel", vec![kernel_height, kernel_width, channels, self.filters])];
+        weights.extend(self.use_bias.then(|| WeightSpec::zeros("bias", vec![self.filters])));
+        Ok(Spec { output, weights })
+    }
+
+    fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
+        let x = inputs[0];
+        let conv = Conv {
+            window: self.window(x.shape)?,
+            channels: x.shape.as_image().2,
+            filters: self.filters,
+            kernel: weights[0],
+            bias: weights.get(1).copied(),
+            pool: None,
+            activation: Elementwise::Linear,
+        };
+        let y = builder.conv(x, conv);
+        Ok(self.activation.lower(builder, y))
     }
 }

@@ -1,7 +1,9 @@
 //! The fully connected layer.
 
-use super::{ActivationFunction, Layer, checked};
-use crate::shape::Shape;
+use super::{ActivationFunction, Describe, Spec, check_convolution, checked};
+use crate::kernels::activation::Elementwise;
+use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
+use crate::shape::{Padding, Shape, Window2d};
 use serde::{Deserialize, Serialize};
 
 /// `activation(x · kernel + bias)`, as [Keras' `Dense`](https://keras.io/api/layers/core_layers/dense/).
@@ -48,17 +50,41 @@ impl Dense {
     pub fn use_bias(self, use_bias: bool) -> Self {
         Self { use_bias, ..self }
     }
+}
 
-    pub(super) fn output_shape(&self, input: Shape) -> Result<Shape, String> {
-        match input {
-            Shape::Vector(_) => checked(Shape::Vector(self.units)),
-            Shape::Image { .. } => Err(format!("expects a vector, got {input}: add `Flatten` before it")),
-        }
+impl Describe for Dense {
+    fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
+        let features = match inputs[0] {
+            Shape::Vector(features) => features,
+            image @ Shape::Image { .. } => {
+                return Err(format!("expects a vector, got {image}: add `Flatten` before it"));
+            }
+        };
+        let output = checked(Shape::Vector(self.units))?;
+        check_convolution(&one_pixel()?, features, self.units)?;
+        let mut weights = vec![WeightSpec::kernel("kernel", vec![features, self.units])];
+        weights.extend(self.use_bias.then(|| WeightSpec::zeros("bias", vec![self.units])));
+        Ok(Spec { output, weights })
+    }
+
+    /// It is a convolution on an image of one pixel.
+    fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
+        let conv = Conv {
+            window: one_pixel()?,
+            channels: inputs[0].shape.as_image().2,
+            filters: self.units,
+            kernel: weights[0],
+            bias: weights.get(1).copied(),
+            pool: None,
+            activation: Elementwise::Linear,
+        };
+        let y = builder.conv(inputs[0], conv);
+        let y = Operand { shape: Shape::Vector(self.units), ..y };
+        Ok(self.activation.lower(builder, y))
     }
 }
 
-impl From<Dense> for Layer {
-    fn from(layer: Dense) -> Self {
-        Self::Dense(layer)
-    }
+/// The window of a convolution on an image of one pixel.
+fn one_pixel() -> Result<Window2d, String> {
+    Window2d::new((1, 1), (1, 1), (1, 1), Padding::Valid)
 }

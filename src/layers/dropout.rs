@@ -1,6 +1,8 @@
 //! The dropout layer.
 
-use super::Layer;
+use super::{Describe, Spec};
+use crate::program::{Builder, Operand, WeightId};
+use crate::shape::Shape;
 use serde::{Deserialize, Serialize};
 
 /// Sets a random part of its input to zero while training, and scales the rest up by `1 / (1 - rate)`; outside
@@ -32,18 +34,17 @@ impl Dropout {
     pub fn new(rate: f32) -> Self {
         Self { rate }
     }
-
-    pub(super) fn check(&self) -> Result<(), String> {
-        if (0.0..1.0).contains(&self.rate) {
-            Ok(())
-        } else {
-            Err(format!("expects a rate of at least 0 and less than 1, got {}", self.rate))
-        }
-    }
 }
 
-impl From<Dropout> for Layer {
-    fn from(layer: Dropout) -> Self {
-        Self::Dropout(layer)
+impl Describe for Dropout {
+    fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
+        if !(0.0..1.0).contains(&self.rate) {
+            return Err(format!("expects a rate of at least 0 and less than 1, got {}", self.rate));
+        }
+        Ok(Spec::of_shape(inputs[0]))
+    }
+
+    fn lower(&self, builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {
+        Ok(builder.dropout(inputs[0], self.rate))
     }
 }

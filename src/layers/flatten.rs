@@ -1,6 +1,8 @@
 //! The layer between images and vectors.
 
-use super::Layer;
+use super::{Describe, Spec, too_large};
+use crate::program::{Builder, Operand, WeightId};
+use crate::shape::Shape;
 use serde::{Deserialize, Serialize};
 
 /// An image as a vector, rows first, channels last, as
@@ -28,8 +30,13 @@ impl Flatten {
     }
 }
 
-impl From<Flatten> for Layer {
-    fn from(layer: Flatten) -> Self {
-        Self::Flatten(layer)
+impl Describe for Flatten {
+    fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
+        inputs[0].len().map(Shape::Vector).map(Spec::of_shape).ok_or_else(too_large)
+    }
+
+    /// The same value in another shape: no operation.
+    fn lower(&self, _builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {
+        Ok(Operand { shape: self.spec(&[inputs[0].shape])?.output, ..inputs[0] })
     }
 }

@@ -1,6 +1,7 @@
 //! The max pooling layer.
 
-use super::{Layer, checked, image};
+use super::{Describe, Spec, checked, image};
+use crate::program::{Builder, Operand, WeightId};
 use crate::shape::{Padding, Shape, Window2d};
 use serde::{Deserialize, Serialize};
 
@@ -57,15 +58,15 @@ impl MaxPooling2D {
         Window2d::new((height, width), self.pool_size, self.strides.unwrap_or(self.pool_size), self.padding)
             .map_err(|reason| format!("cannot work on {input}: {reason}"))
     }
-
-    pub(super) fn output_shape(&self, input: Shape) -> Result<Shape, String> {
-        let (height, width) = self.window(input)?.out;
-        checked(Shape::Image { height, width, channels: input.as_image().2 })
-    }
 }
 
-impl From<MaxPooling2D> for Layer {
-    fn from(layer: MaxPooling2D) -> Self {
-        Self::MaxPooling2D(layer)
+impl Describe for MaxPooling2D {
+    fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
+        let (height, width) = self.window(inputs[0])?.out;
+        checked(Shape::Image { height, width, channels: inputs[0].as_image().2 }).map(Spec::of_shape)
+    }
+
+    fn lower(&self, builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {
+        Ok(builder.max_pool(inputs[0], self.window(inputs[0].shape)?))
     }
 }

@@ -1,5 +1,5 @@
-//! Layers as data: what each one is called, which shapes it takes and gives, and which weights it has. They compute
-//! nothing: `plan` turns them into steps.
+//! Layers as data: what each one is called, which shapes it takes and gives, which weights it has, and which operations
+//! it stands for. They compute nothing.
 //!
 //! Names, arguments and defaults are [Keras'](https://keras.io/api/layers/).
 
@@ -9,6 +9,7 @@ mod dense;
 mod dropout;
 mod flatten;
 mod max_pooling2d;
+mod network;
 
 pub use activation::{Activation, ActivationFunction};
 pub use conv2d::Conv2D;
@@ -16,88 +17,106 @@ pub use dense::Dense;
 pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use max_pooling2d::MaxPooling2D;
+pub(crate) use network::{Call, Network, Source};
 
-use crate::shape::Shape;
+use crate::kernels::conv2d::ConvLayout;
+use crate::program::{Builder, Operand, WeightId, WeightSpec};
+use crate::shape::{MAX_ELEMENTS, Shape, Window2d};
 use serde::{Deserialize, Serialize};
 
-/// Any layer of a [`Sequential`](crate::Sequential) model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Layer {
-    /// A convolution.
-    Conv2D(Conv2D),
-    /// A max pooling.
-    MaxPooling2D(MaxPooling2D),
-    /// A fully connected layer.
-    Dense(Dense),
-    /// An image made a vector.
-    Flatten(Flatten),
-    /// An activation function on its own.
-    Activation(Activation),
-    /// Values dropped at random while training.
-    Dropout(Dropout),
+/// What a layer declares. Each layer implements it in its own file.
+pub(crate) trait Describe {
+    /// How many inputs it takes.
+    fn arity(&self) -> Arity {
+        Arity::One
+    }
+
+    /// The shape of its output and its weights on these inputs, or a sentence without its subject that says why they cannot
+    /// be.
+    fn spec(&self, inputs: &[Shape]) -> Result<Spec, String>;
+
+    /// Adds its operations to a program. [`spec`](Self::spec) has accepted the inputs; the weights are those it declared, in
+    /// its order.
+    fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String>;
 }
 
-/// The shapes of a layer's weights.
+/// How many inputs a layer takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct WeightShapes {
-    /// (kernel height, kernel width, inputs, outputs); a dense kernel has height and width 1.
-    pub(crate) kernel: (usize, usize, usize, usize),
-    pub(crate) use_bias: bool,
+pub(crate) enum Arity {
+    One,
 }
 
-impl Layer {
-    /// The layer's type, as in `Conv2D`.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Conv2D(_) => "Conv2D",
-            Self::MaxPooling2D(_) => "MaxPooling2D",
-            Self::Dense(_) => "Dense",
-            Self::Flatten(_) => "Flatten",
-            Self::Activation(_) => "Activation",
-            Self::Dropout(_) => "Dropout",
-        }
-    }
+/// What a layer gives on certain inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Spec {
+    pub(crate) output: Shape,
+    pub(crate) weights: Vec<WeightSpec>,
+}
 
-    /// What Keras calls the first layer of this type in a model; later ones get `_1`, `_2` and so on.
-    pub(crate) fn base_name(&self) -> &'static str {
-        match self {
-            Self::Conv2D(_) => "conv2d",
-            Self::MaxPooling2D(_) => "max_pooling2d",
-            Self::Dense(_) => "dense",
-            Self::Flatten(_) => "flatten",
-            Self::Activation(_) => "activation",
-            Self::Dropout(_) => "dropout",
-        }
+impl Spec {
+    /// A layer without weights, whose output has this shape.
+    fn of_shape(output: Shape) -> Self {
+        Self { output, weights: Vec::new() }
     }
+}
 
-    /// The shape of one output, or a sentence without its subject that says why this input cannot be.
-    pub(crate) fn output_shape(&self, input: Shape) -> Result<Shape, String> {
-        match self {
-            Self::Conv2D(layer) => layer.output_shape(input),
-            Self::MaxPooling2D(layer) => layer.output_shape(input),
-            Self::Dense(layer) => layer.output_shape(input),
-            Self::Flatten(_) => input.len().map(Shape::Vector).ok_or_else(too_large),
-            Self::Activation(_) => Ok(input),
-            Self::Dropout(layer) => layer.check().map(|()| input),
+/// Declares the list of all layers: for each its type and Keras' name for the first of its kind in a model.
+macro_rules! layers {
+    ($($(#[$doc:meta])* $layer:ident: $base_name:literal,)*) => {
+        /// Any layer of a [`Sequential`](crate::Sequential) model.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub enum Layer {
+            $($(#[$doc])* $layer($layer),)*
         }
-    }
 
-    /// The shapes of its weights on this input, if it has any.
-    pub(crate) fn weight_shapes(&self, input: Shape) -> Option<WeightShapes> {
-        let (_, _, channels) = input.as_image();
-        match self {
-            Self::Conv2D(layer) => Some(WeightShapes {
-                kernel: (layer.kernel_size.0, layer.kernel_size.1, channels, layer.filters),
-                use_bias: layer.use_bias,
-            }),
-            Self::Dense(layer) => {
-                Some(WeightShapes { kernel: (1, 1, channels, layer.units), use_bias: layer.use_bias })
+        impl Layer {
+            /// The layer's type, as in `Conv2D`.
+            #[must_use]
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$layer(_) => stringify!($layer),)*
+                }
             }
-            Self::MaxPooling2D(_) | Self::Flatten(_) | Self::Activation(_) | Self::Dropout(_) => None,
+
+            /// What Keras calls the first layer of this type in a model; later ones get `_1`, `_2` and so on.
+            pub(crate) fn base_name(&self) -> &'static str {
+                match self {
+                    $(Self::$layer(_) => $base_name,)*
+                }
+            }
+
+            /// What it declares.
+            pub(crate) fn describe(&self) -> &dyn Describe {
+                match self {
+                    $(Self::$layer(layer) => layer,)*
+                }
+            }
         }
-    }
+
+        $(
+            impl From<$layer> for Layer {
+                fn from(layer: $layer) -> Self {
+                    Self::$layer(layer)
+                }
+            }
+        )*
+    };
+}
+
+layers! {
+    /// A convolution.
+    Conv2D: "conv2d",
+    /// A max pooling.
+    MaxPooling2D: "max_pooling2d",
+    /// A fully connected layer.
+    Dense: "dense",
+    /// An image made a vector.
+    Flatten: "flatten",
+    /// An activation function on its own.
+    Activation: "activation",
+    /// Values dropped at random while training.
+    Dropout: "dropout",
 }
 
 /// An image layer's input: (height, width, channels).
@@ -115,6 +134,19 @@ fn checked(shape: Shape) -> Result<Shape, String> {
     shape.len().map(|_| shape).ok_or_else(|| format!("has an output of {shape}: {}", too_large()))
 }
 
+/// Whether a convolution's padded input and packed kernel are no larger than a tensor may be.
+fn check_convolution(window: &Window2d, channels: usize, filters: usize) -> Result<(), String> {
+    let padded = window.padded.0.checked_mul(window.padded.1).and_then(|pixels| pixels.checked_mul(channels));
+    if padded.is_none_or(|padded| padded > MAX_ELEMENTS) {
+        return Err(format!("needs an input padded to more than {MAX_ELEMENTS} values"));
+    }
+    let packed = ConvLayout::packed_bound(window, channels, filters);
+    if packed.is_none_or(|packed| packed > MAX_ELEMENTS) {
+        return Err(format!("needs more than {MAX_ELEMENTS} values to pack its kernel"));
+    }
+    Ok(())
+}
+
 fn too_large() -> String {
-    format!("each tensor must have between 1 and {} values", crate::shape::MAX_ELEMENTS)
+    format!("each tensor must have between 1 and {} values", MAX_ELEMENTS)
 }

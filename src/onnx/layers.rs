@@ -11,18 +11,18 @@ use crate::shape::{Shape, Window2d};
 ///
 /// - weights: every kernel and bias, in the order of the layers
 pub(super) fn graph(plan: &Plan, layers: &[Layer], weights: &[Weight]) -> Graph {
-    let mut chain = Chain::new(plan.input);
+    let mut chain = Chain::new(plan.input());
     let mut weights = weights.iter();
-    let inputs = std::iter::once(&plan.input).chain(&plan.shapes);
+    let inputs = std::iter::once(plan.input()).chain(plan.shapes.iter().copied());
     for ((layer, name), input) in layers.iter().zip(layer_names(layers)).zip(inputs) {
         match layer {
             Layer::Conv2D(conv) => {
                 let (kernel, bias) = take(&mut weights, conv.use_bias);
                 let weights = std::iter::once(convolution_kernel(kernel)).chain(bias.map(weight)).collect();
-                convolve(&mut chain, &name, conv, *input, weights);
+                convolve(&mut chain, &name, conv, input, weights);
                 activate(&mut chain, &name, conv.activation);
             }
-            Layer::MaxPooling2D(pool) => max_pool(&mut chain, name, pool, *input),
+            Layer::MaxPooling2D(pool) => max_pool(&mut chain, name, pool, input),
             Layer::Dense(dense) => {
                 let (kernel, bias) = take(&mut weights, dense.use_bias);
                 let weights = std::iter::once(kernel).chain(bias).map(weight).collect();
@@ -35,7 +35,7 @@ pub(super) fn graph(plan: &Plan, layers: &[Layer], weights: &[Weight]) -> Graph 
             Layer::Dropout(_) => {}
         }
     }
-    chain.finish(input_info(plan.input), output_info(plan.classes()))
+    chain.finish(input_info(plan.input()), output_info(plan.classes()))
 }
 
 /// The weights of the next layer that has any.

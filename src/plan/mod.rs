@@ -1,192 +1,205 @@
-//! Decides what a model's layers become: checks every shape, and lays the program and its parameters out. It runs
-//! nothing.
+//! Decides what a network becomes: checks every shape, lowers layers to operations, fuses those (`fuse`), picks
+//! algorithms (`choose`), and lays out parameters (`parameters`) and gradients (`gradients`). It runs nothing.
 
-mod lower;
+mod choose;
+mod fuse;
+mod gradients;
 mod parameters;
+mod step;
 
-pub(crate) use parameters::{Initial, Parameter, layer_names};
+pub(crate) use gradients::{GradientMemory, Wanted};
+pub(crate) use parameters::{Parameter, Parameters, layer_names};
+pub(crate) use step::{
+    Add, Concatenate, ConvStep, Dropout, Flow, ForwardAlgorithm, Placed, Pooling, Softmax, Step, WeightGradient,
+};
 
 use crate::error::{Error, Result};
-use crate::kernels::activation::Elementwise;
-use crate::kernels::conv2d::ConvLayout;
 use crate::kernels::output::OutputFunction;
-use crate::layers::Layer;
-use crate::shape::{Shape, Window2d};
-use std::ops::Range;
+use crate::layers::{Arity, Call, Network, Source};
+use crate::program::{Builder, Operand, ValueId, WeightId, WeightSpec};
+use crate::shape::{MAX_ELEMENTS, Shape};
 
-/// A model as a program: steps over one chunk of examples, and where their parameters lie.
+/// A network as a program: steps over one chunk of examples, and where parameters and gradients lie.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plan {
-    /// The shape of one example.
-    pub(crate) input: Shape,
-    /// The shape of each layer's output.
+    /// The values that the caller writes.
+    pub(crate) inputs: Vec<Operand>,
+    /// The shape of each call's output.
     pub(crate) shapes: Vec<Shape>,
+    /// How many floats of one example each value has; those that fusion left over have none.
+    pub(crate) lengths: Vec<usize>,
     /// The program.
-    pub(crate) steps: Vec<Step>,
-    /// Every kernel and bias, in the order of the layers.
-    pub(crate) parameters: Vec<Parameter>,
-    /// Floats in the flat parameter buffer.
-    pub(crate) parameter_len: usize,
+    pub(crate) steps: Vec<Placed>,
+    pub(crate) heads: Vec<Head>,
+    pub(crate) gradients: GradientMemory,
+    pub(crate) parameters: Parameters,
     /// Floats in the buffer of packed weights.
     pub(crate) packed_len: usize,
+}
+
+/// One output of a model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Head {
+    /// The value before the output function.
+    pub(crate) value: ValueId,
+    pub(crate) shape: Shape,
     /// The function of the last layer where that is no step, because the loss takes what comes before it.
-    pub(crate) output: OutputFunction,
+    pub(crate) function: OutputFunction,
 }
 
-/// One step of the program: it reads the output of the step before and writes its own.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Step {
-    pub(crate) kind: StepKind,
-    /// Floats that one example has before the step.
-    pub(crate) input_len: usize,
-    /// Floats that one example has after the step.
-    pub(crate) output_len: usize,
-    /// Whether a step before this one has weights, so that the gradient of the input is needed.
-    pub(crate) needs_input_gradient: bool,
-}
-
-/// What a step does.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum StepKind {
-    /// A convolution or dense layer, with the pooling and activation that are fused behind it.
-    Conv(ConvStep),
-    /// A max pooling that could not be fused.
-    MaxPool { window: Window2d, channels: usize },
-    /// An activation that could not be fused.
-    Activate(Elementwise),
-    /// A softmax over the last axis, inside the model.
-    Softmax { classes: usize },
-    /// A dropout; `layer` tells its random numbers from those of others.
-    Dropout { rate: f32, layer: usize },
-}
-
-/// A convolution; a dense layer is one with a 1x1 window on images of one pixel.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ConvStep {
-    pub(crate) layout: ConvLayout,
-    pub(crate) activation: Elementwise,
-    /// The window and the channels, where the input needs a border first.
-    pub(crate) border: Option<(Window2d, usize)>,
-    /// Where the kernel lies in the parameters: (filters, window_len).
-    pub(crate) weights: Range<usize>,
-    /// Where the biases lie in the parameters; empty if there are none.
-    pub(crate) biases: Range<usize>,
-    /// Where the packed weights lie.
-    pub(crate) packed: Range<usize>,
+/// What each call of a network gives, and the weights of each layer.
+struct Checked {
+    shapes: Vec<Shape>,
+    weights: Vec<Vec<WeightSpec>>,
 }
 
 impl Plan {
-    /// Checks and lowers a model.
+    /// Checks and plans a network.
     ///
     /// # Errors
     /// [`Error::Layer`] for the first layer that cannot work on what it is given, [`Error::Model`] for a model that has
     /// no layers, does not end with a vector, or is too large.
-    pub(crate) fn new(input: Shape, layers: &[Layer]) -> Result<Self> {
+    pub(crate) fn new(network: &Network, wanted: Wanted) -> Result<Self> {
+        let Checked { shapes, weights } = check(network)?;
+        let parameters = parameters::lay_out(&network.layers, &weights)?;
+        let mut builder = Builder::default();
+        let inputs: Vec<Operand> = network.inputs.iter().map(|shape| builder.input(*shape)).collect();
+        let outputs = lower(network, &parameters, &mut builder, &inputs)?;
+        let Builder { mut lengths, mut operations, .. } = builder;
+        let values = |heads: &[Head]| heads.iter().map(|head| head.value).collect::<Vec<ValueId>>();
+        let mut heads: Vec<Head> = outputs
+            .iter()
+            .map(|Operand { value, shape }| Head { value: *value, shape: *shape, function: OutputFunction::Linear })
+            .collect();
+        fuse::fuse(&mut operations, &values(&heads));
+        for index in 0..heads.len() {
+            let all = values(&heads);
+            let (value, function) = fuse::take_output_function(&mut operations, &lengths, &all, heads[index].value);
+            (heads[index].value, heads[index].function) = (value, function);
+        }
+        let (mut steps, packed_len) = choose::choose(&operations, &parameters, &lengths);
+        let inputs_and_written = inputs.iter().map(|input| input.value).chain(steps.iter().map(|step| step.writes));
+        let used: Vec<ValueId> = inputs_and_written.collect();
+        for (value, len) in lengths.iter_mut().enumerate() {
+            if !used.contains(&ValueId(value)) {
+                *len = 0;
+            }
+        }
+        let input_values: Vec<ValueId> = inputs.iter().map(|input| input.value).collect();
+        let gradients = gradients::lay_out(&mut steps, &lengths, &input_values, &values(&heads), wanted);
+        Ok(Self { inputs, shapes, lengths, steps, heads, gradients, parameters, packed_len })
+    }
+
+    /// The shape of one example of the first input.
+    pub(crate) fn input(&self) -> Shape {
+        self.inputs[0].shape
+    }
+
+    /// Values in one example of the first input.
+    pub(crate) fn input_len(&self) -> usize {
+        self.lengths[self.inputs[0].value.0]
+    }
+
+    /// The first output.
+    pub(crate) fn head(&self) -> &Head {
+        &self.heads[0]
+    }
+
+    /// The most values that one example has in one place, inputs with the border that padding adds included.
+    pub(crate) fn widest_padded(&self) -> usize {
+        let convs = self.steps.iter().filter_map(|placed| placed.step.conv());
+        let padded = convs.map(|conv| conv.layout.image_len);
+        padded.chain(self.lengths.iter().copied()).max().unwrap_or(0)
+    }
+
+    /// Values in one output: the number of classes.
+    pub(crate) fn classes(&self) -> usize {
+        self.head().shape.as_image().2
+    }
+
+    /// How many parameters there are.
+    pub(crate) fn parameter_count(&self) -> usize {
+        self.parameters.all.iter().map(|parameter| parameter.range.len()).sum()
+    }
+}
+
+/// The parameters that a plan of this network has, without the plan, which takes more memory.
+///
+/// # Errors
+/// As [`Plan::new`], of the layers' shapes.
+pub(crate) fn parameters_of(network: &Network) -> Result<Parameters> {
+    parameters::lay_out(&network.layers, &check(network)?.weights)
+}
+
+/// Adds the operations of all calls to a program; returns the network's outputs.
+fn lower(
+    network: &Network,
+    parameters: &Parameters,
+    builder: &mut Builder,
+    inputs: &[Operand],
+) -> Result<Vec<Operand>> {
+    let mut results: Vec<Operand> = Vec::new();
+    let operand = |results: &[Operand], source: &Source| match *source {
+        Source::Input(index) => inputs[index],
+        Source::Call(index) => results[index],
+    };
+    for Call { layer: index, reads } in &network.calls {
+        let layer = &network.layers[*index];
+        let of_layer = parameters.all.iter().enumerate().filter(|(_, parameter)| parameter.layer == *index);
+        let weights: Vec<WeightId> = of_layer.map(|(id, _)| WeightId(id)).collect();
+        let reads: Vec<Operand> = reads.iter().map(|source| operand(&results, source)).collect();
+        builder.layer = *index;
+        let lowered = layer.describe().lower(builder, &reads, &weights);
+        results.push(lowered.map_err(|problem| Error::Layer { index: *index, kind: layer.kind(), problem })?);
+    }
+    Ok(network.outputs.iter().map(|source| operand(&results, source)).collect())
+}
+
+/// The shape of each call's output, and the weights of each layer.
+fn check(network: &Network) -> Result<Checked> {
+    for input in &network.inputs {
         if input.len().is_none() {
             return Err(Error::Model(format!(
-                "has an input of {input}: every axis must be at least 1, and all together at most {}",
-                crate::shape::MAX_ELEMENTS
+                "has an input of {input}: every axis must be at least 1, and all together at most {MAX_ELEMENTS}"
             )));
         }
-        let shapes = check_shapes(input, layers)?;
-        match shapes.last() {
-            Some(Shape::Vector(_)) => {}
-            Some(shape) => {
+    }
+    let (mut shapes, mut weights) = (Vec::new(), vec![None; network.layers.len()]);
+    for Call { layer: index, reads } in &network.calls {
+        let layer = &network.layers[*index];
+        let fault = |problem| Error::Layer { index: *index, kind: layer.kind(), problem };
+        let inputs: Vec<Shape> = reads.iter().map(|source| shape_of(network, &shapes, source)).collect();
+        match layer.describe().arity() {
+            Arity::One if inputs.len() == 1 => {}
+            Arity::One => return Err(fault(format!("takes one input, got {}", inputs.len()))),
+        }
+        let spec = layer.describe().spec(&inputs).map_err(fault)?;
+        let first = weights[*index].get_or_insert_with(|| spec.weights.clone());
+        if *first != spec.weights {
+            return Err(fault("is called on inputs of different shapes, but has one set of weights".into()));
+        }
+        shapes.push(spec.output);
+    }
+    if network.calls.is_empty() {
+        return Err(Error::Model("has no layers: add at least one `Dense`".into()));
+    }
+    for output in &network.outputs {
+        match shape_of(network, &shapes, output) {
+            Shape::Vector(_) => {}
+            shape @ Shape::Image { .. } => {
                 return Err(Error::Model(format!(
                     "ends with an output of {shape}, expected a vector with one value for each class: end it with \
                      `Flatten` and `Dense`"
                 )));
             }
-            None => {
-                return Err(Error::Model("has no layers: add at least one `Dense`".into()));
-            }
         }
-        let (parameters, parameter_len) = parameters::lay_out(input, layers, &shapes)?;
-        let mut steps = lower::lower(input, layers, &shapes, &parameters)?;
-        let output = take_output_function(&mut steps);
-        let packed_len = steps.iter().filter_map(Step::conv).map(|conv| conv.packed.end).max().unwrap_or(0);
-        Ok(Self { input, shapes, steps, parameters, parameter_len, packed_len, output })
     }
-
-    /// Values in one example.
-    pub(crate) fn input_len(&self) -> usize {
-        let (height, width, channels) = self.input.as_image();
-        height * width * channels
-    }
-
-    /// The most values that one example has between two steps; a model may have no steps, and its output is its input.
-    pub(crate) fn widest(&self) -> usize {
-        self.steps.iter().map(|step| step.output_len).fold(self.input_len(), usize::max)
-    }
-
-    /// The same, inputs with the border that padding adds included.
-    pub(crate) fn widest_padded(&self) -> usize {
-        self.steps.iter().filter_map(Step::conv).map(|conv| conv.layout.image_len).fold(self.widest(), usize::max)
-    }
-
-    /// Values in one output: the number of classes.
-    pub(crate) fn classes(&self) -> usize {
-        self.shapes.last().map_or(0, |shape| shape.as_image().2)
-    }
-
-    /// How many trainable parameters there are.
-    pub(crate) fn parameter_count(&self) -> usize {
-        self.parameters.iter().map(|parameter| parameter.range.len()).sum()
-    }
+    Ok(Checked { shapes, weights: weights.into_iter().map(Option::unwrap_or_default).collect() })
 }
 
-impl Step {
-    /// The convolution, if it is one.
-    pub(crate) fn conv(&self) -> Option<&ConvStep> {
-        match &self.kind {
-            StepKind::Conv(conv) => Some(conv),
-            StepKind::MaxPool { .. } | StepKind::Activate(_) | StepKind::Softmax { .. } | StepKind::Dropout { .. } => {
-                None
-            }
-        }
+fn shape_of(network: &Network, shapes: &[Shape], source: &Source) -> Shape {
+    match *source {
+        Source::Input(index) => network.inputs[index],
+        Source::Call(index) => shapes[index],
     }
-}
-
-/// Takes a softmax or sigmoid off the end of the steps.
-fn take_output_function(steps: &mut Vec<Step>) -> OutputFunction {
-    let Some(last) = steps.last_mut() else { return OutputFunction::Linear };
-    match &mut last.kind {
-        // A softmax of every pixel, made a vector by `Flatten` behind it, is not one over the classes.
-        StepKind::Softmax { classes } if *classes == last.output_len => {
-            steps.pop();
-            OutputFunction::Softmax
-        }
-        StepKind::Activate(Elementwise::Sigmoid) => {
-            steps.pop();
-            OutputFunction::Sigmoid
-        }
-        StepKind::Conv(conv) if conv.activation == Elementwise::Sigmoid => {
-            conv.activation = Elementwise::Linear;
-            OutputFunction::Sigmoid
-        }
-        StepKind::Conv(_)
-        | StepKind::MaxPool { .. }
-        | StepKind::Activate(_)
-        | StepKind::Softmax { .. }
-        | StepKind::Dropout { .. } => OutputFunction::Linear,
-    }
-}
-
-/// The parameters that a plan of these layers has, without the plan, which takes more memory.
-///
-/// # Errors
-/// As [`Plan::new`], of the layers' shapes.
-pub(crate) fn parameters_of(input: Shape, layers: &[Layer]) -> Result<Vec<Parameter>> {
-    let shapes = check_shapes(input, layers)?;
-    parameters::lay_out(input, layers, &shapes).map(|(parameters, _)| parameters)
-}
-
-/// The shape of each layer's output.
-fn check_shapes(input: Shape, layers: &[Layer]) -> Result<Vec<Shape>> {
-    let mut shape = input;
-    let shapes = layers.iter().enumerate().map(|(index, layer)| {
-        shape = layer.output_shape(shape).map_err(|problem| Error::Layer { index, kind: layer.kind(), problem })?;
-        Ok(shape)
-    });
-    shapes.collect()
 }

@@ -1,81 +1,82 @@
-//! Decides where parameters lie: one flat buffer, each tensor on a cache line's start, outputs first.
-//!
-//! The engine stores a kernel as (filters, kernel height, kernel width, channels), because its backward pass reads it
-//! filter by filter; users see Keras' layout, which has the filters last.
+//! Decides where parameters lie: one flat buffer, each tensor on a cache line's start, those that are trained before the
+//! others, so that the optimizer works on one run of memory.
 
 use crate::aligned::round_up_to_line;
 use crate::error::{Error, Result};
 use crate::kernels::conv2d::SLACK;
 use crate::layers::Layer;
-use crate::shape::{MAX_ELEMENTS, Shape};
+use crate::program::{Initializer, Role, StoredOrder, WeightSpec};
+use crate::shape::MAX_ELEMENTS;
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// One kernel or bias.
+/// One weight of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Parameter {
     /// Keras' name, as in `conv2d_1/kernel`.
     pub(crate) name: String,
     /// The layer's index in the model.
     pub(crate) layer: usize,
+    /// Which of the layer's weights it is.
+    pub(crate) place: usize,
     /// Its place in the flat buffer.
     pub(crate) range: Range<usize>,
-    /// Its shape there. Moving the first axis to the end gives Keras' shape.
-    pub(crate) stored_shape: Vec<usize>,
+    /// Its shape as users see it: Keras'.
+    pub(crate) shape: Vec<usize>,
+    /// The order of its axes in the flat buffer.
+    pub(crate) stored: StoredOrder,
     /// How its first values are drawn.
-    pub(crate) initial: Initial,
+    pub(crate) initializer: Initializer,
+    pub(crate) role: Role,
 }
 
-/// How a parameter starts.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Initial {
-    /// Uniform between `-limit` and `limit`.
-    Uniform {
-        limit: f32,
-    },
-    Zeros,
+/// All parameters of a model, in the order of its layers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Parameters {
+    pub(crate) all: Vec<Parameter>,
+    /// Floats of the part that is trained, and of the whole buffer. Both end with room for a vector that starts at the
+    /// last weight.
+    pub(crate) trained_len: usize,
+    pub(crate) len: usize,
 }
 
-/// Lays out all parameters; also returns the length of the flat buffer, which ends with room for a vector that starts
-/// at the last weight.
-pub(crate) fn lay_out(input: Shape, layers: &[Layer], shapes: &[Shape]) -> Result<(Vec<Parameter>, usize)> {
-    let mut parameters = Vec::new();
-    let mut end = 0;
-    let mut place = |layer: usize, name: String, stored_shape: Vec<usize>, initial| -> Result<()> {
-        let len = stored_shape.iter().try_fold(1_usize, |len, axis| len.checked_mul(*axis));
-        let len = len.filter(|len| end + len.min(&MAX_ELEMENTS) < MAX_ELEMENTS).ok_or_else(|| Error::Layer {
-            index: layer,
-            kind: layers[layer].kind(),
-            problem: format!("brings the model to more than {MAX_ELEMENTS} parameters"),
-        })?;
-        parameters.push(Parameter { name, layer, range: end..end + len, stored_shape, initial });
-        end = round_up_to_line(end + len);
-        Ok(())
-    };
+impl Parameters {
+    /// Those that are trained, in the order of the layers.
+    pub(crate) fn trained(&self) -> impl Iterator<Item = &Parameter> {
+        self.all.iter().filter(|parameter| parameter.is_trained())
+    }
+}
+
+/// Lays out the weights that layers have declared: for each layer its weights.
+pub(super) fn lay_out(layers: &[Layer], specs: &[Vec<WeightSpec>]) -> Result<Parameters> {
     let names = layer_names(layers);
-    let inputs = std::iter::once(&input).chain(shapes);
-    for (index, (layer, input)) in layers.iter().zip(inputs).enumerate() {
-        let Some(weights) = layer.weight_shapes(*input) else {
-            continue;
-        };
-        let (height, width, channels, filters) = weights.kernel;
-        let stored_shape = match layer {
-            Layer::Dense(_) => vec![filters, channels],
-            Layer::Conv2D(_)
-            | Layer::MaxPooling2D(_)
-            | Layer::Flatten(_)
-            | Layer::Activation(_)
-            | Layer::Dropout(_) => vec![filters, height, width, channels],
-        };
-        // Glorot uniform: Glorot and Bengio, 2010, https://proceedings.mlr.press/v9/glorot10a.html
-        let fans = height as f32 * width as f32 * (channels as f32 + filters as f32);
-        let initial = Initial::Uniform { limit: (6.0 / fans).sqrt() };
-        place(index, format!("{}/kernel", names[index]), stored_shape, initial)?;
-        if weights.use_bias {
-            place(index, format!("{}/bias", names[index]), vec![filters], Initial::Zeros)?;
+    let mut all = Vec::new();
+    for (layer, specs) in specs.iter().enumerate() {
+        for (place, spec) in specs.iter().enumerate() {
+            let WeightSpec { name, ref shape, stored, initializer, role } = *spec;
+            let len = spec.len().filter(|len| *len < MAX_ELEMENTS).ok_or_else(|| too_many(layers, layer))?;
+            let (name, shape) = (format!("{}/{name}", names[layer]), shape.clone());
+            all.push(Parameter { name, layer, place, range: 0..len, shape, stored, initializer, role });
         }
     }
-    Ok((parameters, end + SLACK))
+    let place = |start: usize, parameter: &mut Parameter| {
+        let end = start + parameter.range.len();
+        if end >= MAX_ELEMENTS {
+            return Err(too_many(layers, parameter.layer));
+        }
+        parameter.range = start..end;
+        Ok(round_up_to_line(end))
+    };
+    let (trained, others): (Vec<&mut Parameter>, Vec<&mut Parameter>) =
+        all.iter_mut().partition(|parameter| parameter.is_trained());
+    let trained_end = trained.into_iter().try_fold(0, place)?;
+    let end = others.into_iter().try_fold(trained_end, place)?;
+    Ok(Parameters { all, trained_len: trained_end + SLACK, len: end + SLACK })
+}
+
+fn too_many(layers: &[Layer], index: usize) -> Error {
+    let problem = format!("brings the model to more than {MAX_ELEMENTS} parameters");
+    Error::Layer { index, kind: layers[index].kind(), problem }
 }
 
 /// Keras' names: `conv2d`, `conv2d_1`, and so on.
@@ -93,10 +94,20 @@ pub(crate) fn layer_names(layers: &[Layer]) -> Vec<String> {
 }
 
 impl Parameter {
-    /// Its shape as users see it: Keras' layout.
-    pub(crate) fn shape(&self) -> Vec<usize> {
-        let mut shape = self.stored_shape.clone();
-        shape.rotate_left(1);
+    pub(crate) fn is_trained(&self) -> bool {
+        match self.role {
+            Role::Trained => true,
+            Role::Frozen | Role::State => false,
+        }
+    }
+
+    /// Its shape in the flat buffer.
+    pub(crate) fn stored_shape(&self) -> Vec<usize> {
+        let mut shape = self.shape.clone();
+        match self.stored {
+            StoredOrder::AsShaped => {}
+            StoredOrder::LastAxisFirst => shape.rotate_right(1),
+        }
         shape
     }
 }

@@ -48,10 +48,10 @@ impl Model {
 /// [`Error::Model`] if it has none that are pictures.
 pub(super) fn sheet(model: &Model) -> Result<Sheet> {
     let weights = model.get_weights();
-    let Some((kernel, parameter)) = weights.first().zip(model.engine.plan.parameters.first()) else {
+    let Some((kernel, parameter)) = weights.first().zip(model.engine.plan.parameters.all.first()) else {
         return Err(Error::Model("has no layer with weights: there are no filters to show".into()));
     };
-    let before: Vec<Shape> = std::iter::once(model.engine.plan.input)
+    let before: Vec<Shape> = std::iter::once(model.engine.plan.input())
         .chain(model.engine.plan.shapes[..parameter.layer].iter().copied())
         .collect();
     let layer = kernel.name.split('/').next().unwrap_or_default();

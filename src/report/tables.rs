@@ -19,7 +19,7 @@ pub(super) fn settings(model: &Model, history: Option<&History>) -> Markup {
             tr { th { "Loss" } td { (loss) } }
             @if !metrics.is_empty() { tr { th { "Metrics" } td { (metrics.join(", ")) } } }
             tr { th { "Seed" } td { (model.seed()) } }
-            tr { th { "Input" } td { (model.engine.plan.input) } }
+            tr { th { "Input" } td { (model.engine.plan.input()) } }
             tr { th { "Epochs trained" } td { (model.epochs) } }
             tr { th { "Steps taken" } td { (thousands(model.state.step as usize)) } }
             @if let Some(history) = history {

@@ -2,7 +2,7 @@
 //! need no limit here, as each must be in the file; but a plan also lists where the windows of its convolutions start.
 
 use crate::error::{Error, Result};
-use crate::layers::Layer;
+use crate::layers::{Call, Network, Source, Spec};
 use crate::shape::Shape;
 
 /// The most windows that all convolutions of a model may have together: 256 MiB of places.
@@ -13,19 +13,26 @@ const MAX_WINDOWS: usize = 1 << 26;
 ///
 /// # Errors
 /// [`Error::Layer`] for the first layer that cannot work on what it is given, [`Error::Model`] if there are too many windows.
-pub(super) fn check_size(input: Shape, layers: &[Layer]) -> Result<Shape> {
-    let (mut shape, mut windows) = (input, 0_usize);
-    for (index, layer) in layers.iter().enumerate() {
-        let fault = |problem| Error::Layer { index, kind: layer.kind(), problem };
+pub(super) fn check_size(network: &Network) -> Result<Shape> {
+    let (mut shapes, mut windows) = (Vec::new(), 0_usize);
+    let shape_of = |shapes: &[Shape], source: &Source| match *source {
+        Source::Input(index) => network.inputs[index],
+        Source::Call(index) => shapes[index],
+    };
+    for Call { layer: index, reads } in &network.calls {
+        let layer = &network.layers[*index];
+        let fault = |problem| Error::Layer { index: *index, kind: layer.kind(), problem };
+        let inputs: Vec<Shape> = reads.iter().map(|source| shape_of(&shapes, source)).collect();
         // Bounded before any layer multiplies with it.
-        if shape.len().is_none() {
+        if let Some(input) = inputs.iter().find(|input| input.len().is_none()) {
             return Err(Error::Model(format!("has an input of {input}: too large, or zero along an axis")));
         }
-        if let Layer::Conv2D(conv) = layer {
-            let (height, width) = conv.window(shape).map_err(fault)?.out;
+        let Spec { output, weights } = layer.describe().spec(&inputs).map_err(fault)?;
+        if !weights.is_empty() {
+            let (height, width, _) = output.as_image();
             windows = windows.saturating_add(height.saturating_mul(width));
         }
-        shape = layer.output_shape(shape).map_err(fault)?;
+        shapes.push(output);
     }
     if windows > MAX_WINDOWS {
         return Err(Error::Model(format!(
@@ -33,5 +40,5 @@ pub(super) fn check_size(input: Shape, layers: &[Layer]) -> Result<Shape> {
              images, or larger strides"
         )));
     }
-    Ok(shape)
+    Ok(network.outputs.first().map_or(network.inputs[0], |output| shape_of(&shapes, output)))
 }

@@ -8,8 +8,9 @@ use super::limits::check_size;
 use super::training::{FOLDERS, Training};
 use super::weights::{Wanted, check, checksum, decode, decode_finite, decode_sums};
 use crate::error::{Error, ModelFault, Result};
+use crate::layers::Network;
 use crate::model::{Model, Weight};
-use crate::plan::{Parameter, parameters_of};
+use crate::plan::{Parameters, parameters_of};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -42,9 +43,10 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part) ->
     let described = description(text).map_err(|fault| at.fault(fault))?;
     let Description { input, layers, seed, optimizer, loss, metrics, epochs } = described;
     let impossible = |error: Error| at.fault(ModelFault::Description(error.to_string()));
-    let output = check_size(input, &layers).map_err(impossible)?;
-    let parameters = parameters_of(input, &layers).map_err(impossible)?;
-    let mut wanted = Wanted::all("", &parameters);
+    let network = Network::chain(input, layers.into_owned());
+    let output = check_size(&network).map_err(impossible)?;
+    let parameters = parameters_of(&network).map_err(impossible)?;
+    let mut wanted = Wanted::all("", parameters.all.iter());
     if let Some(training) = &training {
         let outputs = output.len().unwrap_or_default();
         metrics.iter().try_for_each(|metric| metric.check(outputs)).map_err(impossible)?;
@@ -52,17 +54,16 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part) ->
     }
     check(&wanted, &header.tensors, &[]).map_err(|fault| at.fault(fault))?;
     let data = at.data(&header, Some(&envelope), source)?;
-    let weights = |folder: &str| decode_finite(folder, &parameters, &header.tensors, &data);
+    let weights = |folder: &str| decode_finite(folder, parameters.all.iter(), &header.tensors, &data);
     let own = weights("").map_err(|fault| at.fault(fault))?;
-    let (layers, metrics) = (layers.into_owned(), metrics.into_owned());
-    let mut model =
-        Model::new(input, layers, seed, optimizer.into_owned(), loss.into_owned(), metrics).map_err(impossible)?;
+    let (optimizer, loss, metrics) = (optimizer.into_owned(), loss.into_owned(), metrics.into_owned());
+    let mut model = Model::new(network, seed, optimizer, loss, metrics).map_err(impossible)?;
     model.set_weights(&own)?;
     model.epochs = epochs as usize;
     if let (Some(training), Part::Checkpoint) = (training, part) {
         // What an optimizer keeps may have become infinite, and the training go on.
         let buffers = |folder: &str| match folder.starts_with("optimizer/") {
-            true => Ok(decode(folder, &parameters, &header.tensors, &data)),
+            true => Ok(decode(folder, parameters.trained(), &header.tensors, &data)),
             false => weights(folder),
         };
         let sums = |name: &str| decode_sums(name, &header.tensors, &data);
@@ -72,7 +73,7 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part) ->
 }
 
 /// The weights of a model that has these parameters.
-pub(super) fn weights(parameters: &[Parameter], mut source: impl Read, len: u64, place: &str) -> Result<Vec<Weight>> {
+pub(super) fn weights(parameters: &Parameters, mut source: impl Read, len: u64, place: &str) -> Result<Vec<Weight>> {
     let at = At { place, len };
     let header = at.header(&mut source)?;
     let envelope = envelope(&header).map_err(|fault| at.fault(fault))?;
@@ -82,9 +83,9 @@ pub(super) fn weights(parameters: &[Parameter], mut source: impl Read, len: u64,
     }
     let is_checkpoint = envelope.as_ref().is_some_and(|envelope| envelope.training.is_some());
     let unread = if is_checkpoint { &FOLDERS[..] } else { &[] };
-    check(&Wanted::all("", parameters), &header.tensors, unread).map_err(|fault| at.fault(fault))?;
+    check(&Wanted::all("", parameters.all.iter()), &header.tensors, unread).map_err(|fault| at.fault(fault))?;
     let data = at.data(&header, envelope.as_ref(), source)?;
-    decode_finite("", parameters, &header.tensors, &data).map_err(|fault| at.fault(fault))
+    decode_finite("", parameters.all.iter(), &header.tensors, &data).map_err(|fault| at.fault(fault))
 }
 
 /// What is read, for errors to tell.

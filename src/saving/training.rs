@@ -15,7 +15,7 @@ use crate::fit::{Ongoing, Position};
 use crate::metrics::Metric;
 use crate::model::{Model, Weight, named, store};
 use crate::optimizer::Optimizer;
-use crate::plan::Parameter;
+use crate::plan::Parameters;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -56,7 +56,11 @@ impl Training {
         let Model { state, ongoing, engine, .. } = model;
         let mut tensors = Vec::new();
         for (buffer, flat) in state.named() {
-            tensors.extend(named(&engine.plan, flat).into_iter().map(|weight| below(&buffer_folder(buffer), weight)));
+            tensors.extend(
+                named(engine.plan.parameters.trained(), flat)
+                    .into_iter()
+                    .map(|weight| below(&buffer_folder(buffer), weight)),
+            );
         }
         for (index, state) in callbacks.iter().enumerate() {
             tensors.extend(state.weights.iter().flatten().map(|weight| below(&callback_folder(index), weight.clone())));
@@ -93,15 +97,16 @@ impl Training {
     /// The tensors that must be there.
     pub(super) fn wanted(
         &self,
-        parameters: &[Parameter],
+        parameters: &Parameters,
         optimizer: &Optimizer,
         metrics: &[Metric],
         outputs: usize,
     ) -> Vec<Wanted> {
         let buffers = optimizer.kept().map(buffer_folder);
         let callbacks = self.callbacks.iter().enumerate().filter(|(_, state)| state.weights);
-        let folders = buffers.chain(callbacks.map(|(index, _)| callback_folder(index)));
-        let mut wanted: Vec<Wanted> = folders.flat_map(|folder| Wanted::all(&folder, parameters)).collect();
+        let mut wanted: Vec<Wanted> = buffers.flat_map(|folder| Wanted::all(&folder, parameters.trained())).collect();
+        let folders = callbacks.map(|(index, _)| callback_folder(index));
+        wanted.extend(folders.flat_map(|folder| Wanted::all(&folder, parameters.all.iter())));
         if self.position.is_some_and(in_an_epoch) {
             let sums = 1 + metrics.iter().map(|metric| metric.sums(outputs)).sum::<usize>();
             wanted.push(Wanted::sums(SCORES, sums));
@@ -121,7 +126,7 @@ impl Training {
         let Model { state, engine, ongoing, .. } = model;
         (state.step, state.momentum_product) = (self.step, f64::from_bits(self.momentum_product));
         for (buffer, flat) in state.named_mut() {
-            store(&engine.plan, &weights(&buffer_folder(buffer))?, flat);
+            store(engine.plan.parameters.trained(), &weights(&buffer_folder(buffer))?, flat);
         }
         let Ongoing { position, total, callbacks } = ongoing;
         *position = self.position;

@@ -71,13 +71,13 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// One of each parameter's shape, with this before its name.
-    pub(super) fn all(folder: &str, parameters: &[Parameter]) -> Vec<Self> {
+    pub(super) fn all<'p>(folder: &str, parameters: impl Iterator<Item = &'p Parameter>) -> Vec<Self> {
         let one = |parameter: &Parameter| Self {
             name: format!("{folder}{}", parameter.name),
             dtype: Dtype::F32,
-            shape: parameter.shape(),
+            shape: parameter.shape.clone(),
         };
-        parameters.iter().map(one).collect()
+        parameters.map(one).collect()
     }
 
     /// This many sums in a row.
@@ -110,21 +110,26 @@ pub(super) fn check(wanted: &[Wanted], tensors: &Tensors, unread: &[&str]) -> Re
 }
 
 /// The tensors of a folder that has one for each parameter, as they are, after [`check`].
-pub(super) fn decode(folder: &str, parameters: &[Parameter], tensors: &Tensors, data: &[u8]) -> Vec<Weight> {
+pub(super) fn decode<'p>(
+    folder: &str,
+    parameters: impl Iterator<Item = &'p Parameter>,
+    tensors: &Tensors,
+    data: &[u8],
+) -> Vec<Weight> {
     let decode_one = |parameter: &Parameter| {
         let (start, end) = tensors[&format!("{folder}{}", parameter.name)].data_offsets;
         let (floats, _) = data[start..end].as_chunks();
         let values: Vec<f32> = floats.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        let values = ArrayD::from_shape_vec(parameter.shape(), values).expect("the tensor's shape was checked");
+        let values = ArrayD::from_shape_vec(parameter.shape.clone(), values).expect("the tensor's shape was checked");
         Weight { name: parameter.name.clone(), values }
     };
-    parameters.iter().map(decode_one).collect()
+    parameters.map(decode_one).collect()
 }
 
 /// The same, if all values are numbers.
-pub(super) fn decode_finite(
+pub(super) fn decode_finite<'p>(
     folder: &str,
-    parameters: &[Parameter],
+    parameters: impl Iterator<Item = &'p Parameter>,
     tensors: &Tensors,
     data: &[u8],
 ) -> Result<Vec<Weight>, ModelFault> {

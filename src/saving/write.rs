@@ -20,11 +20,11 @@ pub(super) fn model(model: &Model) -> Result<Vec<u8>> {
 /// A whole model with the state of its training, and of the callbacks.
 pub(super) fn checkpoint(model: &Model, callbacks: &[CallbackState]) -> Result<Vec<u8>> {
     let mut tensors = weights_of(model)?;
-    let parameters = &model.engine.plan.parameters;
+    let parameters = &model.engine.plan.parameters.all;
     for CallbackState { callback, weights, .. } in callbacks {
         let Some(weights) = weights else { continue };
         let fit = |(weight, parameter): (&Weight, &Parameter)| {
-            weight.name == parameter.name && weight.values.shape() == parameter.shape()
+            weight.name == parameter.name && weight.values.shape() == parameter.shape
         };
         if weights.len() != parameters.len() || !weights.iter().zip(parameters).all(fit) {
             return Err(Error::Callback(format!(
@@ -66,11 +66,11 @@ pub(crate) fn check_finite(weights: &[Weight]) -> Result<()> {
 
 /// All of a model but its weights and its training.
 fn describe(model: &Model) -> Result<Box<RawValue>> {
-    let input = model.engine.plan.input;
-    check_size(input, &model.layers)?;
+    let input = model.engine.plan.input();
+    check_size(&model.network)?;
     let description = Description {
         input,
-        layers: Cow::Borrowed(&model.layers),
+        layers: Cow::Borrowed(&model.network.layers),
         seed: model.seed,
         optimizer: Cow::Borrowed(&model.optimizer),
         loss: Cow::Owned(model.loss()),

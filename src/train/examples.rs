@@ -4,8 +4,8 @@
 use crate::data::{Augment, OrderedExamples, OrderedImages, Pixels, Stored, Target, TargetRows};
 use crate::exec::Workspace;
 use crate::kernels::pixels::{bytes_to_floats, scale};
+use crate::plan::Plan;
 use crate::random::{Stream, stream};
-use crate::shape::Shape;
 use crate::simd::Simd;
 use std::ops::Range;
 
@@ -84,15 +84,16 @@ impl<'a> Examples<'a> {
         }
     }
 
-    /// Varies images of this shape that have been written, as the batch says.
-    pub(super) fn vary(&self, places: Range<usize>, input: Shape, seed: u64, step: u64, workspace: &mut Workspace) {
+    /// Varies images that have been written, as the batch says.
+    pub(super) fn vary(&self, places: Range<usize>, plan: &Plan, seed: u64, step: u64, workspace: &mut Workspace) {
         let Some(augment) = &self.augment else { return };
-        let (height, width, channels) = input.as_image();
+        let input = plan.input();
+        let (images, scratch) = workspace.input_and_augment_mut(plan);
         // Once for a workspace: later calls find it long enough.
-        workspace.augment.resize(Augment::scratch_len(input), 0.0);
-        for (example, image) in places.zip(workspace.input.chunks_exact_mut(height * width * channels)) {
+        scratch.resize(Augment::scratch_len(input), 0.0);
+        for (example, image) in places.zip(images.chunks_exact_mut(plan.input_len())) {
             let mut random = stream(seed, Stream::Augment { step, example });
-            augment.apply(input, &mut random, image, &mut workspace.augment);
+            augment.apply(input, &mut random, image, scratch);
         }
     }
 

@@ -17,10 +17,11 @@ pub(crate) use predicting::Inference;
 pub(crate) use tally::{Scoring, Tally};
 
 use crate::aligned::AlignedBuffer;
-use crate::exec::{Parameters, Pass, Workspace, backward, forward, pack_step};
+use crate::exec::{Pass, Purpose, Weights, Workspace, backward, forward, pack_step};
 use crate::kernels::output::OutputFunction;
 use crate::optimizer::{Gradients, MAX_PARTS, Optimizer, OptimizerState, take_step};
-use crate::plan::{Initial, Plan, Step};
+use crate::plan::{Placed, Plan};
+use crate::program::Initializer;
 use crate::random::{Stream, stream};
 use crate::simd::{Level, Simd, dispatch};
 use gathering::Gathering;
@@ -43,7 +44,7 @@ const MAX_STRETCH: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) plan: Plan,
-    pub(crate) parameters: Parameters,
+    pub(crate) weights: Weights,
     pub(crate) scoring: Scoring,
     level: Level,
     /// One for each thread at work.
@@ -69,8 +70,8 @@ impl Engine {
     /// An engine with weights drawn from `seed`.
     pub(crate) fn new(plan: Plan, scoring: Scoring, seed: u64, level: Level) -> Self {
         let mut engine = Self {
-            parameters: initial_parameters(&plan, seed),
-            gradients: AlignedBuffer::zeroed(plan.parameter_len),
+            weights: initial_weights(&plan, seed),
+            gradients: AlignedBuffer::zeroed(plan.parameters.trained_len),
             tally: scoring.tally(),
             plan,
             scoring,
@@ -85,7 +86,7 @@ impl Engine {
 
     /// Packs every kernel for the forward pass; to be called when parameters have changed.
     pub(crate) fn pack(&mut self) {
-        let Parameters { flat, packed } = &mut self.parameters;
+        let Weights { flat, packed } = &mut self.weights;
         pack_steps(self.level, &self.plan.steps, flat, packed);
     }
 
@@ -97,12 +98,12 @@ impl Engine {
             self.shards.push(Shard::new(&self.plan, &self.scoring));
         }
         let threads = self.make_workspaces(self.used_shards, chunk_len(&self.plan).min(shard_len));
-        let Self { plan, parameters, scoring, level, workspaces, .. } = self;
+        let Self { plan, weights, scoring, level, workspaces, .. } = self;
         let shards = &mut self.shards[..self.used_shards];
         let run = |index: usize, shard: &mut Shard, workspace: &mut Workspace| {
             let places = index * shard_len..((index + 1) * shard_len).min(batch.len());
             let part = Part { batch, places, seed, step };
-            dispatch!(*level, simd => run_shard(simd, plan, parameters, scoring, &part, shard, workspace));
+            dispatch!(*level, simd => run_shard(simd, plan, weights, scoring, &part, shard, workspace));
         };
         let each = shards.len().div_ceil(threads);
         let parts = shards.par_chunks_mut(each).zip(workspaces.par_iter_mut()).enumerate();
@@ -138,13 +139,13 @@ impl Engine {
     /// One step of the optimizer on the gradients of the last batch.
     pub(crate) fn update(&mut self, optimizer: &Optimizer, state: &mut OptimizerState) {
         let gradients = gradients_of(&self.shards[..self.used_shards], &mut self.gradients);
-        take_step(self.level, optimizer, state, gradients, &mut self.parameters.flat);
+        take_step(self.level, optimizer, state, gradients, self.weights.trained_mut(&self.plan));
         self.pack();
     }
 
     /// Makes the moving average of the weights the weights, if the optimizer keeps one.
     pub(crate) fn finalize_weights(&mut self, state: &OptimizerState) {
-        if state.average_to(&mut self.parameters.flat) {
+        if state.average_to(self.weights.trained_mut(&self.plan)) {
             self.pack();
         }
     }
@@ -154,9 +155,9 @@ impl Engine {
         let outputs = self.plan.classes();
         let scoring = self.scoring.clone();
         let mut tallies = vec![scoring.tally(); self.stretches(examples)];
-        self.run_stretches(examples, 1, &mut tallies, |_, places, workspace, tallies| {
+        self.run_stretches(examples, 1, &mut tallies, |plan, _, places, workspace, tallies| {
             let values = places.len() * outputs;
-            let (logits, room, _) = workspace.output_room_and_gradient();
+            let (logits, room, _) = workspace.output_result_and_gradient(plan);
             tallies[0].add_chunk(&scoring, &logits[..values], &mut room[..values], examples.targets(places), None);
         });
         let mut total = scoring.tally();
@@ -168,7 +169,7 @@ impl Engine {
     ///
     /// - out: (N, classes)
     pub(crate) fn predict(&mut self, examples: &Examples<'_>, out: &mut [f32]) {
-        self.apply(examples, self.plan.output, out);
+        self.apply(examples, self.plan.head().function, out);
     }
 
     /// The same, but probabilities too where the model leaves it to the loss to make some of its outputs.
@@ -179,9 +180,9 @@ impl Engine {
     fn apply(&mut self, examples: &Examples<'_>, function: OutputFunction, out: &mut [f32]) {
         let classes = self.plan.classes();
         let per_stretch = self.stretch_len(examples) * classes;
-        self.run_stretches(examples, per_stretch, out, |first, places, workspace, out| {
+        self.run_stretches(examples, per_stretch, out, |plan, first, places, workspace, out| {
             let out = &mut out[(places.start - first) * classes..][..places.len() * classes];
-            out.copy_from_slice(&workspace.output()[..out.len()]);
+            out.copy_from_slice(&workspace.output(plan)[..out.len()]);
             function.apply(out, classes);
         });
     }
@@ -205,7 +206,7 @@ impl Engine {
         examples: &Examples<'_>,
         per_stretch: usize,
         results: &mut [T],
-        finish: impl Fn(usize, Range<usize>, &mut Workspace, &mut [T]) + Sync,
+        finish: impl Fn(&Plan, usize, Range<usize>, &mut Workspace, &mut [T]) + Sync,
     ) {
         let (stretch, stretches) = (self.stretch_len(examples), self.stretches(examples));
         if stretches == 0 {
@@ -213,7 +214,7 @@ impl Engine {
         }
         let chunk = chunk_len(&self.plan);
         let threads = self.make_workspaces(stretches, chunk.min(examples.len()));
-        let Self { plan, parameters, level, workspaces, .. } = self;
+        let Self { plan, weights, level, workspaces, .. } = self;
         let run = |first_stretch: usize, results: &mut [T], workspace: &mut Workspace| {
             for (place, results) in results.chunks_mut(per_stretch).enumerate() {
                 let first = (first_stretch + place) * stretch;
@@ -221,10 +222,10 @@ impl Engine {
                 for start in (first..end).step_by(chunk) {
                     let places = start..(start + chunk).min(end);
                     dispatch!(*level, simd => {
-                        examples.write(simd, places.clone(), plan.input_len(), &mut workspace.input);
-                        forward(simd, plan, parameters, workspace, places.len(), Pass::Inference);
+                        examples.write(simd, places.clone(), plan.input_len(), workspace.input_mut(plan));
+                        forward(simd, plan, weights, workspace, places.len(), Pass::Inference);
                     });
-                    finish(first, places, workspace, results);
+                    finish(plan, first, places, workspace, results);
                 }
             }
         };
@@ -243,7 +244,7 @@ impl Engine {
             self.workspaces.clear();
         }
         while self.workspaces.len() < threads {
-            self.workspaces.push(Workspace::new(&self.plan, max_images));
+            self.workspaces.push(Workspace::new(&self.plan, max_images, Purpose::Training));
         }
         threads
     }
@@ -251,7 +252,7 @@ impl Engine {
 
 impl Shard {
     fn new(plan: &Plan, scoring: &Scoring) -> Self {
-        Self { gradients: AlignedBuffer::zeroed(plan.parameter_len), tally: scoring.tally() }
+        Self { gradients: AlignedBuffer::zeroed(plan.parameters.trained_len), tally: scoring.tally() }
     }
 }
 
@@ -272,7 +273,7 @@ struct Part<'a> {
 fn run_shard<S: Simd>(
     simd: S,
     plan: &Plan,
-    parameters: &Parameters,
+    weights: &Weights,
     scoring: &Scoring,
     part: &Part<'_>,
     shard: &mut Shard,
@@ -286,14 +287,14 @@ fn run_shard<S: Simd>(
     for start in places.clone().step_by(chunk_len) {
         let chunk = start..(start + chunk_len).min(places.end);
         let images = chunk.len();
-        batch.write(simd, chunk.clone(), plan.input_len(), &mut workspace.input);
-        batch.vary(chunk.clone(), plan.input, seed, step, workspace);
-        forward(simd, plan, parameters, workspace, images, Pass::Training { seed, step, first_example: start });
+        batch.write(simd, chunk.clone(), plan.input_len(), workspace.input_mut(plan));
+        batch.vary(chunk.clone(), plan, seed, step, workspace);
+        forward(simd, plan, weights, workspace, images, Pass::Training { seed, step, first_example: start });
         let outputs = images * plan.classes();
-        let (logits, room, dlogits) = workspace.output_room_and_gradient();
+        let (logits, room, dlogits) = workspace.output_result_and_gradient(plan);
         let (logits, room, gradient) = (&logits[..outputs], &mut room[..outputs], (&mut dlogits[..outputs], scale));
         shard.tally.add_chunk(scoring, logits, room, batch.targets(chunk), Some(gradient));
-        backward(simd, plan, parameters, workspace, images, &mut shard.gradients);
+        backward(simd, plan, weights, workspace, images, &mut shard.gradients);
     }
 }
 
@@ -306,31 +307,31 @@ fn gradients_of<'a>(shards: &'a [Shard], sum: &'a mut [f32]) -> Gradients<'a> {
 /// Packs the kernels of these steps, in parallel.
 ///
 /// - packed: the part of these steps, which lie in it one after the other
-fn pack_steps(level: Level, steps: &[Step], flat: &[f32], packed: &mut [f32]) {
+fn pack_steps(level: Level, steps: &[Placed], flat: &[f32], packed: &mut [f32]) {
     match steps {
         [] => {}
-        [step] => dispatch!(level, simd => pack_step(simd, step, flat, packed)),
+        [placed] => dispatch!(level, simd => pack_step(simd, &placed.step, flat, packed)),
         _ => {
             let (left, right) = steps.split_at(steps.len() / 2);
-            let middle = left.iter().filter_map(Step::conv).map(|conv| conv.packed.len()).sum();
+            let middle = left.iter().filter_map(|placed| placed.step.conv()).map(|conv| conv.packed.len()).sum();
             let (packed_left, packed_right) = packed.split_at_mut(middle);
             rayon::join(|| pack_steps(level, left, flat, packed_left), || pack_steps(level, right, flat, packed_right));
         }
     }
 }
 
-/// The weights that training starts from.
-fn initial_parameters(plan: &Plan, seed: u64) -> Parameters {
-    let mut parameters = Parameters::zeroed(plan);
-    for parameter in &plan.parameters {
-        match parameter.initial {
-            Initial::Zeros => {}
-            Initial::Uniform { limit } => {
-                let mut random = stream(seed, Stream::Weights { layer: parameter.layer });
-                let values = parameters.flat[parameter.range.clone()].iter_mut();
+/// The weights that training starts from. Each weight has a stream of random numbers of its own.
+fn initial_weights(plan: &Plan, seed: u64) -> Weights {
+    let mut weights = Weights::zeroed(plan);
+    for parameter in &plan.parameters.all {
+        match parameter.initializer {
+            Initializer::Zeros => {}
+            Initializer::Uniform { limit } => {
+                let mut random = stream(seed, Stream::Weights { layer: parameter.layer, place: parameter.place });
+                let values = weights.flat[parameter.range.clone()].iter_mut();
                 values.for_each(|value| *value = (random.random::<f32>() * 2.0 - 1.0) * limit);
             }
         }
     }
-    parameters
+    weights
 }

@@ -2,7 +2,7 @@
 
 use super::{Engine, Examples, chunk_len};
 use crate::aligned::AlignedBuffer;
-use crate::exec::{Parameters, Pass, Workspace, forward};
+use crate::exec::{Pass, Purpose, Weights, Workspace, forward};
 use crate::plan::Plan;
 use crate::simd::{Level, dispatch};
 use std::sync::Arc;
@@ -12,24 +12,24 @@ use std::sync::Arc;
 pub(crate) struct Inference {
     /// Shared with the memory that was made for it.
     pub(crate) plan: Arc<Plan>,
-    parameters: Parameters,
+    weights: Weights,
     level: Level,
 }
 
 impl Engine {
     /// Leaves everything behind that only training needs.
     pub(crate) fn into_inference(self) -> Inference {
-        let Self { plan, parameters, level, .. } = self;
+        let Self { plan, weights, level, .. } = self;
         // The forward pass reads packed weights only.
-        let parameters = Parameters { flat: AlignedBuffer::zeroed(0), packed: parameters.packed };
-        Inference { plan: Arc::new(plan), parameters, level }
+        let weights = Weights { flat: AlignedBuffer::default(), packed: weights.packed };
+        Inference { plan: Arc::new(plan), weights, level }
     }
 }
 
 impl Inference {
     /// What one thread needs to work on a chunk at a time.
     pub(crate) fn workspace(&self) -> Workspace {
-        Workspace::for_inference(&self.plan, chunk_len(&self.plan))
+        Workspace::new(&self.plan, chunk_len(&self.plan), Purpose::Inference)
     }
 
     /// Runs all examples, chunk by chunk as [`Engine::predict`], and hands each chunk's outputs to `finish`:
@@ -37,17 +37,17 @@ impl Inference {
     ///
     /// - finish: gets (images, classes)
     pub(crate) fn run(&self, examples: &Examples<'_>, workspace: &mut Workspace, mut finish: impl FnMut(&[f32])) {
-        let Self { plan, parameters, level, .. } = self;
+        let Self { plan, weights, level, .. } = self;
         let classes = plan.classes();
         for start in (0..examples.len()).step_by(workspace.max_images) {
             let places = start..(start + workspace.max_images).min(examples.len());
             let images = places.len();
             dispatch!(*level, simd => {
-                examples.write(simd, places, plan.input_len(), &mut workspace.input);
-                forward(simd, plan, parameters, workspace, images, Pass::Inference);
+                examples.write(simd, places, plan.input_len(), workspace.input_mut(plan));
+                forward(simd, plan, weights, workspace, images, Pass::Inference);
             });
-            let outputs = &mut workspace.output_mut()[..images * classes];
-            plan.output.apply(outputs, classes);
+            let outputs = &mut workspace.output_mut(plan)[..images * classes];
+            plan.head().function.apply(outputs, classes);
             finish(outputs);
         }
     }

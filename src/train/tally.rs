@@ -34,7 +34,13 @@ impl Scoring {
         let outputs = plan.classes();
         let states = metrics.iter().map(|metric| MetricState::new(*metric, outputs));
         let needs_outputs = loss.needs_outputs() || states.into_iter().any(|state| state.needs_probabilities());
-        Self { loss, metrics: metrics.to_vec(), function: loss.output_function(plan.output), outputs, needs_outputs }
+        Self {
+            loss,
+            metrics: metrics.to_vec(),
+            function: loss.output_function(plan.head().function),
+            outputs,
+            needs_outputs,
+        }
     }
 
     pub(crate) fn loss(&self) -> Loss {

@@ -4,10 +4,10 @@
 use super::{Engine, Examples, Scoring};
 use crate::data::{LabelledImages, OrderedExamples};
 use crate::kernels::output::OutputFunction;
-use crate::layers::{Activation, ActivationFunction, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D};
+use crate::layers::{Activation, ActivationFunction, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D, Network};
 use crate::loss::SparseCategoricalCrossentropy;
 use crate::ops;
-use crate::plan::{Plan, StepKind};
+use crate::plan::{Plan, Step, Wanted};
 use crate::random::{Stream, stream};
 use crate::shape::{Padding, Shape};
 use crate::simd::all_levels;
@@ -31,9 +31,9 @@ struct Weights {
 }
 
 fn weights_of(plan: &Plan, flat: &[f32], layer: usize) -> Option<Weights> {
-    let mut of_layer = plan.parameters.iter().filter(|parameter| parameter.layer == layer);
+    let mut of_layer = plan.parameters.all.iter().filter(|parameter| parameter.layer == layer);
     let kernel = of_layer.next()?;
-    let stored = ArrayViewD::from_shape(kernel.stored_shape.clone(), &flat[kernel.range.clone()]).unwrap();
+    let stored = ArrayViewD::from_shape(kernel.stored_shape(), &flat[kernel.range.clone()]).unwrap();
     let axes = stored.ndim();
     let order: Vec<usize> = (1..axes).chain([0]).collect();
     let bias = of_layer.next().map(|bias| ArrayView1::from(&flat[bias.range.clone()]).to_owned());
@@ -113,7 +113,7 @@ fn reference(layers: &[Layer], plan: &Plan, flat: &[f32], x: &Array4<f32>, label
     // The last layer's softmax belongs to the loss.
     let last = layers.len() - 1;
     let function = |index| if index == last { ActivationFunction::Linear } else { function_of(&layers[index]) };
-    let mut values = vec![match plan.input {
+    let mut values = vec![match plan.input() {
         Shape::Image { .. } => x.clone().into_dyn(),
         Shape::Vector(features) => x.clone().into_shape_with_order((labels.len(), features)).unwrap().into_dyn(),
     }];
@@ -172,6 +172,11 @@ fn assert_close(what: &str, actual: &[f32], expected: &[f32]) {
     }
 }
 
+/// The plan of a chain.
+fn planned(input: Shape, layers: &[Layer]) -> crate::error::Result<Plan> {
+    Plan::new(&Network::chain(input, layers.to_vec()), Wanted::OfParameters)
+}
+
 /// An engine for cross-entropy.
 fn engine(plan: &Plan, seed: u64, level: crate::simd::Level) -> Engine {
     let scoring = Scoring::new(plan, SparseCategoricalCrossentropy::default().into(), &[]);
@@ -184,18 +189,18 @@ fn checked<'a>(images: &'a Array4<f32>, labels: &'a [usize]) -> OrderedExamples<
 
 /// Runs a model on random examples at every level and compares predictions, loss and all gradients.
 fn check_model(input: Shape, layers: &[Layer], count: usize, seed: u64) {
-    let plan = Plan::new(input, layers).unwrap();
+    let plan = planned(input, layers).unwrap();
     let mut random = stream(seed, Stream::Shuffle { epoch: 0 });
     let (height, width, channels) = input.as_image();
     let x = Array4::from_shape_fn((count, height, width, channels), |_| random.random::<f32>() * 2.0 - 1.0);
     let labels: Vec<usize> = (0..count).map(|_| random.random_range(0..plan.classes())).collect();
     // Biases start at zero; other values show more.
-    let mut weights = engine(&plan, seed, crate::simd::Level::new()).parameters.flat;
-    for parameter in &plan.parameters {
+    let mut weights = engine(&plan, seed, crate::simd::Level::new()).weights.flat;
+    for parameter in &plan.parameters.all {
         weights[parameter.range.clone()].iter_mut().for_each(|w| *w += (random.random::<f32>() - 0.5) * 0.2);
     }
     let expected = reference(layers, &plan, &weights, &x, &labels);
-    let predictions = match plan.output {
+    let predictions = match plan.head().function {
         OutputFunction::Linear => expected.logits.clone().into_dyn(),
         OutputFunction::Softmax => ops::softmax(expected.logits.view().into_dyn()),
         OutputFunction::Sigmoid => ops::sigmoid(expected.logits.view().into_dyn()),
@@ -204,7 +209,7 @@ fn check_model(input: Shape, layers: &[Layer], count: usize, seed: u64) {
     let batch = Examples::of(&examples);
     for level in all_levels() {
         let mut engine = engine(&plan, seed, level);
-        engine.parameters.flat.copy_from_slice(&weights);
+        engine.weights.flat.copy_from_slice(&weights);
         engine.pack();
         engine.run_batch(&batch, seed, 0);
         let loss = engine.tally().mean_loss() as f32;
@@ -214,7 +219,7 @@ fn check_model(input: Shape, layers: &[Layer], count: usize, seed: u64) {
         engine.predict(&batch, &mut outputs);
         assert_close(&format!("{what}: predictions"), &outputs, predictions.as_slice().unwrap());
         assert_close(&format!("{what}: loss"), &[loss], &[expected.loss as f32]);
-        for (parameter, expected) in plan.parameters.iter().zip(&expected.gradients) {
+        for (parameter, expected) in plan.parameters.all.iter().zip(&expected.gradients) {
             let what = format!("{what}: gradient of {}", parameter.name);
             assert_close(&what, &engine.gradients()[parameter.range.clone()], expected);
         }
@@ -288,7 +293,7 @@ proptest! {
 
     #[test]
     fn random_image_models_agree_with_the_reference((input, layers) in image_models(), count in 1..=19_usize, seed: u64) {
-        prop_assume!(Plan::new(input, &layers).is_ok());
+        prop_assume!(planned(input, &layers).is_ok());
         check_model(input, &layers, count, seed);
     }
 
@@ -323,7 +328,7 @@ proptest! {
             Dense::new(5).activation(ActivationFunction::Softmax).into(),
         ];
         let input = Shape::from([height, width, channels]);
-        prop_assume!(Plan::new(input, &layers).is_ok());
+        prop_assume!(planned(input, &layers).is_ok());
         check_model(input, &layers, count, seed);
     }
 
@@ -339,8 +344,8 @@ proptest! {
         layers.push(Flatten::new().into());
         layers.push(Dense::new(5).activation(ActivationFunction::Softmax).into());
         let input = Shape::from([height, width, channels * 16]);
-        let plan = Plan::new(input, &layers);
-        prop_assume!(plan.is_ok_and(|plan| plan.steps[0].conv().is_some_and(|conv| conv.layout.winograd.is_some())));
+        let plan = planned(input, &layers);
+        prop_assume!(plan.is_ok_and(|plan| plan.steps[0].step.conv().is_some_and(|conv| conv.layout.winograd.is_some())));
         check_model(input, &layers, count, seed);
     }
 }
@@ -371,7 +376,7 @@ fn pooling_and_activation_are_fused_where_the_rules_allow() {
     let steps = |middle: &[Layer]| {
         let end: [Layer; 2] = [Flatten::new().into(), Dense::new(3).activation(Softmax).into()];
         let layers: Vec<Layer> = middle.iter().chain(&end).cloned().collect();
-        Plan::new(input, &layers).unwrap().steps
+        planned(input, &layers).unwrap().steps
     };
     let conv = || Layer::from(Conv2D::new(4, (3, 3)));
     let relu = || Layer::from(Activation::new(Relu));
@@ -379,25 +384,25 @@ fn pooling_and_activation_are_fused_where_the_rules_allow() {
     for fused in [vec![conv(), relu(), pool()], vec![conv(), pool(), relu()], vec![conv(), pool()]] {
         let steps = steps(&fused);
         assert_eq!(steps.len(), 2, "{fused:?}");
-        assert_eq!(steps[0].conv().unwrap().layout.pool, 4, "{fused:?}");
-        assert_eq!(steps[0].conv().unwrap().layout.windows.len(), 100, "{fused:?}: 10 x 10 windows, all pooled");
+        assert_eq!(steps[0].step.conv().unwrap().layout.pool, 4, "{fused:?}");
+        assert_eq!(steps[0].step.conv().unwrap().layout.windows.len(), 100, "{fused:?}: 10 x 10 windows, all pooled");
     }
     let overlapping = MaxPooling2D::new((3, 3)).strides((2, 2)).into();
-    assert!(matches!(steps(&[conv(), overlapping])[1].kind, StepKind::MaxPool { .. }));
+    assert!(matches!(steps(&[conv(), overlapping])[1].step, Step::MaxPool(_)));
 }
 
 #[test]
 fn dropout_scales_what_it_keeps_and_repeats_by_seed_and_step() {
     let layers: [Layer; 2] =
         [Dropout::new(0.25).into(), Dense::new(1).activation(ActivationFunction::Softmax).use_bias(false).into()];
-    let plan = Plan::new(Shape::Vector(1000), &layers).unwrap();
+    let plan = planned(Shape::Vector(1000), &layers).unwrap();
     let ones = Array4::<f32>::ones((3, 1, 1, 1000));
     let examples = checked(&ones, &[0, 0, 0]);
     let batch = Examples::of(&examples);
     let masks = |step| {
         let mut engine = engine(&plan, 7, crate::simd::Level::new());
         engine.run_batch(&batch, 7, step);
-        engine.workspaces[0].steps[0].output[..1000].to_vec()
+        engine.workspaces[0].value(plan.steps[0].writes)[..1000].to_vec()
     };
     let first = masks(0);
     let kept = first.iter().filter(|value| **value != 0.0).count();

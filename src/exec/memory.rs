@@ -1,0 +1,83 @@
+//! The memory that steps ask for.
+
+use crate::aligned::AlignedBuffer;
+use crate::kernels::nonzeros::Nonzeros;
+
+/// How much memory one step needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Memory {
+    /// Floats and indices that the step keeps from the forward pass to the backward pass.
+    pub(super) saved_floats: usize,
+    pub(super) saved_indices: usize,
+    /// What it needs while it runs, which steps share: see [`Scratch`].
+    pub(super) forward: usize,
+    pub(super) padded_gradient: usize,
+    pub(super) small_windows: usize,
+    pub(super) nonzeros: usize,
+    pub(super) nonzero_lists: usize,
+    pub(super) filter_sets: usize,
+    pub(super) cached_weights: usize,
+}
+
+/// What one step writes in the forward pass, and reads in the backward pass.
+#[derive(Debug)]
+pub(crate) struct Saved {
+    /// Of a convolution, its input with a border of zeros; of a dropout, what each value is multiplied by.
+    pub(super) floats: AlignedBuffer,
+    /// For each output of a pooling, which won: of a fused one which window, of one alone which input.
+    pub(super) indices: Vec<u32>,
+}
+
+/// What steps need while they run, one after the other.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    /// What a convolution's forward pass needs on the way: outputs before they are pooled, or transforms.
+    pub(super) forward: AlignedBuffer,
+    /// The gradient of a padded input.
+    pub(super) padded_gradient: AlignedBuffer,
+    /// What the weight gradients of small windows need.
+    pub(super) small_windows: AlignedBuffer,
+    /// The outputs with a gradient.
+    pub(super) nonzeros: Nonzeros,
+    /// For each pixel, the filters with a gradient.
+    pub(super) filter_sets: Vec<u64>,
+    /// The weights that the input gradients work with at a time.
+    pub(super) cached_weights: AlignedBuffer,
+}
+
+impl Memory {
+    /// Enough for either of two steps.
+    pub(super) fn max(self, other: Self) -> Self {
+        Self {
+            saved_floats: self.saved_floats.max(other.saved_floats),
+            saved_indices: self.saved_indices.max(other.saved_indices),
+            forward: self.forward.max(other.forward),
+            padded_gradient: self.padded_gradient.max(other.padded_gradient),
+            small_windows: self.small_windows.max(other.small_windows),
+            nonzeros: self.nonzeros.max(other.nonzeros),
+            nonzero_lists: self.nonzero_lists.max(other.nonzero_lists),
+            filter_sets: self.filter_sets.max(other.filter_sets),
+            cached_weights: self.cached_weights.max(other.cached_weights),
+        }
+    }
+}
+
+impl Saved {
+    pub(super) fn new(memory: Memory) -> Self {
+        Self { floats: AlignedBuffer::zeroed(memory.saved_floats), indices: vec![0; memory.saved_indices] }
+    }
+}
+
+impl Scratch {
+    pub(super) fn new(memory: Memory) -> Self {
+        let Memory { forward, padded_gradient, small_windows, nonzeros, nonzero_lists, filter_sets, .. } = memory;
+        Self {
+            forward: AlignedBuffer::zeroed(forward),
+            padded_gradient: AlignedBuffer::zeroed(padded_gradient),
+            small_windows: AlignedBuffer::zeroed(small_windows),
+            nonzeros: Nonzeros::with_room(nonzeros, nonzero_lists),
+            filter_sets: vec![0; filter_sets],
+            cached_weights: AlignedBuffer::zeroed(memory.cached_weights),
+        }
+    }
+}

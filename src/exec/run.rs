@@ -1,0 +1,130 @@
+//! What a step owns: the memory it needs, its forward pass, and its backward pass. Each step has a file in `steps`.
+
+use super::Weights;
+use super::forward::Pass;
+use super::memory::{Memory, Saved, Scratch};
+use crate::plan::{Flow, Step};
+use crate::program::MAX_READS;
+use crate::simd::Simd;
+
+/// What memory is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Inference,
+    Training,
+}
+
+/// What every step can do.
+pub(super) trait Run {
+    /// The memory that it needs for a chunk of this many images, beside its inputs, its output, and their gradients.
+    fn memory(&self, images: usize, purpose: Purpose) -> Memory {
+        let _ = (images, purpose);
+        Memory::default()
+    }
+
+    /// Computes its output.
+    fn forward<S: Simd>(&self, simd: S, io: Forward<'_>);
+
+    /// Adds to the gradients of its parameters, and hands on that of its output.
+    fn backward<S: Simd>(&self, simd: S, io: Backward<'_>);
+}
+
+/// What a forward pass works with. Buffers end with slack behind the images.
+pub(super) struct Forward<'a> {
+    pub(super) images: usize,
+    /// For each value it reads (images, values of one example).
+    pub(super) x: [&'a [f32]; MAX_READS],
+    /// (images, len).
+    pub(super) y: &'a mut [f32],
+    /// Values of one example of the output.
+    pub(super) len: usize,
+    pub(super) saved: &'a mut Saved,
+    pub(super) scratch: &'a mut Scratch,
+    pub(super) weights: &'a Weights,
+    pub(super) pass: Pass,
+}
+
+/// What a backward pass works with. Buffers end with slack behind the images.
+pub(super) struct Backward<'a> {
+    pub(super) images: usize,
+    pub(super) x: [&'a [f32]; MAX_READS],
+    pub(super) y: &'a [f32],
+    pub(super) len: usize,
+    /// The gradient of the output; it may be overwritten.
+    pub(super) dy: &'a mut [f32],
+    pub(super) dx: [InputGradient<'a>; MAX_READS],
+    pub(super) saved: &'a Saved,
+    pub(super) scratch: &'a mut Scratch,
+    pub(super) weights: &'a Weights,
+    /// The gradients of all trained parameters, to be added to.
+    pub(super) gradients: &'a mut [f32],
+}
+
+/// Where the gradient of a value goes, and how.
+pub(super) struct InputGradient<'a> {
+    pub(super) flow: Flow,
+    /// Empty unless it is written or added to.
+    pub(super) to: &'a mut [f32],
+}
+
+impl InputGradient<'_> {
+    /// Writes values, or adds them to what is there.
+    pub(super) fn put<'v>(&mut self, values: impl Iterator<Item = &'v f32>) {
+        let pairs = self.to.iter_mut().zip(values);
+        match self.flow {
+            Flow::Nobody | Flow::InPlace => {}
+            Flow::Write => pairs.for_each(|(to, value)| *to = *value),
+            Flow::Add => pairs.for_each(|(to, value)| *to += value),
+        }
+    }
+
+    /// Zeros its first values unless they are to be added to; says whether anybody wants it.
+    pub(super) fn open(&mut self, len: usize) -> bool {
+        match self.flow {
+            Flow::Nobody | Flow::InPlace => return false,
+            Flow::Write => self.to[..len].fill(0.0),
+            Flow::Add => {}
+        }
+        true
+    }
+}
+
+/// Calls a method of whatever step it is.
+macro_rules! each_step {
+    ($step:expr, $inner:ident => $call:expr) => {
+        match $step {
+            Step::Conv($inner) => $call,
+            Step::MaxPool($inner) => {
+                let $inner = &super::steps::MaxPool($inner);
+                $call
+            }
+            Step::AveragePool($inner) => {
+                let $inner = &super::steps::AveragePool($inner);
+                $call
+            }
+            Step::ZeroPad($inner) => {
+                let $inner = &super::steps::ZeroPad($inner);
+                $call
+            }
+            Step::Activate($inner) => $call,
+            Step::Softmax($inner) => $call,
+            Step::Dropout($inner) => $call,
+            Step::Add($inner) => $call,
+            Step::Concatenate($inner) => $call,
+        }
+    };
+}
+
+impl Run for Step {
+    fn memory(&self, images: usize, purpose: Purpose) -> Memory {
+        each_step!(self, step => step.memory(images, purpose))
+    }
+
+    fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
+        each_step!(self, step => step.forward(simd, io));
+    }
+
+    fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
+        each_step!(self, step => step.backward(simd, io));
+    }
+}

@@ -1,0 +1,20 @@
+//! An activation that could not be fused, or a copy.
+
+use crate::exec::run::{Backward, Forward, Run};
+use crate::kernels::activation::{Elementwise, activate, activate_backward};
+use crate::simd::Simd;
+
+impl Run for Elementwise {
+    fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
+        let y = &mut io.y[..io.images * io.len];
+        y.copy_from_slice(&io.x[0][..io.images * io.len]);
+        activate(simd, *self, y);
+    }
+
+    fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
+        let Backward { images, len, y, dy, dx: [mut dx, _], .. } = io;
+        let dy = &mut dy[..images * len];
+        activate_backward(simd, *self, &y[..images * len], dy);
+        dx.put(dy.iter());
+    }
+}

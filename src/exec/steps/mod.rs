@@ -1,0 +1,15 @@
+//! The steps, a file each.
+
+mod activate;
+mod add;
+mod average_pool;
+mod concatenate;
+mod conv;
+mod dropout;
+mod max_pool;
+mod softmax;
+mod zero_pad;
+
+pub(super) use average_pool::AveragePool;
+pub(super) use max_pool::MaxPool;
+pub(super) use zero_pad::ZeroPad;

@@ -1,0 +1,24 @@
+//! A border of zeros around images.
+
+use crate::exec::run::{Backward, Forward, Run};
+use crate::kernels::padding::{add_cropped, pad};
+use crate::plan::Pooling;
+use crate::simd::Simd;
+
+/// A border of zeros. The output's memory starts as zeros, and the border is never written.
+pub(crate) struct ZeroPad<'a>(pub(crate) &'a Pooling);
+
+impl Run for ZeroPad<'_> {
+    fn forward<S: Simd>(&self, _simd: S, io: Forward<'_>) {
+        let Pooling { window, channels } = self.0;
+        pad(window, *channels, io.images, io.x[0], io.y);
+    }
+
+    fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
+        let Pooling { window, channels } = self.0;
+        let Backward { images, dy, dx: [mut dx, _], .. } = io;
+        if dx.open(images * window.image.0 * window.image.1 * channels) {
+            add_cropped(window, *channels, images, dy, dx.to);
+        }
+    }
+}

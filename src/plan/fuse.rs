@@ -1,0 +1,108 @@
+//! Decides which operations become one: the only place where fusion is decided. Each rule holds where nothing else reads
+//! the value between the two.
+
+use crate::kernels::activation::Elementwise;
+use crate::kernels::output::OutputFunction;
+use crate::program::{Conv, Operation, OperationKind, ValueId};
+use crate::shape::Window2d;
+
+/// The most outputs that a fused pooling takes the maximum of: a band of twelve of its windows stays in the cache.
+const MAX_FUSED_POOL: usize = 256;
+
+/// Fuses what can be. The model's outputs are read from outside.
+pub(super) fn fuse(operations: &mut Vec<Operation>, outputs: &[ValueId]) {
+    let mut index = 0;
+    while index < operations.len() {
+        while let Some(next) = only_reader(operations, outputs, operations[index].writes) {
+            let follower = operations[next].kind.clone();
+            let OperationKind::Conv(conv) = &mut operations[index].kind else { break };
+            if !conv.absorb(&follower) {
+                break;
+            }
+            operations[index].writes = operations[next].writes;
+            operations.remove(next);
+        }
+        index += 1;
+    }
+}
+
+/// The operation that reads this value, if there is just one, and the value is no output.
+fn only_reader(operations: &[Operation], outputs: &[ValueId], value: ValueId) -> Option<usize> {
+    if outputs.contains(&value) {
+        return None;
+    }
+    let mut readers = (0..operations.len()).filter(|index| operations[*index].reads.contains(&value));
+    readers.next().filter(|_| readers.next().is_none())
+}
+
+impl Conv {
+    /// Takes what follows into itself, if it can.
+    fn absorb(&mut self, follower: &OperationKind) -> bool {
+        match follower {
+            OperationKind::Activate(function) if self.activation == Elementwise::Linear => self.activation = *function,
+            OperationKind::MaxPool { window, .. }
+                if self.pool.is_none() && fuses(window) && self.activation.grows() =>
+            {
+                self.pool = Some(*window);
+            }
+            OperationKind::Activate(_)
+            | OperationKind::MaxPool { .. }
+            | OperationKind::AveragePool { .. }
+            | OperationKind::ZeroPad { .. }
+            | OperationKind::Conv(_)
+            | OperationKind::Softmax { .. }
+            | OperationKind::Dropout { .. }
+            | OperationKind::Add
+            | OperationKind::Concatenate { .. } => return false,
+        }
+        true
+    }
+}
+
+/// Whether a pooling can follow a convolution band by band: no output is pooled twice, none is padding, and a band stays
+/// small.
+fn fuses(pool: &Window2d) -> bool {
+    let (size, strides) = (pool.size, pool.strides);
+    !pool.pads() && strides.0 >= size.0 && strides.1 >= size.1 && size.0.saturating_mul(size.1) <= MAX_FUSED_POOL
+}
+
+/// Takes a softmax or sigmoid off the end of a model's output, because losses take what comes before it. Returns the
+/// value before it.
+pub(super) fn take_output_function(
+    operations: &mut Vec<Operation>,
+    lengths: &[usize],
+    outputs: &[ValueId],
+    output: ValueId,
+) -> (ValueId, OutputFunction) {
+    let unchanged = (output, OutputFunction::Linear);
+    let is_read = operations.iter().any(|operation| operation.reads.contains(&output));
+    if is_read || outputs.iter().filter(|other| **other == output).count() > 1 {
+        return unchanged;
+    }
+    let Some(index) = operations.iter().position(|operation| operation.writes == output) else { return unchanged };
+    let before = operations[index].reads[0];
+    match &mut operations[index].kind {
+        // A softmax of every pixel, made a vector by `Flatten` behind it, is not one over the classes.
+        OperationKind::Softmax { classes } if *classes == lengths[output.0] => {
+            operations.remove(index);
+            (before, OutputFunction::Softmax)
+        }
+        OperationKind::Activate(Elementwise::Sigmoid) => {
+            operations.remove(index);
+            (before, OutputFunction::Sigmoid)
+        }
+        OperationKind::Conv(conv) if conv.activation == Elementwise::Sigmoid => {
+            conv.activation = Elementwise::Linear;
+            (output, OutputFunction::Sigmoid)
+        }
+        OperationKind::Conv(_)
+        | OperationKind::MaxPool { .. }
+        | OperationKind::AveragePool { .. }
+        | OperationKind::ZeroPad { .. }
+        | OperationKind::Activate(_)
+        | OperationKind::Softmax { .. }
+        | OperationKind::Dropout { .. }
+        | OperationKind::Add
+        | OperationKind::Concatenate { .. } => unchanged,
+    }
+}

@@ -1,0 +1,150 @@
+//! The steps of a plan: operations with everything decided that `exec` needs to run them.
+
+use crate::kernels::activation::Elementwise;
+use crate::kernels::conv2d::ConvLayout;
+use crate::program::{MAX_READS, ValueId};
+use crate::shape::Window2d;
+use std::ops::Range;
+
+/// A step with the values it reads and the one it writes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Placed {
+    pub(crate) step: Step,
+    pub(crate) reads: Vec<ValueId>,
+    pub(crate) writes: ValueId,
+    /// What its backward pass does with the gradient of each value it reads; `None` if it has no backward pass.
+    pub(crate) flows: Option<[Flow; MAX_READS]>,
+}
+
+/// What a backward pass does with the gradient of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// Nothing: nobody needs it.
+    Nobody,
+    /// Turns the gradient of the output into it, in the same memory.
+    InPlace,
+    /// Writes it.
+    Write,
+    /// Adds to it, as a later reader of the value has written it.
+    Add,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Step {
+    /// A convolution or dense layer, with the pooling and activation that are fused behind it.
+    Conv(ConvStep),
+    /// A max pooling that could not be fused.
+    MaxPool(Pooling),
+    AveragePool(Pooling),
+    ZeroPad(Pooling),
+    /// An activation that could not be fused, or a copy.
+    Activate(Elementwise),
+    /// A softmax over the last axis, inside the model.
+    Softmax(Softmax),
+    Dropout(Dropout),
+    /// The sum of two values.
+    Add(Add),
+    Concatenate(Concatenate),
+}
+
+/// A convolution; a dense layer is one with a 1x1 window on images of one pixel.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ConvStep {
+    pub(crate) layout: ConvLayout,
+    pub(crate) activation: Elementwise,
+    /// The window and the channels, where the input needs a border first.
+    pub(crate) border: Option<(Window2d, usize)>,
+    /// Where the kernel lies in the parameters: (filters, window_len).
+    pub(crate) weights: Range<usize>,
+    /// Where the biases lie in the parameters; empty if there are none.
+    pub(crate) biases: Range<usize>,
+    /// Where the packed weights lie.
+    pub(crate) packed: Range<usize>,
+    pub(crate) forward: ForwardAlgorithm,
+    pub(crate) weight_gradient: WeightGradient,
+    /// Whether the biases are there and trained.
+    pub(crate) trains_biases: bool,
+}
+
+/// How a convolution's outputs are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ForwardAlgorithm {
+    /// Tiles of pixels and filters in registers.
+    Direct,
+    /// All weights of a filter in registers.
+    Tiny,
+    /// Fewer multiplications, on transformed patches.
+    Winograd,
+}
+
+/// How a convolution's weight gradients are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WeightGradient {
+    /// Not at all: the kernel is frozen.
+    Nobody,
+    /// Over lists of the outputs that have a gradient.
+    Lists,
+    /// Over all outputs, with a tile of weights in registers.
+    SmallWindows,
+}
+
+/// A window that slides over images of so many channels.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Pooling {
+    pub(crate) window: Window2d,
+    pub(crate) channels: usize,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Softmax {
+    pub(crate) classes: usize,
+}
+
+/// Values dropped at random; `layer` tells its random numbers from those of others.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Dropout {
+    pub(crate) rate: f32,
+    /// Values of one example.
+    pub(crate) len: usize,
+    pub(crate) layer: usize,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Add;
+
+/// The channels of the second value behind those of the first.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Concatenate {
+    pub(crate) channels: [usize; 2],
+}
+
+impl Step {
+    /// The convolution, if it is one.
+    pub(crate) fn conv(&self) -> Option<&ConvStep> {
+        match self {
+            Self::Conv(conv) => Some(conv),
+            Self::MaxPool(_)
+            | Self::AveragePool(_)
+            | Self::ZeroPad(_)
+            | Self::Activate(_)
+            | Self::Softmax(_)
+            | Self::Dropout(_)
+            | Self::Add(_)
+            | Self::Concatenate(_) => None,
+        }
+    }
+
+    /// Whether it has parameters that are trained.
+    pub(crate) fn trains(&self) -> bool {
+        self.conv().is_some_and(|conv| conv.weight_gradient != WeightGradient::Nobody || conv.trains_biases)
+    }
+
+    /// Whether its backward pass can turn the gradient of its output into that of its first input in place.
+    pub(crate) fn works_in_place(&self) -> bool {
+        match self {
+            Self::Activate(_) | Self::Softmax(_) | Self::Dropout(_) | Self::Add(_) => true,
+            Self::Conv(_) | Self::MaxPool(_) | Self::AveragePool(_) | Self::ZeroPad(_) | Self::Concatenate(_) => false,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! A model as operations on values: what layers lower themselves to, before `plan` fuses them, chooses algorithms and
+//! lays out memory. It knows no layers, and computes nothing.
+
+mod builder;
+mod weights;
+
+pub(crate) use builder::Builder;
+pub(crate) use weights::{Initializer, Role, StoredOrder, WeightId, WeightSpec};
+
+use crate::kernels::activation::Elementwise;
+use crate::shape::{Shape, Window2d};
+
+/// Which value of a program is meant. A value is written once, and read by any number of operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ValueId(pub(crate) usize);
+
+/// A value as a layer reads it. Two operands may be the same value in different shapes, as before and behind `Flatten`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Operand {
+    pub(crate) value: ValueId,
+    pub(crate) shape: Shape,
+}
+
+/// The most values that an operation reads.
+pub(crate) const MAX_READS: usize = 2;
+
+/// One operation with the values it reads and the one it writes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Operation {
+    pub(crate) kind: OperationKind,
+    /// At least one, at most [`MAX_READS`], all different.
+    pub(crate) reads: Vec<ValueId>,
+    pub(crate) writes: ValueId,
+}
+
+/// What an operation does.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum OperationKind {
+    /// A convolution; a dense layer is one on images of one pixel.
+    Conv(Conv),
+    /// The maximum of each window.
+    MaxPool { window: Window2d, channels: usize },
+    /// The mean of each window, without what padding adds.
+    AveragePool { window: Window2d, channels: usize },
+    /// A border of zeros around images.
+    ZeroPad { window: Window2d, channels: usize },
+    /// A function of each value.
+    Activate(Elementwise),
+    /// A softmax over the last axis.
+    Softmax { classes: usize },
+    /// Values dropped at random; `layer` tells its random numbers from those of others.
+    Dropout { rate: f32, layer: usize },
+    /// The sum of two values.
+    Add,
+    /// The channels of one value behind those of another, pixel by pixel.
+    Concatenate { channels: [usize; 2] },
+}
+
+/// A convolution, with what `plan` fuses behind it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Conv {
+    pub(crate) window: Window2d,
+    pub(crate) channels: usize,
+    pub(crate) filters: usize,
+    pub(crate) kernel: WeightId,
+    pub(crate) bias: Option<WeightId>,
+    pub(crate) pool: Option<Window2d>,
+    pub(crate) activation: Elementwise,
+}
