@@ -4,7 +4,7 @@ mod common;
 
 use common::assert_close;
 use inkstone::{Padding, ops};
-use ndarray::{ArrayD, ArrayViewD, Ix1, Ix2, Ix4, IxDyn};
+use ndarray::{Array4, ArrayD, ArrayViewD, Ix1, Ix2, Ix4, IxDyn};
 use serde_json::Value;
 
 /// PyTorch sums in f32, in an order of its own.
@@ -124,4 +124,15 @@ fn cross_entropy_and_its_gradient_are_pytorch_s() {
     let (loss, dlogits) = ops::sparse_categorical_crossentropy(two(case, "logits").view(), &labels).unwrap();
     assert!((f64::from(loss) - case["loss"].as_f64().unwrap()).abs() < 1e-5, "loss {loss}");
     assert_close("dlogits", &dlogits, &tensor(case, "dlogits"), RTOL, ATOL);
+}
+
+/// A window may be far larger than the image that padding makes room for.
+#[test]
+fn huge_windows_take_no_longer_than_their_image() {
+    let x = Array4::from_shape_fn((1, 3, 3, 1), |(_, y, x, _)| (y * 3 + x) as f32);
+    let huge = (1 << 28, 1 << 28);
+    let y = ops::max_pool2d(x.view(), huge, (1, 1), Padding::Same).unwrap();
+    assert!(y.iter().all(|value| *value == 8.0));
+    let dx = ops::max_pool2d_backward(x.view(), y.view(), huge, (1, 1), Padding::Same).unwrap();
+    assert_eq!((dx.sum(), dx[[0, 2, 2, 0]]), (72.0, 72.0));
 }

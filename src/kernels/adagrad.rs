@@ -1,5 +1,6 @@
 //! One step of Adagrad over a stretch of parameters.
 
+use super::tiny::square;
 use crate::simd::Simd;
 
 /// Adds `g * g` to the sum and takes `rate * g / sqrt(sum + epsilon)` from the parameter; all slices have one length.
@@ -15,7 +16,7 @@ pub(crate) fn adagrad_update<S: Simd>(
         #[inline(always)]
         || {
             for ((parameter, g), sum) in parameters.iter_mut().zip(gradients).zip(sums) {
-                *sum += g * g;
+                *sum += square(*g);
                 *parameter -= rate * g / (*sum + epsilon).sqrt();
             }
         },

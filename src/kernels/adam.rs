@@ -1,5 +1,6 @@
 //! One step of Adam over a stretch of parameters.
 
+use super::tiny::{flushed, flushed_beside, square};
 use crate::simd::Simd;
 
 /// The numbers of one step, the same for every parameter.
@@ -27,8 +28,8 @@ pub(crate) fn adam_update<S: Simd>(
             let AdamStep { rate, beta_1, beta_2, epsilon } = step;
             let moments = first.iter_mut().zip(second.iter_mut());
             for ((parameter, g), (m, v)) in parameters.iter_mut().zip(gradients).zip(moments) {
-                *m += (g - *m) * (1.0 - beta_1);
-                *v += (g * g - *v) * (1.0 - beta_2);
+                *m = flushed(*m + (g - *m) * (1.0 - beta_1));
+                *v = flushed_beside(*v + (square(*g) - *v) * (1.0 - beta_2), *m);
                 *parameter -= rate * *m / (v.sqrt() + epsilon);
             }
         },
@@ -49,8 +50,8 @@ pub(crate) fn amsgrad_update<S: Simd>(
             let AdamStep { rate, beta_1, beta_2, epsilon } = step;
             let moments = first.iter_mut().zip(second.iter_mut()).zip(largest.iter_mut());
             for ((parameter, g), ((m, v), largest)) in parameters.iter_mut().zip(gradients).zip(moments) {
-                *m += (g - *m) * (1.0 - beta_1);
-                *v += (g * g - *v) * (1.0 - beta_2);
+                *m = flushed(*m + (g - *m) * (1.0 - beta_1));
+                *v = flushed_beside(*v + (square(*g) - *v) * (1.0 - beta_2), *m);
                 // Not `max`, which would forget a NaN.
                 *largest = if *largest > *v { *largest } else { *v };
                 *parameter -= rate * *m / (largest.sqrt() + epsilon);

@@ -8,6 +8,7 @@
 //! 2. Behind a pooling, a pixel's gradients are those of the output, with zero in the lanes where another pixel won.
 
 use super::conv2d::ConvLayout;
+use super::sum::{add_compensated, terms_at_once};
 use crate::aligned::round_up_to_line;
 use crate::simd::{Select, Simd, SimdBase, SimdFloat, has_32_registers};
 
@@ -103,35 +104,41 @@ fn tile_products<S: Simd, const V: usize>(
         #[inline(always)]
         || {
             let (lanes, zero) = (S::f32s::LEN, S::f32s::splat(simd, 0.0));
-            let mut tile = [[zero; V]; TAPS];
-            for (output, windows) in layout.windows.chunks_exact(layout.pool).enumerate() {
-                let start = output * layout.filters + column;
-                let (mut gradients, mut won) = ([zero; V], [S::u32s::splat(simd, 0); V]);
-                for v in 0..V {
-                    gradients[v] = S::f32s::from_slice(simd, &dy[start + v * lanes..][..lanes]);
-                    if layout.pool > 1 {
-                        won[v] = S::u32s::from_slice(simd, &winners[start + v * lanes..][..lanes]);
-                    }
-                }
-                for (place, window) in windows.iter().enumerate() {
-                    let x = &x[*window as usize..];
-                    let mut here = [zero; V];
+            let mut lost = [[zero; V]; TAPS];
+            // Whole pooling windows.
+            let outputs_at_once = (terms_at_once(layout.windows.len()) / layout.pool).max(1);
+            for (block, windows) in layout.windows.chunks(outputs_at_once * layout.pool).enumerate() {
+                let mut tile = [[zero; V]; TAPS];
+                for (output, windows) in (block * outputs_at_once..).zip(windows.chunks_exact(layout.pool)) {
+                    let start = output * layout.filters + column;
+                    let (mut gradients, mut won) = ([zero; V], [S::u32s::splat(simd, 0); V]);
                     for v in 0..V {
-                        here[v] = won[v].simd_eq(S::u32s::splat(simd, place as u32)).select(gradients[v], zero);
+                        gradients[v] = S::f32s::from_slice(simd, &dy[start + v * lanes..][..lanes]);
+                        if layout.pool > 1 {
+                            won[v] = S::u32s::from_slice(simd, &winners[start + v * lanes..][..lanes]);
+                        }
                     }
-                    for tap in 0..TAPS {
-                        let input = S::f32s::splat(simd, x[taps[tap]]);
+                    for (place, window) in windows.iter().enumerate() {
+                        let x = &x[*window as usize..];
+                        let mut here = [zero; V];
                         for v in 0..V {
-                            tile[tap][v] = input.mul_add(here[v], tile[tap][v]);
+                            here[v] = won[v].simd_eq(S::u32s::splat(simd, place as u32)).select(gradients[v], zero);
+                        }
+                        for tap in 0..TAPS {
+                            let input = S::f32s::splat(simd, x[taps[tap]]);
+                            for v in 0..V {
+                                tile[tap][v] = input.mul_add(here[v], tile[tap][v]);
+                            }
                         }
                     }
                 }
-            }
-            for tap in 0..TAPS {
-                let sums = &mut sums[tap * columns + column..][..V * lanes];
-                for v in 0..V {
-                    let sums = &mut sums[v * lanes..][..lanes];
-                    (S::f32s::from_slice(simd, sums) + tile[tap][v]).store_slice(sums);
+                for tap in 0..TAPS {
+                    let sums = &mut sums[tap * columns + column..][..V * lanes];
+                    for v in 0..V {
+                        let sums = &mut sums[v * lanes..][..lanes];
+                        let sum = S::f32s::from_slice(simd, sums);
+                        add_compensated::<S>(tile[tap][v], sum, &mut lost[tap][v]).store_slice(sums);
+                    }
                 }
             }
         },

@@ -12,7 +12,9 @@
 use super::activation::{Elementwise, activate};
 use super::conv2d::{ConvLayout, blocks, tile_pixels};
 use super::max_pool::pool_band;
+use super::sum::{BLOCK, SHORT, add_all_compensated};
 use crate::simd::{Simd, SimdBase, SimdFloat};
+use std::ops::Range;
 
 /// Computes `activation(max_pool(x * weights + bias))` for `images` images.
 ///
@@ -112,23 +114,76 @@ fn block_products<S: Simd, const P: usize, const V: usize>(
                 windows[place] = windows[place - 1];
             }
         }
+        let filters = (layout.filters - first).min(V * S::f32s::LEN);
         let out = &mut out[done * layout.filters + first..];
+        let target = Target { out, stride: layout.filters, pixels: tile, filters };
         match tile {
-            1 => tile_products::<S, 1, V>(simd, layout, x, [windows[0]], block, out, 1, first),
+            1 => window_products::<S, 1, V>(simd, layout, x, [windows[0]], block, target),
             2..=4 => {
                 let windows = [windows[0], windows[1], windows[2], windows[3]];
-                tile_products::<S, 4, V>(simd, layout, x, windows, block, out, tile, first);
+                window_products::<S, 4, V>(simd, layout, x, windows, block, target);
             }
-            _ => tile_products::<S, P, V>(simd, layout, x, windows, block, out, tile, first),
+            _ => window_products::<S, P, V>(simd, layout, x, windows, block, target),
         }
         done += tile;
     }
 }
 
-/// The microkernel: `P` pixels x `V` vectors of filters in registers while their windows stream by.
+/// Where the outputs of a tile go: those of its first `pixels` pixels and `filters` filters, pixels `stride` apart.
+struct Target<'a> {
+    out: &'a mut [f32],
+    stride: usize,
+    pixels: usize,
+    filters: usize,
+}
+
+/// A part of a window: some rows, and of each so many floats from `start` on.
+struct Piece {
+    rows: Range<usize>,
+    start: usize,
+    len: usize,
+}
+
+/// The products of whole windows: in one sum where that is short, otherwise in pieces.
+fn window_products<S: Simd, const P: usize, const V: usize>(
+    simd: S,
+    layout: &ConvLayout,
+    x: &[f32],
+    windows: [usize; P],
+    block: &[f32],
+    target: Target<'_>,
+) {
+    let columns = V * S::f32s::LEN;
+    let bias = &block[layout.window_len() * columns..][..columns];
+    if layout.window_len() <= SHORT {
+        let all = Piece { rows: 0..layout.rows, start: 0, len: layout.run };
+        return tile_products::<S, P, V>(simd, layout, x, windows, block, &all, bias, target);
+    }
+    let (mut sums, mut lost, mut part) = ([0.0; MAX_TILE], [0.0; MAX_TILE], [0.0; MAX_TILE]);
+    let used = P * columns;
+    for p in 0..P {
+        sums[p * columns..][..columns].copy_from_slice(bias);
+    }
+    for row in 0..layout.rows {
+        for start in (0..layout.run).step_by(BLOCK) {
+            let piece = Piece { rows: row..row + 1, start, len: BLOCK.min(layout.run - start) };
+            let of_piece = Target { out: &mut part, stride: columns, pixels: P, filters: columns };
+            tile_products::<S, P, V>(simd, layout, x, windows, block, &piece, &[0.0; MAX_COLUMNS][..columns], of_piece);
+            add_all_compensated(simd, &part[..used], &mut sums[..used], &mut lost[..used]);
+        }
+    }
+    for (sums, out) in sums.chunks_exact(columns).zip(target.out.chunks_mut(target.stride)).take(target.pixels) {
+        out[..target.filters].copy_from_slice(&sums[..target.filters]);
+    }
+}
+
+/// The most filters of a tile, and the most sums.
+const MAX_COLUMNS: usize = 64;
+const MAX_TILE: usize = 384;
+
+/// The microkernel: `P` pixels x `V` vectors of filters in registers while a piece of their windows streams by.
 ///
-/// - windows: where each pixel's window starts in x
-/// - out: from the first pixel's first filter of this block on; `pixels` of the `P` are stored
+/// - windows: where each pixel's window starts in x; initial: what the sums start from, for each filter
 #[expect(clippy::too_many_arguments, reason = "each is one tensor or bound of the operation")]
 fn tile_products<S: Simd, const P: usize, const V: usize>(
     simd: S,
@@ -136,31 +191,30 @@ fn tile_products<S: Simd, const P: usize, const V: usize>(
     x: &[f32],
     windows: [usize; P],
     block: &[f32],
-    out: &mut [f32],
-    pixels: usize,
-    first: usize,
+    piece: &Piece,
+    initial: &[f32],
+    target: Target<'_>,
 ) {
     simd.vectorize(
         #[inline(always)]
         || {
             // Every loop over pixels and vectors has constant bounds, so that the sums stay in registers.
-            let (lanes, run) = (S::f32s::LEN, layout.run);
+            let (lanes, len) = (S::f32s::LEN, piece.len);
             let columns = V * lanes;
-            let bias = &block[layout.window_len() * columns..][..columns];
             let mut sums = [[S::f32s::splat(simd, 0.0); V]; P];
             for v in 0..V {
-                let bias = S::f32s::from_slice(simd, &bias[v * lanes..][..lanes]);
+                let initial = S::f32s::from_slice(simd, &initial[v * lanes..][..lanes]);
                 for sums in &mut sums {
-                    sums[v] = bias;
+                    sums[v] = initial;
                 }
             }
-            for row in 0..layout.rows {
+            for row in piece.rows.clone() {
                 let mut inputs = [&x[..0]; P];
                 for p in 0..P {
-                    inputs[p] = &x[windows[p] + row * layout.row_stride..][..run];
+                    inputs[p] = &x[windows[p] + row * layout.row_stride + piece.start..][..len];
                 }
-                let weights = &block[row * run * columns..][..run * columns];
-                for (i, weights) in (0..run).zip(weights.chunks_exact(columns)) {
+                let weights = &block[(row * layout.run + piece.start) * columns..][..len * columns];
+                for (i, weights) in (0..len).zip(weights.chunks_exact(columns)) {
                     let mut vectors = [S::f32s::splat(simd, 0.0); V];
                     for v in 0..V {
                         vectors[v] = S::f32s::from_slice(simd, &weights[v * lanes..][..lanes]);
@@ -173,10 +227,10 @@ fn tile_products<S: Simd, const P: usize, const V: usize>(
                     }
                 }
             }
-            let filters = (layout.filters - first).min(columns);
+            let Target { out, stride, pixels, filters } = target;
             if pixels == P && filters == columns {
                 for p in 0..P {
-                    let out = &mut out[p * layout.filters..][..columns];
+                    let out = &mut out[p * stride..][..columns];
                     for v in 0..V {
                         sums[p][v].store_slice(&mut out[v * lanes..][..lanes]);
                     }
@@ -185,7 +239,7 @@ fn tile_products<S: Simd, const P: usize, const V: usize>(
                 // A copy, because what is indexed with a variable lives in memory.
                 let spilled = sums;
                 for (p, sums) in spilled[..pixels].iter().enumerate() {
-                    store_some(sums, &mut out[p * layout.filters..][..filters]);
+                    store_some(sums, &mut out[p * stride..][..filters]);
                 }
             }
         },

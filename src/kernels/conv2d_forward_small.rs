@@ -6,6 +6,7 @@
 
 use super::activation::{Elementwise, activate};
 use super::conv2d::{ConvLayout, blocks};
+use super::max_pool::is_nan;
 use crate::aligned::LINE_FLOATS;
 use crate::simd::{Select, Simd, SimdBase, SimdFloat, has_32_registers};
 
@@ -100,7 +101,7 @@ fn stream<S: Simd, const V: usize>(
                 for (place, window) in (1..).zip(&windows[1..]) {
                     let sums = convolve(simd, x, *window, &taps, &weights, &bias);
                     for v in 0..V {
-                        let larger = sums[v].simd_gt(best[v]);
+                        let larger = sums[v].simd_gt(best[v]) | is_nan::<S>(sums[v]);
                         best[v] = larger.select(sums[v], best[v]);
                         winner[v] = larger.select(S::u32s::splat(simd, place), winner[v]);
                     }

@@ -9,6 +9,7 @@
 
 use super::conv2d::ConvLayout;
 use super::nonzeros::{Nonzero, Nonzeros};
+use super::sum::{add_compensated, terms_at_once};
 use super::window_block::{Block, blocks, with_block_size};
 use crate::simd::{Simd, SimdBase, SimdFloat};
 
@@ -37,17 +38,22 @@ fn gradients_of_block<S: Simd, const ROWS: usize, const R: usize>(
             let x = &x[block.input_offset(layout)..];
             let dw = &mut dw[block.weight_offset(layout)..];
             for filter in 0..layout.filters {
-                let mut sums = [[S::f32s::splat(simd, 0.0); R]; ROWS];
-                for output in nonzeros.of(filter) {
-                    add_window(simd, output, x, layout.row_stride, &mut sums);
-                }
                 let dw = &mut dw[filter * layout.window_len()..];
-                for row in 0..ROWS {
-                    sums[row][R - 1] = block.trim(simd, layout, sums[row][R - 1]);
-                    let dw = &mut dw[row * layout.run..][..R * lanes];
-                    for r in 0..R {
-                        let dw = &mut dw[r * lanes..][..lanes];
-                        (S::f32s::from_slice(simd, dw) + sums[row][r]).store_slice(dw);
+                let mut lost = [[S::f32s::splat(simd, 0.0); R]; ROWS];
+                let outputs = nonzeros.of(filter);
+                for outputs in outputs.chunks(terms_at_once(outputs.len())) {
+                    let mut sums = [[S::f32s::splat(simd, 0.0); R]; ROWS];
+                    for output in outputs {
+                        add_window(simd, output, x, layout.row_stride, &mut sums);
+                    }
+                    for row in 0..ROWS {
+                        sums[row][R - 1] = block.trim(simd, layout, sums[row][R - 1]);
+                        let dw = &mut dw[row * layout.run..][..R * lanes];
+                        for r in 0..R {
+                            let dw = &mut dw[r * lanes..][..lanes];
+                            let sum = S::f32s::from_slice(simd, dw);
+                            add_compensated::<S>(sums[row][r], sum, &mut lost[row][r]).store_slice(dw);
+                        }
                     }
                 }
             }

@@ -10,6 +10,9 @@ pub(crate) struct LionStep {
     pub(crate) beta_2: f32,
 }
 
+/// Moments below this are zero: a little more than the smallest normal number.
+const LEAST: f32 = 2.0 * f32::MIN_POSITIVE;
+
 /// Updates parameters and their moment; all slices have one length.
 pub(crate) fn lion_update<S: Simd>(
     simd: S,
@@ -25,6 +28,8 @@ pub(crate) fn lion_update<S: Simd>(
             for ((parameter, g), m) in parameters.iter_mut().zip(gradients).zip(moments) {
                 *parameter -= rate * sign(*m * beta_1 + g * (1.0 - beta_1));
                 *m = *m * beta_2 + g * (1.0 - beta_2);
+                // The sign of any moment counts in full, so only what is nearly subnormal is flushed.
+                *m = if m.abs() < LEAST { 0.0 } else { *m };
             }
         },
     );

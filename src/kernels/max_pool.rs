@@ -22,6 +22,12 @@ pub(crate) fn pool_band<S: Simd>(
     }
 }
 
+/// Which lanes are NaN: the last NaN of a window wins, as in PyTorch, so that it reaches the loss.
+#[inline(always)]
+pub(super) fn is_nan<S: Simd>(values: S::f32s) -> <S::f32s as SimdBase<S>>::Mask {
+    !values.simd_eq(values)
+}
+
 /// [`pool_band`] with the number of places as a constant; 0 is any number.
 fn pool_places<S: Simd, const POOL: usize>(
     simd: S,
@@ -47,7 +53,7 @@ fn pool_places<S: Simd, const POOL: usize>(
                     let mut winner = S::u32s::splat(simd, 0);
                     for place in 1..pool {
                         let value = S::f32s::from_slice(simd, &band[place * channels + start..][..lanes]);
-                        let larger = value.simd_gt(best);
+                        let larger = value.simd_gt(best) | is_nan::<S>(value);
                         best = larger.select(value, best);
                         winner = larger.select(S::u32s::splat(simd, place as u32), winner);
                     }
@@ -60,7 +66,7 @@ fn pool_places<S: Simd, const POOL: usize>(
                     let (mut best, mut winner) = (band[channel], 0);
                     for place in 1..pool {
                         let value = band[place * channels + channel];
-                        if value > best {
+                        if value > best || value.is_nan() {
                             (best, winner) = (value, place as u32);
                         }
                     }
@@ -113,7 +119,7 @@ pub(crate) fn max_pool_forward<S: Simd>(
                         let start = (row * window.image.1 + column) * channels;
                         let values = x[start..][..channels].iter().zip(start as u32..);
                         for ((best, winner), (&value, index)) in out.iter_mut().zip(winners.iter_mut()).zip(values) {
-                            let wins = first || value > *best;
+                            let wins = first || value > *best || value.is_nan();
                             *best = if wins { value } else { *best };
                             *winner = if wins { index } else { *winner };
                         }

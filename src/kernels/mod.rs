@@ -32,5 +32,6 @@ pub(crate) mod rms_prop;
 pub(crate) mod sgd;
 pub(crate) mod softmax;
 pub(crate) mod sum;
+pub(crate) mod tiny;
 mod window_block;
 pub(crate) mod winograd;

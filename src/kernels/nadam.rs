@@ -1,5 +1,6 @@
 //! One step of Nadam over a stretch of parameters.
 
+use super::tiny::{flushed, flushed_beside, square};
 use crate::simd::Simd;
 
 /// The numbers of one step, the same for every parameter.
@@ -32,8 +33,8 @@ pub(crate) fn nadam_update<S: Simd>(
             let NadamStep { rate, beta_1, beta_2, epsilon, moment_part, gradient_part, correction } = step;
             let moments = first.iter_mut().zip(second.iter_mut());
             for ((parameter, g), (m, v)) in parameters.iter_mut().zip(gradients).zip(moments) {
-                *m += (g - *m) * (1.0 - beta_1);
-                *v += (g * g - *v) * (1.0 - beta_2);
+                *m = flushed(*m + (g - *m) * (1.0 - beta_1));
+                *v = flushed_beside(*v + (square(*g) - *v) * (1.0 - beta_2), *m);
                 let corrected = moment_part * *m + gradient_part * g;
                 *parameter -= rate * corrected / ((correction * *v).sqrt() + epsilon);
             }

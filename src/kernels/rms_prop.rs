@@ -1,5 +1,6 @@
 //! One step of RMSprop over a stretch of parameters: plain, centred, with momentum, with both.
 
+use super::tiny::{flushed, flushed_beside, flushed_root, square as square_of};
 use crate::simd::Simd;
 
 /// The numbers of one step, the same for every parameter.
@@ -15,13 +16,13 @@ impl RmsPropStep {
     /// The running mean of the squares, with this gradient in it.
     #[inline(always)]
     fn square(self, square: f32, g: f32) -> f32 {
-        self.rho * square + (1.0 - self.rho) * (g * g)
+        flushed_beside(self.rho * square + (1.0 - self.rho) * square_of(g), g)
     }
 
     /// The running mean of the gradients, with this one in it.
     #[inline(always)]
     fn mean(self, mean: f32, g: f32) -> f32 {
-        self.rho * mean + (1.0 - self.rho) * g
+        flushed_root(self.rho * mean + (1.0 - self.rho) * g)
     }
 
     /// How far a gradient goes with this variance.
@@ -65,7 +66,7 @@ pub(crate) fn rms_prop_momentum_update<S: Simd>(
             let state = squares.iter_mut().zip(velocities);
             for ((parameter, g), (square, velocity)) in parameters.iter_mut().zip(gradients).zip(state) {
                 *square = step.square(*square, *g);
-                *velocity = step.momentum * *velocity + step.increment(*g, *square);
+                *velocity = flushed(step.momentum * *velocity + step.increment(*g, *square));
                 *parameter -= *velocity;
             }
         },
@@ -110,7 +111,7 @@ pub(crate) fn rms_prop_centered_momentum_update<S: Simd>(
                 *square = step.square(*square, *g);
                 *mean = step.mean(*mean, *g);
                 let increment = step.increment(*g, *square - *mean * *mean);
-                *velocity = step.momentum * *velocity + increment;
+                *velocity = flushed(step.momentum * *velocity + increment);
                 *parameter -= *velocity;
             }
         },

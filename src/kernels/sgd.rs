@@ -1,5 +1,6 @@
 //! One step of gradient descent over a stretch of parameters.
 
+use super::tiny::flushed;
 use crate::simd::Simd;
 
 /// `w -= rate * g`.
@@ -32,7 +33,7 @@ pub(crate) fn momentum_update<S: Simd>(
         #[inline(always)]
         || {
             for ((w, g), velocity) in parameters.iter_mut().zip(gradients).zip(velocities) {
-                *velocity = momentum * *velocity - rate * g;
+                *velocity = flushed(momentum * *velocity - rate * g);
                 *w += match lookahead {
                     Lookahead::None => *velocity,
                     Lookahead::Nesterov => momentum * *velocity - rate * g,

@@ -1,16 +1,15 @@
 //! Softmax over the last axis, alone and as one step with cross-entropy.
 
+use super::sum::long_sum;
+
 /// Softmax of each row in place, with the row's maximum subtracted first so that no exponential overflows.
 ///
 /// - values: (rows, classes)
 pub(crate) fn softmax(values: &mut [f32], classes: usize) {
     for row in values.chunks_exact_mut(classes) {
         let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let mut sum = 0.0;
-        for value in row.iter_mut() {
-            *value = (*value - largest).exp();
-            sum += *value;
-        }
+        row.iter_mut().for_each(|value| *value = (*value - largest).exp());
+        let sum = long_sum(row.iter().copied());
         row.iter_mut().for_each(|value| *value /= sum);
     }
 }
@@ -20,7 +19,7 @@ pub(crate) fn softmax(values: &mut [f32], classes: usize) {
 /// - y, dy: (rows, classes)
 pub(crate) fn softmax_backward(y: &[f32], dy: &mut [f32], classes: usize) {
     for (y, dy) in y.chunks_exact(classes).zip(dy.chunks_exact_mut(classes)) {
-        let dot: f32 = y.iter().zip(dy.iter()).map(|(y, dy)| y * dy).sum();
+        let dot = long_sum(y.iter().zip(dy.iter()).map(|(y, dy)| y * dy));
         dy.iter_mut().zip(y).for_each(|(dy, y)| *dy = y * (*dy - dot));
     }
 }
@@ -33,7 +32,7 @@ pub(crate) fn softmax_backward(y: &[f32], dy: &mut [f32], classes: usize) {
 /// The logarithm is taken of the sum of exponentials, never of a probability, so nothing overflows or is clipped.
 pub(crate) fn cross_entropy(logits: &[f32], label: usize, gradient: Option<(&mut [f32], f32)>) -> f64 {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+    let sum = long_sum(logits.iter().map(|logit| (logit - largest).exp()));
     if let Some((dlogits, scale)) = gradient {
         for (dlogit, logit) in dlogits.iter_mut().zip(logits) {
             *dlogit = (logit - largest).exp() / sum * scale;
@@ -52,10 +51,10 @@ pub(crate) fn soft_cross_entropy(
     gradient: Option<(&mut [f32], f32)>,
 ) -> f64 {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+    let sum = long_sum(logits.iter().map(|logit| (logit - largest).exp()));
     let targets = || (0..logits.len()).map(&target);
     if let Some((dlogits, scale)) = gradient {
-        let all: f32 = targets().sum();
+        let all = long_sum(targets());
         for ((dlogit, logit), target) in dlogits.iter_mut().zip(logits).zip(targets()) {
             *dlogit = ((logit - largest).exp() / sum * all - target) * scale;
         }

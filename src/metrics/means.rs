@@ -4,6 +4,7 @@ use super::cells::ratio;
 use super::{Measure, require};
 use crate::data::Target;
 use crate::error::Result;
+use crate::kernels::sum::long_sum;
 
 /// How far from 0 and 1 Keras keeps a probability before its logarithm is taken.
 const EPSILON: f32 = 1e-7;
@@ -54,7 +55,7 @@ impl Measure for Mean {
         let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / outputs as f64;
         sums[0] += match self {
             Self::CategoricalCrossentropy => {
-                let all: f32 = probabilities.iter().sum();
+                let all = long_sum(probabilities.iter().copied());
                 cells.filter(|(_, target)| *target != 0.0).map(|(p, target)| -f64::from(target) * ln(p / all)).sum()
             }
             Self::BinaryCrossentropy => mean(&mut cells.map(|(p, target)| {

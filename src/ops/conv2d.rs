@@ -1,6 +1,6 @@
 //! The convolution.
 
-use super::{pixel, places, require};
+use super::{on_image, require};
 use crate::error::{Error, Result};
 use crate::shape::{Padding, Window2d};
 use ndarray::{Array1, Array4, ArrayView1, ArrayView4};
@@ -51,11 +51,9 @@ pub fn conv2d(
     }
     Ok(Array4::from_shape_fn((count, window.out.0, window.out.1, filters), |(n, y, out_x, f)| {
         let mut sum = bias.map_or(0.0, |bias| f64::from(bias[f]));
-        for (ky, kx) in places(window.size) {
-            if let Some((row, column)) = pixel(&window, (y, out_x), (ky, kx)) {
-                for c in 0..channels {
-                    sum += f64::from(x[[n, row, column, c]]) * f64::from(kernel[[ky, kx, c, f]]);
-                }
+        for ((ky, kx), (row, column)) in on_image(&window, (y, out_x)) {
+            for c in 0..channels {
+                sum += f64::from(x[[n, row, column, c]]) * f64::from(kernel[[ky, kx, c, f]]);
             }
         }
         sum as f32
@@ -97,12 +95,10 @@ pub fn conv2d_backward(
         let (n, y, out_x, f) = place;
         let gradient = f64::from(*gradient);
         db[f] += gradient;
-        for (ky, kx) in places(window.size) {
-            if let Some((row, column)) = pixel(&window, (y, out_x), (ky, kx)) {
-                for c in 0..channels {
-                    dx[[n, row, column, c]] += gradient * f64::from(kernel[[ky, kx, c, f]]);
-                    dw[[ky, kx, c, f]] += gradient * f64::from(x[[n, row, column, c]]);
-                }
+        for ((ky, kx), (row, column)) in on_image(&window, (y, out_x)) {
+            for c in 0..channels {
+                dx[[n, row, column, c]] += gradient * f64::from(kernel[[ky, kx, c, f]]);
+                dw[[ky, kx, c, f]] += gradient * f64::from(x[[n, row, column, c]]);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Max pooling.
 
-use super::{pixel, places, require};
+use super::{on_image, require};
 use crate::error::{Error, Result};
 use crate::shape::{Padding, Window2d};
 use ndarray::{Array4, ArrayView4};
@@ -69,19 +69,17 @@ pub fn max_pool2d_backward(
     Ok(dx)
 }
 
-/// The first largest value under a window: its pixel and itself.
+/// The first largest value under a window: its pixel and itself. A NaN is larger than any number, and the last one wins.
 fn winner(
     window: &Window2d,
     x: ArrayView4<'_, f32>,
     (n, y, out_x, c): (usize, usize, usize, usize),
 ) -> ((usize, usize), f32) {
     let mut best: Option<((usize, usize), f32)> = None;
-    for place in places(window.size) {
-        if let Some((row, column)) = pixel(window, (y, out_x), place) {
-            let value = x[[n, row, column, c]];
-            if best.is_none_or(|(_, largest)| value > largest) {
-                best = Some(((row, column), value));
-            }
+    for (_, (row, column)) in on_image(window, (y, out_x)) {
+        let value = x[[n, row, column, c]];
+        if value.is_nan() || best.is_none_or(|(_, largest)| value > largest) {
+            best = Some(((row, column), value));
         }
     }
     best.unwrap_or(((0, 0), f32::NEG_INFINITY))

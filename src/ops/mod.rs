@@ -26,14 +26,19 @@ fn require(holds: bool, message: impl FnOnce() -> String) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::Data(message())) }
 }
 
-/// The pixel of the image that place (`ky`, `kx`) of window (`y`, `x`) lies on; `None` if that is padding.
-fn pixel(window: &Window2d, (y, x): (usize, usize), (ky, kx): (usize, usize)) -> Option<(usize, usize)> {
-    let row = (y * window.strides.0 + ky).checked_sub(window.before.0)?;
-    let column = (x * window.strides.1 + kx).checked_sub(window.before.1)?;
-    (row < window.image.0 && column < window.image.1).then_some((row, column))
-}
-
-/// All places of a grid, rows first.
-fn places((rows, columns): (usize, usize)) -> impl Iterator<Item = (usize, usize)> {
-    (0..rows).flat_map(move |row| (0..columns).map(move |column| (row, column)))
+/// Where a window lies on the image: each of its places (ky, kx) that is not padding, with the pixel (row, column) under
+/// it, rows first. A window may be far larger than its image, so padding is never walked.
+fn on_image(
+    window: &Window2d,
+    (y, x): (usize, usize),
+) -> impl Iterator<Item = ((usize, usize), (usize, usize))> + use<> {
+    let axis = |out: usize, stride: usize, before: usize, size: usize, image: usize| {
+        let start = out * stride;
+        let first = before.saturating_sub(start);
+        let end = size.min((image + before).saturating_sub(start));
+        (first..end).map(move |place| (place, start + place - before))
+    };
+    let rows = axis(y, window.strides.0, window.before.0, window.size.0, window.image.0);
+    let columns = axis(x, window.strides.1, window.before.1, window.size.1, window.image.1);
+    rows.flat_map(move |(ky, row)| columns.clone().map(move |(kx, column)| ((ky, kx), (row, column))))
 }

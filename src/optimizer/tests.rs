@@ -128,3 +128,23 @@ fn buffers_have_keras_names() {
     assert_eq!(names(RmsProp::default().centered(true).into()), ["velocity", "average_gradient"]);
     assert_eq!(names(Adagrad::default().into()), ["accumulator"]);
 }
+
+/// Arithmetic on subnormal numbers takes 10 to 20 times as long, and a weight that gets no gradient any more shrinks its
+/// moments until they are.
+#[test]
+fn what_an_optimizer_keeps_never_becomes_subnormal() {
+    let len = 40;
+    for optimizer in optimizers() {
+        let mut state = fresh(&optimizer, len);
+        let mut parameters = numbers(len, 0);
+        let last = [&numbers(len, 1)[..], &vec![0.0; len], &vec![1e-21; len]];
+        for step in 0..120_000 {
+            let gradients = if step == 0 { last[0] } else { last[1 + usize::from(step > 110_000)] };
+            take_step(Level::new(), &optimizer, &mut state, Gradients::Whole(gradients), &mut parameters);
+            for (name, buffer) in state.named() {
+                let subnormal = buffer.iter().find(|value| value.is_subnormal());
+                assert_eq!(subnormal, None, "{name} in step {step} of {optimizer:?}");
+            }
+        }
+    }
+}

@@ -19,6 +19,7 @@ pub(crate) use tally::{Scoring, Tally};
 use crate::aligned::AlignedBuffer;
 use crate::exec::{Pass, Purpose, Weights, Workspace, backward, forward, pack_step};
 use crate::kernels::output::OutputFunction;
+use crate::kernels::sum::{add_all_compensated, terms_at_once};
 use crate::optimizer::{Gradients, MAX_PARTS, Optimizer, OptimizerState, take_step};
 use crate::plan::{Placed, Plan};
 use crate::program::Initializer;
@@ -284,7 +285,12 @@ fn run_shard<S: Simd>(
     shard.tally.reset();
     let scale = 1.0 / batch.len() as f32;
     let chunk_len = chunk_len(plan);
-    for start in places.clone().step_by(chunk_len) {
+    let chunks_at_once = terms_at_once(places.len()).div_ceil(chunk_len);
+    let mut sums = LongSum::default();
+    for (chunk, start) in places.clone().step_by(chunk_len).enumerate() {
+        if chunk > 0 && chunk.is_multiple_of(chunks_at_once) {
+            sums.take(simd, &mut shard.gradients);
+        }
         let chunk = start..(start + chunk_len).min(places.end);
         let images = chunk.len();
         batch.write(simd, chunk.clone(), plan.input_len(), workspace.input_mut(plan));
@@ -295,6 +301,33 @@ fn run_shard<S: Simd>(
         let (logits, room, gradient) = (&logits[..outputs], &mut room[..outputs], (&mut dlogits[..outputs], scale));
         shard.tally.add_chunk(scoring, logits, room, batch.targets(chunk), Some(gradient));
         backward(simd, plan, weights, workspace, images, &mut shard.gradients);
+    }
+    sums.give(simd, &mut shard.gradients);
+}
+
+/// The gradients of the blocks of a shard with so many chunks that one running sum would lose digits. A shard of a usual batch
+/// takes no memory for it.
+#[derive(Default)]
+struct LongSum {
+    sums: Vec<f32>,
+    lost: Vec<f32>,
+}
+
+impl LongSum {
+    /// Adds the gradients of a block, and zeros them for the next.
+    fn take<S: Simd>(&mut self, simd: S, gradients: &mut [f32]) {
+        self.sums.resize(gradients.len(), 0.0);
+        self.lost.resize(gradients.len(), 0.0);
+        add_all_compensated(simd, gradients, &mut self.sums, &mut self.lost);
+        gradients.fill(0.0);
+    }
+
+    /// Makes the gradients of the last block those of all.
+    fn give<S: Simd>(&mut self, simd: S, gradients: &mut [f32]) {
+        if !self.sums.is_empty() {
+            add_all_compensated(simd, gradients, &mut self.sums, &mut self.lost);
+            gradients.copy_from_slice(&self.sums);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! every SIMD level of this machine.
 
 use super::{Engine, Examples, Scoring};
-use crate::data::{LabelledImages, OrderedExamples};
+use crate::data::{LabelledImages, OrderedExamples, OrderedImages};
 use crate::kernels::output::OutputFunction;
 use crate::layers::{Activation, ActivationFunction, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D, Network};
 use crate::loss::SparseCategoricalCrossentropy;
@@ -410,4 +410,36 @@ fn dropout_scales_what_it_keeps_and_repeats_by_seed_and_step() {
     assert!(first.iter().all(|value| *value == 0.0 || (value - 1.0 / 0.75).abs() < 1e-6));
     assert_eq!(first, masks(0));
     assert_ne!(first, masks(1));
+}
+
+/// As in PyTorch: a NaN is larger than any number, wherever in the window it is.
+#[test]
+fn a_nan_wins_its_pooling_window_wherever_it_is() {
+    let input = Shape::from([4, 4, 16]);
+    let pool = || Layer::from(MaxPooling2D::new((2, 2)));
+    let one = |filters| Layer::from(Conv2D::new(filters, (1, 1)));
+    let models = [
+        vec![pool()],
+        vec![one(16), pool()],
+        vec![one(5), pool()],
+        vec![Conv2D::new(16, (3, 3)).padding(Padding::Same).into(), pool()],
+    ];
+    for mut layers in models {
+        layers.push(Flatten::new().into());
+        let plan = planned(input, &layers).unwrap();
+        for place in 0..4 {
+            let mut x = Array4::<f32>::ones((1, 4, 4, 16));
+            x[[0, place / 2, place % 2, 3]] = f32::NAN;
+            let scoring = Scoring::new(&plan, crate::loss::MeanSquaredError.into(), &[]);
+            for level in all_levels() {
+                let mut engine = Engine::new(plan.clone(), scoring.clone(), 1, level);
+                let examples = OrderedImages::Floats((&x).into());
+                let mut outputs = vec![0.0; plan.classes()];
+                engine.predict(&Examples::of_images(&examples), &mut outputs);
+                assert!(outputs.iter().any(|value| value.is_nan()), "{level:?}, place {place}, {layers:?}");
+                let pooled = ops::max_pool2d(x.view(), (2, 2), (2, 2), Padding::Valid).unwrap();
+                assert!(pooled[[0, 0, 0, 3]].is_nan() && pooled.iter().filter(|value| value.is_nan()).count() == 1);
+            }
+        }
+    }
 }

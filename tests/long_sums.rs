@@ -1,0 +1,89 @@
+//! Sums of very many terms, with values whose exact sums are known: ones times 0.3, whose roundings all go the same way. The
+//! bounds are at most the errors that PyTorch 2.15 showed on the same sums.
+
+use inkstone::ndarray::{Array2, Array4};
+use inkstone::prelude::*;
+
+const VALUE: f32 = 0.3;
+
+/// How far `found` is from the exact sum of `terms` times 0.3, as a part of it.
+fn error(found: f32, terms: usize) -> f64 {
+    let exact = f64::from(VALUE) * terms as f64;
+    (f64::from(found) - exact).abs() / exact
+}
+
+/// A model whose weights are all 0.3, and whose biases are 0.
+fn constant(model: Sequential) -> Model {
+    let mut model = model.seed(1).compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
+    let mut weights = model.get_weights();
+    for weight in &mut weights {
+        weight.values.fill(if weight.name.ends_with("kernel") { VALUE } else { 0.0 });
+    }
+    model.set_weights(&weights).unwrap();
+    model
+}
+
+#[test]
+fn dense_layers_of_many_inputs_lose_no_digits() {
+    for (inputs, bound) in [(25_600, 2.7e-6), (1 << 16, 3e-6), (1 << 20, 1e-6), ((1 << 21) + 7, 5e-5)] {
+        for units in [1, 3] {
+            let mut model = constant(Sequential::new([inputs]).add(Dense::new(units)));
+            let outputs = model.predict(&Array4::<f32>::ones((3, 1, 1, inputs))).unwrap();
+            for output in outputs {
+                assert!(error(output, inputs) <= bound, "{inputs} inputs: {:e}", error(output, inputs));
+            }
+        }
+    }
+}
+
+#[test]
+fn convolutions_with_large_windows_lose_no_digits() {
+    // A window of 33 x 31 x 17 on an image of as many pixels and a few more.
+    let mut model = constant(Sequential::new([35, 32, 17]).add(Conv2D::new(5, (33, 31))).add(Flatten::new()));
+    for output in model.predict(&Array4::<f32>::ones((2, 35, 32, 17))).unwrap() {
+        assert!(error(output, 33 * 31 * 17) <= 1e-6, "{:e}", error(output, 33 * 31 * 17));
+    }
+}
+
+#[test]
+fn gradients_over_many_pixels_lose_no_digits() {
+    for (side, filters, kernel_bound, bias_bound) in [(1024, 1, 3e-4, 1e-6), (1440, 16, 2e-5, 1e-6)] {
+        let conv = Conv2D::new(filters, (1, 1));
+        let mut model = Sequential::new([side, side, 1]).add(conv).add(Flatten::new());
+        model = model.seed(1);
+        let mut model = model.compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
+        let mut weights = model.get_weights();
+        weights.iter_mut().for_each(|weight| weight.values.fill(0.0));
+        model.set_weights(&weights).unwrap();
+        let pixels = side * side;
+        // Outputs are 0, so that every derivative is the same number.
+        let targets = Array2::from_elem((1, pixels * filters), -1.0);
+        let (_, gradients) = model.gradients(&Array4::<f32>::ones((1, side, side, 1)), &targets).unwrap();
+        for (gradient, bound) in gradients.iter().zip([kernel_bound, bias_bound]) {
+            // 2 / outputs for each pixel, summed over the pixels.
+            let exact = 2.0 / filters as f64;
+            for value in &gradient.values {
+                let error = (f64::from(*value) - exact).abs() / exact;
+                assert!(error <= bound, "{} of {side} x {side}: {error:e}, bound {bound:e}", gradient.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_of_a_large_batch_lose_no_digits() {
+    const EXAMPLES: usize = 1_000_000;
+    let mut model = Sequential::new([1]).add(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
+    let mut weights = model.get_weights();
+    weights[0].values.fill(0.0);
+    model.set_weights(&weights).unwrap();
+    let targets = Array2::from_elem((EXAMPLES, 1), -0.5);
+    let images = Array4::from_elem((EXAMPLES, 1, 1, 1), VALUE);
+    let (scores, gradients) = model.gradients(&images, &targets).unwrap();
+    assert!((scores.loss - 0.25).abs() < 1e-9, "{}", scores.loss);
+    // 2 (0 + 0.5) / examples, times the input: the mean of 0.3, and of 1 for the bias.
+    for (gradient, exact) in gradients.iter().zip([f64::from(VALUE), 1.0]) {
+        let error = (f64::from(*gradient.values.first().unwrap()) - exact).abs() / exact;
+        assert!(error <= 1e-6, "{}: {error:e}", gradient.name);
+    }
+}
