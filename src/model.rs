@@ -52,7 +52,18 @@ impl Model {
         loss: Loss,
         metrics: Vec<Metric>,
     ) -> Result<Self> {
-        let plan = Plan::new(input, &layers)?;
+        Self::of_plan(Plan::new(input, &layers)?, layers, seed, optimizer, loss, metrics)
+    }
+
+    /// The model of a plan of these layers.
+    pub(crate) fn of_plan(
+        plan: Plan,
+        layers: Vec<Layer>,
+        seed: u64,
+        optimizer: Optimizer,
+        loss: Loss,
+        metrics: Vec<Metric>,
+    ) -> Result<Self> {
         loss.check(plan.output)?;
         optimizer.check()?;
         let variables = plan.parameters.iter().map(|parameter| parameter.range.clone());

@@ -10,6 +10,8 @@ use std::fmt;
 pub struct Summary {
     rows: Vec<Row>,
     parameters: usize,
+    /// How many of the parameters the optimizer changes.
+    trainable: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl Summary {
             },
             parameters: thousands(parameters(index)),
         });
-        Self { rows: rows.collect(), parameters: plan.parameter_count() }
+        Self { rows: rows.collect(), parameters: plan.parameter_count(), trainable: plan.trainable_count() }
     }
 }
 
@@ -69,10 +71,10 @@ impl fmt::Display for Summary {
             writeln!(f, "{}", cells('│', &row.layer, &row.shape, &row.parameters))?;
         }
         writeln!(f, "{}", rule('─', ['└', '┴', '┘']))?;
-        let total = format!("{} ({})", thousands(self.parameters), memory_size(self.parameters * size_of::<f32>()));
-        writeln!(f, " Total params: {total}")?;
-        writeln!(f, " Trainable params: {total}")?;
-        write!(f, " Non-trainable params: 0 (0.00 B)")
+        let count = |count: usize| format!("{} ({})", thousands(count), memory_size(count * size_of::<f32>()));
+        writeln!(f, " Total params: {}", count(self.parameters))?;
+        writeln!(f, " Trainable params: {}", count(self.trainable))?;
+        write!(f, " Non-trainable params: {}", count(self.parameters - self.trainable))
     }
 }
 
@@ -97,7 +99,19 @@ pub(crate) fn thousands(number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{memory_size, thousands};
+    use super::{Summary, memory_size, thousands};
+
+    #[test]
+    fn parameters_that_are_not_trained_are_counted() {
+        let table = Summary { rows: Vec::new(), parameters: 1300, trainable: 1000 }.to_string();
+        let totals: Vec<&str> = table.lines().rev().take(3).collect();
+        let expected = [
+            " Non-trainable params: 300 (1.17 KB)",
+            " Trainable params: 1,000 (3.91 KB)",
+            " Total params: 1,300 (5.08 KB)",
+        ];
+        assert_eq!(totals, expected);
+    }
 
     #[test]
     fn sizes_have_the_unit_that_suits_them() {

@@ -4,7 +4,7 @@ use crate::aligned::AlignedBuffer;
 use crate::kernels::conv2d::SLACK;
 use crate::kernels::conv2d_backward_small::{has_small_windows, scratch_len};
 use crate::kernels::conv2d_input_gradient::{CACHED_WEIGHTS, sets_len};
-use crate::kernels::nonzeros::Nonzeros;
+use crate::kernels::nonzeros::{ListSizes, Nonzero, Nonzeros};
 use crate::plan::{ConvStep, Plan, Step, StepKind};
 
 /// Buffers for a chunk of at most `max_images` images.
@@ -53,49 +53,35 @@ pub(crate) struct StepMemory {
 impl Workspace {
     /// Buffers for this plan.
     pub(crate) fn new(plan: &Plan, max_images: usize) -> Self {
-        let convs = || plan.steps.iter().filter_map(Step::conv);
-        let widest = plan.widest();
-        let widest_padded = convs().map(|conv| padded_len(conv, max_images)).max().unwrap_or(0);
-        let scratch = convs().map(|conv| conv.layout.scratch_len());
-        let (inner, first): (Vec<&Step>, Vec<&Step>) = plan.steps.iter().partition(|step| step.needs_input_gradient);
-        let small = first.into_iter().filter_map(Step::conv).map(|conv| &conv.layout);
-        let small = small.filter(|layout| has_small_windows(layout)).map(scratch_len);
-        let sets = inner.into_iter().filter_map(Step::conv).map(|conv| sets_len(&conv.layout, max_images));
-        let images = |len: usize| AlignedBuffer::zeroed(max_images * len + SLACK);
-        Self {
-            max_images,
-            input: images(plan.input_len()),
-            steps: plan.steps.iter().map(|step| StepMemory::new(step, max_images)).collect(),
-            scratch: AlignedBuffer::zeroed(scratch.max().unwrap_or(0)),
-            gradients: [images(widest), images(widest)],
-            room: images(plan.classes()),
-            padded_gradient: AlignedBuffer::zeroed(widest_padded),
-            small_windows: AlignedBuffer::zeroed(small.max().unwrap_or(0)),
-            nonzeros: Nonzeros::new(convs().map(|conv| &conv.layout), max_images),
-            augment: Vec::new(),
-            filter_sets: vec![0; sets.max().unwrap_or(0)],
-            cached_weights: AlignedBuffer::zeroed(CACHED_WEIGHTS),
-        }
+        Self::of(&Sizes::new(plan, max_images), plan, max_images)
     }
 
     /// Buffers for forward passes of [`Pass::Inference`](super::Pass::Inference) alone.
     pub(crate) fn for_inference(plan: &Plan, max_images: usize) -> Self {
-        let scratch = plan.steps.iter().filter_map(Step::conv).map(|conv| conv.layout.scratch_len());
-        let empty = || AlignedBuffer::zeroed(0);
+        Self::of(&Sizes::for_inference(plan, max_images), plan, max_images)
+    }
+
+    fn of(sizes: &Sizes, plan: &Plan, max_images: usize) -> Self {
         Self {
             max_images,
-            input: AlignedBuffer::zeroed(max_images * plan.input_len() + SLACK),
-            steps: plan.steps.iter().map(|step| StepMemory::new(step, max_images)).collect(),
-            scratch: AlignedBuffer::zeroed(scratch.max().unwrap_or(0)),
-            gradients: [empty(), empty()],
-            room: empty(),
-            padded_gradient: empty(),
-            small_windows: empty(),
-            nonzeros: Nonzeros::new(std::iter::empty(), 0),
-            filter_sets: Vec::new(),
+            input: AlignedBuffer::zeroed(sizes.input),
+            steps: plan.steps.iter().map(|step| StepMemory::new(&StepSizes::new(step, max_images))).collect(),
+            scratch: AlignedBuffer::zeroed(sizes.scratch),
+            gradients: std::array::from_fn(|_| AlignedBuffer::zeroed(sizes.gradient)),
+            room: AlignedBuffer::zeroed(sizes.room),
+            padded_gradient: AlignedBuffer::zeroed(sizes.padded_gradient),
+            small_windows: AlignedBuffer::zeroed(sizes.small_windows),
+            nonzeros: Nonzeros::new(sizes.nonzeros),
+            filter_sets: vec![0; sizes.filter_sets],
             augment: Vec::new(),
-            cached_weights: empty(),
+            cached_weights: AlignedBuffer::zeroed(sizes.cached_weights),
         }
+    }
+
+    /// The bytes that [`Self::new`] with these arguments takes, without taking them.
+    pub(crate) fn bytes(plan: &Plan, max_images: usize) -> u64 {
+        let steps = plan.steps.iter().map(|step| StepSizes::new(step, max_images).bytes());
+        steps.fold(Sizes::new(plan, max_images).bytes(), u64::saturating_add)
     }
 
     /// The outputs of the last step: (images, classes).
@@ -116,28 +102,179 @@ impl Workspace {
 }
 
 impl StepMemory {
+    fn new(sizes: &StepSizes) -> Self {
+        Self {
+            output: AlignedBuffer::zeroed(sizes.output),
+            padded: AlignedBuffer::zeroed(sizes.padded),
+            winners: vec![0; sizes.winners],
+            mask: vec![0.0; sizes.mask],
+        }
+    }
+}
+
+/// How many values each buffer of a [`Workspace`] has that is not a step's.
+#[derive(Debug)]
+struct Sizes {
+    input: usize,
+    scratch: usize,
+    gradient: usize,
+    room: usize,
+    padded_gradient: usize,
+    small_windows: usize,
+    nonzeros: ListSizes,
+    filter_sets: usize,
+    cached_weights: usize,
+}
+
+impl Sizes {
+    fn new(plan: &Plan, max_images: usize) -> Self {
+        let convs = || plan.steps.iter().filter_map(Step::conv);
+        let (inner, first): (Vec<&Step>, Vec<&Step>) = plan.steps.iter().partition(|step| step.needs_input_gradient);
+        let small = first.into_iter().filter_map(Step::conv).map(|conv| &conv.layout);
+        let small = small.filter(|layout| has_small_windows(layout)).map(scratch_len);
+        let sets = inner.into_iter().filter_map(Step::conv).map(|conv| sets_len(&conv.layout, max_images));
+        let images = |len: usize| max_images * len + SLACK;
+        Self {
+            gradient: images(plan.widest()),
+            room: images(plan.classes()),
+            padded_gradient: convs().map(|conv| padded_len(conv, max_images)).max().unwrap_or(0),
+            small_windows: small.max().unwrap_or(0),
+            nonzeros: ListSizes::new(convs().map(|conv| &conv.layout), max_images),
+            filter_sets: sets.max().unwrap_or(0),
+            cached_weights: CACHED_WEIGHTS,
+            ..Self::for_inference(plan, max_images)
+        }
+    }
+
+    fn for_inference(plan: &Plan, max_images: usize) -> Self {
+        let scratch = plan.steps.iter().filter_map(Step::conv).map(|conv| conv.layout.scratch_len(max_images));
+        Self {
+            input: max_images * plan.input_len() + SLACK,
+            scratch: scratch.max().unwrap_or(0),
+            gradient: 0,
+            room: 0,
+            padded_gradient: 0,
+            small_windows: 0,
+            nonzeros: ListSizes::default(),
+            filter_sets: 0,
+            cached_weights: 0,
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        let Self {
+            input,
+            scratch,
+            gradient,
+            room,
+            padded_gradient,
+            small_windows,
+            nonzeros,
+            filter_sets,
+            cached_weights,
+        } = self;
+        let floats = [input, scratch, gradient, gradient, room, padded_gradient, small_windows, cached_weights];
+        let lists = [(nonzeros.places, size_of::<Nonzero>()), (nonzeros.filters, size_of::<u32>())];
+        let sets = (*filter_sets, size_of::<u64>());
+        sum_of_bytes(floats.map(|len| (*len, size_of::<f32>())).into_iter().chain(lists).chain([sets]))
+    }
+}
+
+/// How many values each buffer of a [`StepMemory`] has.
+#[derive(Debug)]
+struct StepSizes {
+    output: usize,
+    padded: usize,
+    winners: usize,
+    mask: usize,
+}
+
+impl StepSizes {
     fn new(step: &Step, max_images: usize) -> Self {
         let outputs = max_images * step.output_len;
-        let mut memory = Self {
-            output: AlignedBuffer::zeroed(outputs + SLACK),
-            padded: AlignedBuffer::zeroed(0),
-            winners: Vec::new(),
-            mask: Vec::new(),
-        };
+        let sizes = Self { output: outputs + SLACK, padded: 0, winners: 0, mask: 0 };
         match &step.kind {
             StepKind::Conv(conv) => {
-                memory.padded = AlignedBuffer::zeroed(padded_len(conv, max_images));
-                memory.winners = vec![0; if conv.layout.pool > 1 { outputs + SLACK } else { 0 }];
+                let winners = if conv.layout.pool > 1 { outputs + SLACK } else { 0 };
+                Self { padded: padded_len(conv, max_images), winners, ..sizes }
             }
-            StepKind::MaxPool { .. } => memory.winners = vec![0; outputs],
-            StepKind::Dropout { .. } => memory.mask = vec![0.0; outputs],
-            StepKind::Activate(_) | StepKind::Softmax { .. } => {}
+            StepKind::MaxPool { .. } => Self { winners: outputs, ..sizes },
+            StepKind::Dropout { .. } => Self { mask: outputs, ..sizes },
+            StepKind::Activate(_) | StepKind::Softmax { .. } => sizes,
         }
-        memory
     }
+
+    fn bytes(&self) -> u64 {
+        let Self { output, padded, winners, mask } = *self;
+        sum_of_bytes([output, padded, winners, mask].map(|len| (len, size_of::<f32>())))
+    }
+}
+
+/// The bytes of buffers of so many values of a size.
+fn sum_of_bytes(buffers: impl IntoIterator<Item = (usize, usize)>) -> u64 {
+    buffers.into_iter().fold(0, |sum, (len, size)| sum.saturating_add((len as u64).saturating_mul(size as u64)))
 }
 
 /// Floats of a chunk's padded input; 0 without padding.
 fn padded_len(conv: &ConvStep, max_images: usize) -> usize {
     if conv.border.is_some() { max_images * conv.layout.image_len + SLACK } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::ActivationFunction::{Relu, Sigmoid, Softmax, Tanh};
+    use crate::layers::{Activation, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D};
+    use crate::shape::Padding::Same;
+
+    /// Steps of every kind: fused and plain convolutions, Winograd's, with and without padding, and all that stands alone.
+    fn plan() -> Plan {
+        let layers: [Layer; 12] = [
+            Conv2D::new(16, (3, 3)).padding(Same).activation(Relu).into(),
+            MaxPooling2D::new((2, 2)).into(),
+            Conv2D::new(32, (3, 3)).padding(Same).into(),
+            MaxPooling2D::new((3, 3)).strides((1, 1)).into(),
+            Activation::new(Tanh).into(),
+            Conv2D::new(5, (2, 2)).into(),
+            MaxPooling2D::new((2, 2)).into(),
+            Activation::new(Softmax).into(),
+            Dropout::new(0.5).into(),
+            Flatten::new().into(),
+            Dense::new(70).activation(Sigmoid).into(),
+            Dense::new(10).into(),
+        ];
+        Plan::new([24, 24, 3].into(), &layers).unwrap()
+    }
+
+    #[test]
+    fn a_workspace_takes_the_bytes_that_were_reckoned() {
+        let plan = plan();
+        for max_images in [1, 3, 8] {
+            let Workspace {
+                max_images: _,
+                input,
+                steps,
+                scratch,
+                gradients: [first, second],
+                room,
+                padded_gradient,
+                small_windows,
+                nonzeros,
+                filter_sets,
+                augment,
+                cached_weights,
+            } = Workspace::new(&plan, max_images);
+            let floats = [&input, &scratch, &first, &second, &room, &padded_gradient, &small_windows, &cached_weights];
+            let steps = steps.iter().map(|step| {
+                size_of_val(&step.output[..])
+                    + size_of_val(&step.padded[..])
+                    + size_of_val(&step.winners[..])
+                    + size_of_val(&step.mask[..])
+            });
+            let floats = floats.iter().map(|floats| size_of_val(&floats[..]));
+            let others = nonzeros.bytes() + size_of_val(&filter_sets[..]) + size_of_val(&augment[..]);
+            let taken = steps.chain(floats).sum::<usize>() + others;
+            assert_eq!(Workspace::bytes(&plan, max_images), taken as u64);
+        }
+    }
 }

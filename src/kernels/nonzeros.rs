@@ -33,15 +33,37 @@ pub(crate) fn images_at_once(layout: &ConvLayout, max_images: usize) -> usize {
     (FLOATS / layout.image_len).clamp(1, max_images.max(1))
 }
 
-impl Nonzeros {
-    /// Lists with room for the images that are taken at once, for each of these convolutions.
+/// How much room lists need.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ListSizes {
+    /// Places of all lists together.
+    pub(crate) places: usize,
+    /// Lists.
+    pub(crate) filters: usize,
+}
+
+impl ListSizes {
+    /// Room for the images that are taken at once, for each of these convolutions.
     pub(crate) fn new<'a>(layouts: impl Iterator<Item = &'a ConvLayout>, max_images: usize) -> Self {
-        let (mut places, mut filters) = (0, 0);
+        let mut sizes = Self::default();
         for layout in layouts {
-            places = places.max(layout.filters * layout.outputs() * images_at_once(layout, max_images));
-            filters = filters.max(layout.filters);
+            let places = layout.filters * layout.outputs() * images_at_once(layout, max_images);
+            sizes = Self { places: sizes.places.max(places), filters: sizes.filters.max(layout.filters) };
         }
-        Self { places: vec![Nonzero::default(); places], counts: vec![0; filters], capacity: 0 }
+        sizes
+    }
+}
+
+impl Nonzeros {
+    /// Lists of these sizes.
+    pub(crate) fn new(sizes: ListSizes) -> Self {
+        Self { places: vec![Nonzero::default(); sizes.places], counts: vec![0; sizes.filters], capacity: 0 }
+    }
+
+    /// The bytes that the lists take.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&self.places[..]) + size_of_val(&self.counts[..])
     }
 
     /// Fills the lists with the outputs of these images of a chunk.

@@ -1,5 +1,6 @@
 //! Lowers layers to steps: the only place where fusion is decided.
 
+use super::parameters::{BIAS, KERNEL, of_layers};
 use super::{ConvStep, Parameter, Step, StepKind};
 use crate::error::{Error, Result};
 use crate::kernels::activation::Elementwise;
@@ -16,7 +17,7 @@ pub(super) fn lower(input: Shape, layers: &[Layer], shapes: &[Shape], parameters
     while index < layers.len() {
         let (kinds, count) = builder.next(index, shape)?;
         let output = shapes[index + count - 1];
-        builder.push(kinds, shape, output);
+        builder.push(index..index + count, kinds, shape, output);
         (index, shape) = (index + count, output);
     }
     Ok(builder.steps)
@@ -27,6 +28,7 @@ struct Builder<'a> {
     parameters: &'a [Parameter],
     packed_end: usize,
     steps: Vec<Step>,
+    /// Whether any step so far has parameters.
     has_weights: bool,
 }
 
@@ -104,7 +106,7 @@ impl Builder<'_> {
         if padded.is_none_or(|padded| padded > MAX_ELEMENTS) {
             return Err(self.fault(index, format!("needs an input padded to more than {MAX_ELEMENTS} values")));
         }
-        let packed = ConvLayout::packed_bound(window, channels, filters);
+        let packed = ConvLayout::packed_len_of(window, channels, filters, pool);
         if packed.is_none_or(|packed| packed > MAX_ELEMENTS) {
             return Err(self.fault(index, format!("needs more than {MAX_ELEMENTS} values to pack its kernel")));
         }
@@ -114,8 +116,8 @@ impl Builder<'_> {
         let step = StepKind::Conv(ConvStep {
             activation: elementwise(activation).unwrap_or(Elementwise::Linear),
             border: window.pads().then_some((*window, channels)),
-            weights: self.range(index, "kernel"),
-            biases: self.range(index, "bias"),
+            weights: self.range(index, KERNEL),
+            biases: self.range(index, BIAS),
             layout,
             packed,
         });
@@ -125,20 +127,20 @@ impl Builder<'_> {
         })
     }
 
-    /// Where a layer's kernel or bias lies; an empty range if it has none.
+    /// Where the weight of this name lies in the parameters of a layer; an empty range if the layer has none.
     fn range(&self, index: usize, weight: &str) -> Range<usize> {
-        let found =
-            self.parameters.iter().find(|parameter| parameter.layer == index && parameter.name.ends_with(weight));
+        let found = of_layers(self.parameters, index..index + 1).iter().find(|parameter| parameter.weight == weight);
         found.map_or(0..0, |parameter| parameter.range.clone())
     }
 
-    /// Adds steps; only the first of them changes the shape.
-    fn push(&mut self, kinds: Vec<StepKind>, input: Shape, output: Shape) {
+    /// Adds the steps of these layers; only the first of them changes the shape, and has the parameters.
+    fn push(&mut self, layers: Range<usize>, kinds: Vec<StepKind>, input: Shape, output: Shape) {
+        let have_weights = !of_layers(self.parameters, layers).is_empty();
         let len = |shape: Shape| shape.as_image().0 * shape.as_image().1 * shape.as_image().2;
         for (place, kind) in kinds.into_iter().enumerate() {
             let input_len = len(if place == 0 { input } else { output });
             let needs_input_gradient = self.has_weights;
-            self.has_weights |= matches!(kind, StepKind::Conv(_));
+            self.has_weights |= have_weights;
             self.steps.push(Step { kind, input_len, output_len: len(output), needs_input_gradient });
         }
     }
@@ -181,5 +183,58 @@ fn activation_alone(function: ActivationFunction, input: Shape) -> Vec<StepKind>
         Some(Elementwise::Linear) => Vec::new(),
         Some(activation) => vec![StepKind::Activate(activation)],
         None => vec![StepKind::Softmax { classes: input.as_image().2 }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Plan;
+    use super::*;
+    use crate::layers::ActivationFunction::{Softmax, Tanh};
+    use crate::layers::{Dense, Dropout, Flatten};
+
+    fn packed_len(input: impl Into<Shape>, layer: impl Into<Layer>) -> std::result::Result<usize, String> {
+        let plan = Plan::new(input.into(), &[layer.into(), Flatten::new().into()]);
+        plan.map(|plan| plan.packed_len).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn wide_dense_layers_have_the_packed_kernel_that_they_need() {
+        assert_eq!(packed_len([1024], Dense::new(65_536)), Ok(1025 * 65_536));
+        assert_eq!(packed_len([1 << 22], Dense::new(1)), Ok(((1 << 22) + 1) * 16));
+        let refused = packed_len([1 << 24], Dense::new(1));
+        assert_eq!(refused.unwrap_err(), "layer 0 (Dense) needs more than 268435456 values to pack its kernel");
+    }
+
+    #[test]
+    fn kernels_that_are_transformed_are_packed_twice() {
+        // Tiles of 3x3 outputs take 25 numbers for 9 weights.
+        let conv = |filters| Conv2D::new(filters, (3, 3));
+        assert_eq!(packed_len([5, 5, 512], conv(512)), Ok((9 * 512 + 1) * 512 + 25 * 513 * 512));
+        assert!(packed_len([5, 5, 4096], conv(4096)).is_err(), "9 * 4096 * 4096 = 151 million weights");
+        assert!(packed_len([6, 7, 4096], conv(4096)).is_ok(), "of an output without whole tiles");
+    }
+
+    #[test]
+    fn weights_are_found_by_their_whole_name_and_layer() {
+        let layers: Vec<Layer> =
+            vec![Dense::new(3).use_bias(false).into(), Dropout::new(0.5).into(), Dense::new(2).into()];
+        let plan = Plan::new([4].into(), &layers).unwrap();
+        let ranges = plan.steps.iter().filter_map(Step::conv).map(|conv| (conv.weights.clone(), conv.biases.clone()));
+        assert_eq!(ranges.collect::<Vec<_>>(), [(0..12, 0..0), (16..22, 32..34)]);
+        let mut parameters = plan.parameters;
+        parameters[1].weight = "recurrent_kernel";
+        let builder =
+            Builder { layers: &layers, parameters: &parameters, packed_end: 0, steps: vec![], has_weights: false };
+        assert_eq!([builder.range(0, KERNEL), builder.range(2, KERNEL), builder.range(2, BIAS)], [0..12, 0..0, 32..34]);
+    }
+
+    #[test]
+    fn steps_behind_the_first_parameters_need_input_gradients() {
+        let layers: Vec<Layer> =
+            vec![Activation::new(Tanh).into(), Dense::new(3).activation(Softmax).into(), Dropout::new(0.5).into()];
+        let plan = Plan::new([4].into(), &layers).unwrap();
+        let needs: Vec<bool> = plan.steps.iter().map(|step| step.needs_input_gradient).collect();
+        assert_eq!(needs, [false, false, true, true]);
     }
 }

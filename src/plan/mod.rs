@@ -1,9 +1,11 @@
 //! Decides what a model's layers become: checks every shape, and lays the program and its parameters out. It runs
 //! nothing.
 
+mod cost;
 mod lower;
 mod parameters;
 
+use parameters::Role;
 pub(crate) use parameters::{Initial, Parameter, layer_names};
 
 use crate::error::{Error, Result};
@@ -82,12 +84,6 @@ impl Plan {
     /// [`Error::Layer`] for the first layer that cannot work on what it is given, [`Error::Model`] for a model that has
     /// no layers, does not end with a vector, or is too large.
     pub(crate) fn new(input: Shape, layers: &[Layer]) -> Result<Self> {
-        if input.len().is_none() {
-            return Err(Error::Model(format!(
-                "has an input of {input}: every axis must be at least 1, and all together at most {}",
-                crate::shape::MAX_ELEMENTS
-            )));
-        }
         let shapes = check_shapes(input, layers)?;
         match shapes.last() {
             Some(Shape::Vector(_)) => {}
@@ -129,9 +125,17 @@ impl Plan {
         self.shapes.last().map_or(0, |shape| shape.as_image().2)
     }
 
-    /// How many trainable parameters there are.
+    /// How many parameters there are.
     pub(crate) fn parameter_count(&self) -> usize {
         self.parameters.iter().map(|parameter| parameter.range.len()).sum()
+    }
+
+    /// How many of them the optimizer changes.
+    pub(crate) fn trainable_count(&self) -> usize {
+        let trained = self.parameters.iter().filter(|parameter| match parameter.role {
+            Role::Trained => true,
+        });
+        trained.map(|parameter| parameter.range.len()).sum()
     }
 }
 
@@ -172,17 +176,31 @@ fn take_output_function(steps: &mut Vec<Step>) -> OutputFunction {
     }
 }
 
-/// The parameters that a plan of these layers has, without the plan, which takes more memory.
-///
-/// # Errors
-/// As [`Plan::new`], of the layers' shapes.
-pub(crate) fn parameters_of(input: Shape, layers: &[Layer]) -> Result<Vec<Parameter>> {
-    let shapes = check_shapes(input, layers)?;
-    parameters::lay_out(input, layers, &shapes).map(|(parameters, _)| parameters)
+/// What a plan of these layers has, without the plan, which takes more memory.
+pub(crate) struct Outline {
+    /// The shape of each layer's output.
+    pub(crate) shapes: Vec<Shape>,
+    pub(crate) parameters: Vec<Parameter>,
+}
+
+impl Outline {
+    /// # Errors
+    /// As [`Plan::new`], of the layers' shapes.
+    pub(crate) fn new(input: Shape, layers: &[Layer]) -> Result<Self> {
+        let shapes = check_shapes(input, layers)?;
+        let (parameters, _) = parameters::lay_out(input, layers, &shapes)?;
+        Ok(Self { shapes, parameters })
+    }
 }
 
 /// The shape of each layer's output.
 fn check_shapes(input: Shape, layers: &[Layer]) -> Result<Vec<Shape>> {
+    if input.len().is_none() {
+        return Err(Error::Model(format!(
+            "has an input of {input}: every axis must be at least 1, and all together at most {}",
+            crate::shape::MAX_ELEMENTS
+        )));
+    }
     let mut shape = input;
     let shapes = layers.iter().enumerate().map(|(index, layer)| {
         shape = layer.output_shape(shape).map_err(|problem| Error::Layer { index, kind: layer.kind(), problem })?;

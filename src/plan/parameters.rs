@@ -11,6 +11,11 @@ use crate::shape::{MAX_ELEMENTS, Shape};
 use std::collections::HashMap;
 use std::ops::Range;
 
+/// What Keras calls the weights that a layer multiplies with.
+pub(super) const KERNEL: &str = "kernel";
+/// What Keras calls the weights that a layer adds.
+pub(super) const BIAS: &str = "bias";
+
 /// One kernel or bias.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Parameter {
@@ -18,12 +23,23 @@ pub(crate) struct Parameter {
     pub(crate) name: String,
     /// The layer's index in the model.
     pub(crate) layer: usize,
+    /// Its name in the layer, as in `kernel`.
+    pub(crate) weight: &'static str,
+    /// Who changes it.
+    pub(crate) role: Role,
     /// Its place in the flat buffer.
     pub(crate) range: Range<usize>,
     /// Its shape there. Moving the first axis to the end gives Keras' shape.
     pub(crate) stored_shape: Vec<usize>,
     /// How its first values are drawn.
     pub(crate) initial: Initial,
+}
+
+/// Who changes a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The optimizer.
+    Trained,
 }
 
 /// How a parameter starts.
@@ -39,20 +55,21 @@ pub(crate) enum Initial {
 /// Lays out all parameters; also returns the length of the flat buffer, which ends with room for a vector that starts
 /// at the last weight.
 pub(crate) fn lay_out(input: Shape, layers: &[Layer], shapes: &[Shape]) -> Result<(Vec<Parameter>, usize)> {
+    let names = layer_names(layers);
     let mut parameters = Vec::new();
     let mut end = 0;
-    let mut place = |layer: usize, name: String, stored_shape: Vec<usize>, initial| -> Result<()> {
+    let mut place = |layer: usize, weight: &'static str, stored_shape: Vec<usize>, initial| -> Result<()> {
         let len = stored_shape.iter().try_fold(1_usize, |len, axis| len.checked_mul(*axis));
         let len = len.filter(|len| end + len.min(&MAX_ELEMENTS) < MAX_ELEMENTS).ok_or_else(|| Error::Layer {
             index: layer,
             kind: layers[layer].kind(),
             problem: format!("brings the model to more than {MAX_ELEMENTS} parameters"),
         })?;
-        parameters.push(Parameter { name, layer, range: end..end + len, stored_shape, initial });
+        let (name, role, range) = (format!("{}/{weight}", names[layer]), Role::Trained, end..end + len);
+        parameters.push(Parameter { name, layer, weight, role, range, stored_shape, initial });
         end = round_up_to_line(end + len);
         Ok(())
     };
-    let names = layer_names(layers);
     let inputs = std::iter::once(&input).chain(shapes);
     for (index, (layer, input)) in layers.iter().zip(inputs).enumerate() {
         let Some(weights) = layer.weight_shapes(*input) else {
@@ -70,12 +87,18 @@ pub(crate) fn lay_out(input: Shape, layers: &[Layer], shapes: &[Shape]) -> Resul
         // Glorot uniform: Glorot and Bengio, 2010, https://proceedings.mlr.press/v9/glorot10a.html
         let fans = height as f32 * width as f32 * (channels as f32 + filters as f32);
         let initial = Initial::Uniform { limit: (6.0 / fans).sqrt() };
-        place(index, format!("{}/kernel", names[index]), stored_shape, initial)?;
+        place(index, KERNEL, stored_shape, initial)?;
         if weights.use_bias {
-            place(index, format!("{}/bias", names[index]), vec![filters], Initial::Zeros)?;
+            place(index, BIAS, vec![filters], Initial::Zeros)?;
         }
     }
     Ok((parameters, end + SLACK))
+}
+
+/// The parameters of these layers, of all of a model's.
+pub(super) fn of_layers(parameters: &[Parameter], layers: Range<usize>) -> &[Parameter] {
+    let before = |layer: usize| parameters.partition_point(|parameter| parameter.layer < layer);
+    &parameters[before(layers.start)..before(layers.end)]
 }
 
 /// Keras' names: `conv2d`, `conv2d_1`, and so on.

@@ -10,6 +10,7 @@ mod training;
 mod weights;
 mod write;
 
+pub use limits::LoadLimits;
 #[cfg(feature = "onnx")]
 pub(crate) use write::check_finite;
 
@@ -26,14 +27,15 @@ use std::path::Path;
 ///
 /// A file is replaced as a whole: a crash at any moment leaves the old one or the new one. Nothing in a file is
 /// believed: what does not fit is an error that says what was expected and what was found, never a panic, and memory is
-/// taken for no more than the file really holds. A checksum finds bits that changed.
+/// taken for no more than the file really holds. A model that would take much more memory or time than the file's size lets
+/// expect is refused, too, unless [`LoadLimits`] allow it. A checksum finds bits that changed.
 impl Model {
     /// Saves the model: layers, settings, weights, seed, and how many epochs it was trained. The optimizer's memory
     /// (moments and steps) is not saved: [`save_checkpoint`](Self::save_checkpoint) does that.
     ///
     /// # Errors
-    /// [`Error::NotWritten`] if the file cannot be written, [`Error::Model`] if a weight is NaN or infinite, or the model is
-    /// larger than [`load`](Self::load) takes; what was there before is then still there.
+    /// [`Error::NotWritten`] if the file cannot be written, [`Error::Model`] if a weight is NaN or infinite, or the model has
+    /// more layers than a file describes; what was there before is then still there.
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -58,17 +60,41 @@ impl Model {
     /// same bits, and can be trained further, with an optimizer that starts anew.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read, [`Error::ModelFile`] if it is no whole and sound model file.
+    /// [`Error::Io`] if the file cannot be read, [`Error::ModelFile`] if it is no whole and sound model file, or its model
+    /// takes more than the default [`LoadLimits`].
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        Self::load_with(path, LoadLimits::new())
+    }
+
+    /// As [`load`](Self::load), within other limits of what the model may take.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    ///
+    /// ```
+    /// use inkstone::LoadLimits;
+    /// use inkstone::prelude::*;
+    /// # let path = tempfile::tempdir().unwrap().keep().join("model.safetensors");
+    /// let model = Sequential::new([28, 28, 1])
+    ///     .add(Flatten::new())
+    ///     .add(Dense::new(10).activation(Softmax))
+    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+    /// model.save(&path)?;
+    /// // A service that takes files from strangers: at most 16 MiB and a million multiply-adds for an image.
+    /// let loaded = Model::load_with(&path, LoadLimits::new().memory(16 << 20).operations(1_000_000))?;
+    /// assert_eq!(loaded.get_weights(), model.get_weights());
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn load_with(path: impl AsRef<Path>, limits: LoadLimits) -> Result<Self> {
         let path = path.as_ref();
         let (file, len) = open(path)?;
-        read::model(file, len, &path.display().to_string(), Part::Model)
+        read::model(file, len, &path.display().to_string(), Part::Model, limits)
     }
 
     /// The bytes that [`save`](Self::save) would write.
     ///
     /// # Errors
-    /// [`Error::Model`] if a weight is NaN or infinite, or the model is larger than [`load`](Self::load) takes.
+    /// [`Error::Model`] if a weight is NaN or infinite, or the model has more layers than a file describes.
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -86,9 +112,17 @@ impl Model {
     /// A model out of the bytes of a file that [`save`](Self::save) wrote, as `include_bytes!` has them.
     ///
     /// # Errors
-    /// [`Error::ModelFile`] if they are no whole and sound model file.
+    /// [`Error::ModelFile`] if they are no whole and sound model file, or the model takes more than the default [`LoadLimits`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        read::model(bytes, bytes.len() as u64, "the bytes", Part::Model)
+        Self::from_bytes_with(bytes, LoadLimits::new())
+    }
+
+    /// As [`from_bytes`](Self::from_bytes), within other limits of what the model may take.
+    ///
+    /// # Errors
+    /// As [`from_bytes`](Self::from_bytes).
+    pub fn from_bytes_with(bytes: &[u8], limits: LoadLimits) -> Result<Self> {
+        read::model(bytes, bytes.len() as u64, "the bytes", Part::Model, limits)
     }
 
     /// Saves the weights alone, for a program that builds the model itself.

@@ -1,15 +1,16 @@
 //! Makes a file a model, or says why not. Everything that sizes depend on is checked before memory is taken for it: the
-//! header against the file's length, the description against its limits, the weights against the description; only then
-//! are data read.
+//! header against the file's length, the weights against the description, the model against its limits; only then are data
+//! read.
 
 use super::format::{CHECKPOINT_VERSION, Description, ENTRY, Envelope, MODEL_VERSION, Version};
 use super::header::{self, Header, HeaderError};
-use super::limits::check_size;
+use super::limits::LoadLimits;
 use super::training::{FOLDERS, Training};
 use super::weights::{Wanted, check, checksum, decode, decode_finite, decode_sums};
 use crate::error::{Error, ModelFault, Result};
+use crate::metrics::Metric;
 use crate::model::{Model, Weight};
-use crate::plan::{Parameter, parameters_of};
+use crate::plan::{Outline, Parameter, Plan};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -26,7 +27,7 @@ pub(super) enum Part {
 /// A whole model. All of the file is checked, whatever is wanted of it.
 ///
 /// - len: how many bytes there are; place: what errors call them
-pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part) -> Result<Model> {
+pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, limits: LoadLimits) -> Result<Model> {
     let at = At { place, len };
     let header = at.header(&mut source)?;
     let Some(envelope) = envelope(&header).map_err(|fault| at.fault(fault))? else {
@@ -42,21 +43,23 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part) ->
     let described = description(text).map_err(|fault| at.fault(fault))?;
     let Description { input, layers, seed, optimizer, loss, metrics, epochs } = described;
     let impossible = |error: Error| at.fault(ModelFault::Description(error.to_string()));
-    let output = check_size(input, &layers).map_err(impossible)?;
-    let parameters = parameters_of(input, &layers).map_err(impossible)?;
+    let Outline { shapes, parameters } = Outline::new(input, &layers).map_err(impossible)?;
+    limits.check_layers(input, &layers, &shapes).map_err(|fault| at.fault(fault))?;
     let mut wanted = Wanted::all("", &parameters);
     if let Some(training) = &training {
-        let outputs = output.len().unwrap_or_default();
-        metrics.iter().try_for_each(|metric| metric.check(outputs)).map_err(impossible)?;
+        let outputs = shapes.last().and_then(|shape| shape.len()).unwrap_or_default();
+        Metric::check_all(&metrics, outputs).map_err(impossible)?;
         wanted.extend(training.wanted(&parameters, &optimizer, &metrics, outputs));
     }
     check(&wanted, &header.tensors, &[]).map_err(|fault| at.fault(fault))?;
+    let plan = Plan::new(input, &layers).map_err(impossible)?;
+    limits.check_plan(&plan).map_err(|fault| at.fault(fault))?;
     let data = at.data(&header, Some(&envelope), source)?;
     let weights = |folder: &str| decode_finite(folder, &parameters, &header.tensors, &data);
     let own = weights("").map_err(|fault| at.fault(fault))?;
     let (layers, metrics) = (layers.into_owned(), metrics.into_owned());
     let mut model =
-        Model::new(input, layers, seed, optimizer.into_owned(), loss.into_owned(), metrics).map_err(impossible)?;
+        Model::of_plan(plan, layers, seed, optimizer.into_owned(), loss.into_owned(), metrics).map_err(impossible)?;
     model.set_weights(&own)?;
     model.epochs = epochs as usize;
     if let (Some(training), Part::Checkpoint) = (training, part) {
