@@ -2,6 +2,7 @@
 //! looks like is in `format`, how one is written so that none is lost in `whole_file`.
 
 mod checkpoint;
+mod floats;
 mod format;
 mod header;
 mod limits;
@@ -11,13 +12,14 @@ mod weights;
 mod write;
 
 pub use limits::LoadLimits;
+pub use weights::Mismatch;
 #[cfg(feature = "onnx")]
 pub(crate) use write::check_finite;
 
 use crate::error::{Error, ModelFault, Result};
 use crate::model::Model;
 use crate::whole_file::write_whole;
-use read::Part;
+use read::{Part, Selection};
 use std::fs::File;
 use std::path::Path;
 
@@ -150,17 +152,55 @@ impl Model {
     }
 
     /// Replaces every weight by the one of the same name in a file that [`save_weights`](Self::save_weights),
-    /// [`save`](Self::save) or [`save_checkpoint`](Self::save_checkpoint) wrote, or anything else that writes safetensors with the same names, shapes, and `F32`. The
-    /// optimizer's state stays as it is.
+    /// [`save`](Self::save) or [`save_checkpoint`](Self::save_checkpoint) wrote, or that something else wrote as safetensors with
+    /// the same names and shapes, as `F32`, `F64`, `F16` or `BF16`. Metadata of other programs are not read. The optimizer's state
+    /// stays as it is.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read, [`Error::ModelFile`] if it is not whole and sound, or its weights are not the
     /// model's: all that are missing, extra or of another shape are listed. Then nothing is changed.
     pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
+        self.load_selected(path.as_ref(), Selection::All).map(drop)
+    }
+
+    /// Replaces the weights that the file has under the same names, and leaves all others as they are, as Keras'
+    /// `load_weights(path, by_name=True, skip_mismatch=...)`: to start a model from parts of another. Returns the names of the
+    /// weights that were replaced, in the order of the layers. What else is in the file is passed over.
+    ///
+    /// # Errors
+    /// As [`load_weights`](Self::load_weights), but for weights that are missing or extra: [`Error::ModelFile`] if the file has
+    /// none of the model's weights, or, with [`Mismatch::Error`], one of another shape or type. Then nothing is changed.
+    ///
+    /// ```
+    /// use inkstone::Mismatch;
+    /// use inkstone::prelude::*;
+    /// # let path = tempfile::tempdir().unwrap().keep().join("digits.safetensors");
+    /// let build = |classes| {
+    ///     Sequential::new([28, 28, 1])
+    ///         .add(Conv2D::new(8, (3, 3)).activation(Relu))
+    ///         .add(Flatten::new())
+    ///         .add(Dense::new(classes).activation(Softmax))
+    ///         .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])
+    /// };
+    /// let digits = build(10)?;
+    /// digits.save(&path)?;
+    /// // Letters start from what digits have taught the convolution; the last layer has other classes.
+    /// let mut letters = build(26)?;
+    /// let loaded = letters.load_weights_by_name(&path, Mismatch::Skip)?;
+    /// assert_eq!(loaded, ["conv2d/kernel", "conv2d/bias"]);
+    /// assert_eq!(letters.get_weight("conv2d/kernel")?, digits.get_weight("conv2d/kernel")?);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn load_weights_by_name(&mut self, path: impl AsRef<Path>, mismatch: Mismatch) -> Result<Vec<String>> {
+        self.load_selected(path.as_ref(), Selection::ByName(mismatch))
+    }
+
+    fn load_selected(&mut self, path: &Path, selection: Selection) -> Result<Vec<String>> {
         let (file, len) = open(path)?;
-        let weights = read::weights(&self.engine.plan.parameters, file, len, &path.display().to_string())?;
-        self.set_weights(&weights)
+        let parameters = &self.engine.plan.parameters;
+        let weights = read::weights(parameters, file, len, &path.display().to_string(), selection)?;
+        self.set_weights_by_name(&weights)?;
+        Ok(weights.into_iter().map(|weight| weight.name).collect())
     }
 }
 

@@ -6,7 +6,7 @@ use super::format::{CHECKPOINT_VERSION, Description, ENTRY, Envelope, MODEL_VERS
 use super::header::{self, Header, HeaderError};
 use super::limits::LoadLimits;
 use super::training::{FOLDERS, Training};
-use super::weights::{Wanted, check, checksum, decode, decode_finite, decode_sums};
+use super::weights::{Mismatch, Wanted, check, checksum, decode, decode_finite, decode_sums, select};
 use crate::error::{Error, ModelFault, Result};
 use crate::metrics::Metric;
 use crate::model::{Model, Weight};
@@ -74,20 +74,41 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, li
     Ok(model)
 }
 
-/// The weights of a model that has these parameters.
-pub(super) fn weights(parameters: &[Parameter], mut source: impl Read, len: u64, place: &str) -> Result<Vec<Weight>> {
+/// Which weights of a file are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Selection {
+    /// All, and there must be no others.
+    All,
+    /// Those that the model has.
+    ByName(Mismatch),
+}
+
+/// The weights of a model that has these parameters, in their order.
+pub(super) fn weights(
+    parameters: &[Parameter],
+    mut source: impl Read,
+    len: u64,
+    place: &str,
+    selection: Selection,
+) -> Result<Vec<Weight>> {
     let at = At { place, len };
     let header = at.header(&mut source)?;
     let envelope = envelope(&header).map_err(|fault| at.fault(fault))?;
-    if envelope.is_none() {
-        // What the Python package's functions for PyTorch and NumPy write.
-        only("format", &header).map_err(|fault| at.fault(fault))?;
-    }
-    let is_checkpoint = envelope.as_ref().is_some_and(|envelope| envelope.training.is_some());
-    let unread = if is_checkpoint { &FOLDERS[..] } else { &[] };
-    check(&Wanted::all("", parameters), &header.tensors, unread).map_err(|fault| at.fault(fault))?;
+    let wanted = match &envelope {
+        Some(_) => Wanted::all("", parameters),
+        None => Wanted::all_floats(parameters),
+    };
+    let selected = match selection {
+        Selection::All => {
+            let is_checkpoint = envelope.as_ref().is_some_and(|envelope| envelope.training.is_some());
+            let unread = if is_checkpoint { &FOLDERS[..] } else { &[] };
+            check(&wanted, &header.tensors, unread).map(|()| parameters.to_vec())
+        }
+        Selection::ByName(mismatch) => select(&wanted, parameters, &header.tensors, mismatch),
+    };
+    let selected = selected.map_err(|fault| at.fault(fault))?;
     let data = at.data(&header, envelope.as_ref(), source)?;
-    decode_finite("", parameters, &header.tensors, &data).map_err(|fault| at.fault(fault))
+    decode_finite("", &selected, &header.tensors, &data).map_err(|fault| at.fault(fault))
 }
 
 /// What is read, for errors to tell.
@@ -127,7 +148,12 @@ impl At<'_> {
 /// What Inkstone wrote into the metadata; `None` if something else wrote the file.
 fn envelope(header: &Header) -> std::result::Result<Option<Envelope>, ModelFault> {
     let Some(entry) = header.metadata.get(ENTRY) else {
-        return Ok(None);
+        // Others write what they like there; but ours, under a name that was damaged, has a checksum to be minded.
+        let is_ours = |entry: &str| serde_json::from_str::<Envelope>(entry).is_ok();
+        return match header.metadata.iter().find(|(_, entry)| is_ours(entry)) {
+            Some((name, _)) => Err(ModelFault::UnknownEntry(name.clone())),
+            None => Ok(None),
+        };
     };
     let metadata = |error: serde_json::Error| ModelFault::Metadata(error.to_string());
     let Version { format_version: found, library } = serde_json::from_str(entry).map_err(metadata)?;
@@ -137,20 +163,14 @@ fn envelope(header: &Header) -> std::result::Result<Option<Envelope>, ModelFault
     if found == 0 {
         return Err(ModelFault::Metadata("there is no format version 0".into()));
     }
-    only(ENTRY, header)?;
+    if let Some(name) = header.metadata.keys().find(|name| *name != ENTRY) {
+        return Err(ModelFault::UnknownEntry(name.clone()));
+    }
     let envelope: Envelope = serde_json::from_str(entry).map_err(metadata)?;
     match (found, &envelope.training) {
         (MODEL_VERSION, Some(_)) => Err(ModelFault::UnknownEntry("training".into())),
         (CHECKPOINT_VERSION, None) => Err(ModelFault::Metadata("a checkpoint without `training`".into())),
         _ => Ok(Some(envelope)),
-    }
-}
-
-/// Whether the metadata have no entry but this one.
-fn only(known: &str, header: &Header) -> std::result::Result<(), ModelFault> {
-    match header.metadata.keys().find(|name| *name != known) {
-        Some(name) => Err(ModelFault::UnknownEntry(name.clone())),
-        None => Ok(()),
     }
 }
 
