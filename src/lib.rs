@@ -133,6 +133,7 @@ pub use optimizer::{
     OneCycle, Optimizer, OptimizerOptions, PiecewiseConstantDecay, RmsProp, Sgd, WarmUp,
 };
 pub use predictor::{Predictor, Scratch};
+pub use saving::{LoadLimits, Mismatch};
 pub use sequential::Sequential;
 pub use shape::{Padding, Shape};
 pub use summary::Summary;

@@ -52,6 +52,18 @@ impl Model {
         metrics: Vec<Metric>,
     ) -> Result<Self> {
         let plan = Plan::new(&network, Wanted::OfParameters)?;
+        Self::of_plan(plan, network, seed, optimizer, loss, metrics)
+    }
+
+    /// The model of a plan of this network.
+    pub(crate) fn of_plan(
+        plan: Plan,
+        network: Network,
+        seed: u64,
+        optimizer: Optimizer,
+        loss: Loss,
+        metrics: Vec<Metric>,
+    ) -> Result<Self> {
         loss.check(plan.head().function)?;
         optimizer.check()?;
         let variables = plan.parameters.trained().map(|parameter| parameter.range.clone());
@@ -246,63 +258,6 @@ impl Model {
         let scores = self.run_on_batch((images, targets).into())?;
         self.engine.sum_gradients();
         Ok((scores, named(self.engine.plan.parameters.trained(), self.engine.gradients())))
-    }
-
-    /// A copy of every kernel and bias, in the order of the layers.
-    ///
-    /// ```
-    /// use inkstone::prelude::*;
-    /// let model = Sequential::new([28, 28, 1])
-    ///     .add(Conv2D::new(4, (3, 3)))
-    ///     .add(Flatten::new())
-    ///     .add(Dense::new(10).activation(Softmax))
-    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
-    /// let weights = model.get_weights();
-    /// assert_eq!((weights[0].name.as_str(), weights[0].values.shape()), ("conv2d/kernel", &[3, 3, 1, 4][..]));
-    /// # Ok::<(), inkstone::Error>(())
-    /// ```
-    #[must_use]
-    pub fn get_weights(&self) -> Vec<Weight> {
-        named(self.engine.plan.parameters.all.iter(), &self.engine.weights.flat)
-    }
-
-    /// Replaces every kernel and bias. The optimizer's state stays as it is.
-    ///
-    /// # Errors
-    /// [`Error::Data`] if these are not the model's weights, by number, name and shape; then nothing is changed.
-    ///
-    /// ```
-    /// use inkstone::prelude::*;
-    /// use inkstone::ndarray::Array4;
-    /// let mut model = Sequential::new([2])
-    ///     .add(Dense::new(2).activation(Softmax))
-    ///     .compile(Sgd::new(0.5), SparseCategoricalCrossentropy::default(), [])?;
-    /// let points = Array4::from_shape_vec((2, 1, 1, 2), vec![0.0, 1.0, 1.0, 0.0]).unwrap();
-    /// let mut weights = model.get_weights();
-    /// weights[0].values.fill(0.0);
-    /// model.set_weights(&weights)?;
-    /// assert_eq!(model.predict(&points)?[[0, 0]], 0.5);
-    /// # Ok::<(), inkstone::Error>(())
-    /// ```
-    pub fn set_weights(&mut self, weights: &[Weight]) -> Result<()> {
-        let expected = &self.engine.plan.parameters.all;
-        if weights.len() != expected.len() {
-            return Err(Error::Data(format!("the model has {} weights, got {}", expected.len(), weights.len())));
-        }
-        for (parameter, weight) in expected.iter().zip(weights) {
-            let shape = &parameter.shape;
-            if weight.name != parameter.name || weight.values.shape() != shape {
-                return Err(Error::Data(format!(
-                    "expected the weight {} of shape {shape:?}, got {} of shape {:?}",
-                    parameter.name,
-                    weight.name,
-                    weight.values.shape()
-                )));
-            }
-        }
-        store(self.engine.plan.parameters.all.iter(), weights, &mut self.engine.weights.flat);
-        self.engine.pack();
-        Ok(())
     }
 
     fn run_on_batch(&mut self, data: LabelledImages<'_>) -> Result<Scores> {

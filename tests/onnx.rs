@@ -12,7 +12,7 @@ use ndarray::{Array2, Array4, ArrayViewD, Axis, concatenate};
 use onnx_cases::{Case, cases, trained};
 use safetensors::tensor::{Dtype, TensorView};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Writes a model as ONNX, with its inputs, predictions and weights.
@@ -55,12 +55,38 @@ fn onnx_s_checker_takes_every_model_and_onnx_runtime_predicts_the_same() {
 
     let folder = tempfile::tempdir().unwrap();
     cases.iter_mut().enumerate().for_each(|(number, case)| write(folder.path(), number, case));
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/check_onnx.py");
-    let output = Command::new(python).arg(script).arg(folder.path()).output().unwrap();
-    let (said, complaints) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}{complaints}");
-    assert!(said.starts_with(&format!("{} models", cases.len())), "{said}");
-    eprint!("{said}");
+    let mut runtimes = vec![None];
+    match old_runtime() {
+        Some(old) => runtimes.push(Some(old)),
+        None => eprintln!("skipped the older runtime: set INKSTONE_OLD_ONNXRUNTIME to a folder that has one"),
+    }
+    for old in runtimes {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/check_onnx.py");
+        let mut command = Command::new(&python);
+        command.arg(script).arg(folder.path());
+        if let Some(old) = &old {
+            command.env("PYTHONPATH", old);
+        }
+        let output = command.output().unwrap();
+        let (said, complaints) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{said}{complaints}");
+        assert!(said.starts_with(&format!("{} models", cases.len())), "{said}");
+        assert_eq!(said.contains(OLD_RUNTIME), old.is_some(), "{said}");
+        eprint!("{said}");
+    }
+}
+
+/// The older runtime's version, as `check_onnx.py` writes it: of November 2024.
+const OLD_RUNTIME: &str = "ONNX Runtime 1.20.1 ";
+
+/// The folder of an ONNX Runtime of two years ago, as `pip install --target` makes one.
+fn old_runtime() -> Option<PathBuf> {
+    let folder = std::env::var_os("INKSTONE_OLD_ONNXRUNTIME").filter(|folder| !folder.is_empty());
+    assert!(
+        folder.is_some() || std::env::var_os("INKSTONE_REQUIRE_PYTHON").is_none(),
+        "INKSTONE_REQUIRE_PYTHON is set, so INKSTONE_OLD_ONNXRUNTIME must name a folder with onnxruntime 1.20.1"
+    );
+    folder.map(Into::into)
 }
 
 #[test]

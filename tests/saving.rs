@@ -151,7 +151,7 @@ fn weights_of_another_origin_are_taken_by_name() {
         let metadata = metadata.map(|name| [(name.to_owned(), "pt".to_owned())].into_iter().collect());
         fs::write(&path, safetensors::serialize(tensors(), metadata).unwrap()).unwrap();
     };
-    for metadata in [None, Some("format")] {
+    for metadata in [None, Some("format"), Some("epoch")] {
         write(metadata);
         model.set_weights(&small().get_weights()).unwrap();
         model.load_weights(&path).unwrap();
@@ -167,9 +167,6 @@ fn weights_of_another_origin_are_taken_by_name() {
             path.display()
         )
     );
-    write(Some("epoch"));
-    let error = model.load_weights(&path).unwrap_err().to_string();
-    assert!(error.contains("found the unknown entry `epoch`"), "{error}");
 }
 
 #[test]
@@ -353,7 +350,10 @@ fn described_models_are_checked_before_memory_is_taken() {
     }});
     let image = json!({"Image": {"height": 16384, "width": 16384, "channels": 1}});
     let wide = described(json!(vec![conv; 1000]), image);
-    assert!(wide.contains("has convolutions at 268435456000 places of an image, expected at most 67108864"), "{wide}");
+    assert!(
+        wide.contains("at most 2147483648 bytes of memory beside its weights, found one that takes at least"),
+        "{wide}"
+    );
     let none = described(json!([dense(3)]), json!({"Vector": 0}));
     assert!(none.contains("has an input of (0)"), "{none}");
     let nonsense = changed(|entry| entry["model"]["optimizer"]["algorithm"]["Adam"]["beta_1"] = json!(7));

@@ -87,6 +87,21 @@ pub enum ModelFault {
     /// The metadata describe a model that cannot be.
     #[error("expected a model that can be, found one where {0}")]
     Description(String),
+    /// It describes a model that takes more memory or time than is allowed.
+    #[error(
+        "expected a model that takes at most {limit} {what}, found one that takes at least {needed}: if you trust the file, load it \
+         with `LoadLimits::new().{setting}({needed})`, for example by `Model::load_with`"
+    )]
+    Limit {
+        /// What it takes too much of.
+        what: &'static str,
+        /// How much it takes.
+        needed: u64,
+        /// How much it may take.
+        limit: u64,
+        /// The setting of [`LoadLimits`](crate::LoadLimits).
+        setting: &'static str,
+    },
     /// The content is not what was written.
     #[error("expected content of checksum {expected}, found {found}: the file is damaged, use a copy of it")]
     Checksum {

@@ -1,7 +1,7 @@
 //! The memory that steps ask for.
 
 use crate::aligned::AlignedBuffer;
-use crate::kernels::nonzeros::Nonzeros;
+use crate::kernels::nonzeros::{Nonzero, Nonzeros};
 
 /// How much memory one step needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +46,24 @@ pub(crate) struct Scratch {
 }
 
 impl Memory {
+    /// The bytes of what a step keeps.
+    pub(super) fn saved_bytes(self) -> u64 {
+        bytes(self.saved_floats, size_of::<f32>()).saturating_add(bytes(self.saved_indices, size_of::<u32>()))
+    }
+
+    /// The bytes of what steps share.
+    pub(super) fn scratch_bytes(self) -> u64 {
+        let Self { forward, padded_gradient, small_windows, nonzeros, nonzero_lists, filter_sets, .. } = self;
+        let floats = [forward, padded_gradient, small_windows, self.cached_weights];
+        let floats = floats.map(|floats| bytes(floats, size_of::<f32>()));
+        let others = [
+            bytes(nonzeros, size_of::<Nonzero>()),
+            bytes(nonzero_lists, size_of::<u32>()),
+            bytes(filter_sets, size_of::<u64>()),
+        ];
+        floats.into_iter().chain(others).fold(0, u64::saturating_add)
+    }
+
     /// Enough for either of two steps.
     pub(super) fn max(self, other: Self) -> Self {
         Self {
@@ -60,6 +78,11 @@ impl Memory {
             cached_weights: self.cached_weights.max(other.cached_weights),
         }
     }
+}
+
+/// The bytes of so many values of a size.
+pub(super) fn bytes(values: usize, size: usize) -> u64 {
+    (values as u64).saturating_mul(size as u64)
 }
 
 impl Saved {

@@ -1,6 +1,6 @@
 //! The memory that one chunk needs on its way through a plan and back. Made once, used for every chunk.
 
-use super::memory::{Memory, Saved, Scratch};
+use super::memory::{Memory, Saved, Scratch, bytes};
 use super::run::{Purpose, Run};
 use crate::aligned::AlignedBuffer;
 use crate::kernels::conv2d::SLACK;
@@ -45,6 +45,22 @@ impl Workspace {
             result,
             augment: Vec::new(),
         }
+    }
+
+    /// The bytes that [`Self::new`] with these arguments takes, without taking them.
+    pub(crate) fn bytes(plan: &Plan, max_images: usize, purpose: Purpose) -> u64 {
+        let images = |len: usize| bytes(max_images.saturating_mul(len).saturating_add(SLACK), size_of::<f32>());
+        let memories = || plan.steps.iter().map(|placed| placed.step.memory(max_images, purpose));
+        let gradients = match purpose {
+            Purpose::Inference => 0,
+            Purpose::Training => {
+                let lengths = plan.gradients.lengths.iter().copied().chain([plan.classes()]);
+                lengths.map(images).fold(0, u64::saturating_add)
+            }
+        };
+        let values = plan.lengths.iter().map(|len| images(*len)).fold(gradients, u64::saturating_add);
+        let saved = memories().map(Memory::saved_bytes).fold(values, u64::saturating_add);
+        saved.saturating_add(memories().fold(Memory::default(), Memory::max).scratch_bytes())
     }
 
     /// A value: (images, values of one example).

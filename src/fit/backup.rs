@@ -5,6 +5,7 @@ use super::say;
 use crate::callbacks::{Callbacks, SaveFreq};
 use crate::error::{Error, ModelFault, Result};
 use crate::model::Model;
+use crate::saving::LoadLimits;
 use std::fmt::Debug;
 use std::fs;
 use std::io::ErrorKind;
@@ -142,7 +143,8 @@ impl Backup for BackupAndRestore {
             }
         };
         for (_, path) in self.checkpoints()?.into_iter().rev() {
-            let found = match Model::resume(&path) {
+            // This training wrote them: a model that is too large for strangers' files is not passed over.
+            let found = match Model::resume_with(&path, LoadLimits::unlimited()) {
                 Ok(found) => found,
                 Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => continue,
                 // Nothing is wrong with it; an older one would be no better.

@@ -68,16 +68,31 @@ impl ConvLayout {
         self.rows * self.run
     }
 
+    /// Places of the lists of where windows start.
+    pub(crate) fn list_len(&self) -> usize {
+        self.windows.len() + self.winograd.as_ref().map_or(0, |winograd| winograd.list_len())
+    }
+
     /// Outputs of one image, after pooling, per filter.
     pub(crate) fn outputs(&self) -> usize {
         self.windows.len() / self.pool
     }
 
-    /// An upper bound on [`Self::packed_len`]: the kernel, and at most 25 / 9 of it transformed. `None` if it
-    /// overflows.
-    pub(crate) fn packed_bound(window: &Window2d, channels: usize, filters: usize) -> Option<usize> {
-        let window_len = window.size.0.checked_mul(window.size.1)?.checked_mul(channels)?;
-        window_len.checked_add(1)?.checked_mul(filters.checked_next_multiple_of(LINE_FLOATS)?)?.checked_mul(4)
+    /// What [`Self::packed_len`] of [`Self::new`] with these arguments is, without the memory that a layout takes. `None` if
+    /// it overflows.
+    pub(crate) fn packed_len_of(
+        window: &Window2d,
+        channels: usize,
+        filters: usize,
+        pool: Option<&Window2d>,
+    ) -> Option<usize> {
+        let columns = filters.checked_next_multiple_of(LINE_FLOATS)?;
+        let packed = |window_len: usize| window_len.checked_add(1)?.checked_mul(columns);
+        let direct = packed(window.size.0.checked_mul(window.size.1)?.checked_mul(channels)?)?;
+        match Winograd::side_for(window, channels, filters, pool) {
+            Some(side) => direct.checked_add(packed(channels)?.checked_mul((side + 2).pow(2))?),
+            None => Some(direct),
+        }
     }
 
     /// Floats of packed weights, for instruction sets of up to 16 lanes.
@@ -96,11 +111,14 @@ impl ConvLayout {
         self.pool * tile_pixels::<S>(vectors)
     }
 
-    /// Floats of scratch memory that the forward pass needs.
-    pub(crate) fn scratch_len(&self) -> usize {
-        // No instruction set computes more than 12 pixels at a time.
-        let band = if self.pool > 1 { self.pool * self.filters * 12 } else { 0 };
-        self.winograd.as_ref().map_or(band, |winograd| winograd.scratch_len())
+    /// Floats of scratch memory that the forward pass of at most `max_images` images needs.
+    pub(crate) fn scratch_len(&self, max_images: usize) -> usize {
+        match &self.winograd {
+            Some(winograd) => winograd.scratch_len(),
+            // No instruction set computes more than 12 pixels at a time, and nobody more than there are.
+            None if self.pool > 1 => (self.pool * 12).min(max_images * self.windows.len()) * self.filters,
+            None => 0,
+        }
     }
 
     /// Packs weights for the forward pass.
@@ -196,16 +214,36 @@ mod tests {
     use crate::shape::Padding;
 
     #[test]
-    fn packed_weights_stay_within_their_bound_and_fill_tiles_of_the_side_that_fits() {
+    fn packed_weights_have_the_length_that_was_foretold_and_fill_tiles_of_the_side_that_fits() {
         for (out, side) in [(1, None), (2, Some(2)), (3, Some(3)), (4, Some(2)), (6, Some(3))] {
             for (channels, filters) in [(16, 16), (64, 64), (16, 128), (3, 5)] {
                 let window = Window2d::new((out + 2, out + 2), (3, 3), (1, 1), Padding::Valid).unwrap();
                 let layout = ConvLayout::new(&window, channels, filters, None);
-                let bound = ConvLayout::packed_bound(&window, channels, filters).unwrap();
-                assert!(layout.packed_len() <= bound, "{out} {channels} {filters}: {} > {bound}", layout.packed_len());
+                let foretold = ConvLayout::packed_len_of(&window, channels, filters, None);
+                assert_eq!(foretold, Some(layout.packed_len()), "{out} {channels} {filters}");
                 let side = side.filter(|_| channels >= 16);
                 assert_eq!(layout.winograd.as_ref().map(|winograd| winograd.side()), side);
             }
         }
+        let window = |size| Window2d::new((8, 8), size, (1, 1), Padding::Valid).unwrap();
+        for (size, pool, channels, filters) in
+            [((3, 3), 2, 16, 32), ((3, 3), 3, 16, 16), ((1, 1), 2, 16, 16), ((2, 5), 2, 3, 7)]
+        {
+            let window = window(size);
+            let pool = Window2d::new(window.out, (pool, pool), (pool, pool), Padding::Valid).unwrap();
+            let layout = ConvLayout::new(&window, channels, filters, Some(&pool));
+            let foretold = ConvLayout::packed_len_of(&window, channels, filters, Some(&pool));
+            assert_eq!(foretold, Some(layout.packed_len()), "{size:?} {channels} {filters}");
+        }
+    }
+
+    #[test]
+    fn scratch_for_a_fused_pooling_is_for_no_more_pixels_than_there_are() {
+        let window = Window2d::new((8, 8), (1, 1), (1, 1), Padding::Valid).unwrap();
+        let pool = Window2d::new((8, 8), (8, 8), (8, 8), Padding::Valid).unwrap();
+        let layout = ConvLayout::new(&window, 1, 1 << 22, Some(&pool));
+        // A gigabyte for what are 64 * 2^22 outputs before the pooling, not twelve.
+        assert_eq!(layout.scratch_len(1), 64 << 22);
+        assert_eq!(layout.scratch_len(100), (64 * 12) << 22);
     }
 }

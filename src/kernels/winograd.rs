@@ -50,17 +50,7 @@ impl Winograd {
         pool: Option<&Window2d>,
         windows: &[u32],
     ) -> Option<Self> {
-        let whole = |size: usize| size.is_multiple_of(LINE_FLOATS);
-        if window.size != (3, 3) || window.strides != (1, 1) || !whole(channels) || !whole(filters) {
-            return None;
-        }
-        let fills = |side: usize| window.out.0.is_multiple_of(side) && window.out.1.is_multiple_of(side);
-        let side = match pool {
-            Some(pool) if pool.size == (2, 2) => 2,
-            None if fills(3) => 3,
-            None if fills(2) => 2,
-            Some(_) | None => return None,
-        };
+        let side = Self::side_for(window, channels, filters, pool)?;
         let (patches, out_columns) = if pool.is_some() {
             (windows.iter().step_by(side * side).copied().collect(), None)
         } else {
@@ -80,10 +70,35 @@ impl Winograd {
         Some(Self { side, channels, patches, out_columns, product })
     }
 
+    /// Outputs on a side of a tile, where this way suits the convolution.
+    pub(super) fn side_for(
+        window: &Window2d,
+        channels: usize,
+        filters: usize,
+        pool: Option<&Window2d>,
+    ) -> Option<usize> {
+        let whole = |size: usize| size.is_multiple_of(LINE_FLOATS);
+        if window.size != (3, 3) || window.strides != (1, 1) || !whole(channels) || !whole(filters) {
+            return None;
+        }
+        let fills = |side: usize| window.out.0.is_multiple_of(side) && window.out.1.is_multiple_of(side);
+        match pool {
+            Some(pool) if pool.size == (2, 2) => Some(2),
+            None if fills(3) => Some(3),
+            None if fills(2) => Some(2),
+            Some(_) | None => None,
+        }
+    }
+
     /// Outputs on a side of a tile.
     #[cfg(test)]
     pub(super) fn side(&self) -> usize {
         self.side
+    }
+
+    /// Places of the lists of where patches start.
+    pub(super) fn list_len(&self) -> usize {
+        self.patches.len() + self.product.windows.len()
     }
 
     /// Numbers in a transformed patch, and matrix products.
@@ -99,7 +114,9 @@ impl Winograd {
     /// Floats of scratch memory: a group's transformed patches, their products, and outputs before pooling.
     pub(super) fn scratch_len(&self) -> usize {
         let filters = self.product.filters;
-        GROUP * (self.numbers() * (self.channels + filters) + self.side.pow(2) * filters)
+        // Saturated on machines of 32 bits, whose memory it is more than.
+        let tile = self.numbers().saturating_mul(self.channels + filters).saturating_add(self.side.pow(2) * filters);
+        GROUP.saturating_mul(tile)
     }
 
     /// Transforms the weights, `G w Gᵀ` for every channel and filter.

@@ -98,6 +98,10 @@ impl Describe for Conv2D {
         Ok(Spec { output, weights })
     }
 
+    fn lists_windows(&self) -> bool {
+        true
+    }
+
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
         let x = inputs[0];
         let conv = Conv {

@@ -67,6 +67,10 @@ impl Describe for Dense {
         Ok(Spec { output, weights })
     }
 
+    fn lists_windows(&self) -> bool {
+        true
+    }
+
     /// It is a convolution on an image of one pixel.
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
         let conv = Conv {

@@ -35,6 +35,11 @@ pub(crate) trait Describe {
     /// be.
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String>;
 
+    /// Whether a plan of it lists where windows start, one for each pixel of its output: whether it is a convolution.
+    fn lists_windows(&self) -> bool {
+        false
+    }
+
     /// Adds its operations to a program. [`spec`](Self::spec) has accepted the inputs; the weights are those it declared, in
     /// its order.
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String>;
@@ -140,7 +145,7 @@ fn check_convolution(window: &Window2d, channels: usize, filters: usize) -> Resu
     if padded.is_none_or(|padded| padded > MAX_ELEMENTS) {
         return Err(format!("needs an input padded to more than {MAX_ELEMENTS} values"));
     }
-    let packed = ConvLayout::packed_bound(window, channels, filters);
+    let packed = ConvLayout::packed_len_of(window, channels, filters, None);
     if packed.is_none_or(|packed| packed > MAX_ELEMENTS) {
         return Err(format!("needs more than {MAX_ELEMENTS} values to pack its kernel"));
     }

@@ -15,11 +15,11 @@ use message::{ModelFile, OperatorSet, Property};
 use prost::Message;
 use std::path::Path;
 
-/// The version of ONNX' operators: the last one in which an operator that we use has changed. Later ones mean the same,
-/// and would keep the file from programs of last year.
-const OPSET: i64 = 25;
+/// The version of ONNX' operators: the first one in which all operators mean what we write; before it, `Softmax` was one over
+/// all axes from the given one on. Later versions mean the same, but each keeps the file from the programs that are older.
+const OPSET: i64 = 13;
 /// The version of the file's format that came with it.
-const IR_VERSION: i64 = 13;
+const IR_VERSION: i64 = 7;
 /// No Protocol Buffers message may have more bytes, and no reader takes one.
 const MAX_BYTES: usize = i32::MAX as usize;
 
@@ -37,7 +37,8 @@ const MAX_BYTES: usize = i32::MAX as usize;
 /// kernel height, kernel width), a dense layer's (features, units). `Dropout` leaves no trace. A
 /// [`Predictor`](crate::Predictor) has no layers any more: export the model before.
 ///
-/// The operators are those of opset 25, of November 2025. With `pip install onnxruntime`, Python runs it:
+/// The operators are those of opset 13, in IR version 7, which programs have read since the end of 2020: ONNX Runtime from 1.6
+/// on. With `pip install onnxruntime`, Python runs it:
 ///
 /// ```python
 /// import numpy, onnxruntime

@@ -2,6 +2,7 @@
 //! algorithms (`choose`), and lays out parameters (`parameters`) and gradients (`gradients`). It runs nothing.
 
 mod choose;
+mod cost;
 mod fuse;
 mod gradients;
 mod parameters;
@@ -61,6 +62,7 @@ impl Plan {
     /// no layers, does not end with a vector, or is too large.
     pub(crate) fn new(network: &Network, wanted: Wanted) -> Result<Self> {
         let Checked { shapes, weights } = check(network)?;
+        check_outputs(network, &shapes)?;
         let parameters = parameters::lay_out(&network.layers, &weights)?;
         let mut builder = Builder::default();
         let inputs: Vec<Operand> = network.inputs.iter().map(|shape| builder.input(*shape)).collect();
@@ -123,12 +125,21 @@ impl Plan {
     }
 }
 
-/// The parameters that a plan of this network has, without the plan, which takes more memory.
-///
-/// # Errors
-/// As [`Plan::new`], of the layers' shapes.
-pub(crate) fn parameters_of(network: &Network) -> Result<Parameters> {
-    parameters::lay_out(&network.layers, &check(network)?.weights)
+/// What a plan of a network has, without the plan, which takes more memory.
+pub(crate) struct Outline {
+    /// The shape of each call's output.
+    pub(crate) shapes: Vec<Shape>,
+    pub(crate) parameters: Parameters,
+}
+
+impl Outline {
+    /// # Errors
+    /// As [`Plan::new`], of the layers' shapes.
+    pub(crate) fn new(network: &Network) -> Result<Self> {
+        let Checked { shapes, weights } = check(network)?;
+        let parameters = parameters::lay_out(&network.layers, &weights)?;
+        Ok(Self { shapes, parameters })
+    }
 }
 
 /// Adds the operations of all calls to a program; returns the network's outputs.
@@ -180,11 +191,16 @@ fn check(network: &Network) -> Result<Checked> {
         }
         shapes.push(spec.output);
     }
+    Ok(Checked { shapes, weights: weights.into_iter().map(Option::unwrap_or_default).collect() })
+}
+
+/// Whether the outputs are what a loss can take.
+fn check_outputs(network: &Network, shapes: &[Shape]) -> Result<()> {
     if network.calls.is_empty() {
         return Err(Error::Model("has no layers: add at least one `Dense`".into()));
     }
     for output in &network.outputs {
-        match shape_of(network, &shapes, output) {
+        match shape_of(network, shapes, output) {
             Shape::Vector(_) => {}
             shape @ Shape::Image { .. } => {
                 return Err(Error::Model(format!(
@@ -194,7 +210,7 @@ fn check(network: &Network) -> Result<Checked> {
             }
         }
     }
-    Ok(Checked { shapes, weights: weights.into_iter().map(Option::unwrap_or_default).collect() })
+    Ok(())
 }
 
 fn shape_of(network: &Network, shapes: &[Shape], source: &Source) -> Shape {

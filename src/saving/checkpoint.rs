@@ -1,7 +1,7 @@
 //! Saving a model with its training, and resuming it.
 
 use super::read::{self, Part};
-use super::{open, write};
+use super::{LoadLimits, open, write};
 use crate::callbacks::CallbackState;
 use crate::error::Result;
 use crate::model::Model;
@@ -85,9 +85,17 @@ impl Model {
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn resume(path: impl AsRef<Path>) -> Result<Self> {
+        Self::resume_with(path, LoadLimits::new())
+    }
+
+    /// As [`resume`](Self::resume), within other limits of what the model may take.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume).
+    pub fn resume_with(path: impl AsRef<Path>, limits: LoadLimits) -> Result<Self> {
         let path = path.as_ref();
         let (file, len) = open(path)?;
-        read::model(file, len, &path.display().to_string(), Part::Checkpoint)
+        read::model(file, len, &path.display().to_string(), Part::Checkpoint, limits)
     }
 
     /// The bytes that [`save_checkpoint`](Self::save_checkpoint) would write.
@@ -112,8 +120,17 @@ impl Model {
     /// [`resume`](Self::resume).
     ///
     /// # Errors
-    /// [`Error::ModelFile`](crate::Error::ModelFile) if they are no whole and sound checkpoint.
+    /// [`Error::ModelFile`](crate::Error::ModelFile) if they are no whole and sound checkpoint, or the model takes more than the
+    /// default [`LoadLimits`].
     pub fn resume_from_bytes(bytes: &[u8]) -> Result<Self> {
-        read::model(bytes, bytes.len() as u64, "the bytes", Part::Checkpoint)
+        Self::resume_from_bytes_with(bytes, LoadLimits::new())
+    }
+
+    /// As [`resume_from_bytes`](Self::resume_from_bytes), within other limits of what the model may take.
+    ///
+    /// # Errors
+    /// As [`resume_from_bytes`](Self::resume_from_bytes).
+    pub fn resume_from_bytes_with(bytes: &[u8], limits: LoadLimits) -> Result<Self> {
+        read::model(bytes, bytes.len() as u64, "the bytes", Part::Checkpoint, limits)
     }
 }

@@ -81,7 +81,8 @@ impl<'de> Deserialize<'de> for Entries {
                 let (mut metadata, mut tensors) = (None, Tensors::new());
                 while let Some(name) = map.next_key::<String>()? {
                     let twice = if name == "__metadata__" {
-                        metadata.replace(map.next_value::<Unique>()?.0).is_some()
+                        let found = map.next_value::<Option<Unique>>()?;
+                        metadata.replace(found.map_or_else(BTreeMap::new, |Unique(found)| found)).is_some()
                     } else {
                         let Tensor { dtype, shape, data_offsets } = map.next_value()?;
                         tensors.insert(name.clone(), TensorInfo { dtype, shape, data_offsets }).is_some()

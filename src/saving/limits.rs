@@ -1,44 +1,111 @@
-//! Decides how large a described model may be, so that a small file cannot make the reader take much memory. Parameters
-//! need no limit here, as each must be in the file; but a plan also lists where the windows of its convolutions start.
+//! Decides how large a described model may be, so that a small file cannot make the reader, or who predicts with what was
+//! read, take much memory or time. The weights need no limit here, as each must be in the file.
 
-use crate::error::{Error, Result};
-use crate::layers::{Call, Network, Source, Spec};
+use crate::error::ModelFault;
+use crate::exec::{Purpose, Workspace};
+use crate::layers::Network;
+use crate::plan::Plan;
 use crate::shape::Shape;
+use crate::train::chunk_len;
 
-/// The most windows that all convolutions of a model may have together: 256 MiB of places.
-const MAX_WINDOWS: usize = 1 << 26;
-
-/// Checks a model before it is planned. What is written is checked as what is read, so that nothing is saved that could
-/// not be loaded. Returns the shape of the model's output.
+/// How much a model may take that is loaded from a file. A file of some kilobytes can describe a model that takes all memory
+/// of a machine, or years to predict with. [`Model::load`](crate::Model::load) and its siblings refuse a file whose model takes
+/// more than the defaults, before they take memory for it; [`Model::load_with`](crate::Model::load_with) and its siblings take
+/// other limits.
 ///
-/// # Errors
-/// [`Error::Layer`] for the first layer that cannot work on what it is given, [`Error::Model`] if there are too many windows.
-pub(super) fn check_size(network: &Network) -> Result<Shape> {
-    let (mut shapes, mut windows) = (Vec::new(), 0_usize);
-    let shape_of = |shapes: &[Shape], source: &Source| match *source {
-        Source::Input(index) => network.inputs[index],
-        Source::Call(index) => shapes[index],
-    };
-    for Call { layer: index, reads } in &network.calls {
-        let layer = &network.layers[*index];
-        let fault = |problem| Error::Layer { index: *index, kind: layer.kind(), problem };
-        let inputs: Vec<Shape> = reads.iter().map(|source| shape_of(&shapes, source)).collect();
-        // Bounded before any layer multiplies with it.
-        if let Some(input) = inputs.iter().find(|input| input.len().is_none()) {
-            return Err(Error::Model(format!("has an input of {input}: too large, or zero along an axis")));
-        }
-        let Spec { output, weights } = layer.describe().spec(&inputs).map_err(fault)?;
-        if !weights.is_empty() {
+/// ```
+/// use inkstone::prelude::*;
+/// use inkstone::{LoadLimits, ModelFault, Error};
+/// let bytes = Sequential::new([784])
+///     .add(Dense::new(10).activation(Softmax))
+///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?
+///     .to_bytes()?;
+/// let few = LoadLimits::new().operations(1000);
+/// let error = Model::from_bytes_with(&bytes, few).unwrap_err();
+/// assert!(matches!(error, Error::ModelFile { fault: ModelFault::Limit { limit: 1000, .. }, .. }));
+/// assert!(Model::from_bytes_with(&bytes, LoadLimits::new()).is_ok());
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoadLimits {
+    /// The most bytes that predicting on one thread may take beside the weights: their copy in another order that the forward
+    /// pass reads, and the values between the layers for as many images as are worked on at a time, at most 8. Weights, their
+    /// gradients and what the optimizer keeps are not counted: they take a few times the bytes of the file.
+    ///
+    /// By default 2 GiB.
+    pub memory: u64,
+    /// The most multiply-adds that predicting may take for one image. Other arithmetic is counted as multiply-adds of about
+    /// the same time.
+    ///
+    /// By default 10^11, about a second of one core of a Zen 5 with AVX-512. VGG-16, one of the largest image networks there are,
+    /// takes 1.5 * 10^10 for an image of 224x224.
+    pub operations: u64,
+}
+
+impl LoadLimits {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { memory: 2 << 30, operations: 100_000_000_000 }
+    }
+
+    /// No limits: for files of one's own.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self { memory: u64::MAX, operations: u64::MAX }
+    }
+
+    /// Sets the most bytes that predicting on one thread may take beside the weights.
+    #[must_use]
+    pub fn memory(self, memory: u64) -> Self {
+        Self { memory, ..self }
+    }
+
+    /// Sets the most multiply-adds that predicting may take for one image.
+    #[must_use]
+    pub fn operations(self, operations: u64) -> Self {
+        Self { operations, ..self }
+    }
+
+    /// Checks the lists of where windows start, before a plan is made, which has them.
+    ///
+    /// - shapes: of the calls' outputs
+    pub(super) fn check_layers(&self, network: &Network, shapes: &[Shape]) -> Result<(), ModelFault> {
+        let windows = network.calls.iter().zip(shapes).map(|(call, output)| {
+            let has_windows = network.layers[call.layer].describe().lists_windows();
             let (height, width, _) = output.as_image();
-            windows = windows.saturating_add(height.saturating_mul(width));
+            if has_windows { (height as u64).saturating_mul(width as u64) } else { 0 }
+        });
+        let windows = windows.fold(0_u64, u64::saturating_add);
+        self.check_memory(windows.saturating_mul(size_of::<u32>() as u64))
+    }
+
+    /// Checks all that predicting takes.
+    pub(super) fn check_plan(&self, plan: &Plan) -> Result<(), ModelFault> {
+        let packed = (plan.packed_len as u64).saturating_mul(size_of::<f32>() as u64);
+        let workspace = Workspace::bytes(plan, chunk_len(plan), Purpose::Training);
+        self.check_memory(plan.list_bytes().saturating_add(packed).saturating_add(workspace))?;
+        let (needed, limit) = (plan.operations(), self.operations);
+        if needed > limit {
+            let what = "multiply-adds for an image";
+            return Err(ModelFault::Limit { what, needed, limit, setting: "operations" });
         }
-        shapes.push(output);
+        Ok(())
     }
-    if windows > MAX_WINDOWS {
-        return Err(Error::Model(format!(
-            "has convolutions at {windows} places of an image, expected at most {MAX_WINDOWS} in a model file: use smaller \
-             images, or larger strides"
-        )));
+
+    fn check_memory(&self, needed: u64) -> Result<(), ModelFault> {
+        let limit = self.memory;
+        if needed > limit {
+            let what = "bytes of memory beside its weights";
+            return Err(ModelFault::Limit { what, needed, limit, setting: "memory" });
+        }
+        Ok(())
     }
-    Ok(network.outputs.first().map_or(network.inputs[0], |output| shape_of(&shapes, output)))
+}
+
+impl Default for LoadLimits {
+    fn default() -> Self {
+        Self::new()
+    }
 }

@@ -2,6 +2,7 @@
 //! looks like is in `format`, how one is written so that none is lost in `whole_file`.
 
 mod checkpoint;
+mod floats;
 mod format;
 mod header;
 mod limits;
@@ -10,13 +11,15 @@ mod training;
 mod weights;
 mod write;
 
+pub use limits::LoadLimits;
+pub use weights::Mismatch;
 #[cfg(feature = "onnx")]
 pub(crate) use write::check_finite;
 
 use crate::error::{Error, ModelFault, Result};
 use crate::model::Model;
 use crate::whole_file::write_whole;
-use read::Part;
+use read::{Part, Selection};
 use std::fs::File;
 use std::path::Path;
 
@@ -26,14 +29,15 @@ use std::path::Path;
 ///
 /// A file is replaced as a whole: a crash at any moment leaves the old one or the new one. Nothing in a file is
 /// believed: what does not fit is an error that says what was expected and what was found, never a panic, and memory is
-/// taken for no more than the file really holds. A checksum finds bits that changed.
+/// taken for no more than the file really holds. A model that would take much more memory or time than the file's size lets
+/// expect is refused, too, unless [`LoadLimits`] allow it. A checksum finds bits that changed.
 impl Model {
     /// Saves the model: layers, settings, weights, seed, and how many epochs it was trained. The optimizer's memory
     /// (moments and steps) is not saved: [`save_checkpoint`](Self::save_checkpoint) does that.
     ///
     /// # Errors
-    /// [`Error::NotWritten`] if the file cannot be written, [`Error::Model`] if a weight is NaN or infinite, or the model is
-    /// larger than [`load`](Self::load) takes; what was there before is then still there.
+    /// [`Error::NotWritten`] if the file cannot be written, [`Error::Model`] if a weight is NaN or infinite, or the model has
+    /// more layers than a file describes; what was there before is then still there.
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -58,17 +62,41 @@ impl Model {
     /// same bits, and can be trained further, with an optimizer that starts anew.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read, [`Error::ModelFile`] if it is no whole and sound model file.
+    /// [`Error::Io`] if the file cannot be read, [`Error::ModelFile`] if it is no whole and sound model file, or its model
+    /// takes more than the default [`LoadLimits`].
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        Self::load_with(path, LoadLimits::new())
+    }
+
+    /// As [`load`](Self::load), within other limits of what the model may take.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    ///
+    /// ```
+    /// use inkstone::LoadLimits;
+    /// use inkstone::prelude::*;
+    /// # let path = tempfile::tempdir().unwrap().keep().join("model.safetensors");
+    /// let model = Sequential::new([28, 28, 1])
+    ///     .add(Flatten::new())
+    ///     .add(Dense::new(10).activation(Softmax))
+    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+    /// model.save(&path)?;
+    /// // A service that takes files from strangers: at most 16 MiB and a million multiply-adds for an image.
+    /// let loaded = Model::load_with(&path, LoadLimits::new().memory(16 << 20).operations(1_000_000))?;
+    /// assert_eq!(loaded.get_weights(), model.get_weights());
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn load_with(path: impl AsRef<Path>, limits: LoadLimits) -> Result<Self> {
         let path = path.as_ref();
         let (file, len) = open(path)?;
-        read::model(file, len, &path.display().to_string(), Part::Model)
+        read::model(file, len, &path.display().to_string(), Part::Model, limits)
     }
 
     /// The bytes that [`save`](Self::save) would write.
     ///
     /// # Errors
-    /// [`Error::Model`] if a weight is NaN or infinite, or the model is larger than [`load`](Self::load) takes.
+    /// [`Error::Model`] if a weight is NaN or infinite, or the model has more layers than a file describes.
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -86,9 +114,17 @@ impl Model {
     /// A model out of the bytes of a file that [`save`](Self::save) wrote, as `include_bytes!` has them.
     ///
     /// # Errors
-    /// [`Error::ModelFile`] if they are no whole and sound model file.
+    /// [`Error::ModelFile`] if they are no whole and sound model file, or the model takes more than the default [`LoadLimits`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        read::model(bytes, bytes.len() as u64, "the bytes", Part::Model)
+        Self::from_bytes_with(bytes, LoadLimits::new())
+    }
+
+    /// As [`from_bytes`](Self::from_bytes), within other limits of what the model may take.
+    ///
+    /// # Errors
+    /// As [`from_bytes`](Self::from_bytes).
+    pub fn from_bytes_with(bytes: &[u8], limits: LoadLimits) -> Result<Self> {
+        read::model(bytes, bytes.len() as u64, "the bytes", Part::Model, limits)
     }
 
     /// Saves the weights alone, for a program that builds the model itself.
@@ -116,17 +152,55 @@ impl Model {
     }
 
     /// Replaces every weight by the one of the same name in a file that [`save_weights`](Self::save_weights),
-    /// [`save`](Self::save) or [`save_checkpoint`](Self::save_checkpoint) wrote, or anything else that writes safetensors with the same names, shapes, and `F32`. The
-    /// optimizer's state stays as it is.
+    /// [`save`](Self::save) or [`save_checkpoint`](Self::save_checkpoint) wrote, or that something else wrote as safetensors with
+    /// the same names and shapes, as `F32`, `F64`, `F16` or `BF16`. Metadata of other programs are not read. The optimizer's state
+    /// stays as it is.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read, [`Error::ModelFile`] if it is not whole and sound, or its weights are not the
     /// model's: all that are missing, extra or of another shape are listed. Then nothing is changed.
     pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
+        self.load_selected(path.as_ref(), Selection::All).map(drop)
+    }
+
+    /// Replaces the weights that the file has under the same names, and leaves all others as they are, as Keras'
+    /// `load_weights(path, by_name=True, skip_mismatch=...)`: to start a model from parts of another. Returns the names of the
+    /// weights that were replaced, in the order of the layers. What else is in the file is passed over.
+    ///
+    /// # Errors
+    /// As [`load_weights`](Self::load_weights), but for weights that are missing or extra: [`Error::ModelFile`] if the file has
+    /// none of the model's weights, or, with [`Mismatch::Error`], one of another shape or type. Then nothing is changed.
+    ///
+    /// ```
+    /// use inkstone::Mismatch;
+    /// use inkstone::prelude::*;
+    /// # let path = tempfile::tempdir().unwrap().keep().join("digits.safetensors");
+    /// let build = |classes| {
+    ///     Sequential::new([28, 28, 1])
+    ///         .add(Conv2D::new(8, (3, 3)).activation(Relu))
+    ///         .add(Flatten::new())
+    ///         .add(Dense::new(classes).activation(Softmax))
+    ///         .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])
+    /// };
+    /// let digits = build(10)?;
+    /// digits.save(&path)?;
+    /// // Letters start from what digits have taught the convolution; the last layer has other classes.
+    /// let mut letters = build(26)?;
+    /// let loaded = letters.load_weights_by_name(&path, Mismatch::Skip)?;
+    /// assert_eq!(loaded, ["conv2d/kernel", "conv2d/bias"]);
+    /// assert_eq!(letters.get_weight("conv2d/kernel")?, digits.get_weight("conv2d/kernel")?);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn load_weights_by_name(&mut self, path: impl AsRef<Path>, mismatch: Mismatch) -> Result<Vec<String>> {
+        self.load_selected(path.as_ref(), Selection::ByName(mismatch))
+    }
+
+    fn load_selected(&mut self, path: &Path, selection: Selection) -> Result<Vec<String>> {
         let (file, len) = open(path)?;
-        let weights = read::weights(&self.engine.plan.parameters, file, len, &path.display().to_string())?;
-        self.set_weights(&weights)
+        let parameters = &self.engine.plan.parameters.all;
+        let weights = read::weights(parameters, file, len, &path.display().to_string(), selection)?;
+        self.set_weights_by_name(&weights)?;
+        Ok(weights.into_iter().map(|weight| weight.name).collect())
     }
 }
 

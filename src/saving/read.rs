@@ -1,16 +1,17 @@
 //! Makes a file a model, or says why not. Everything that sizes depend on is checked before memory is taken for it: the
-//! header against the file's length, the description against its limits, the weights against the description; only then
-//! are data read.
+//! header against the file's length, the weights against the description, the model against its limits; only then are data
+//! read.
 
 use super::format::{CHECKPOINT_VERSION, Description, ENTRY, Envelope, MODEL_VERSION, Version};
 use super::header::{self, Header, HeaderError};
-use super::limits::check_size;
+use super::limits::LoadLimits;
 use super::training::{FOLDERS, Training};
-use super::weights::{Wanted, check, checksum, decode, decode_finite, decode_sums};
+use super::weights::{Mismatch, Wanted, check, checksum, decode, decode_finite, decode_sums, select};
 use crate::error::{Error, ModelFault, Result};
 use crate::layers::Network;
+use crate::metrics::Metric;
 use crate::model::{Model, Weight};
-use crate::plan::{Parameters, parameters_of};
+use crate::plan::{self, Outline, Parameter, Plan};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -27,7 +28,7 @@ pub(super) enum Part {
 /// A whole model. All of the file is checked, whatever is wanted of it.
 ///
 /// - len: how many bytes there are; place: what errors call them
-pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part) -> Result<Model> {
+pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, limits: LoadLimits) -> Result<Model> {
     let at = At { place, len };
     let header = at.header(&mut source)?;
     let Some(envelope) = envelope(&header).map_err(|fault| at.fault(fault))? else {
@@ -44,26 +45,30 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part) ->
     let Description { input, layers, seed, optimizer, loss, metrics, epochs } = described;
     let impossible = |error: Error| at.fault(ModelFault::Description(error.to_string()));
     let network = Network::chain(input, layers.into_owned());
-    let output = check_size(&network).map_err(impossible)?;
-    let parameters = parameters_of(&network).map_err(impossible)?;
-    let mut wanted = Wanted::all("", parameters.all.iter());
+    let Outline { shapes, parameters } = Outline::new(&network).map_err(impossible)?;
+    limits.check_layers(&network, &shapes).map_err(|fault| at.fault(fault))?;
+    let trained: Vec<Parameter> = parameters.trained().cloned().collect();
+    let parameters = parameters.all;
+    let mut wanted = Wanted::all("", &parameters);
     if let Some(training) = &training {
-        let outputs = output.len().unwrap_or_default();
-        metrics.iter().try_for_each(|metric| metric.check(outputs)).map_err(impossible)?;
-        wanted.extend(training.wanted(&parameters, &optimizer, &metrics, outputs));
+        let outputs = shapes.last().and_then(|shape| shape.len()).unwrap_or_default();
+        Metric::check_all(&metrics, outputs).map_err(impossible)?;
+        wanted.extend(training.wanted(&parameters, &trained, &optimizer, &metrics, outputs));
     }
     check(&wanted, &header.tensors, &[]).map_err(|fault| at.fault(fault))?;
+    let plan = Plan::new(&network, plan::Wanted::OfParameters).map_err(impossible)?;
+    limits.check_plan(&plan).map_err(|fault| at.fault(fault))?;
     let data = at.data(&header, Some(&envelope), source)?;
-    let weights = |folder: &str| decode_finite(folder, parameters.all.iter(), &header.tensors, &data);
+    let weights = |folder: &str| decode_finite(folder, &parameters, &header.tensors, &data);
     let own = weights("").map_err(|fault| at.fault(fault))?;
     let (optimizer, loss, metrics) = (optimizer.into_owned(), loss.into_owned(), metrics.into_owned());
-    let mut model = Model::new(network, seed, optimizer, loss, metrics).map_err(impossible)?;
+    let mut model = Model::of_plan(plan, network, seed, optimizer, loss, metrics).map_err(impossible)?;
     model.set_weights(&own)?;
     model.epochs = epochs as usize;
     if let (Some(training), Part::Checkpoint) = (training, part) {
         // What an optimizer keeps may have become infinite, and the training go on.
         let buffers = |folder: &str| match folder.starts_with("optimizer/") {
-            true => Ok(decode(folder, parameters.trained(), &header.tensors, &data)),
+            true => Ok(decode(folder, &trained, &header.tensors, &data)),
             false => weights(folder),
         };
         let sums = |name: &str| decode_sums(name, &header.tensors, &data);
@@ -72,20 +77,41 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part) ->
     Ok(model)
 }
 
-/// The weights of a model that has these parameters.
-pub(super) fn weights(parameters: &Parameters, mut source: impl Read, len: u64, place: &str) -> Result<Vec<Weight>> {
+/// Which weights of a file are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Selection {
+    /// All, and there must be no others.
+    All,
+    /// Those that the model has.
+    ByName(Mismatch),
+}
+
+/// The weights of a model that has these parameters, in their order.
+pub(super) fn weights(
+    parameters: &[Parameter],
+    mut source: impl Read,
+    len: u64,
+    place: &str,
+    selection: Selection,
+) -> Result<Vec<Weight>> {
     let at = At { place, len };
     let header = at.header(&mut source)?;
     let envelope = envelope(&header).map_err(|fault| at.fault(fault))?;
-    if envelope.is_none() {
-        // What the Python package's functions for PyTorch and NumPy write.
-        only("format", &header).map_err(|fault| at.fault(fault))?;
-    }
-    let is_checkpoint = envelope.as_ref().is_some_and(|envelope| envelope.training.is_some());
-    let unread = if is_checkpoint { &FOLDERS[..] } else { &[] };
-    check(&Wanted::all("", parameters.all.iter()), &header.tensors, unread).map_err(|fault| at.fault(fault))?;
+    let wanted = match &envelope {
+        Some(_) => Wanted::all("", parameters),
+        None => Wanted::all_floats(parameters),
+    };
+    let selected = match selection {
+        Selection::All => {
+            let is_checkpoint = envelope.as_ref().is_some_and(|envelope| envelope.training.is_some());
+            let unread = if is_checkpoint { &FOLDERS[..] } else { &[] };
+            check(&wanted, &header.tensors, unread).map(|()| parameters.to_vec())
+        }
+        Selection::ByName(mismatch) => select(&wanted, parameters, &header.tensors, mismatch),
+    };
+    let selected = selected.map_err(|fault| at.fault(fault))?;
     let data = at.data(&header, envelope.as_ref(), source)?;
-    decode_finite("", parameters.all.iter(), &header.tensors, &data).map_err(|fault| at.fault(fault))
+    decode_finite("", &selected, &header.tensors, &data).map_err(|fault| at.fault(fault))
 }
 
 /// What is read, for errors to tell.
@@ -125,7 +151,12 @@ impl At<'_> {
 /// What Inkstone wrote into the metadata; `None` if something else wrote the file.
 fn envelope(header: &Header) -> std::result::Result<Option<Envelope>, ModelFault> {
     let Some(entry) = header.metadata.get(ENTRY) else {
-        return Ok(None);
+        // Others write what they like there; but ours, under a name that was damaged, has a checksum to be minded.
+        let is_ours = |entry: &str| serde_json::from_str::<Envelope>(entry).is_ok();
+        return match header.metadata.iter().find(|(_, entry)| is_ours(entry)) {
+            Some((name, _)) => Err(ModelFault::UnknownEntry(name.clone())),
+            None => Ok(None),
+        };
     };
     let metadata = |error: serde_json::Error| ModelFault::Metadata(error.to_string());
     let Version { format_version: found, library } = serde_json::from_str(entry).map_err(metadata)?;
@@ -135,20 +166,14 @@ fn envelope(header: &Header) -> std::result::Result<Option<Envelope>, ModelFault
     if found == 0 {
         return Err(ModelFault::Metadata("there is no format version 0".into()));
     }
-    only(ENTRY, header)?;
+    if let Some(name) = header.metadata.keys().find(|name| *name != ENTRY) {
+        return Err(ModelFault::UnknownEntry(name.clone()));
+    }
     let envelope: Envelope = serde_json::from_str(entry).map_err(metadata)?;
     match (found, &envelope.training) {
         (MODEL_VERSION, Some(_)) => Err(ModelFault::UnknownEntry("training".into())),
         (CHECKPOINT_VERSION, None) => Err(ModelFault::Metadata("a checkpoint without `training`".into())),
         _ => Ok(Some(envelope)),
-    }
-}
-
-/// Whether the metadata have no entry but this one.
-fn only(known: &str, header: &Header) -> std::result::Result<(), ModelFault> {
-    match header.metadata.keys().find(|name| *name != known) {
-        Some(name) => Err(ModelFault::UnknownEntry(name.clone())),
-        None => Ok(()),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::fit::{Ongoing, Position};
 use crate::metrics::Metric;
 use crate::model::{Model, Weight, named, store};
 use crate::optimizer::Optimizer;
-use crate::plan::Parameters;
+use crate::plan::Parameter;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -97,16 +97,17 @@ impl Training {
     /// The tensors that must be there.
     pub(super) fn wanted(
         &self,
-        parameters: &Parameters,
+        parameters: &[Parameter],
+        trained: &[Parameter],
         optimizer: &Optimizer,
         metrics: &[Metric],
         outputs: usize,
     ) -> Vec<Wanted> {
         let buffers = optimizer.kept().map(buffer_folder);
         let callbacks = self.callbacks.iter().enumerate().filter(|(_, state)| state.weights);
-        let mut wanted: Vec<Wanted> = buffers.flat_map(|folder| Wanted::all(&folder, parameters.trained())).collect();
+        let mut wanted: Vec<Wanted> = buffers.flat_map(|folder| Wanted::all(&folder, trained)).collect();
         let folders = callbacks.map(|(index, _)| callback_folder(index));
-        wanted.extend(folders.flat_map(|folder| Wanted::all(&folder, parameters.all.iter())));
+        wanted.extend(folders.flat_map(|folder| Wanted::all(&folder, parameters)));
         if self.position.is_some_and(in_an_epoch) {
             let sums = 1 + metrics.iter().map(|metric| metric.sums(outputs)).sum::<usize>();
             wanted.push(Wanted::sums(SCORES, sums));

@@ -1,5 +1,6 @@
 //! Decides how weights become bytes and bytes weights, and whether a file's tensors are those that are wanted.
 
+use super::floats::{self, FLOATS};
 use crate::error::ModelFault;
 use crate::model::Weight;
 use crate::plan::Parameter;
@@ -62,41 +63,79 @@ impl View for &Stored {
     }
 }
 
+/// What becomes of a weight whose shape or type in a file is not the model's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// It is an error, and nothing is loaded.
+    Error,
+    /// It is left as it is in the model.
+    Skip,
+}
+
 /// A tensor that must be in a file.
 pub(super) struct Wanted {
     name: String,
-    dtype: Dtype,
+    /// The types that it may have.
+    dtypes: &'static [Dtype],
     shape: Vec<usize>,
 }
 
 impl Wanted {
     /// One of each parameter's shape, with this before its name.
-    pub(super) fn all<'p>(folder: &str, parameters: impl Iterator<Item = &'p Parameter>) -> Vec<Self> {
+    pub(super) fn all(folder: &str, parameters: &[Parameter]) -> Vec<Self> {
+        Self::of_types(&[Dtype::F32], folder, parameters)
+    }
+
+    /// The same, of any type that is read.
+    pub(super) fn all_floats(parameters: &[Parameter]) -> Vec<Self> {
+        Self::of_types(FLOATS, "", parameters)
+    }
+
+    fn of_types(dtypes: &'static [Dtype], folder: &str, parameters: &[Parameter]) -> Vec<Self> {
         let one = |parameter: &Parameter| Self {
             name: format!("{folder}{}", parameter.name),
-            dtype: Dtype::F32,
+            dtypes,
             shape: parameter.shape.clone(),
         };
-        parameters.map(one).collect()
+        parameters.iter().map(one).collect()
     }
 
     /// This many sums in a row.
     pub(super) fn sums(name: &str, len: usize) -> Self {
-        Self { name: name.to_owned(), dtype: Dtype::F64, shape: vec![len] }
+        Self { name: name.to_owned(), dtypes: &[Dtype::F64], shape: vec![len] }
     }
+
+    /// How the file's tensor of this name compares.
+    fn find(&self, tensors: &Tensors) -> Found {
+        let Self { name, dtypes, shape } = self;
+        match tensors.get(name) {
+            None => Found::Missing(format!("{name} {shape:?}")),
+            Some(found) if found.shape == *shape && dtypes.contains(&found.dtype) => Found::Fits,
+            Some(found) => {
+                let dtypes: Vec<String> = dtypes.iter().map(Dtype::to_string).collect();
+                let expected = dtypes.join(" or ");
+                Found::Different(format!("{name} is {} {:?}, expected {expected} {shape:?}", found.dtype, found.shape))
+            }
+        }
+    }
+}
+
+/// What is found in the place of a tensor that is wanted, with a line for an error.
+enum Found {
+    Fits,
+    Missing(String),
+    Different(String),
 }
 
 /// Whether the file's tensors are those that are wanted, all of them and no other, by name, type and shape; but for
 /// those in `unread` folders.
 pub(super) fn check(wanted: &[Wanted], tensors: &Tensors, unread: &[&str]) -> Result<(), ModelFault> {
     let (mut missing, mut different) = (Vec::new(), Vec::new());
-    for Wanted { name, dtype, shape } in wanted {
-        match tensors.get(name) {
-            None => missing.push(format!("{name} {shape:?}")),
-            Some(found) if found.shape != *shape || found.dtype != *dtype => {
-                different.push(format!("{name} is {} {:?}, expected {dtype} {shape:?}", found.dtype, found.shape));
-            }
-            Some(_) => {}
+    for wanted in wanted {
+        match wanted.find(tensors) {
+            Found::Fits => {}
+            Found::Missing(line) => missing.push(line),
+            Found::Different(line) => different.push(line),
         }
     }
     let known: BTreeSet<&str> = wanted.iter().map(|tensor| tensor.name.as_str()).collect();
@@ -109,27 +148,48 @@ pub(super) fn check(wanted: &[Wanted], tensors: &Tensors, unread: &[&str]) -> Re
     Err(ModelFault::Weights { missing, extra, different })
 }
 
-/// The tensors of a folder that has one for each parameter, as they are, after [`check`].
-pub(super) fn decode<'p>(
-    folder: &str,
-    parameters: impl Iterator<Item = &'p Parameter>,
+/// Which of these tensors, one for each parameter, the file has; at least one.
+pub(super) fn select(
+    wanted: &[Wanted],
+    parameters: &[Parameter],
     tensors: &Tensors,
-    data: &[u8],
-) -> Vec<Weight> {
+    mismatch: Mismatch,
+) -> Result<Vec<Parameter>, ModelFault> {
+    let (mut there, mut missing, mut different) = (Vec::new(), Vec::new(), Vec::new());
+    for (wanted, parameter) in wanted.iter().zip(parameters) {
+        match wanted.find(tensors) {
+            Found::Fits => there.push(parameter.clone()),
+            Found::Missing(line) => missing.push(line),
+            Found::Different(line) => different.push(line),
+        }
+    }
+    match mismatch {
+        Mismatch::Error if !different.is_empty() => {
+            Err(ModelFault::Weights { missing: Vec::new(), extra: Vec::new(), different })
+        }
+        Mismatch::Error | Mismatch::Skip if there.is_empty() => {
+            let extra = tensors.iter().map(|(name, tensor)| format!("{name} {:?}", tensor.shape));
+            Err(ModelFault::Weights { missing, extra: extra.collect(), different })
+        }
+        Mismatch::Error | Mismatch::Skip => Ok(there),
+    }
+}
+
+/// The tensors of a folder that has one for each parameter, as they are, after [`check`].
+pub(super) fn decode(folder: &str, parameters: &[Parameter], tensors: &Tensors, data: &[u8]) -> Vec<Weight> {
     let decode_one = |parameter: &Parameter| {
-        let (start, end) = tensors[&format!("{folder}{}", parameter.name)].data_offsets;
-        let (floats, _) = data[start..end].as_chunks();
-        let values: Vec<f32> = floats.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let TensorInfo { dtype, data_offsets: (start, end), .. } = tensors[&format!("{folder}{}", parameter.name)];
+        let values = floats::decode(dtype, &data[start..end]).expect("the tensor's type was checked");
         let values = ArrayD::from_shape_vec(parameter.shape.clone(), values).expect("the tensor's shape was checked");
         Weight { name: parameter.name.clone(), values }
     };
-    parameters.map(decode_one).collect()
+    parameters.iter().map(decode_one).collect()
 }
 
 /// The same, if all values are numbers.
-pub(super) fn decode_finite<'p>(
+pub(super) fn decode_finite(
     folder: &str,
-    parameters: impl Iterator<Item = &'p Parameter>,
+    parameters: &[Parameter],
     tensors: &Tensors,
     data: &[u8],
 ) -> Result<Vec<Weight>, ModelFault> {

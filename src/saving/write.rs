@@ -1,7 +1,6 @@
 //! Makes a model a file's bytes.
 
 use super::format::{CHECKPOINT_VERSION, Description, ENTRY, Envelope, MAX_HEADER, MODEL_VERSION};
-use super::limits::check_size;
 use super::training::Training;
 use super::weights::{Stored, checksum};
 use crate::callbacks::CallbackState;
@@ -14,7 +13,7 @@ use std::borrow::Cow;
 
 /// A whole model.
 pub(super) fn model(model: &Model) -> Result<Vec<u8>> {
-    file(weights_of(model)?, Some(describe(model)?), None)
+    file(weights_of(model)?, Some(describe(model)), None)
 }
 
 /// A whole model with the state of its training, and of the callbacks.
@@ -36,7 +35,7 @@ pub(super) fn checkpoint(model: &Model, callbacks: &[CallbackState]) -> Result<V
     let (training, more) = Training::of(model, callbacks);
     tensors.extend(more);
     let training = to_raw_value(&training).expect("the state of a training is plain data");
-    file(tensors, Some(describe(model)?), Some(training))
+    file(tensors, Some(describe(model)), Some(training))
 }
 
 /// The weights alone.
@@ -65,11 +64,9 @@ pub(crate) fn check_finite(weights: &[Weight]) -> Result<()> {
 }
 
 /// All of a model but its weights and its training.
-fn describe(model: &Model) -> Result<Box<RawValue>> {
-    let input = model.engine.plan.input();
-    check_size(&model.network)?;
+fn describe(model: &Model) -> Box<RawValue> {
     let description = Description {
-        input,
+        input: model.engine.plan.input(),
         layers: Cow::Borrowed(&model.network.layers),
         seed: model.seed,
         optimizer: Cow::Borrowed(&model.optimizer),
@@ -77,7 +74,7 @@ fn describe(model: &Model) -> Result<Box<RawValue>> {
         metrics: Cow::Borrowed(model.metrics()),
         epochs: u32::try_from(model.epochs).unwrap_or(u32::MAX),
     };
-    Ok(to_raw_value(&description).expect("a description is plain data"))
+    to_raw_value(&description).expect("a description is plain data")
 }
 
 fn file(mut stored: Vec<Stored>, model: Option<Box<RawValue>>, training: Option<Box<RawValue>>) -> Result<Vec<u8>> {

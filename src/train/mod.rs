@@ -258,7 +258,7 @@ impl Shard {
 }
 
 /// How many images of a model go through its plan at a time: fewer where they are large.
-fn chunk_len(plan: &Plan) -> usize {
+pub(crate) fn chunk_len(plan: &Plan) -> usize {
     (CHUNK_FLOATS / plan.widest_padded()).clamp(1, MAX_CHUNK)
 }
 

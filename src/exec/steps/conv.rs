@@ -22,7 +22,7 @@ impl Run for ConvStep {
     /// It keeps its padded input, and which of the pooled outputs won.
     fn memory(&self, images: usize, purpose: Purpose) -> Memory {
         let padded = if self.border.is_some() { images * self.layout.image_len + SLACK } else { 0 };
-        let inference = Memory { saved_floats: padded, forward: self.layout.scratch_len(), ..Memory::default() };
+        let inference = Memory { saved_floats: padded, forward: self.layout.scratch_len(images), ..Memory::default() };
         match purpose {
             Purpose::Inference => return inference,
             Purpose::Training => {}
