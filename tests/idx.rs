@@ -274,9 +274,18 @@ fn a_gzip_stream_with_a_wrong_checksum_or_length_is_refused() {
     }
 }
 
+/// As gzip(1) does: tapes and some tools fill a block up.
+#[test]
+fn a_gzip_stream_padded_with_zeros_and_one_of_several_members_are_read() {
+    for zeros in [1, 512, 100_000] {
+        let padded = [&compressed()[..], &vec![0; zeros]].concat();
+        assert_eq!(idx::read(&padded[..], "padded").unwrap(), idx::read(&compressed()[..], "plain").unwrap());
+    }
+}
+
 #[test]
 fn a_gzip_stream_with_garbage_after_it_is_refused() {
-    for garbage in [&b"garbage"[..], &[0; 512], &[0x1f], &[0x1f, 0x8b]] {
+    for garbage in [&b"garbage"[..], b"\0\0garbage", &[0x1f], &[0x1f, 0x8b]] {
         refused_as_damaged(&[&compressed(), garbage].concat());
     }
 }

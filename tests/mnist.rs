@@ -52,6 +52,24 @@ fn compress(folder: &Path, name: &str) {
     fs::remove_file(plain).unwrap();
 }
 
+#[test]
+fn files_are_found_under_the_names_of_kaggle_and_torchvision() {
+    let place_all = |place: &dyn Fn(&Path, &str) -> PathBuf| {
+        let (sound, folder) = (sound_folder(), tempfile::tempdir().unwrap());
+        for file in FILES {
+            let to = place(folder.path(), file);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(sound.path().join(file), to).unwrap();
+        }
+        let (train, test) = mnist::load_from(folder.path()).unwrap();
+        assert_eq!((train.labels(), test.labels()), (&[0, 1, 2][..], &[9, 8][..]));
+    };
+    place_all(&|folder, file| folder.join(file.replace("-idx", ".idx")));
+    place_all(&|folder, file| folder.join(file).join(file));
+    place_all(&|folder, file| folder.join("MNIST/raw").join(file));
+    place_all(&|folder, file| folder.join("raw").join(file));
+}
+
 fn error(folder: &Path) -> String {
     mnist::load_from(folder).unwrap_err().to_string()
 }

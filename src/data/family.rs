@@ -18,6 +18,8 @@ pub(super) struct Family {
     pub(super) name: &'static str,
     /// Its folder in the one that holds them all; MNIST's files may also lie there themselves.
     pub(super) folder: &'static str,
+    /// Where torchvision keeps its files.
+    pub(super) torchvision: &'static str,
     /// Folders on the network that serve the files with `.gz` added.
     pub(super) mirrors: &'static [&'static str],
     /// What each of [`FILES`] must be.
@@ -39,14 +41,15 @@ impl Family {
     /// Loads it from the first folder that has all files; fetches what is missing if none has.
     pub(super) fn load_data(&self) -> Result<(Dataset, Dataset)> {
         let searched = self.folders();
-        if let Some(folder) = searched.iter().find(|folder| FILES.iter().all(|file| find(folder, file).is_some())) {
+        if let Some(folder) = searched.iter().find(|folder| FILES.iter().all(|file| self.find(folder, file).is_some()))
+        {
             return self.load_from(folder);
         }
         #[cfg(feature = "download")]
         if let Some(folder) = chosen_folder().map(|folder| self.within(folder)).or_else(|| self.cache())
             && !super::download::is_switched_off()
         {
-            let wanted = FILES.iter().zip(&self.sums).filter(|(file, _)| find(&folder, file).is_none());
+            let wanted = FILES.iter().zip(&self.sums).filter(|(file, _)| self.find(&folder, file).is_none());
             super::download::fetch(self, &folder, wanted.map(|(file, sum)| (*file, *sum)))?;
             return self.load_from(&folder);
         }
@@ -60,7 +63,7 @@ impl Family {
     }
 
     fn load_part(&self, folder: &Path, images: &str, labels: &str) -> Result<Dataset> {
-        let file = |name| find(folder, name).ok_or_else(|| self.missing(vec![folder.to_owned()]));
+        let file = |name| self.find(folder, name).ok_or_else(|| self.missing(vec![folder.to_owned()]));
         let (images_file, labels_file) = (file(images)?, file(labels)?);
         let images = idx::read_file(&images_file)?;
         let labels = idx::read_file(&labels_file)?;
@@ -97,6 +100,20 @@ impl Family {
         choose_native_strategy().ok().map(|user| user.cache_dir().join("inkstone").join(self.folder))
     }
 
+    /// The file in this folder, plain or compressed: as its makers named it, or as it comes from Kaggle, with a dot in its name
+    /// or in a folder of its own; and all of these in the folders that torchvision makes.
+    fn find(&self, folder: &Path, file: &str) -> Option<PathBuf> {
+        let dotted = file.replacen("-idx", ".idx", 1);
+        let folders = [folder.to_owned(), folder.join(self.torchvision), folder.join("raw")];
+        folders.iter().find_map(|folder| {
+            let places = [folder.join(file), folder.join(&dotted), folder.join(file).join(file)];
+            places.into_iter().find_map(|path| {
+                let compressed = path.with_file_name(format!("{}.gz", path.file_name()?.to_string_lossy()));
+                [path, compressed].into_iter().find(|path| path.is_file())
+            })
+        })
+    }
+
     fn missing(&self, searched: Vec<PathBuf>) -> Error {
         let mirror = self.mirrors.first().copied().unwrap_or_default();
         Error::MissingData { name: self.name, searched, files: FILES.to_vec(), mirror }
@@ -106,9 +123,4 @@ impl Family {
 /// The folder that `INKSTONE_DATA` names.
 fn chosen_folder() -> Option<PathBuf> {
     std::env::var_os("INKSTONE_DATA").filter(|folder| !folder.is_empty()).map(PathBuf::from)
-}
-
-/// The file in this folder, plain or compressed.
-fn find(folder: &Path, file: &str) -> Option<PathBuf> {
-    [folder.join(file), folder.join(format!("{file}.gz"))].into_iter().find(|path| path.is_file())
 }

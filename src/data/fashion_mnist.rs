@@ -12,6 +12,7 @@ pub const CLASSES: [&str; 10] =
 const FAMILY: Family = Family {
     name: "Fashion-MNIST",
     folder: "fashion_mnist",
+    torchvision: "FashionMNIST/raw",
     mirrors: &[
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         "http://storage.googleapis.com/tensorflow/tf-keras-datasets/",

@@ -4,11 +4,11 @@
 //! The header is checked before anything is allocated, and memory grows with the data that really follow it, so a
 //! file cannot make the reader allocate more than twice its own (unpacked) size.
 
+use super::gzip::GzipReader;
 use crate::error::{Error, IdxFault, Result};
 use crate::whole_file::write_whole;
 use byteorder::{BigEndian, ByteOrder};
 use flate2::Compression;
-use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 use std::fs::File;
@@ -101,7 +101,7 @@ pub fn read(reader: impl Read, place: &str) -> Result<ArrayD<u8>> {
     let compressed = start == GZIP;
     let whole = Cursor::new(start).chain(reader);
     if compressed {
-        read_plain(MultiGzDecoder::new(whole)).map_err(Fault::in_gzip).map_err(at_place)
+        read_plain(GzipReader::new(whole)).map_err(Fault::in_gzip).map_err(at_place)
     } else {
         read_plain(whole).map_err(at_place)
     }

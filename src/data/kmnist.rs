@@ -11,6 +11,7 @@ pub const CLASSES: [&str; 10] = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya",
 const FAMILY: Family = Family {
     name: "KMNIST",
     folder: "kmnist",
+    torchvision: "KMNIST/raw",
     mirrors: &["http://codh.rois.ac.jp/kmnist/dataset/kmnist/", "http://storage.googleapis.com/kuzushiji-mnist/"],
     sums: [
         Sum::Archive { bytes: 18_165_135, sha256: "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4" },

@@ -9,6 +9,7 @@ use std::path::Path;
 const MNIST: Family = Family {
     name: "MNIST",
     folder: "mnist",
+    torchvision: "MNIST/raw",
     mirrors: &[
         "http://ossci-datasets.s3.amazonaws.com/mnist/",
         "http://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -43,7 +44,9 @@ pub fn load_data() -> Result<(Dataset, Dataset)> {
     MNIST.load_data()
 }
 
-/// Loads MNIST, or another data set of its format, from this folder: the four files, each plain or with `.gz` added.
+/// Loads MNIST, or another data set of its format, from this folder: the four files, each plain or with `.gz` added. They may have
+/// the names that Kaggle gives them (`train-images.idx3-ubyte`, or a folder for each file), or lie where torchvision puts
+/// them (`MNIST/raw`).
 ///
 /// # Errors
 /// [`Error::MissingData`](crate::Error::MissingData) if a file is not there, [`Error::Io`](crate::Error::Io) if one cannot be

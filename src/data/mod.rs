@@ -34,6 +34,7 @@ mod dataset;
 #[cfg(feature = "download")]
 mod download;
 mod family;
+mod gzip;
 mod images;
 mod labelled;
 mod map;
