@@ -279,7 +279,7 @@ fn a_gzip_stream_with_a_wrong_checksum_or_length_is_refused() {
 fn a_gzip_stream_padded_with_zeros_and_one_of_several_members_are_read() {
     for zeros in [1, 512, 100_000] {
         let padded = [&compressed()[..], &vec![0; zeros]].concat();
-        assert_eq!(idx::read(&padded[..], "padded").unwrap(), idx::read(&compressed()[..], "plain").unwrap());
+        assert_eq!(read(&padded[..], "padded").unwrap(), read(&compressed()[..], "plain").unwrap());
     }
 }
 

@@ -4,6 +4,7 @@
 //! Names, arguments and defaults are [Keras'](https://keras.io/api/layers/).
 
 mod activation;
+mod average_pooling2d;
 mod conv2d;
 mod dense;
 mod dropout;
@@ -12,6 +13,7 @@ mod max_pooling2d;
 mod network;
 
 pub use activation::{Activation, ActivationFunction};
+pub use average_pooling2d::AveragePooling2D;
 pub use conv2d::Conv2D;
 pub use dense::Dense;
 pub use dropout::Dropout;
@@ -114,6 +116,8 @@ layers! {
     Conv2D: "conv2d",
     /// A max pooling.
     MaxPooling2D: "max_pooling2d",
+    /// An average pooling.
+    AveragePooling2D: "average_pooling2d",
     /// A fully connected layer.
     Dense: "dense",
     /// An image made a vector.

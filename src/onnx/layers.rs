@@ -2,7 +2,7 @@
 
 use super::graph::{Chain, INPUT, Layout, OUTPUT, convolution_kernel, weight};
 use super::message::{Attribute, Graph, Tensor, ValueInfo};
-use crate::layers::{ActivationFunction, Conv2D, Layer, MaxPooling2D};
+use crate::layers::{ActivationFunction, Conv2D, Layer};
 use crate::model::Weight;
 use crate::plan::{Plan, layer_names};
 use crate::shape::{Shape, Window2d};
@@ -22,7 +22,12 @@ pub(super) fn graph(plan: &Plan, layers: &[Layer], weights: &[Weight]) -> Graph 
                 convolve(&mut chain, &name, conv, input, weights);
                 activate(&mut chain, &name, conv.activation);
             }
-            Layer::MaxPooling2D(pool) => max_pool(&mut chain, name, pool, input),
+            Layer::MaxPooling2D(pool) => {
+                slide(&mut chain, name, "MaxPool", &pool.window(input).expect(CHECKED));
+            }
+            Layer::AveragePooling2D(pool) => {
+                slide(&mut chain, name, "AveragePool", &pool.window(input).expect(CHECKED));
+            }
             Layer::Dense(dense) => {
                 let (kernel, bias) = take(&mut weights, dense.use_bias);
                 let weights = std::iter::once(kernel).chain(bias).map(weight).collect();
@@ -50,10 +55,10 @@ fn convolve(chain: &mut Chain, name: &str, conv: &Conv2D, input: Shape, weights:
     chain.push(name.into(), "Conv", weights, sliding(&window), Layout::ChannelsFirst);
 }
 
-fn max_pool(chain: &mut Chain, name: String, pool: &MaxPooling2D, input: Shape) {
+/// A pooling; the mean of ONNX' leaves out what padding adds, as ours does.
+fn slide(chain: &mut Chain, name: String, operator: &str, window: &Window2d) {
     chain.channels_first(&name);
-    let window = pool.window(input).expect(CHECKED);
-    chain.push(name, "MaxPool", vec![], sliding(&window), Layout::ChannelsFirst);
+    chain.push(name, operator, vec![], sliding(window), Layout::ChannelsFirst);
 }
 
 /// A window's size, strides and padding. Padding is written in numbers, as sizes are known, and as ONNX' word for

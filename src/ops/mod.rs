@@ -6,12 +6,14 @@
 //! to `y`.
 
 mod activation;
+mod average_pool2d;
 mod conv2d;
 mod cross_entropy;
 mod dense;
 mod max_pool2d;
 
 pub use activation::{relu, relu_backward, sigmoid, sigmoid_backward, softmax, softmax_backward, tanh, tanh_backward};
+pub use average_pool2d::{average_pool2d, average_pool2d_backward};
 pub use conv2d::{Conv2dGradients, conv2d, conv2d_backward};
 pub use cross_entropy::sparse_categorical_crossentropy;
 pub use dense::{DenseGradients, dense, dense_backward};

@@ -55,8 +55,9 @@ pub(super) fn sheet(model: &Model) -> Result<Sheet> {
         .chain(model.engine.plan.shapes[..parameter.layer].iter().copied())
         .collect();
     let layer = kernel.name.split('/').next().unwrap_or_default();
-    let filters = match &model.layers()[parameter.layer] {
-        Layer::Dense(_) => {
+    // A kernel of two axes is a dense layer's, one of four a convolution's.
+    let filters = match kernel.values.ndim() {
+        2 => {
             let image = before.iter().rev().find_map(|shape| match shape {
                 Shape::Image { height, width, channels } => Some((*height, *width, *channels)),
                 Shape::Vector(_) => None,
@@ -70,8 +71,7 @@ pub(super) fn sheet(model: &Model) -> Result<Sheet> {
             let units = kernel.values.shape().last().copied().unwrap_or_default();
             Array4::from_shape_vec((height, width, channels, units), kernel.values.iter().copied().collect()).ok()
         }
-        Layer::Conv2D(_) => kernel.values.clone().into_dimensionality::<Ix4>().ok(),
-        Layer::MaxPooling2D(_) | Layer::Flatten(_) | Layer::Activation(_) | Layer::Dropout(_) => None,
+        _ => kernel.values.clone().into_dimensionality::<Ix4>().ok(),
     };
     let filters = filters.expect("a first layer's kernel reads what stands before it");
     Ok(of_kernel(layer, filters.view()))

@@ -4,7 +4,9 @@
 use super::{Engine, Examples, Scoring};
 use crate::data::{LabelledImages, OrderedExamples, OrderedImages};
 use crate::kernels::output::OutputFunction;
-use crate::layers::{Activation, ActivationFunction, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D, Network};
+use crate::layers::{
+    Activation, ActivationFunction, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D, Network,
+};
 use crate::loss::SparseCategoricalCrossentropy;
 use crate::ops;
 use crate::plan::{Plan, Step, Wanted};
@@ -92,6 +94,10 @@ fn linear_part(layer: &Layer, weights: Option<&Weights>, x: &ArrayD<f32>) -> Arr
             let strides = pool.strides.unwrap_or(pool.pool_size);
             ops::max_pool2d(images(x), pool.pool_size, strides, pool.padding).unwrap().into_dyn()
         }
+        Layer::AveragePooling2D(pool) => {
+            let strides = pool.strides.unwrap_or(pool.pool_size);
+            ops::average_pool2d(images(x), pool.pool_size, strides, pool.padding).unwrap().into_dyn()
+        }
         Layer::Flatten(_) => {
             let count = x.shape()[0];
             x.clone().into_shape_with_order((count, x.len() / count)).unwrap().into_dyn()
@@ -105,7 +111,9 @@ fn function_of(layer: &Layer) -> ActivationFunction {
         Layer::Conv2D(conv) => conv.activation,
         Layer::Dense(dense) => dense.activation,
         Layer::Activation(activation) => activation.function,
-        Layer::MaxPooling2D(_) | Layer::Flatten(_) | Layer::Dropout(_) => ActivationFunction::Linear,
+        Layer::MaxPooling2D(_) | Layer::AveragePooling2D(_) | Layer::Flatten(_) | Layer::Dropout(_) => {
+            ActivationFunction::Linear
+        }
     }
 }
 
@@ -152,6 +160,12 @@ fn reference(layers: &[Layer], plan: &Plan, flat: &[f32], x: &Array4<f32>, label
             Layer::MaxPooling2D(pool) => {
                 let strides = pool.strides.unwrap_or(pool.pool_size);
                 ops::max_pool2d_backward(images(x), images(&dy), pool.pool_size, strides, pool.padding)
+                    .unwrap()
+                    .into_dyn()
+            }
+            Layer::AveragePooling2D(pool) => {
+                let strides = pool.strides.unwrap_or(pool.pool_size);
+                ops::average_pool2d_backward(images(x), images(&dy), pool.pool_size, strides, pool.padding)
                     .unwrap()
                     .into_dyn()
             }
@@ -252,12 +266,15 @@ fn convolutions() -> impl Strategy<Value = Layer> {
 }
 
 fn poolings() -> impl Strategy<Value = Layer> {
-    ((1..=3_usize, 1..=3_usize), proptest::option::of((1..=3_usize, 1..=3_usize)), paddings()).prop_map(
-        |(size, strides, padding)| {
-            let pool = MaxPooling2D::new(size).padding(padding);
-            strides.map_or(pool.clone(), |strides| pool.strides(strides)).into()
-        },
-    )
+    let settings = ((1..=3_usize, 1..=3_usize), proptest::option::of((1..=3_usize, 1..=3_usize)), paddings());
+    (settings, any::<bool>()).prop_map(|((size, strides, padding), averages)| {
+        let strides = strides.unwrap_or(size);
+        if averages {
+            AveragePooling2D::new(size).padding(padding).strides(strides).into()
+        } else {
+            MaxPooling2D::new(size).padding(padding).strides(strides).into()
+        }
+    })
 }
 
 /// Image models: convolutions and poolings in any order, then dense layers.
