@@ -4,7 +4,10 @@ pub use crate::callbacks::{BackupAndRestore, EarlyStopping, ModelCheckpoint, Red
 pub use crate::data::{Dataset, mnist};
 pub use crate::fit::FitConfig;
 pub use crate::layers::ActivationFunction::{Linear, Relu, Sigmoid, Softmax, Tanh};
-pub use crate::layers::{Activation, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, MaxPooling2D};
+pub use crate::layers::{
+    Activation, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, MaxPooling2D, Reshape,
+    ZeroPadding2D,
+};
 pub use crate::loss::{
     BinaryCrossentropy, CategoricalCrossentropy, Huber, KlDivergence, MeanAbsoluteError, MeanSquaredError,
     SparseCategoricalCrossentropy,

@@ -9,8 +9,11 @@ mod conv2d;
 mod dense;
 mod dropout;
 mod flatten;
+mod global_average_pooling2d;
 mod max_pooling2d;
 mod network;
+mod reshape;
+mod zero_padding2d;
 
 pub use activation::{Activation, ActivationFunction};
 pub use average_pooling2d::AveragePooling2D;
@@ -18,8 +21,11 @@ pub use conv2d::Conv2D;
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use flatten::Flatten;
+pub use global_average_pooling2d::GlobalAveragePooling2D;
 pub use max_pooling2d::MaxPooling2D;
 pub(crate) use network::{Call, Network, Source};
+pub use reshape::Reshape;
+pub use zero_padding2d::ZeroPadding2D;
 
 use crate::kernels::conv2d::ConvLayout;
 use crate::program::{Builder, Operand, WeightId, WeightSpec};
@@ -118,6 +124,12 @@ layers! {
     MaxPooling2D: "max_pooling2d",
     /// An average pooling.
     AveragePooling2D: "average_pooling2d",
+    /// An average pooling over all pixels.
+    GlobalAveragePooling2D: "global_average_pooling2d",
+    /// A border of zeros.
+    ZeroPadding2D: "zero_padding2d",
+    /// Values in another shape.
+    Reshape: "reshape",
     /// A fully connected layer.
     Dense: "dense",
     /// An image made a vector.

@@ -34,6 +34,31 @@ pub(super) fn graph(plan: &Plan, layers: &[Layer], weights: &[Weight]) -> Graph 
                 chain.push(name.clone(), "Gemm", weights, vec![], Layout::Vector);
                 activate(&mut chain, &name, dense.activation);
             }
+            Layer::GlobalAveragePooling2D(pool) => {
+                chain.channels_first(&name);
+                chain.push(name.clone(), "GlobalAveragePool", vec![], vec![], Layout::ChannelsFirst);
+                if !pool.keepdims {
+                    flatten(&mut chain, format!("{name}/flatten"));
+                }
+            }
+            Layer::ZeroPadding2D(padding) => {
+                chain.channels_first(&name);
+                let ((top, bottom), (left, right)) = padding.padding;
+                let pads = [0, 0, top, left, 0, 0, bottom, right].map(|pad| pad as i64);
+                let pads = Tensor::of_integers(&format!("{name}/pads"), &pads);
+                chain.push(name, "Pad", vec![pads], vec![], Layout::ChannelsFirst);
+            }
+            Layer::Reshape(reshape) => {
+                chain.channels_last(&name);
+                let (axes, layout) = match reshape.target_shape {
+                    Shape::Image { height, width, channels } => (vec![height, width, channels], Layout::ChannelsLast),
+                    Shape::Vector(features) => (vec![features], Layout::Vector),
+                };
+                // The batch stays as it is.
+                let shape: Vec<i64> = std::iter::once(0).chain(axes.into_iter().map(|axis| axis as i64)).collect();
+                let shape = Tensor::of_integers(&format!("{name}/shape"), &shape);
+                chain.push(name, "Reshape", vec![shape], vec![], layout);
+            }
             Layer::Flatten(_) => flatten(&mut chain, name),
             Layer::Activation(activation) => activate(&mut chain, &name, activation.function),
             // Outside training it does nothing.

@@ -7,6 +7,8 @@ const INT: i32 = 2;
 const INTS: i32 = 7;
 /// `TensorProto.DataType.FLOAT`: 32 bits.
 const FLOAT: i32 = 1;
+/// `TensorProto.DataType.INT64`.
+const INT64: i32 = 7;
 
 /// `ModelProto`: a whole file.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -88,7 +90,7 @@ pub(super) struct Attribute {
     pub(super) kind: i32,
 }
 
-/// `TensorProto`: weights.
+/// `TensorProto`: weights, and what operators take as numbers.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Tensor {
     #[prost(int64, repeated, packed = "false", tag = "1")]
@@ -163,6 +165,18 @@ impl Tensor {
             data_type: FLOAT,
             name: name.into(),
             raw_data: values.into_iter().flat_map(|value| value.to_le_bytes()).collect(),
+        }
+    }
+}
+
+impl Tensor {
+    /// A row of integers.
+    pub(super) fn of_integers(name: &str, values: &[i64]) -> Self {
+        Self {
+            dims: vec![values.len() as i64],
+            data_type: INT64,
+            name: name.into(),
+            raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
         }
     }
 }

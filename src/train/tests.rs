@@ -5,7 +5,8 @@ use super::{Engine, Examples, Scoring};
 use crate::data::{LabelledImages, OrderedExamples, OrderedImages};
 use crate::kernels::output::OutputFunction;
 use crate::layers::{
-    Activation, ActivationFunction, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D, Network,
+    Activation, ActivationFunction, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, Layer,
+    MaxPooling2D, Network, Reshape, ZeroPadding2D,
 };
 use crate::loss::SparseCategoricalCrossentropy;
 use crate::ops;
@@ -98,10 +99,26 @@ fn linear_part(layer: &Layer, weights: Option<&Weights>, x: &ArrayD<f32>) -> Arr
             let strides = pool.strides.unwrap_or(pool.pool_size);
             ops::average_pool2d(images(x), pool.pool_size, strides, pool.padding).unwrap().into_dyn()
         }
-        Layer::Flatten(_) => {
-            let count = x.shape()[0];
-            x.clone().into_shape_with_order((count, x.len() / count)).unwrap().into_dyn()
+        Layer::GlobalAveragePooling2D(_) => {
+            let (_, height, width, _) = images(x).dim();
+            let window = (height, width);
+            ops::average_pool2d(images(x), window, window, Padding::Valid).unwrap().into_dyn()
         }
+        Layer::ZeroPadding2D(padding) => {
+            let ((top, bottom), (left, right)) = padding.padding;
+            let (count, height, width, channels) = images(x).dim();
+            let x = images(x);
+            let inside = |place: usize, before: usize, len: usize| place.checked_sub(before).filter(|at| *at < len);
+            Array4::from_shape_fn(
+                (count, top + height + bottom, left + width + right, channels),
+                |(n, row, column, c)| match (inside(row, top, height), inside(column, left, width)) {
+                    (Some(row), Some(column)) => x[[n, row, column, c]],
+                    _ => 0.0,
+                },
+            )
+            .into_dyn()
+        }
+        Layer::Flatten(_) | Layer::Reshape(_) => x.clone(),
         Layer::Activation(_) | Layer::Dropout(_) => x.clone(),
     }
 }
@@ -111,9 +128,21 @@ fn function_of(layer: &Layer) -> ActivationFunction {
         Layer::Conv2D(conv) => conv.activation,
         Layer::Dense(dense) => dense.activation,
         Layer::Activation(activation) => activation.function,
-        Layer::MaxPooling2D(_) | Layer::AveragePooling2D(_) | Layer::Flatten(_) | Layer::Dropout(_) => {
-            ActivationFunction::Linear
-        }
+        Layer::MaxPooling2D(_)
+        | Layer::AveragePooling2D(_)
+        | Layer::GlobalAveragePooling2D(_)
+        | Layer::ZeroPadding2D(_)
+        | Layer::Reshape(_)
+        | Layer::Flatten(_)
+        | Layer::Dropout(_) => ActivationFunction::Linear,
+    }
+}
+
+/// The shape of a batch.
+fn batch_shape(count: usize, shape: Shape) -> Vec<usize> {
+    match shape {
+        Shape::Image { height, width, channels } => vec![count, height, width, channels],
+        Shape::Vector(features) => vec![count, features],
     }
 }
 
@@ -127,7 +156,9 @@ fn reference(layers: &[Layer], plan: &Plan, flat: &[f32], x: &Array4<f32>, label
     }];
     for (index, layer) in layers.iter().enumerate() {
         let linear = linear_part(layer, weights_of(plan, flat, index).as_ref(), &values[index]);
-        values.push(activate(function(index), linear));
+        // Layers that only change the shape do it here.
+        let shaped = linear.into_shape_with_order(batch_shape(labels.len(), plan.shapes[index])).unwrap();
+        values.push(activate(function(index), shaped));
     }
     let logits = vectors(&values[last + 1]).to_owned();
     let (loss, dlogits) = ops::sparse_categorical_crossentropy(logits.view(), labels).unwrap();
@@ -169,9 +200,22 @@ fn reference(layers: &[Layer], plan: &Plan, flat: &[f32], x: &Array4<f32>, label
                     .unwrap()
                     .into_dyn()
             }
-            Layer::Flatten(_) => dy.into_shape_with_order(x.shape()).unwrap(),
+            Layer::GlobalAveragePooling2D(_) => {
+                let (count, height, width, channels) = images(x).dim();
+                let dy = dy.into_shape_with_order((count, 1, 1, channels)).unwrap();
+                let window = (height, width);
+                ops::average_pool2d_backward(images(x), dy.view(), window, window, Padding::Valid).unwrap().into_dyn()
+            }
+            Layer::ZeroPadding2D(padding) => {
+                let ((top, _), (left, _)) = padding.padding;
+                let dy = images(&dy);
+                Array4::from_shape_fn(images(x).dim(), |(n, row, column, c)| dy[[n, top + row, left + column, c]])
+                    .into_dyn()
+            }
+            Layer::Flatten(_) | Layer::Reshape(_) => dy,
             Layer::Activation(_) | Layer::Dropout(_) => dy,
         };
+        dy = dy.into_shape_with_order(x.shape()).unwrap();
     }
     gradients.reverse();
     Reference { logits, loss: f64::from(loss), gradients }
@@ -285,17 +329,25 @@ fn image_models() -> impl Strategy<Value = (Shape, Vec<Layer>)> {
         2 => poolings(),
         1 => functions().prop_map(|function| Activation::new(function).into()),
         1 => Just(Dropout::new(0.0).into()),
+        1 => ((0..=2_usize, 0..=2_usize), (0..=2_usize, 0..=2_usize))
+            .prop_map(|(rows, columns)| ZeroPadding2D::asymmetric(rows, columns).into()),
+        1 => Just(GlobalAveragePooling2D::new().keepdims(true).into()),
     ];
     let hidden = proptest::option::of((widths(), functions(), any::<bool>()));
     (image, proptest::collection::vec(block, 1..=4), hidden, 2..=20_usize, any::<bool>()).prop_map(
         |((height, width, channels), mut layers, hidden, classes, softmax)| {
-            layers.push(Flatten::new().into());
+            layers.push(if classes % 3 == 0 { GlobalAveragePooling2D::new().into() } else { Flatten::new().into() });
             if let Some((units, function, use_bias)) = hidden {
                 layers.push(Dense::new(units).activation(function).use_bias(use_bias).into());
             }
             let softmax = if softmax { ActivationFunction::Softmax } else { ActivationFunction::Linear };
             layers.push(Dense::new(classes).activation(softmax).into());
-            (Shape::from([height, width, channels]), layers)
+            let image = Shape::from([height, width, channels]);
+            if classes % 3 == 1 {
+                layers.insert(0, Reshape::new(image).into());
+                return (Shape::Vector(height * width * channels), layers);
+            }
+            (image, layers)
         },
     )
 }

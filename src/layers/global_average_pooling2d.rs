@@ -1,0 +1,60 @@
+//! The global average pooling layer.
+
+use super::{Describe, Spec, image};
+use crate::program::{Builder, Operand, WeightId};
+use crate::shape::{Padding, Shape, Window2d};
+use serde::{Deserialize, Serialize};
+
+/// The mean of each channel over all pixels, as [Keras'
+/// `GlobalAveragePooling2D`](https://keras.io/api/layers/pooling_layers/global_average_pooling2d/).
+///
+/// - Input shape: (height, width, channels). Output shape: (channels), or with [`keepdims`](Self::keepdims) (1, 1, channels).
+///
+/// At `compile`, an input that is no image is an error that names the layer.
+///
+/// ```
+/// use inkstone::prelude::*;
+/// use inkstone::ndarray::Array4;
+/// let mut model = Sequential::new([2, 2, 1])
+///     .add(GlobalAveragePooling2D::new())
+///     .compile(Adam::default(), MeanSquaredError, [])?;
+/// let image = Array4::from_shape_vec((1, 2, 2, 1), vec![1.0_f32, 2.0, 3.0, 6.0]).unwrap();
+/// assert_eq!(model.predict(&image)?[[0, 0]], 3.0);
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct GlobalAveragePooling2D {
+    /// Whether the output is an image of one pixel; otherwise it is a vector.
+    pub keepdims: bool,
+}
+
+impl GlobalAveragePooling2D {
+    /// A pooling whose output is a vector.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets whether the output is an image of one pixel.
+    #[must_use]
+    pub fn keepdims(self, keepdims: bool) -> Self {
+        Self { keepdims }
+    }
+}
+
+impl Describe for GlobalAveragePooling2D {
+    fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
+        let (_, _, channels) = image(inputs[0])?;
+        let one_pixel = Shape::Image { height: 1, width: 1, channels };
+        Ok(Spec::of_shape(if self.keepdims { one_pixel } else { Shape::Vector(channels) }))
+    }
+
+    /// The mean of a window as large as the image.
+    fn lower(&self, builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {
+        let (height, width, _) = inputs[0].shape.as_image();
+        let window = Window2d::new((height, width), (height, width), (1, 1), Padding::Valid)?;
+        Ok(Operand { shape: self.spec(&[inputs[0].shape])?.output, ..builder.average_pool(inputs[0], window) })
+    }
+}
