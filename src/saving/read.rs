@@ -55,6 +55,10 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, li
     let plan = Plan::new(input, &layers).map_err(impossible)?;
     limits.check_plan(&plan).map_err(|fault| at.fault(fault))?;
     let data = at.data(&header, Some(&envelope), source)?;
+    let sums = |name: &str| decode_sums(name, &header.tensors, &data);
+    if let Some(training) = &training {
+        training.check_sums(sums).map_err(|fault| at.fault(fault))?;
+    }
     let weights = |folder: &str| decode_finite(folder, &parameters, &header.tensors, &data);
     let own = weights("").map_err(|fault| at.fault(fault))?;
     let (layers, metrics) = (layers.into_owned(), metrics.into_owned());
@@ -68,7 +72,6 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, li
             true => Ok(decode(folder, &parameters, &header.tensors, &data)),
             false => weights(folder),
         };
-        let sums = |name: &str| decode_sums(name, &header.tensors, &data);
         training.restore(&mut model, buffers, sums).map_err(|fault| at.fault(fault))?;
     }
     Ok(model)
