@@ -1,6 +1,6 @@
 //! The fully connected layer.
 
-use super::{ActivationFunction, Layer, checked};
+use super::{ActivationFunction, Layer, checked, with_bias};
 use crate::shape::Shape;
 use serde::{Deserialize, Serialize};
 
@@ -21,12 +21,16 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Dense {
     /// How many outputs.
     pub units: usize,
     /// The function of the output.
+    #[serde(default)]
     pub activation: ActivationFunction,
     /// Whether a bias is added for each unit.
+    #[serde(default = "with_bias")]
     pub use_bias: bool,
 }
 

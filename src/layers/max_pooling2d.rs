@@ -23,12 +23,17 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct MaxPooling2D {
     /// Rows and columns of the window.
+    #[serde(default = "two_by_two")]
     pub pool_size: (usize, usize),
     /// Rows and columns from one window to the next; `None` is the pool size.
+    #[serde(default)]
     pub strides: Option<(usize, usize)>,
     /// What happens at the border.
+    #[serde(default)]
     pub padding: Padding,
 }
 
@@ -62,6 +67,11 @@ impl MaxPooling2D {
         let (height, width) = self.window(input)?.out;
         checked(Shape::Image { height, width, channels: input.as_image().2 })
     }
+}
+
+/// Keras' default.
+fn two_by_two() -> (usize, usize) {
+    (2, 2)
 }
 
 impl From<MaxPooling2D> for Layer {

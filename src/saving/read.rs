@@ -182,12 +182,13 @@ fn description(text: &RawValue) -> std::result::Result<Description<'static>, Mod
     let mut unknown = None;
     let mut json = serde_json::Deserializer::from_str(text.get());
     // Whatever layer or setting a field belongs to: here none passes.
-    let described = serde_ignored::deserialize(&mut json, |path| {
+    let mut ignored = |path: serde_ignored::Path<'_>| {
         // A variant of an enum, as a layer is one, is a question mark in the path.
         unknown.get_or_insert_with(|| path.to_string().replace(".?", ""));
-    });
+    };
+    let described = serde_path_to_error::deserialize(serde_ignored::Deserializer::new(&mut json, &mut ignored));
     match (described, unknown) {
-        (Err(error), _) => Err(ModelFault::Metadata(error.to_string())),
+        (Err(error), _) => Err(ModelFault::Metadata(format!("at {}: {}", error.path(), error.inner()))),
         (Ok(_), Some(path)) => Err(ModelFault::UnknownEntry(path)),
         (Ok(description), None) => Ok(description),
     }
