@@ -110,6 +110,14 @@ pub enum Error {
         /// What it expects, what it got, what to do.
         problem: String,
     },
+    /// The description of a model cannot be read.
+    #[error("the description of the model{}{path}: {problem}", if path.is_empty() { "" } else { ", at " })]
+    Json {
+        /// The place of the problem, as in `layers[2].Conv2D.filters`; empty if it is all of the text.
+        path: String,
+        /// What was expected, what was found, and the line and column where.
+        problem: String,
+    },
     /// A model as a whole cannot work.
     #[error("the model {0}")]
     Model(String),

@@ -7,6 +7,7 @@ use crate::metrics::Metric;
 use crate::model::Model;
 use crate::optimizer::Optimizer;
 use crate::random::fresh_seed;
+use crate::saving::json;
 use crate::shape::Shape;
 use serde::{Deserialize, Serialize};
 
@@ -26,11 +27,18 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 ///
+/// It is plain data: [`to_json`](Sequential::to_json) and [`from_json`](Sequential::from_json) write and read it, or any other
+/// format of [serde](https://serde.rs).
+///
 /// [`compile`]: Sequential::compile
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Sequential {
+    #[serde(deserialize_with = "json::shape")]
     input: Shape,
+    #[serde(deserialize_with = "json::layers")]
     layers: Vec<Layer>,
+    #[serde(default)]
     seed: Option<u64>,
 }
 

@@ -16,6 +16,7 @@ pub(crate) const MAX_ELEMENTS: usize = 1 << 28;
 /// assert_eq!(Shape::from([784]).to_string(), "(784)");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum Shape {
     /// An image, channels last: (H, W, C).
     Image {
@@ -77,9 +78,11 @@ impl fmt::Display for Shape {
 pub enum Padding {
     /// The window stays inside the image.
     #[default]
+    #[serde(alias = "valid")]
     Valid,
     /// The image is padded evenly (one more at the bottom and right if need be), so that the output has
     /// `ceil(size / stride)` rows and columns.
+    #[serde(alias = "same")]
     Same,
 }
 

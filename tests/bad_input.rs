@@ -373,11 +373,14 @@ mod ends {
 
     #[test]
     fn a_model_that_ends_with_an_image_is_refused() {
+        let ends_with_image = || image().add(Conv2D::new(2, (3, 3)).activation(Sigmoid));
         refused(
-            image().add(Conv2D::new(2, (3, 3)).activation(Softmax)),
-            "the model ends with an output of (6, 6, 2), expected a vector with one value for each class: end it with \
-             `Flatten` and `Dense`",
+            ends_with_image(),
+            "the model ends with an output of (6, 6, 2), expected a vector: end it with `Flatten` for a value for each \
+             channel of each pixel, as an autoencoder has, or with `Flatten` and `Dense` for a value for each class",
         );
+        let mended = ends_with_image().add(Flatten::new()).compile(Adam::default(), MeanSquaredError, []);
+        assert_eq!(mended.unwrap().parameter_count(), 3 * 3 * 2 + 2);
     }
 
     #[test]
@@ -987,8 +990,11 @@ mod weights {
 
     #[test]
     fn too_few_weights_change_nothing() {
-        weights_refused(|weights| weights.truncate(1), "the model has 2 weights, got 1");
-        weights_refused(Vec::clear, "the model has 2 weights, got 0");
+        weights_refused(
+            |weights| weights.truncate(1),
+            "the model has 2 weights, got 1: `set_weights_by_name` takes some of them",
+        );
+        weights_refused(Vec::clear, "the model has 2 weights, got 0: `set_weights_by_name` takes some of them");
     }
 
     #[test]

@@ -93,6 +93,50 @@ fn states_that_no_training_has_are_refused() {
     assert_eq!(batches, metadata("a position behind the end of an epoch"));
     let rate = refusal(|training| training["position"]["learning_rate"] = json!(1e300));
     assert!(rate.contains("found something else ("), "{rate}");
+    let rate = refusal(|training| training["position"]["learning_rate"] = json!(-0.5));
+    assert_eq!(rate, metadata("a learning rate that is negative or no number"));
+}
+
+#[test]
+fn scores_that_are_no_numbers_are_refused() {
+    let bytes = checkpoint();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let of_file: Vec<f64> = file
+        .tensor("training/scores")
+        .unwrap()
+        .data()
+        .as_chunks()
+        .0
+        .iter()
+        .map(|sum| f64::from_le_bytes(*sum))
+        .collect();
+    for (index, value, is_taken) in [
+        (0, f64::NAN, false),
+        (0, f64::INFINITY, false),
+        (1, f64::NAN, false),
+        (1, f64::INFINITY, true),
+        (0, 2.0, true),
+    ] {
+        let mut sums = of_file.clone();
+        sums[index] = value;
+        let sums: Vec<u8> = sums.iter().flat_map(|sum| sum.to_le_bytes()).collect();
+        let tensors = file.tensors().into_iter().map(|(name, tensor)| match name.as_str() {
+            "training/scores" => {
+                (name, safetensors::tensor::TensorView::new(tensor.dtype(), tensor.shape().to_vec(), &sums).unwrap())
+            }
+            _ => (name, tensor),
+        });
+        let metadata = [("inkstone".to_owned(), entry(&bytes).to_string())].into_iter().collect();
+        let changed = safetensors::serialize(tensors, Some(metadata)).unwrap();
+        let changed = with_entry(&changed, entry(&bytes));
+        for loaded in [Model::resume_from_bytes(&changed), Model::from_bytes(&changed)] {
+            assert_eq!(loaded.is_ok(), is_taken, "{value} at {index}");
+            if let Err(error) = loaded {
+                let expected = format!("expected finite values, found {value} in training/scores, at index {index}");
+                assert!(error.to_string().contains(&expected), "{error}");
+            }
+        }
+    }
 }
 
 #[test]

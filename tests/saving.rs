@@ -6,7 +6,7 @@ mod model_file;
 mod unknown_fields;
 
 use inkstone::prelude::*;
-use inkstone::{Error, ModelFault, Weight};
+use inkstone::{Error, Mismatch, ModelFault, Weight};
 use model_file::{entry, with_entry};
 use ndarray::{Array4, ArrayD};
 use safetensors::tensor::{Dtype, TensorView};
@@ -234,7 +234,7 @@ fn weights_that_are_no_numbers_are_neither_saved_nor_loaded() {
     assert_eq!(
         model.load_weights(&path).unwrap_err().to_string(),
         format!(
-            "{}: expected finite weights, found inf in dense/kernel, at index 1 of its values: use a copy from before that",
+            "{}: expected finite values, found inf in dense/kernel, at index 1 of its values: use a copy from before that",
             path.display()
         )
     );
@@ -248,13 +248,30 @@ fn what_is_no_file_is_told() {
         matches!(Model::load(&missing).unwrap_err(), Error::Io { place, .. } if place == missing.display().to_string())
     );
     let not_a_file = |path: &Path| {
-        let error = Model::load(path).unwrap_err().to_string();
-        let expected = "expected a model file, found a folder or a device: give the path of a file";
-        assert_eq!(error, format!("{}: {expected}", path.display()));
+        let mut model = small();
+        let errors = [
+            Model::load(path).map(drop),
+            Model::resume(path).map(drop),
+            model.load_weights(path),
+            model.load_weights_by_name(path, Mismatch::Skip).map(drop),
+        ];
+        for error in errors.map(Result::unwrap_err) {
+            let expected = "expected a model file, found a folder, a device or a pipe: give the path of a file";
+            assert_eq!(error.to_string(), format!("{}: {expected}", path.display()));
+        }
     };
     not_a_file(folder.path());
     #[cfg(unix)]
-    not_a_file(Path::new("/dev/zero"));
+    {
+        not_a_file(Path::new("/dev/zero"));
+        // Opening a pipe would wait for somebody who writes to it.
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        not_a_file(&pipe);
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&pipe, &link).unwrap();
+        not_a_file(&link);
+    }
 }
 
 #[test]
@@ -317,10 +334,14 @@ fn an_unknown_field_is_refused_wherever_it_is() {
         assert!(error.starts_with("the bytes: expected metadata of a model, found "), "{error}\n{entry}");
     }
     let error = changed(|entry| entry["model"]["layers"][0]["Dense"]["gain"] = json!(2));
+    let expected = "the bytes: expected metadata of a model, found something else (at layers[0].Dense.gain: unknown field \
+                    `gain`, expected one of `units`, `activation`, `use_bias` at line 1 column";
+    assert!(error.starts_with(expected), "{error}");
+    let error = changed(|entry| entry["model"]["gain"] = json!(2));
     assert_eq!(
         error,
-        "the bytes: expected metadata of a model, found the unknown entry `layers.0.gain`: something else changed the \
-         file, or it is damaged"
+        "the bytes: expected metadata of a model, found the unknown entry `gain`: something else changed \
+         the file, or it is damaged"
     );
 }
 

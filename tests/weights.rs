@@ -68,7 +68,7 @@ fn weights_that_the_model_does_not_have_are_refused_and_nothing_is_changed() {
     assert_eq!(model.get_weight("bias").unwrap_err().to_string(), format!("the model has no weight \"bias\": {has}"));
     assert_eq!(
         model.set_weights(&[bias]).unwrap_err().to_string(),
-        "the model has 4 weights, got 1: `set_weights_by_name` replaces some of them"
+        "the model has 4 weights, got 1: `set_weights_by_name` takes some of them"
     );
     let deep = (0..30).fold(Sequential::new([1]), |deep, _| deep.add(Dense::new(1)));
     let error = deep.compile(Sgd::new(0.1), MeanSquaredError, []).unwrap().get_weight("x").unwrap_err().to_string();
@@ -205,7 +205,7 @@ fn types_of_floats_are_read_and_others_refused() {
     let large: Vec<u8> = [0.1_f64, 1e300, -3.0].iter().flat_map(|v| v.to_le_bytes()).collect();
     write(&path, &[("dense/kernel", Dtype::F16, &[2, 3], &halves), ("dense/bias", Dtype::F64, &[3], &large)], &[]);
     let error = small().load_weights(&path).unwrap_err().to_string();
-    assert!(error.contains("expected finite weights, found inf in dense/bias, at index 1"), "{error}");
+    assert!(error.contains("expected finite values, found inf in dense/bias, at index 1"), "{error}");
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::fmt;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelFault {
-    /// The path is a folder or a device.
-    #[error("expected a model file, found a folder or a device: give the path of a file")]
+    /// The path is a folder, a device or a pipe.
+    #[error("expected a model file, found a folder, a device or a pipe: give the path of a file")]
     NotAFile,
     /// It ends before its header starts.
     #[error(
@@ -120,9 +120,9 @@ pub enum ModelFault {
         /// Those of another shape or type, with both.
         different: Vec<String>,
     },
-    /// A weight is NaN or infinite.
+    /// A weight, or another number that must be finite, is NaN or infinite.
     #[error(
-        "expected finite weights, found {value} in {name}, at index {index} of its values: use a copy from before that"
+        "expected finite values, found {value} in {name}, at index {index} of its values: use a copy from before that"
     )]
     NotFinite {
         /// The weight.

@@ -100,6 +100,7 @@ impl Position {
         if batches > examples.div_ceil(batch_size) {
             return Some("a position behind the end of an epoch");
         }
-        (!learning_rate.is_finite()).then_some("a learning rate that is no number")
+        let is_rate = learning_rate.is_finite() && learning_rate >= 0.0;
+        (!is_rate).then_some("a learning rate that is negative or no number")
     }
 }

@@ -11,14 +11,19 @@ use serde::{Deserialize, Serialize};
 pub enum ActivationFunction {
     /// `x`: no activation.
     #[default]
+    #[serde(alias = "linear")]
     Linear,
     /// `max(x, 0)`. Its gradient at 0 is 0.
+    #[serde(alias = "relu")]
     Relu,
     /// `1 / (1 + exp(-x))`.
+    #[serde(alias = "sigmoid")]
     Sigmoid,
     /// `tanh(x)`.
+    #[serde(alias = "tanh")]
     Tanh,
     /// `exp(x) / sum(exp(x))` over the last axis: probabilities.
+    #[serde(alias = "softmax")]
     Softmax,
 }
 
@@ -37,8 +42,11 @@ pub enum ActivationFunction {
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Activation {
-    /// The function.
+    /// The function. In JSON it may have Keras' name, `activation`, too.
+    #[serde(alias = "activation")]
     pub function: ActivationFunction,
 }
 

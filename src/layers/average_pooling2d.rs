@@ -1,5 +1,6 @@
 //! The average pooling layer.
 
+use super::max_pooling2d::two_by_two;
 use super::{Describe, Spec, checked, image};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::{Padding, Shape, Window2d};
@@ -25,13 +26,17 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct AveragePooling2D {
     /// Rows and columns of the window.
+    #[serde(default = "two_by_two")]
     pub pool_size: (usize, usize),
     /// Rows and columns from one window to the next; `None` is the pool size.
+    #[serde(default)]
     pub strides: Option<(usize, usize)>,
     /// What happens at the border.
+    #[serde(default)]
     pub padding: Padding,
 }
 

@@ -1,6 +1,6 @@
 //! The convolution layer.
 
-use super::{ActivationFunction, Describe, Spec, check_convolution, checked, image};
+use super::{ActivationFunction, Describe, Spec, check_convolution, checked, image, with_bias};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
@@ -24,18 +24,24 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Conv2D {
     /// How many output channels.
     pub filters: usize,
     /// Rows and columns of the kernel.
     pub kernel_size: (usize, usize),
     /// Rows and columns from one output to the next.
+    #[serde(default = "strides_of_one")]
     pub strides: (usize, usize),
     /// What happens at the border.
+    #[serde(default)]
     pub padding: Padding,
     /// The function of the output.
+    #[serde(default)]
     pub activation: ActivationFunction,
     /// Whether a bias is added for each filter.
+    #[serde(default = "with_bias")]
     pub use_bias: bool,
 }
 
@@ -46,7 +52,7 @@ impl Conv2D {
         Self {
             filters,
             kernel_size,
-            strides: (1, 1),
+            strides: strides_of_one(),
             padding: Padding::Valid,
             activation: ActivationFunction::Linear,
             use_bias: true,
@@ -83,6 +89,10 @@ impl Conv2D {
         Window2d::new((height, width), self.kernel_size, self.strides, self.padding)
             .map_err(|reason| format!("cannot work on {input}: {reason}"))
     }
+}
+
+fn strides_of_one() -> (usize, usize) {
+    (1, 1)
 }
 
 impl Describe for Conv2D {

@@ -1,6 +1,6 @@
 //! The fully connected layer.
 
-use super::{ActivationFunction, Describe, Spec, check_convolution, checked};
+use super::{ActivationFunction, Describe, Spec, check_convolution, checked, with_bias};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
@@ -23,12 +23,16 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Dense {
     /// How many outputs.
     pub units: usize,
     /// The function of the output.
+    #[serde(default)]
     pub activation: ActivationFunction,
     /// Whether a bias is added for each unit.
+    #[serde(default = "with_bias")]
     pub use_bias: bool,
 }
 

@@ -23,6 +23,8 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(error.to_string(), "layer 0 (Dropout) expects a rate of at least 0 and less than 1, got 1.5");
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Dropout {
     /// The part that is dropped, at least 0 and less than 1.
     pub rate: f32,

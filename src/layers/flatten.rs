@@ -20,6 +20,8 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Flatten {}
 
 impl Flatten {

@@ -24,12 +24,17 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct MaxPooling2D {
     /// Rows and columns of the window.
+    #[serde(default = "two_by_two")]
     pub pool_size: (usize, usize),
     /// Rows and columns from one window to the next; `None` is the pool size.
+    #[serde(default)]
     pub strides: Option<(usize, usize)>,
     /// What happens at the border.
+    #[serde(default)]
     pub padding: Padding,
 }
 
@@ -58,6 +63,11 @@ impl MaxPooling2D {
         Window2d::new((height, width), self.pool_size, self.strides.unwrap_or(self.pool_size), self.padding)
             .map_err(|reason| format!("cannot work on {input}: {reason}"))
     }
+}
+
+/// Keras' default.
+pub(super) fn two_by_two() -> (usize, usize) {
+    (2, 2)
 }
 
 impl Describe for MaxPooling2D {

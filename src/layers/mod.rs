@@ -140,6 +140,11 @@ layers! {
     Dropout: "dropout",
 }
 
+/// Keras' default of `use_bias`.
+fn with_bias() -> bool {
+    true
+}
+
 /// An image layer's input: (height, width, channels).
 fn image(input: Shape) -> Result<(usize, usize, usize), String> {
     match input {

@@ -75,11 +75,9 @@ impl Model {
     pub fn set_weights(&mut self, weights: &[Weight]) -> Result<()> {
         let expected = &self.engine.plan.parameters.all;
         if weights.len() != expected.len() {
-            return Err(Error::Data(format!(
-                "the model has {} weights, got {}: `set_weights_by_name` replaces some of them",
-                expected.len(),
-                weights.len()
-            )));
+            let advice = if weights.len() < expected.len() { ": `set_weights_by_name` takes some of them" } else { "" };
+            let (expected, found) = (expected.len(), weights.len());
+            return Err(Error::Data(format!("the model has {expected} weights, got {found}{advice}")));
         }
         for (parameter, weight) in expected.iter().zip(weights) {
             if weight.name != parameter.name {

@@ -204,8 +204,8 @@ fn check_outputs(network: &Network, shapes: &[Shape]) -> Result<()> {
             Shape::Vector(_) => {}
             shape @ Shape::Image { .. } => {
                 return Err(Error::Model(format!(
-                    "ends with an output of {shape}, expected a vector with one value for each class: end it with \
-                     `Flatten` and `Dense`"
+                    "ends with an output of {shape}, expected a vector: end it with `Flatten` for a value for each channel of \
+                     each pixel, as an autoencoder has, or with `Flatten` and `Dense` for a value for each class"
                 )));
             }
         }

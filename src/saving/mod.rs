@@ -5,6 +5,7 @@ mod checkpoint;
 mod floats;
 mod format;
 mod header;
+pub(crate) mod json;
 mod limits;
 mod read;
 mod training;

@@ -59,6 +59,10 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, li
     let plan = Plan::new(&network, plan::Wanted::OfParameters).map_err(impossible)?;
     limits.check_plan(&plan).map_err(|fault| at.fault(fault))?;
     let data = at.data(&header, Some(&envelope), source)?;
+    let sums = |name: &str| decode_sums(name, &header.tensors, &data);
+    if let Some(training) = &training {
+        training.check_sums(sums).map_err(|fault| at.fault(fault))?;
+    }
     let weights = |folder: &str| decode_finite(folder, &parameters, &header.tensors, &data);
     let own = weights("").map_err(|fault| at.fault(fault))?;
     let (optimizer, loss, metrics) = (optimizer.into_owned(), loss.into_owned(), metrics.into_owned());
@@ -71,7 +75,6 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, li
             true => Ok(decode(folder, &trained, &header.tensors, &data)),
             false => weights(folder),
         };
-        let sums = |name: &str| decode_sums(name, &header.tensors, &data);
         training.restore(&mut model, buffers, sums).map_err(|fault| at.fault(fault))?;
     }
     Ok(model)
@@ -182,12 +185,13 @@ fn description(text: &RawValue) -> std::result::Result<Description<'static>, Mod
     let mut unknown = None;
     let mut json = serde_json::Deserializer::from_str(text.get());
     // Whatever layer or setting a field belongs to: here none passes.
-    let described = serde_ignored::deserialize(&mut json, |path| {
+    let mut ignored = |path: serde_ignored::Path<'_>| {
         // A variant of an enum, as a layer is one, is a question mark in the path.
         unknown.get_or_insert_with(|| path.to_string().replace(".?", ""));
-    });
+    };
+    let described = serde_path_to_error::deserialize(serde_ignored::Deserializer::new(&mut json, &mut ignored));
     match (described, unknown) {
-        (Err(error), _) => Err(ModelFault::Metadata(error.to_string())),
+        (Err(error), _) => Err(ModelFault::Metadata(format!("at {}: {}", error.path(), error.inner()))),
         (Ok(_), Some(path)) => Err(ModelFault::UnknownEntry(path)),
         (Ok(description), None) => Ok(description),
     }

@@ -115,6 +115,18 @@ impl Training {
         wanted
     }
 
+    /// Checks the numbers in the tensors of sums, whose shapes have been checked.
+    pub(super) fn check_sums(&self, sums: impl Fn(&str) -> Vec<f64>) -> Result<(), ModelFault> {
+        if !self.position.is_some_and(in_an_epoch) {
+            return Ok(());
+        }
+        // A step whose loss is no number is never taken; sums of metrics may be infinite.
+        match sums(SCORES).iter().enumerate().find(|(index, sum)| sum.is_nan() || *index == 0 && sum.is_infinite()) {
+            Some((index, sum)) => Err(ModelFault::NotFinite { name: SCORES.to_owned(), index, value: *sum as f32 }),
+            None => Ok(()),
+        }
+    }
+
     /// Makes this the state of a model. The file's tensors have been checked.
     ///
     /// - weights: those of a folder, in the order of the parameters; sums: those of a tensor

@@ -1,0 +1,159 @@
+//! Decides how people write the description of a model: shorter forms than those that are saved, and errors that tell where.
+
+use crate::error::{Error, Result};
+use crate::layers::Layer;
+use crate::sequential::Sequential;
+use crate::shape::Shape;
+use serde::de::value::{MapAccessDeserializer, MapDeserializer};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use std::fmt;
+
+/// Descriptions as JSON.
+impl Sequential {
+    /// The model that JSON describes, as a configuration file has it.
+    ///
+    /// - `input`: `[height, width, channels]` or `[features]`
+    /// - `layers`: each as `{"Dense": {"units": 10, "activation": "softmax"}}`: the type, and its fields, which have the names of the
+    ///   structures in [`layers`](crate::layers). Those that are left out have Keras' defaults; a layer that needs none may be its
+    ///   name alone, as `"Flatten"`. Activations and paddings may be written as in Keras, `"relu"`, `"same"`.
+    /// - `seed`: as in [`seed`](Self::seed), if there is to be one
+    ///
+    /// What [`to_json`](Self::to_json) writes has this form, too. Keras' own `to_json` has another.
+    ///
+    /// # Errors
+    /// [`Error::Json`] with the place, if this is no JSON, or a field is missing, unknown or of another type. Whether layers fit each
+    /// other is for [`compile`](Self::compile) to check.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let described = Sequential::from_json(r#"{
+    ///     "input": [28, 28, 1],
+    ///     "layers": [
+    ///         {"Conv2D": {"filters": 32, "kernel_size": [3, 3], "activation": "relu"}},
+    ///         "MaxPooling2D",
+    ///         "Flatten",
+    ///         {"Dense": {"units": 10, "activation": "softmax"}}
+    ///     ]
+    /// }"#)?;
+    /// let built = Sequential::new([28, 28, 1])
+    ///     .add(Conv2D::new(32, (3, 3)).activation(Relu))
+    ///     .add(MaxPooling2D::new((2, 2)))
+    ///     .add(Flatten::new())
+    ///     .add(Dense::new(10).activation(Softmax));
+    /// assert_eq!(described, built);
+    ///
+    /// let error = Sequential::from_json(r#"{"input": [4], "layers": [{"Dense": {"units": "ten"}}]}"#).unwrap_err();
+    /// assert!(error.to_string().starts_with("the description of the model, at layers[0].Dense.units: invalid type: string"));
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn from_json(json: &str) -> Result<Self> {
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let described = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+            let path = error.path().to_string();
+            // The root of the document.
+            let path = if path == "." { String::new() } else { path };
+            Error::Json { path, problem: error.into_inner().to_string() }
+        })?;
+        let nothing_else = deserializer.end();
+        nothing_else.map_err(|error| Error::Json { path: String::new(), problem: error.to_string() })?;
+        Ok(described)
+    }
+
+    /// The description as JSON, which [`from_json`](Self::from_json) reads.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let described = Sequential::new([28, 28, 1]).add(Flatten::new()).add(Dense::new(10).activation(Softmax)).seed(42);
+    /// let json = described.to_json();
+    /// assert!(json.contains(r#"{"Dense":{"units":10,"activation":"Softmax","use_bias":true}}"#));
+    /// assert_eq!(Sequential::from_json(&json)?, described);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Rates that are no numbers become `null`.
+        serde_json::to_string(self).expect("a description is plain data")
+    }
+}
+
+/// Layers, each as it is saved or as its name alone.
+pub(crate) fn layers<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Layer>, D::Error> {
+    if deserializer.is_human_readable() {
+        Ok(Vec::deserialize(deserializer)?.into_iter().map(|Written(layer)| layer).collect())
+    } else {
+        Vec::deserialize(deserializer)
+    }
+}
+
+/// A shape as it is saved, or as the list of its axes.
+pub(crate) fn shape<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Shape, D::Error> {
+    if deserializer.is_human_readable() {
+        Ok(Written::deserialize(deserializer)?.0)
+    } else {
+        Shape::deserialize(deserializer)
+    }
+}
+
+/// Something as people write it.
+struct Written<T>(T);
+
+impl<'de> Deserialize<'de> for Written<Layer> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct LayerVisitor;
+        impl<'de> Visitor<'de> for LayerVisitor {
+            type Value = Written<Layer>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a layer, as {\"Dense\": {\"units\": 10}} or \"Flatten\"")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> std::result::Result<Self::Value, E> {
+                // The name with no fields.
+                let fields = MapDeserializer::<_, E>::new(std::iter::empty::<(&str, &str)>());
+                let named = MapDeserializer::new(std::iter::once((name, fields)));
+                let layer = Layer::deserialize(MapAccessDeserializer::new(named));
+                layer.map(Written).map_err(|error| E::custom(format_args!("{name:?} alone: {error}")))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<Self::Value, A::Error> {
+                Layer::deserialize(MapAccessDeserializer::new(map)).map(Written)
+            }
+        }
+        deserializer.deserialize_any(LayerVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Written<Shape> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct ShapeVisitor;
+        impl<'de> Visitor<'de> for ShapeVisitor {
+            type Value = Written<Shape>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a shape, as [height, width, channels] or [features]")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> std::result::Result<Self::Value, A::Error> {
+                let mut axes = [0; 3];
+                let mut count = 0;
+                while let Some(axis) = list.next_element()? {
+                    // More are counted, and not kept.
+                    if let Some(place) = axes.get_mut(count) {
+                        *place = axis;
+                    }
+                    count += 1;
+                }
+                match count {
+                    1 => Ok(Written(Shape::Vector(axes[0]))),
+                    3 => Ok(Written(Shape::from(axes))),
+                    _ => Err(A::Error::invalid_length(count, &self)),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<Self::Value, A::Error> {
+                Shape::deserialize(MapAccessDeserializer::new(map)).map(Written)
+            }
+        }
+        deserializer.deserialize_any(ShapeVisitor)
+    }
+}
