@@ -48,7 +48,12 @@ impl Model {
     /// An optimizer that keeps a moving average of the weights gives it to the model at the end, after the last
     /// validation.
     ///
-    /// It runs in rayon's current thread pool; any number of threads gives the same bits.
+    /// The loop and the callbacks run on the calling thread; each step is handed to rayon's current thread pool, with
+    /// validation and [`predict`](Self::predict) between them. So any number of trainings may share a pool, and their
+    /// callbacks may wait for each other. This does not hold for a call from one of the pool's own threads, as inside
+    /// `ThreadPool::install`, `rayon::spawn` or a parallel iterator: the whole training is a piece of work of the pool then, which
+    /// another of its threads may run while it waits for something else. Call `fit` from threads of your own
+    /// (`std::thread::scope`), or give each training a pool of its own. Any number of threads gives the same bits.
     ///
     /// # Errors
     /// [`Error::Data`] if the shape of images or a target does not fit the model, there is not one target for each image, or a
@@ -106,11 +111,8 @@ impl Model {
             backup.restore(self, config.verbose)?;
         }
         let start = self.ongoing.start(parts.trained, self.state.step, &config)?;
-        // Inside the pool, handing out work costs a few microseconds less each time.
-        rayon::scope(move |_| {
-            let history = Run::new(self, &parts, config, start).run();
-            self.ongoing.end();
-            history
-        })
+        let history = Run::new(self, &parts, config, start).run();
+        self.ongoing.end();
+        history
     }
 }

@@ -10,7 +10,7 @@ use crate::history::{Epoch, History};
 use crate::metrics::Scores;
 use crate::model::{Model, check_loss};
 use crate::random::{Stream, stream};
-use crate::train::Examples;
+use crate::train::{Examples, in_pool};
 use rand::seq::SliceRandom;
 use std::time::Instant;
 
@@ -160,9 +160,12 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
 /// [`Error::Diverged`](crate::Error::Diverged) with this epoch and step if the loss is no finite number; then the weights stay
 /// as they are.
 fn step(model: &mut Model, batch: &Examples<'_>, (epoch, step): (usize, usize)) -> Result<()> {
-    model.engine.run_batch(batch, model.seed, model.state.step);
-    model.ongoing.total.merge(model.engine.tally());
-    check_loss(model.engine.tally(), epoch, step)?;
-    model.engine.update(&model.optimizer, &mut model.state);
-    Ok(())
+    let Model { engine, ongoing, optimizer, state, seed, .. } = model;
+    in_pool(|| {
+        engine.run_batch(batch, *seed, state.step);
+        ongoing.total.merge(engine.tally());
+        check_loss(engine.tally(), epoch, step)?;
+        engine.update(optimizer, state);
+        Ok(())
+    })
 }
