@@ -340,6 +340,16 @@ fn what_would_be_another_epoch_is_refused_in_its_middle_and_can_be_mended() {
 }
 
 #[test]
+fn a_resumed_training_that_cannot_begin_can_still_go_on() {
+    let train = dataset(43);
+    let mut model = in_an_epoch();
+    let fails = LambdaCallback::new().on_train_begin(|_| Err(Error::Callback("no room".into())));
+    assert_eq!(model.fit(&train, config().epochs(1).callback(fails)).unwrap_err().to_string(), "no room");
+    assert_eq!(model.fit(&train, config().epochs(1)).unwrap().epochs.len(), 1);
+    assert_eq!((model.epochs(), model.steps()), (1, 6));
+}
+
+#[test]
 fn other_callbacks_than_those_of_the_checkpoint_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let backup = || BackupAndRestore::new(folder.path());

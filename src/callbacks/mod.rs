@@ -95,7 +95,9 @@ pub trait Callback {
         Ok(())
     }
 
-    /// After the last epoch. It is not called where a training ends with an error.
+    /// After the last epoch, or after the error that ends the training. It is called on every callback whose
+    /// [`on_train_begin`](Self::on_train_begin) succeeded, even if another one fails; [`fit`](crate::Model::fit) returns the
+    /// first error. It is not called where a callback panics.
     fn on_train_end(&mut self, training: &mut Training<'_>) -> Result<()> {
         Ok(())
     }
@@ -189,21 +191,48 @@ pub trait Callback {
 }
 
 /// The callbacks of a training, called in the order in which they were given.
-pub(crate) struct Callbacks<'a>(Vec<Box<dyn Callback + Send + 'a>>);
+pub(crate) struct Callbacks<'a> {
+    callbacks: Vec<Box<dyn Callback + Send + 'a>>,
+    /// How many of them, from the first, have begun with the training.
+    begun: usize,
+}
 
 impl<'a> Callbacks<'a> {
     pub(crate) fn new(callbacks: Vec<Box<dyn Callback + Send + 'a>>) -> Self {
-        Self(callbacks)
+        Self { callbacks, begun: 0 }
+    }
+
+    /// Begins with the training, up to the first callback that fails.
+    pub(crate) fn begin(&mut self, training: &mut Training<'_>) -> Result<()> {
+        for callback in &mut self.callbacks {
+            callback.on_train_begin(training)?;
+            self.begun += 1;
+            training.check_model()?;
+        }
+        Ok(())
+    }
+
+    /// Ends what has begun: each callback, even if one before it fails.
+    ///
+    /// # Errors
+    /// The first one.
+    pub(crate) fn end(&mut self, training: &mut Training<'_>) -> Result<()> {
+        let mut ended = Ok(());
+        for callback in &mut self.callbacks[..std::mem::take(&mut self.begun)] {
+            let outcome = callback.on_train_end(training).and_then(|()| training.check_model());
+            ended = ended.and(outcome);
+        }
+        ended
     }
 
     /// Whether there are any.
     pub(crate) fn any(&self) -> bool {
-        !self.0.is_empty()
+        !self.callbacks.is_empty()
     }
 
     /// What those remember that remember something, in their order.
     pub(crate) fn states(&self) -> Vec<CallbackState> {
-        self.0.iter().filter_map(|callback| callback.state()).collect()
+        self.callbacks.iter().filter_map(|callback| callback.state()).collect()
     }
 
     /// Hands each its state out of a checkpoint, which may also have none at all.
@@ -226,7 +255,7 @@ impl<'a> Callbacks<'a> {
                 names(&present)
             )));
         }
-        let remember = self.0.iter_mut().filter(|callback| callback.state().is_some());
+        let remember = self.callbacks.iter_mut().filter(|callback| callback.state().is_some());
         remember.zip(states).try_for_each(|(callback, state)| callback.restore(state))
     }
 }
@@ -235,8 +264,6 @@ impl<'a> Callbacks<'a> {
 macro_rules! pass_on {
     ($self:ident, $callback:ident => $each:expr) => {
         pass_on! { $self, $callback => $each;
-            on_train_begin();
-            on_train_end();
             on_epoch_begin(epoch: usize);
             on_epoch_end(epoch: usize, logs: &Logs);
             on_train_batch_begin(batch: usize);
@@ -247,16 +274,24 @@ macro_rules! pass_on {
     };
     ($self:ident, $callback:ident => $each:expr; $($event:ident($($name:ident: $type:ty),*);)*) => {$(
         fn $event(&mut $self, $($name: $type,)* training: &mut Training<'_>) -> Result<()> {
-            $each.try_for_each(|$callback| $callback.$event($($name,)* training))
+            $each.try_for_each(|$callback| $callback.$event($($name,)* training).and_then(|()| training.check_model()))
         }
     )*};
 }
 
 impl Callback for Callbacks<'_> {
-    pass_on!(self, callback => self.0.iter_mut());
+    pass_on!(self, callback => self.callbacks.iter_mut());
 }
 
 impl<C: Callback + ?Sized> Callback for &mut C {
+    fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
+        (**self).on_train_begin(training)
+    }
+
+    fn on_train_end(&mut self, training: &mut Training<'_>) -> Result<()> {
+        (**self).on_train_end(training)
+    }
+
     pass_on!(self, callback => std::iter::once(&mut **self));
 
     fn state(&self) -> Option<CallbackState> {

@@ -27,6 +27,7 @@ use crate::history::History;
 use crate::model::Model;
 use crate::train::Examples;
 use run::Run;
+use std::mem;
 
 /// The examples of one `fit`.
 struct Parts<'a> {
@@ -80,6 +81,7 @@ impl Model {
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn fit<'a>(&mut self, data: impl Into<LabelledImages<'a>>, config: FitConfig<'_>) -> Result<History> {
+        self.ongoing.check_free()?;
         config.check()?;
         let mut examples = self.check_labelled(data.into())?;
         config.sample_weight.map_or(Ok(()), |weights| examples.set_weights(weights))?;
@@ -111,8 +113,39 @@ impl Model {
             backup.restore(self, config.verbose)?;
         }
         let start = self.ongoing.start(parts.trained, self.state.step, &config)?;
-        let history = Run::new(self, &parts, config, start).run();
-        self.ongoing.end();
-        history
+        let (resumed, states) = (self.ongoing.position, mem::take(&mut self.ongoing.callbacks));
+        let mut run = Run::new(self, &parts, config, start);
+        match run.begin(&states) {
+            Ok(()) => run.train(),
+            Err(error) => {
+                drop(run);
+                self.ongoing.stay_resumed(resumed, states);
+                Err(error)
+            }
+        }
+    }
+
+    /// The completed epochs of the last [`fit`](Self::fit), which that has returned too, unless it ended with an error or a
+    /// panic of a callback. They are not saved with the model.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// # use inkstone::callbacks::LambdaCallback;
+    /// # let train = Dataset::from_bytes(inkstone::ndarray::Array4::zeros((4, 2, 2, 1)), vec![0, 1, 0, 1])?;
+    /// # let mut model = Sequential::new([2, 2, 1])
+    /// #     .add(Flatten::new())
+    /// #     .add(Dense::new(2).activation(Softmax))
+    /// #     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+    /// let fails = LambdaCallback::new().on_epoch_begin(|epoch, _| match epoch {
+    ///     3 => Err(inkstone::Error::Callback("the disk is full".into())),
+    ///     _ => Ok(()),
+    /// });
+    /// assert!(model.fit(&train, FitConfig::new().epochs(5).callback(fails).verbose(0)).is_err());
+    /// assert_eq!(model.history().epochs.len(), 3);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.ongoing.history
     }
 }

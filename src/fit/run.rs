@@ -4,7 +4,7 @@ use super::backup::Backup;
 use super::logs::{Logs, Validates};
 use super::progress::Progress;
 use super::{FitConfig, Parts, Position, Training};
-use crate::callbacks::{Callback, Callbacks};
+use crate::callbacks::{Callback, CallbackState, Callbacks};
 use crate::error::Result;
 use crate::history::{Epoch, History};
 use crate::metrics::Scores;
@@ -28,7 +28,6 @@ pub(super) struct Run<'m, 'p, 'c> {
     order: Vec<u32>,
     /// What callbacks see after a batch.
     batch_logs: Logs,
-    history: History,
 }
 
 impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
@@ -40,9 +39,12 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
         let validates = if parts.validation.is_some() { Validates::Yes } else { Validates::No };
         let log_names = Logs::names(&names, validates);
         let (stops, resumed) = (position.stops, model.ongoing.position.is_some());
+        let (claim, history) = (model.ongoing.claim(), History::default());
+        let training =
+            Training { model, initial_epoch, epochs, steps, batch_size, log_names, stops, resumed, history, claim };
         Self {
             parts,
-            training: Training { model, initial_epoch, epochs, steps, batch_size, log_names, stops, resumed },
+            training,
             callbacks: Callbacks::new(callbacks),
             backup,
             progress: Progress::new(verbose, steps),
@@ -50,16 +52,33 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             position,
             order: Vec::with_capacity(parts.trained),
             batch_logs: Logs::without_values(Logs::names(&names, Validates::No)),
-            history: History::default(),
         }
     }
 
-    /// Trains to the end.
-    pub(super) fn run(mut self) -> Result<History> {
-        let states = std::mem::take(&mut self.training.model.ongoing.callbacks);
+    /// Begins, with what callbacks remember of a training that is resumed.
+    ///
+    /// # Errors
+    /// The first one; callbacks have ended then.
+    pub(super) fn begin(&mut self, states: &[CallbackState]) -> Result<()> {
         self.training.stand_at(self.position);
-        self.callbacks.on_train_begin(&mut self.training)?;
-        self.callbacks.restore_all(&states)?;
+        let begun = self.callbacks.begin(&mut self.training).and_then(|()| self.callbacks.restore_all(states));
+        if begun.is_err() {
+            // What it says comes second.
+            let _ = self.callbacks.end(&mut self.training);
+        }
+        begun
+    }
+
+    /// Trains to the end, whatever it is: callbacks end in any case.
+    pub(super) fn train(mut self) -> Result<History> {
+        let trained = self.epochs();
+        let ended = self.callbacks.end(&mut self.training);
+        trained.and(ended)?;
+        self.backup.as_ref().map_or(Ok(()), |backup| backup.end())?;
+        Ok(self.training.history.clone())
+    }
+
+    fn epochs(&mut self) -> Result<()> {
         for epoch in self.position.epoch..self.training.epochs {
             // An epoch that a callback has stopped is still brought to its end.
             if self.training.stops && self.position.batches == 0 {
@@ -71,9 +90,7 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             let Model { engine, state, .. } = &mut *self.training.model;
             engine.finalize_weights(state);
         }
-        self.callbacks.on_train_end(&mut self.training)?;
-        self.backup.map_or(Ok(()), |backup| backup.end())?;
-        Ok(self.history)
+        Ok(())
     }
 
     /// One epoch, or what is left of it.
@@ -97,7 +114,7 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
         self.training.model.epochs += 1;
         let (learning_rate, seconds) = (self.position.learning_rate, start.elapsed().as_secs_f64());
         self.progress.end_epoch(seconds, &logs);
-        self.history.epochs.push(Epoch { training: scores, validation, learning_rate, seconds });
+        self.training.history.epochs.push(Epoch { training: scores, validation, learning_rate, seconds });
         (self.position.epoch, self.position.batches) = (epoch + 1, 0);
         self.training.stand_at(self.position);
         self.callbacks.on_epoch_end(epoch, &logs, &mut self.training)?;

@@ -3,8 +3,10 @@
 use super::Logs;
 use super::ongoing::Position;
 use crate::error::{Error, Result};
+use crate::history::History;
 use crate::metrics::{Direction, unique_names};
 use crate::model::Model;
+use std::sync::Arc;
 
 /// A training that is going on: the model, how long it will be, and the means to stop it.
 #[derive(Debug)]
@@ -18,6 +20,19 @@ pub struct Training<'m> {
     pub(super) log_names: Vec<String>,
     pub(super) stops: bool,
     pub(super) resumed: bool,
+    /// The epochs so far.
+    pub(super) history: History,
+    /// What tells the model that is trained from one that a callback puts in its place.
+    pub(super) claim: Arc<()>,
+}
+
+/// However a training ends, by a panic of a callback too, the model forgets where it stood.
+impl Drop for Training<'_> {
+    fn drop(&mut self) {
+        if self.model.ongoing.is_claimed_by(&self.claim) {
+            self.model.ongoing.end(std::mem::take(&mut self.history));
+        }
+    }
 }
 
 impl Training<'_> {
@@ -27,7 +42,8 @@ impl Training<'_> {
         self.model
     }
 
-    /// The model that is trained, to be changed: its weights or its learning rate, for instance.
+    /// The model that is trained, to be changed: its weights or its learning rate, for instance. To put another model in
+    /// its place is an [`Error::Model`], as is a call of its [`fit`](Model::fit).
     #[must_use]
     pub fn model_mut(&mut self) -> &mut Model {
         self.model
@@ -43,6 +59,12 @@ impl Training<'_> {
     #[must_use]
     pub fn epochs(&self) -> usize {
         self.epochs
+    }
+
+    /// The epochs that this call of [`fit`](Model::fit) has completed.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// Batches in an epoch.
@@ -70,6 +92,17 @@ impl Training<'_> {
     #[must_use]
     pub fn is_resumed(&self) -> bool {
         self.resumed
+    }
+
+    /// # Errors
+    /// [`Error::Model`] if a callback has put another model in the place of the one that is trained.
+    pub(crate) fn check_model(&self) -> Result<()> {
+        if self.model.ongoing.is_claimed_by(&self.claim) {
+            return Ok(());
+        }
+        Err(Error::Model(
+            "was replaced by another one while it was trained: a callback may call `set_weights` on it".into(),
+        ))
     }
 
     /// Notes where the training stands, for checkpoints.
@@ -117,7 +150,19 @@ impl<'m> Training<'m> {
     /// A training that goes on nowhere but in a test of callbacks.
     pub(crate) fn for_test(model: &'m mut Model, log_names: &[&str]) -> Self {
         let log_names = log_names.iter().map(ToString::to_string).collect();
-        Self { model, initial_epoch: 0, epochs: 1, steps: 1, batch_size: 1, log_names, stops: false, resumed: false }
+        let claim = model.ongoing.claim();
+        Self {
+            model,
+            initial_epoch: 0,
+            epochs: 1,
+            steps: 1,
+            batch_size: 1,
+            log_names,
+            stops: false,
+            resumed: false,
+            history: History::default(),
+            claim,
+        }
     }
 }
 
