@@ -119,7 +119,7 @@ pub use ndarray;
 pub use data::{Dataset, Images, LabelledImages, Targets};
 pub use error::{Error, IdxFault, ModelFault, Result};
 pub use evaluation::EvaluationReport;
-pub use fit::FitConfig;
+pub use fit::{FitConfig, Interrupt};
 pub use history::{Epoch, History};
 pub use loss::{
     BinaryCrossentropy, CategoricalCrossentropy, Huber, KlDivergence, Loss, MeanAbsoluteError, MeanSquaredError,

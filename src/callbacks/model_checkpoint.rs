@@ -145,6 +145,7 @@ impl ModelCheckpoint {
                 return Ok(());
             }
         }
+        training.check_weights()?;
         let path = self.path_of(epoch, batch, logs)?;
         if self.verbose > 0 {
             say(&format!("Epoch {}: {because}saving model to {}", epoch + 1, path.display()));

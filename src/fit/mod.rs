@@ -6,6 +6,7 @@ mod backup;
 #[cfg(feature = "progress")]
 mod bar;
 mod config;
+mod interrupt;
 mod logs;
 mod ongoing;
 mod progress;
@@ -15,6 +16,7 @@ mod weights;
 
 pub use backup::BackupAndRestore;
 pub use config::FitConfig;
+pub use interrupt::Interrupt;
 pub use logs::Logs;
 pub(crate) use ongoing::{Ongoing, Position};
 pub(crate) use progress::say;
@@ -109,8 +111,9 @@ impl Model {
                 None => Some(Examples::of(&examples).ordered(&held_back)),
             },
         };
+        let _lock = config.backup.as_ref().map(|backup| backup.lock()).transpose()?;
         if let Some(backup) = &config.backup {
-            backup.restore(self, config.verbose)?;
+            backup.restore(self, config.epochs, config.verbose)?;
         }
         let start = self.ongoing.start(parts.trained, self.state.step, &config)?;
         let (resumed, states) = (self.ongoing.position, mem::take(&mut self.ongoing.callbacks));

@@ -109,6 +109,11 @@ impl Ongoing {
 }
 
 impl Position {
+    /// Whether nothing is left to do of a training of so many epochs.
+    pub(super) fn is_over(&self, stops: bool, epochs: usize) -> bool {
+        self.batches == 0 && (stops || self.epoch >= epochs)
+    }
+
     fn check(&self, examples: usize, batch_size: usize, shuffle: bool) -> Result<()> {
         if examples != self.examples {
             return Err(Error::Data(format!(

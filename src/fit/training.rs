@@ -1,7 +1,7 @@
 //! What callbacks are given of the training they are called from.
 
-use super::Logs;
 use super::ongoing::Position;
+use super::{Interrupt, Logs};
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::metrics::{Direction, unique_names};
@@ -19,6 +19,9 @@ pub struct Training<'m> {
     /// The names in an epoch's logs.
     pub(super) log_names: Vec<String>,
     pub(super) stops: bool,
+    pub(super) interrupted: bool,
+    /// What may interrupt it from outside.
+    pub(super) interrupt: Interrupt,
     pub(super) resumed: bool,
     /// The epochs so far.
     pub(super) history: History,
@@ -80,12 +83,45 @@ impl Training<'_> {
     }
 
     /// Ends the training: after this batch, if called between batches, and then with all that belongs to the end of an
-    /// epoch. It is Keras' `model.stop_training = True`.
+    /// epoch. It is Keras' `model.stop_training = True`. The training is completed by that: started again with its
+    /// [backup](crate::FitConfig::backup), it does not go on; see [`interrupt`](Self::interrupt).
     pub fn stop_training(&mut self) {
         self.stops = true;
         if let Some(position) = &mut self.model.ongoing.position {
             position.stops = true;
         }
+    }
+
+    /// Interrupts the training before its next step, without what belongs to the end of an epoch. Started again with
+    /// its [backup](crate::FitConfig::backup), it resumes with that step. An [`Interrupt`] does the same from outside.
+    ///
+    /// ```
+    /// use inkstone::callbacks::LambdaCallback;
+    /// use inkstone::prelude::*;
+    /// # let train = Dataset::from_bytes(inkstone::ndarray::Array4::zeros((64, 2, 2, 1)), vec![0; 64])?;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let folder = folder.path();
+    /// let model = || {
+    ///     Sequential::new([2, 2, 1])
+    ///         .add(Flatten::new())
+    ///         .add(Dense::new(2).activation(Softmax))
+    ///         .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])
+    /// };
+    /// let config = || FitConfig::new().epochs(3).backup(BackupAndRestore::new(folder)).verbose(0);
+    /// // Epochs of two batches; this one comes to the second batch of the second.
+    /// let interrupt = LambdaCallback::new().on_train_batch_begin(|batch, training| {
+    ///     if training.history().epochs.len() == 1 && batch == 1 {
+    ///         training.interrupt();
+    ///     }
+    ///     Ok(())
+    /// });
+    /// assert_eq!(model()?.fit(&train, config().callback(interrupt))?.epochs.len(), 1);
+    /// // The program is started again.
+    /// assert_eq!(model()?.fit(&train, config())?.epochs.len(), 2);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn interrupt(&mut self) {
+        self.interrupted = true;
     }
 
     /// Whether the training goes on from a checkpoint, and callbacks with it.
@@ -110,10 +146,36 @@ impl Training<'_> {
         self.model.ongoing.position = Some(Position { stops: self.stops, ..position });
     }
 
-    /// Whether the training is about to end early.
+    /// Whether the training is about to end early, stopped or interrupted.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
-        self.stops
+        self.stops || self.is_interrupted()
+    }
+
+    /// Whether the training is about to end with its next step to be taken when it is resumed.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted || self.interrupt.is_interrupted()
+    }
+
+    /// The check of all weights, and of what the optimizer keeps for them, before any of it is saved.
+    ///
+    /// # Errors
+    /// [`Error::WeightDiverged`] unless all are finite.
+    pub(crate) fn check_weights(&self) -> Result<()> {
+        let Model { engine, state, ongoing, .. } = &*self.model;
+        let epoch = ongoing.position.map_or(0, |position| position.epoch) + 1;
+        let buffers = state.named().map(|(buffer, flat)| (format!("optimizer/{buffer}/"), flat));
+        for (folder, flat) in [(String::new(), &engine.parameters.flat[..])].into_iter().chain(buffers) {
+            for parameter in &engine.plan.parameters {
+                let values = &flat[parameter.range.clone()];
+                if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+                    let name = format!("{folder}{}", parameter.name);
+                    return Err(Error::WeightDiverged { epoch, name, value: *value });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The names of an epoch's logs, without values yet.
@@ -159,6 +221,8 @@ impl<'m> Training<'m> {
             batch_size: 1,
             log_names,
             stops: false,
+            interrupted: false,
+            interrupt: Interrupt::new(),
             resumed: false,
             history: History::default(),
             claim,
