@@ -67,12 +67,15 @@
 //! # The same seed, the same bits
 //!
 //! [`Sequential::seed`] fixes initial weights, shuffling and dropout. Training then gives the same bits on any number of
-//! threads, on machines of one kind. Another instruction set adds numbers up in another order, and rounds differently.
+//! threads, on machines with the same instruction set. Between instruction sets there is no such promise, as sums are taken in another
+//! order, and multiplications and additions are fused or not: as measured, AVX2 and AVX-512 agree to the bit in forward passes but
+//! not in all gradients, and SSE2 agrees with them in few results.
 //!
 //! # Threads
 //!
 //! Work runs in [rayon](https://docs.rs/rayon)'s current pool: all cores, or as many as `RAYON_NUM_THREADS` says, or
-//! the pool whose `install` you call from.
+//! the pool whose `install` you call from. [`Model::fit`] keeps its loop and the callbacks on the thread that calls it, and tells
+//! what to mind where that is a thread of the pool itself.
 #![forbid(unsafe_code)]
 
 /// The README's program compiles.

@@ -132,6 +132,12 @@ pub trait Callback {
         Ok(())
     }
 
+    /// The names of the values that it adds to an epoch's logs by [`Training::log`]; none, the default. Those that monitor a
+    /// value look it up here before the first epoch, and tell a name that nobody logs.
+    fn log_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What it remembers, for a checkpoint to keep; `None`, the default, if a training that is resumed goes on well
     /// without. It is asked between two steps, after all callbacks have been called.
     ///
@@ -260,27 +266,42 @@ impl<'a> Callbacks<'a> {
     }
 }
 
-/// Passes every event on.
+/// Passes on every event that all callbacks get alike.
 macro_rules! pass_on {
-    ($self:ident, $callback:ident => $each:expr) => {
-        pass_on! { $self, $callback => $each;
+    ($visibility:vis $self:ident, $callback:ident => $each:expr) => {
+        pass_on! { $visibility $self, $callback => $each;
             on_epoch_begin(epoch: usize);
-            on_epoch_end(epoch: usize, logs: &Logs);
             on_train_batch_begin(batch: usize);
             on_train_batch_end(batch: usize, logs: &Logs);
             on_test_begin();
             on_test_end(logs: &Logs);
         }
     };
-    ($self:ident, $callback:ident => $each:expr; $($event:ident($($name:ident: $type:ty),*);)*) => {$(
-        fn $event(&mut $self, $($name: $type,)* training: &mut Training<'_>) -> Result<()> {
+    ($visibility:vis $self:ident, $callback:ident => $each:expr;
+     $($event:ident($($name:ident: $type:ty),*);)*) => {$(
+        $visibility fn $event(&mut $self, $($name: $type,)* training: &mut Training<'_>) -> Result<()> {
             $each.try_for_each(|$callback| $callback.$event($($name,)* training).and_then(|()| training.check_model()))
         }
     )*};
 }
 
-impl Callback for Callbacks<'_> {
-    pass_on!(self, callback => self.callbacks.iter_mut());
+impl Callbacks<'_> {
+    pass_on!(pub(crate) self, callback => self.callbacks.iter_mut());
+
+    /// Ends an epoch: each callback sees in the logs what those before it have added to them.
+    pub(crate) fn on_epoch_end(&mut self, epoch: usize, logs: &mut Logs, training: &mut Training<'_>) -> Result<()> {
+        for callback in &mut self.callbacks {
+            training.add_logged(logs);
+            callback.on_epoch_end(epoch, logs, training)?;
+            training.check_model()?;
+        }
+        Ok(())
+    }
+
+    /// The names that callbacks have declared for the logs.
+    pub(crate) fn log_names(&self) -> Vec<String> {
+        self.callbacks.iter().flat_map(|callback| callback.log_names()).collect()
+    }
 }
 
 impl<C: Callback + ?Sized> Callback for &mut C {
@@ -292,7 +313,15 @@ impl<C: Callback + ?Sized> Callback for &mut C {
         (**self).on_train_end(training)
     }
 
+    fn on_epoch_end(&mut self, epoch: usize, logs: &Logs, training: &mut Training<'_>) -> Result<()> {
+        (**self).on_epoch_end(epoch, logs, training)
+    }
+
     pass_on!(self, callback => std::iter::once(&mut **self));
+
+    fn log_names(&self) -> Vec<String> {
+        (**self).log_names()
+    }
 
     fn state(&self) -> Option<CallbackState> {
         (**self).state()

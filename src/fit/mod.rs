@@ -8,6 +8,7 @@ mod bar;
 mod config;
 mod interrupt;
 mod logs;
+mod notes;
 mod ongoing;
 mod progress;
 mod run;
@@ -87,7 +88,8 @@ impl Model {
         config.check()?;
         let mut examples = self.check_labelled(data.into())?;
         config.sample_weight.map_or(Ok(()), |weights| examples.set_weights(weights))?;
-        let validation = config.validation_data.map(|data| self.check_labelled(data)).transpose()?;
+        let validation =
+            config.validation_data.map(|data| self.check_labelled(data).map_err(of_validation)).transpose()?;
         let weights = weights::for_training(&config, &examples, self.engine.plan.classes())?;
         let weights = weights.as_deref();
         let all = examples.images.len();
@@ -100,6 +102,9 @@ impl Model {
                 "a validation split of {} leaves none of {all} images to train on",
                 config.validation_split
             )));
+        }
+        if config.verbose > 0 {
+            notes::notes(&self.engine.plan, &examples, trained).for_each(|line| say(&line));
         }
         let held_back: Vec<u32> = (trained as u32..all as u32).collect();
         let parts = Parts {
@@ -150,5 +155,13 @@ impl Model {
     #[must_use]
     pub fn history(&self) -> &History {
         &self.ongoing.history
+    }
+}
+
+/// Tells faults of the validation data from those of the data that are trained on.
+fn of_validation(error: Error) -> Error {
+    match error {
+        Error::Data(fault) => Error::Data(format!("in the validation data: {fault}")),
+        other => other,
     }
 }

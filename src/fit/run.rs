@@ -4,7 +4,7 @@ use super::backup::Backup;
 use super::logs::{Logs, Validates};
 use super::progress::Progress;
 use super::{FitConfig, Parts, Position, Training};
-use crate::callbacks::{Callback, CallbackState, Callbacks};
+use crate::callbacks::{CallbackState, Callbacks};
 use crate::error::Result;
 use crate::history::{Epoch, History};
 use crate::metrics::Scores;
@@ -12,6 +12,7 @@ use crate::model::{Model, check_loss};
 use crate::random::{Stream, stream};
 use crate::train::{Examples, in_pool};
 use rand::seq::SliceRandom;
+use std::mem;
 use std::time::{Duration, Instant};
 
 /// How long the pool keeps the steps of one training, that of others being left to wait.
@@ -58,6 +59,8 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             steps,
             batch_size,
             log_names,
+            declared: 0,
+            logged: Vec::new(),
             stops,
             interrupted: false,
             interrupt: interrupt.unwrap_or_default(),
@@ -84,6 +87,7 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
     /// The first one; callbacks have ended then.
     pub(super) fn begin(&mut self, states: &[CallbackState]) -> Result<()> {
         self.training.stand_at(self.position);
+        self.training.declare(self.callbacks.log_names())?;
         let begun = self.callbacks.begin(&mut self.training).and_then(|()| self.callbacks.restore_all(states));
         if begun.is_err() {
             // What it says comes second.
@@ -148,10 +152,14 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
         self.training.model.epochs += 1;
         let (learning_rate, seconds) = (self.position.learning_rate, start.elapsed().as_secs_f64());
         self.progress.end_epoch(seconds, &logs);
-        self.training.history.epochs.push(Epoch { training: scores, validation, learning_rate, seconds });
+        let logged = Vec::new();
+        self.training.history.epochs.push(Epoch { training: scores, validation, learning_rate, seconds, logged });
         (self.position.epoch, self.position.batches) = (epoch + 1, 0);
         self.training.stand_at(self.position);
-        self.callbacks.on_epoch_end(epoch, &logs, &mut self.training)?;
+        let called = self.callbacks.on_epoch_end(epoch, &mut logs, &mut self.training);
+        let Training { history, logged, .. } = &mut self.training;
+        history.epochs.last_mut().into_iter().for_each(|epoch| epoch.logged = mem::take(logged));
+        called?;
         self.write_backup()
     }
 

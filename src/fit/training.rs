@@ -18,6 +18,10 @@ pub struct Training<'m> {
     pub(super) batch_size: usize,
     /// The names in an epoch's logs.
     pub(super) log_names: Vec<String>,
+    /// How many of those, from the end, callbacks have declared.
+    pub(super) declared: usize,
+    /// What callbacks have logged in this epoch.
+    pub(super) logged: Vec<(String, f64)>,
     pub(super) stops: bool,
     pub(super) interrupted: bool,
     /// What may interrupt it from outside.
@@ -124,6 +128,71 @@ impl Training<'_> {
         self.interrupted = true;
     }
 
+    /// Adds a value to this epoch's logs: callbacks that come later see it, so that
+    /// [`EarlyStopping`](crate::callbacks::EarlyStopping) may monitor it and
+    /// [`CsvLogger`](crate::callbacks::CsvLogger) writes it, and it is kept in the [`History`]. A second value of the same
+    /// name replaces the first.
+    ///
+    /// # Errors
+    /// [`Error::Callback`] for a name that no callback has [declared](crate::callbacks::Callback::log_names).
+    ///
+    /// ```
+    /// use inkstone::callbacks::{EarlyStopping, LambdaCallback, Mode};
+    /// use inkstone::prelude::*;
+    /// # let train = Dataset::from_bytes(inkstone::ndarray::Array4::zeros((4, 2, 2, 1)), vec![0, 1, 0, 1])?;
+    /// # let mut model = Sequential::new([2, 2, 1])
+    /// #     .add(Flatten::new())
+    /// #     .add(Dense::new(2).activation(Softmax))
+    /// #     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+    /// let score = LambdaCallback::new().logs(["score"]).on_epoch_end(|epoch, _, training| {
+    ///     training.log("score", if epoch < 3 { epoch as f64 } else { 0.0 })
+    /// });
+    /// let stopping = EarlyStopping::new("score").mode(Mode::Max).patience(2);
+    /// let history = model.fit(&train, FitConfig::new().epochs(9).callback(score).callback(stopping).verbose(0))?;
+    /// assert_eq!(history.get("score")?, [0.0, 1.0, 2.0, 0.0, 0.0]);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn log(&mut self, name: &str, value: f64) -> Result<()> {
+        let declared = &self.log_names[self.log_names.len() - self.declared..];
+        if !declared.iter().any(|known| known == name) {
+            let known = if declared.is_empty() { "none".to_owned() } else { declared.join(", ") };
+            return Err(Error::Callback(format!(
+                "a callback logs {name}, callbacks have declared {known}: return the name from its `log_names`"
+            )));
+        }
+        match self.logged.iter_mut().find(|(known, _)| known == name) {
+            Some((_, present)) => *present = value,
+            None => self.logged.push((name.to_owned(), value)),
+        }
+        Ok(())
+    }
+
+    /// Declares names for the logs.
+    ///
+    /// # Errors
+    /// [`Error::Callback`] for a name that there is already, or one that could not stand in a file of values.
+    pub(super) fn declare(&mut self, names: Vec<String>) -> Result<()> {
+        for name in names {
+            let fault =
+                |fault| Err(Error::Callback(format!("a callback declares the name {name:?} for the logs, {fault}")));
+            let reserved = ["epoch", "batch", "learning_rate", "seconds"];
+            if name.is_empty() || !name.chars().all(|letter| letter.is_alphanumeric() || "_-./@".contains(letter)) {
+                return fault("expected letters, digits and _-./@");
+            }
+            if self.log_names.contains(&name) || reserved.contains(&name.as_str()) {
+                return fault("which they have already: choose another one");
+            }
+            self.log_names.push(name);
+            self.declared += 1;
+        }
+        Ok(())
+    }
+
+    /// Brings what callbacks have logged into an epoch's logs.
+    pub(crate) fn add_logged(&self, logs: &mut Logs) {
+        self.logged.iter().for_each(|(name, value)| logs.put(name, *value));
+    }
+
     /// Whether the training goes on from a checkpoint, and callbacks with it.
     #[must_use]
     pub fn is_resumed(&self) -> bool {
@@ -188,16 +257,25 @@ impl Training<'_> {
         Logs::without_values(self.model.engine.scoring.names())
     }
 
-    /// Which way this value of the logs gets better.
+    /// # Errors
+    /// [`Error::Setting`] if callbacks cannot set the learning rate, as it follows a schedule.
+    pub(crate) fn check_rate_can_be_set(&self) -> Result<()> {
+        self.model.optimizer.clone().set_learning_rate(0.0)
+    }
+
+    /// Which way this value of the logs gets better; `None` if a callback logs it, who alone knows.
     ///
     /// # Errors
     /// [`Error::Callback`] if the logs of an epoch have no such value.
-    pub(crate) fn direction_of(&self, monitor: &str) -> Result<Direction> {
+    pub(crate) fn direction_of(&self, monitor: &str) -> Result<Option<Direction>> {
+        if self.log_names[self.log_names.len() - self.declared..].iter().any(|name| name == monitor) {
+            return Ok(None);
+        }
         if self.log_names.iter().any(|name| name == monitor) {
             let bare = monitor.strip_prefix("val_").unwrap_or(monitor);
             let metrics = self.model.metrics();
             let metric = unique_names(metrics.iter()).iter().position(|name| name == bare);
-            return Ok(metric.map_or(Direction::Down, |metric| metrics[metric].direction()));
+            return Ok(Some(metric.map_or(Direction::Down, |metric| metrics[metric].direction())));
         }
         Err(Error::Callback(format!(
             "the value to monitor must be one of {}, got {monitor}{}",
@@ -220,6 +298,8 @@ impl<'m> Training<'m> {
             steps: 1,
             batch_size: 1,
             log_names,
+            declared: 0,
+            logged: Vec::new(),
             stops: false,
             interrupted: false,
             interrupt: Interrupt::new(),
@@ -235,5 +315,11 @@ impl<'m> Training<'m> {
 /// # Errors
 /// [`Error::Callback`] if there is none of this name.
 pub(crate) fn monitored(logs: &Logs, monitor: &str) -> Result<f64> {
-    logs.get(monitor).ok_or_else(|| Error::Callback(format!("the logs have no {monitor}")))
+    logs.get(monitor).ok_or_else(|| {
+        let names: Vec<&str> = logs.iter().map(|(name, _)| name).collect();
+        Error::Callback(format!(
+            "the logs have no {monitor}, they have {}: a callback that logs it in each epoch must come before",
+            names.join(", ")
+        ))
+    })
 }
