@@ -5,7 +5,7 @@
 
 mod arguments;
 
-use arguments::{Common, Result, stop_on_ctrl_c};
+use arguments::{Common, Result, interrupt_on_ctrl_c};
 use clap::Parser;
 use inkstone::data::Augment;
 use inkstone::prelude::*;
@@ -41,6 +41,6 @@ fn main() -> Result<()> {
 
     let augment = Augment::new().shift(2).rotate(10.0).zoom(0.1).shear(5.0).elastic(1.0, 6.0);
     let config = FitConfig::new().epochs(epochs).batch_size(batch_size).augment(augment).validation_data(&data.test);
-    let history = model.fit(&data.train, config.callback(stop_on_ctrl_c()?))?;
+    let history = model.fit(&data.train, config.interrupt(&interrupt_on_ctrl_c()?))?;
     common.finish(&mut model, &history, &data)
 }

@@ -6,9 +6,10 @@
 
 mod arguments;
 
-use arguments::{Common, Result, stop_on_ctrl_c};
+use arguments::{Common, Result, interrupt_on_ctrl_c};
 use clap::Parser;
 use inkstone::prelude::*;
+use std::num::NonZeroUsize;
 use std::time::Instant;
 
 /// Trains the Keras MNIST example's network.
@@ -22,7 +23,7 @@ struct Arguments {
     batch_size: usize,
     /// Train on so many images only [default: all]
     #[arg(long, value_name = "COUNT")]
-    images: Option<usize>,
+    images: Option<NonZeroUsize>,
     #[command(flatten)]
     common: Common,
 }
@@ -31,7 +32,7 @@ fn main() -> Result<()> {
     let Arguments { epochs, batch_size, images, common } = Arguments::parse();
     let start = Instant::now();
     let data = common.start()?;
-    let train = data.train.take(images.unwrap_or(usize::MAX));
+    let train = data.train.take(images.map_or(usize::MAX, NonZeroUsize::get));
 
     let model = Sequential::new([28, 28, 1])
         .add(Conv2D::new(32, (3, 3)).activation(Relu))
@@ -47,7 +48,7 @@ fn main() -> Result<()> {
 
     println!("{}", model.summary());
     let config = FitConfig::new().epochs(epochs).batch_size(batch_size).validation_data(&data.test);
-    let history = model.fit(&train, config.callback(stop_on_ctrl_c()?))?;
+    let history = model.fit(&train, config.interrupt(&interrupt_on_ctrl_c()?))?;
     common.finish(&mut model, &history, &data)?;
     println!("Total time: {:.1} s", start.elapsed().as_secs_f64());
     Ok(())

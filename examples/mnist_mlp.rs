@@ -7,7 +7,7 @@
 
 mod arguments;
 
-use arguments::{Common, Result, stop_on_ctrl_c};
+use arguments::{Common, Result, interrupt_on_ctrl_c};
 use clap::{Parser, ValueEnum};
 use inkstone::layers::ActivationFunction;
 use inkstone::prelude::*;
@@ -56,6 +56,6 @@ fn main() -> Result<()> {
 
     println!("{}", model.summary());
     let config = FitConfig::new().epochs(epochs).batch_size(batch_size).validation_data(&data.test);
-    let history = model.fit(&data.train, config.callback(stop_on_ctrl_c()?))?;
+    let history = model.fit(&data.train, config.interrupt(&interrupt_on_ctrl_c()?))?;
     common.finish(&mut model, &history, &data)
 }

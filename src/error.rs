@@ -149,6 +149,16 @@ pub enum Error {
         /// The loss.
         loss: f64,
     },
+    /// A step made a weight, or what the optimizer keeps for one, NaN or infinite, while the loss still was finite.
+    #[error("{name} became {value} in epoch {epoch}: lower the learning rate, or look for extreme values in the data")]
+    WeightDiverged {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The weight, as in `dense/kernel`; what the optimizer keeps for it, as in `optimizer/velocity/dense/kernel`.
+        name: String,
+        /// The value.
+        value: f32,
+    },
 }
 
 impl fmt::Debug for Error {

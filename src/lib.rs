@@ -67,12 +67,15 @@
 //! # The same seed, the same bits
 //!
 //! [`Sequential::seed`] fixes initial weights, shuffling and dropout. Training then gives the same bits on any number of
-//! threads, on machines of one kind. Another instruction set adds numbers up in another order, and rounds differently.
+//! threads, on machines with the same instruction set. Between instruction sets there is no such promise, as sums are taken in another
+//! order, and multiplications and additions are fused or not: as measured, AVX2 and AVX-512 agree to the bit in forward passes but
+//! not in all gradients, and SSE2 agrees with them in few results.
 //!
 //! # Threads
 //!
 //! Work runs in [rayon](https://docs.rs/rayon)'s current pool: all cores, or as many as `RAYON_NUM_THREADS` says, or
-//! the pool whose `install` you call from.
+//! the pool whose `install` you call from. [`Model::fit`] keeps its loop and the callbacks on the thread that calls it, and tells
+//! what to mind where that is a thread of the pool itself.
 #![forbid(unsafe_code)]
 
 /// The README's program compiles.
@@ -120,7 +123,7 @@ pub use ndarray;
 pub use data::{Dataset, Images, LabelledImages, Targets};
 pub use error::{Error, IdxFault, ModelFault, Result};
 pub use evaluation::EvaluationReport;
-pub use fit::FitConfig;
+pub use fit::{FitConfig, Interrupt};
 pub use history::{Epoch, History};
 pub use loss::{
     BinaryCrossentropy, CategoricalCrossentropy, Huber, KlDivergence, Loss, MeanAbsoluteError, MeanSquaredError,

@@ -15,7 +15,7 @@ use crate::plan::{Plan, Wanted};
 use crate::shape::Shape;
 use crate::simd::Level;
 use crate::summary::Summary;
-use crate::train::{Engine, Examples, Scoring, Tally};
+use crate::train::{Engine, Examples, Scoring, Tally, in_pool};
 use ndarray::{Array2, ArrayD};
 use std::fmt;
 
@@ -223,9 +223,12 @@ impl Model {
         images: impl Into<Images<'a>>,
         targets: impl Into<Targets<'a>>,
     ) -> Result<Scores> {
-        let scores = self.run_on_batch((images, targets).into())?;
-        self.engine.update(&self.optimizer, &mut self.state);
-        Ok(scores)
+        let data = (images, targets).into();
+        in_pool(|| {
+            let scores = self.run_on_batch(data)?;
+            self.engine.update(&self.optimizer, &mut self.state);
+            Ok(scores)
+        })
     }
 
     /// The scores of one batch, and the gradients of its mean loss with respect to every weight; nothing is changed.

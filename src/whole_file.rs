@@ -30,6 +30,24 @@ pub(crate) fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io:
     sync(folder).map_err(|source| Error::Io { place: folder.display().to_string(), source })
 }
 
+/// Whether [`write_whole`] could write to this path now, as far as that can be known without writing.
+///
+/// # Errors
+/// [`Error::NotWritten`] with the reason and what to do.
+pub(crate) fn check_can_write(path: &Path) -> Result<()> {
+    let target = followed(path);
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let checked = match target.is_dir() {
+        true => Err(ErrorKind::IsADirectory.into()),
+        false => tempfile::Builder::new().prefix(".").suffix(PART).tempfile_in(folder).map(drop),
+    };
+    checked.map_err(|source| Error::NotWritten {
+        place: path.display().to_string(),
+        reason: reason(&target, folder, &source),
+        source,
+    })
+}
+
 /// Where a path leads.
 fn followed(path: &Path) -> PathBuf {
     let is_link = path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());

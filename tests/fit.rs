@@ -171,22 +171,74 @@ fn print(verbose: u8) -> History {
     model().fit((&x, &y), config).unwrap()
 }
 
+/// Trainings that give reason for a note, and those that give none.
+fn trainings_with_notes(verbose: u8) {
+    let (y, sorted) = ((0..40).map(|n| n % 4).collect::<Vec<_>>(), (0..40).map(|n| n / 20).collect::<Vec<_>>());
+    let scaled = images(40);
+    let bytes = scaled.mapv(|value| (value * 255.0).round());
+    for (x, y, split) in [(&scaled, &y, 0.25), (&bytes, &y, 0.0), (&scaled, &sorted, 0.25), (&scaled, &sorted, 0.5)] {
+        model().fit((x, y), quiet().validation_split(split).verbose(verbose)).unwrap();
+    }
+}
+
 #[test]
 #[ignore = "no test of its own: `printed` runs it in a process whose output is a pipe"]
 fn child_that_prints() {
+    let verbose = std::env::var("INKSTONE_TEST_VERBOSE").unwrap().parse().unwrap();
     println!("<<<");
-    print(std::env::var("INKSTONE_TEST_VERBOSE").unwrap().parse().unwrap());
+    match std::env::var("INKSTONE_TEST_NOTES") {
+        Ok(_) => trainings_with_notes(verbose),
+        Err(_) => drop(print(verbose)),
+    }
     println!(">>>");
 }
 
-/// What `fit` prints into a pipe.
-fn printed(verbose: u8) -> String {
+/// What `fit` prints into a pipe, with or without its notes.
+fn child(verbose: u8, notes: Option<&str>) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "child_that_prints", "--ignored", "--nocapture"]);
     command.env("INKSTONE_TEST_VERBOSE", verbose.to_string());
+    command.envs(notes.map(|notes| ("INKSTONE_TEST_NOTES", notes)));
     let output = String::from_utf8(command.output().unwrap().stdout).unwrap();
     let said = output.split_once("<<<\n").and_then(|(_, rest)| rest.split_once(">>>"));
     said.unwrap_or_else(|| panic!("the child said {output}")).0.to_owned()
+}
+
+fn printed(verbose: u8) -> String {
+    child(verbose, None).lines().filter(|line| !line.starts_with("Note: ")).map(|line| line.to_owned() + "\n").collect()
+}
+
+#[test]
+fn what_makes_a_training_slow_or_bad_is_noted_once() {
+    assert_eq!(child(0, Some("")), "");
+    let text = child(2, Some(""));
+    let (debugging, others): (Vec<_>, Vec<_>) =
+        text.lines().filter(|line| line.starts_with("Note: ")).partition(|line| line.contains("for debugging"));
+    // This test is compiled as the crate is.
+    assert_eq!(debugging.len(), if cfg!(debug_assertions) { 4 } else { 0 });
+    let expected = [
+        "Note: the images are whole numbers up to 255 as floats, which are not scaled: divide them by 255, or give them as \
+         bytes (u8), which the model scales.",
+        "Note: the validation split takes the last 10 examples, so that the model is validated on none of class 0. If \
+         the data are sorted, shuffle them first.",
+        "Note: the validation split takes the last 20 examples, so that the model is trained on no example of class 1, and is \
+         validated on none of class 0. If the data are sorted, shuffle them first.",
+    ];
+    assert_eq!(others, expected);
+}
+
+#[test]
+fn faults_of_validation_data_are_told_from_those_of_the_others() {
+    let (x, y) = (images(24), labels(24));
+    let mut nan = images(5);
+    nan[[1, 2, 3, 0]] = f32::NAN;
+    let (few, wrong) = (labels(4), [0, 1, 2, 9, 0]);
+    let refused = |config: FitConfig<'_>| model().fit((&x, &y), config).unwrap_err().to_string();
+    let start = "in the validation data: ";
+    for (x, y) in [(&nan, &labels(5)[..]), (&images(5), &few[..]), (&images(5), &wrong[..])] {
+        let alone = model().evaluate((x, y)).unwrap_err().to_string();
+        assert_eq!(refused(quiet().validation_data((x, y))), format!("{start}{alone}"));
+    }
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn history(epochs: &[(f64, f64)], validation: Option<&[(f64, f64)]>) -> History 
         validation: validation.map(|values| scores(values[index].0, values[index].1)),
         learning_rate: 0.001,
         seconds: 1.0,
+        logged: Vec::new(),
     };
     History { epochs: epochs.iter().enumerate().map(epoch).collect() }
 }

@@ -58,7 +58,7 @@ fn the_page_has_everything_in_one_file() {
         &format!("<span>index {}</span>", mistake.index),
         "SparseCategoricalCrossentropy",
         "learning_rate: Constant(0.001)",
-        &format!("{:.4}", history.get("val_accuracy")[1]),
+        &format!("{:.4}", history.get("val_accuracy").unwrap()[1]),
     ] {
         assert!(page.contains(expected), "no {expected:?}");
     }

@@ -162,6 +162,7 @@ fn awkward_history(epochs: usize, largest: f64) -> History {
         validation: Some(scores(epoch, 0.7)),
         learning_rate: 0.001 / (epoch + 1) as f32,
         seconds: 1.0,
+        logged: Vec::new(),
     };
     History { epochs: (0..epochs).map(epoch).collect() }
 }

@@ -163,9 +163,10 @@ fn program(folder: &Path, seed: u64, backup: BackupAndRestore, fails_after: Opti
     }
 }
 
-/// All files of a folder with their bytes, but for backups.
+/// All files of a folder with their bytes, but for backups and their lock.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    let entries = entries.filter(|path| !path.ends_with("lock"));
     let read = |path: std::path::PathBuf| (path.file_name().unwrap().to_str().unwrap().into(), fs::read(path).unwrap());
     let mut files: Vec<_> = entries.map(read).collect();
     files.sort();
@@ -340,6 +341,16 @@ fn what_would_be_another_epoch_is_refused_in_its_middle_and_can_be_mended() {
 }
 
 #[test]
+fn a_resumed_training_that_cannot_begin_can_still_go_on() {
+    let train = dataset(43);
+    let mut model = in_an_epoch();
+    let fails = LambdaCallback::new().on_train_begin(|_| Err(Error::Callback("no room".into())));
+    assert_eq!(model.fit(&train, config().epochs(1).callback(fails)).unwrap_err().to_string(), "no room");
+    assert_eq!(model.fit(&train, config().epochs(1)).unwrap().epochs.len(), 1);
+    assert_eq!((model.epochs(), model.steps()), (1, 6));
+}
+
+#[test]
 fn other_callbacks_than_those_of_the_checkpoint_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let backup = || BackupAndRestore::new(folder.path());
@@ -370,9 +381,9 @@ fn settings_and_folders_that_cannot_be_are_told() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let error = refusal(BackupAndRestore::new(&file));
-    assert!(error.starts_with(&format!("{}: ", file.display())), "{error}");
+    assert!(error.starts_with(&format!("{} was not written: the folder", file.display())), "{error}");
     let error = refusal(BackupAndRestore::new(file.join("below")));
-    assert!(error.starts_with(&format!("{}: ", file.join("below").display())), "{error}");
+    assert!(error.starts_with(&format!("{} was not written: the folder", file.join("below").display())), "{error}");
 }
 
 #[test]

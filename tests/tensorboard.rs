@@ -91,7 +91,7 @@ fn tensorboard_reads_back_what_the_history_has() {
     let epochs = ["epoch_accuracy", "epoch_learning_rate", "epoch_loss"];
     assert_eq!(sorted(&train.scalars), [&["batch_accuracy", "batch_loss"], &epochs[..]].concat());
     for name in ["accuracy", "learning_rate", "loss"] {
-        assert_eq!(train.scalars[&format!("epoch_{name}")], rounded(history.get(name)), "{name}");
+        assert_eq!(train.scalars[&format!("epoch_{name}")], rounded(history.get(name).unwrap()), "{name}");
     }
     // 30 examples in batches of 8: 4 steps an epoch, of which each second is written. An epoch's last mean is the epoch's.
     for name in ["accuracy", "loss"] {
@@ -102,12 +102,14 @@ fn tensorboard_reads_back_what_the_history_has() {
             assert_ne!(batches[epoch * 2].1, *value, "{name}");
         }
         let after = &validation.scalars[&format!("evaluation_{name}_vs_iterations")];
-        let steps: Vec<(usize, f64)> =
-            rounded(history.get(&format!("val_{name}"))).into_iter().map(|(n, value)| (4 * (n + 1), value)).collect();
+        let steps: Vec<(usize, f64)> = rounded(history.get(&format!("val_{name}")).unwrap())
+            .into_iter()
+            .map(|(n, value)| (4 * (n + 1), value))
+            .collect();
         assert_eq!(*after, steps, "{name}");
         assert_eq!(
             validation.scalars[&format!("epoch_{name}")],
-            rounded(history.get(&format!("val_{name}"))),
+            rounded(history.get(&format!("val_{name}")).unwrap()),
             "{name}"
         );
     }

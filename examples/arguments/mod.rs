@@ -2,13 +2,10 @@
 //! written at the end.
 
 use clap::Args;
-use inkstone::callbacks::LambdaCallback;
 use inkstone::data::synthetic;
 use inkstone::prelude::*;
-use inkstone::{Error, History};
+use inkstone::{Error, History, Interrupt};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -97,21 +94,17 @@ impl Common {
     }
 }
 
-/// Ends training after the batch that runs when Ctrl-C is pressed; what comes after it, the score and the files, is
+/// Ends training after the step that runs when Ctrl-C is pressed; what comes after it, the score and the files, is
 /// still done. Pressed again, it ends the program.
-pub(crate) fn stop_on_ctrl_c() -> Result<LambdaCallback<'static>> {
-    let pressed = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&pressed);
+pub(crate) fn interrupt_on_ctrl_c() -> Result<Interrupt> {
+    let interrupt = Interrupt::new();
+    let pressed = interrupt.clone();
     ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
+        if pressed.is_interrupted() {
             std::process::exit(130);
         }
+        println!("\nStopping. Ctrl-C once more ends the program at once.");
+        pressed.interrupt();
     })?;
-    Ok(LambdaCallback::new().on_train_batch_end(move |_, _, training| {
-        if pressed.load(Ordering::Relaxed) && !training.is_stopping() {
-            println!("\nStopping. Ctrl-C once more ends the program at once.");
-            training.stop_training();
-        }
-        Ok(())
-    }))
+    Ok(interrupt)
 }

@@ -2,8 +2,9 @@
 
 use super::{Callback, CallbackState, Logs, Training};
 use crate::error::{Error, Result};
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 /// Writes a line of comma-separated values for each epoch, as [Keras'
@@ -11,7 +12,11 @@ use std::path::PathBuf;
 /// Each line is written before training goes on. A training that is resumed goes on in the same file; if by
 /// [`FitConfig::backup`](crate::FitConfig::backup), lines of epochs that it takes again are removed.
 ///
-/// A file that cannot be written is an [`Error::Io`].
+/// Lines that are added to a file follow its header: `NA` stands for values that this training does not have, as those of
+/// validation data, and for what a callback did not [log](Training::log) in an epoch. A header without one of the values
+/// that there will be is an [`Error::Callback`], as is one with another separator.
+///
+/// A file that cannot be written is an [`Error::Io`]; a separator that values may contain, an [`Error::Setting`].
 ///
 /// ```
 /// use inkstone::callbacks::CsvLogger;
@@ -35,14 +40,18 @@ pub struct CsvLogger {
     separator: char,
     append: bool,
     file: Option<File>,
-    has_header: bool,
+    /// The names of the file's values, after the epoch.
+    columns: Vec<String>,
 }
+
+/// The longest header that is read, in bytes.
+const MAX_HEADER: u64 = 1 << 24;
 
 impl CsvLogger {
     /// Writes to this file, in place of what is there.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), separator: ',', append: false, file: None, has_header: false }
+        Self { path: path.into(), separator: ',', append: false, file: None, columns: Vec::new() }
     }
 
     /// Sets what stands between values.
@@ -61,41 +70,94 @@ impl CsvLogger {
         Error::Io { place: self.path.display().to_string(), source }
     }
 
-    fn write_row(&mut self, row: &[String]) -> Result<()> {
-        let line = row.join(&self.separator.to_string()) + "\n";
+    fn write_row(&mut self, first: &str, row: impl Iterator<Item = String>) -> Result<()> {
+        let line =
+            [first.to_owned()].into_iter().chain(row).collect::<Vec<_>>().join(&self.separator.to_string()) + "\n";
         match &mut self.file {
             None => Ok(()),
             Some(file) => file.write_all(line.as_bytes()).map_err(|source| self.fault(source)),
         }
     }
+
+    fn write_header(&mut self) -> Result<()> {
+        let names = self.columns.clone();
+        self.write_row("epoch", names.into_iter())
+    }
+
+    /// Opens the file. The header of one that is added to, if there is one; the file then stands at its end, behind a
+    /// line end.
+    fn open(&mut self, appends: bool) -> io::Result<Option<String>> {
+        // A pipe or a device has no place to go to, and nothing in it to be read again.
+        let is_file = self.path.metadata().is_ok_and(|metadata| metadata.is_file());
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(!appends);
+        if !(appends && is_file) {
+            self.file = Some(options.open(&self.path)?);
+            return Ok(None);
+        }
+        // Not opened to append: some systems then allow no cutting.
+        let file = self.file.insert(options.read(true).open(&self.path)?);
+        let mut header = Vec::new();
+        BufReader::new(&*file).take(MAX_HEADER).read_until(b'\n', &mut header)?;
+        if header.is_empty() {
+            return Ok(None);
+        }
+        file.seek(SeekFrom::End(-1))?;
+        let mut last = [0];
+        file.read_exact(&mut last)?;
+        if last != *b"\n" {
+            file.write_all(b"\n")?;
+        }
+        Ok(Some(String::from_utf8_lossy(&header).trim_end_matches(['\r', '\n']).to_owned()))
+    }
+
+    /// Takes the columns of a file that is added to.
+    ///
+    /// # Errors
+    /// [`Error::Callback`] if they have no place for one of the values that there will be.
+    fn follow(&mut self, header: &str) -> Result<()> {
+        let mut columns = header.split(self.separator).map(str::to_owned);
+        let first = columns.next();
+        let columns: Vec<String> = columns.collect();
+        if first.as_deref() != Some("epoch") || !self.columns.iter().all(|name| columns.contains(name)) {
+            let expected = ["epoch"].into_iter().chain(self.columns.iter().map(String::as_str));
+            let expected = expected.collect::<Vec<_>>().join(&self.separator.to_string());
+            // What is no log may have a first line of any length.
+            let found: String = header.chars().take(200).collect();
+            self.file = None;
+            return Err(Error::Callback(format!(
+                "{}: expected a log with the columns {expected}, found {found}: write to another file, or do not append",
+                self.path.display()
+            )));
+        }
+        self.columns = columns;
+        Ok(())
+    }
 }
 
 impl Callback for CsvLogger {
     fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
-        let mut options = OpenOptions::new();
+        let separator = self.separator;
+        if separator.is_alphanumeric() || separator.is_control() && separator != '\t' || "_-./@+\"'".contains(separator)
+        {
+            let expected = "a character that names and numbers do not have, such as , or ;";
+            return Err(Error::Setting { name: "separator", expected, received: format!("{separator:?}") });
+        }
+        self.columns = training.epoch_logs().iter().map(|(name, _)| name.to_owned()).collect();
+        self.columns.sort();
         let appends = self.append || training.is_resumed();
-        options.write(true).create(true).truncate(!appends);
-        let open = || {
-            let mut file = options.open(&self.path)?;
-            // Not opened to append: some systems then allow no cutting.
-            let has_header = file.seek(SeekFrom::End(0))? > 0;
-            Ok((file, has_header))
-        };
-        let (file, has_header) = open().map_err(|source| self.fault(source))?;
-        (self.file, self.has_header) = (Some(file), has_header);
-        Ok(())
+        match self.open(appends).map_err(|source| self.fault(source))? {
+            Some(header) => self.follow(&header),
+            None => self.write_header(),
+        }
     }
 
     fn on_epoch_end(&mut self, epoch: usize, logs: &Logs, _training: &mut Training<'_>) -> Result<()> {
-        let mut logs: Vec<(&str, f64)> = logs.iter().collect();
-        logs.sort_by_key(|(name, _)| *name);
-        if !self.has_header {
-            let names = logs.iter().map(|(name, _)| (*name).to_owned());
-            self.write_row(&["epoch".to_owned()].into_iter().chain(names).collect::<Vec<_>>())?;
-            self.has_header = true;
-        }
-        let values = logs.iter().map(|(_, value)| value.to_string());
-        self.write_row(&[epoch.to_string()].into_iter().chain(values).collect::<Vec<_>>())
+        // As the columns, which may be many.
+        let values: HashMap<&str, f64> = logs.iter().collect();
+        let value = |name: &String| values.get(name.as_str()).map_or("NA".to_owned(), f64::to_string);
+        let row: Vec<String> = self.columns.iter().map(value).collect();
+        self.write_row(&epoch.to_string(), row.into_iter())
     }
 
     fn on_train_end(&mut self, _training: &mut Training<'_>) -> Result<()> {
@@ -104,7 +166,8 @@ impl Callback for CsvLogger {
     }
 
     fn state(&self) -> Option<CallbackState> {
-        let bytes = self.file.as_ref().and_then(|file| file.metadata().ok()).map(|file| file.len());
+        let metadata = self.file.as_ref().and_then(|file| file.metadata().ok());
+        let bytes = metadata.filter(|metadata| metadata.is_file()).map(|metadata| metadata.len());
         Some(CallbackState::new("CsvLogger").with("bytes", bytes))
     }
 
@@ -117,8 +180,7 @@ impl Callback for CsvLogger {
             }
             Ok(())
         };
-        let cut = cut_back();
-        self.has_header &= bytes > 0;
-        cut.map_err(|source| self.fault(source))
+        cut_back().map_err(|source| self.fault(source))?;
+        if bytes == 0 { self.write_header() } else { Ok(()) }
     }
 }

@@ -1,6 +1,6 @@
 //! Stops a training that gets no better.
 
-use super::monitor::{Mode, Monitor};
+use super::monitor::{Mode, Monitor, check_number};
 use super::{Callback, CallbackState, Logs, Training};
 use crate::error::Result;
 use crate::fit::{monitored, say};
@@ -130,6 +130,7 @@ impl EarlyStopping {
 impl Callback for EarlyStopping {
     fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
         self.monitor.begin(training)?;
+        self.baseline.map_or(Ok(()), |baseline| check_number("baseline", baseline))?;
         (self.wait, self.best_epoch, self.stopped_epoch, self.best_weights) = (0, None, None, None);
         Ok(())
     }
@@ -179,8 +180,9 @@ impl Callback for EarlyStopping {
 
     fn restore(&mut self, state: &CallbackState) -> Result<()> {
         self.monitor.set_best_bits(state.get("best")?);
-        self.wait = state.get("wait")?;
-        (self.best_epoch, self.stopped_epoch) = (state.get("best_epoch")?, state.get("stopped_epoch")?);
+        self.wait = state.count("wait")?;
+        self.best_epoch = state.optional_count("best_epoch")?;
+        self.stopped_epoch = state.optional_count("stopped_epoch")?;
         self.best_weights = state.weights().map(<[Weight]>::to_vec);
         Ok(())
     }

@@ -38,6 +38,7 @@ pub struct LambdaCallback<'a> {
     epoch_end: Option<OnEnd<'a>>,
     train_batch_begin: Option<OnBegin<'a>>,
     train_batch_end: Option<OnEnd<'a>>,
+    log_names: Vec<String>,
 }
 
 impl<'a> LambdaCallback<'a> {
@@ -45,6 +46,12 @@ impl<'a> LambdaCallback<'a> {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Declares the names of the values that its closures add to an epoch's logs by [`Training::log`].
+    #[must_use]
+    pub fn logs(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { log_names: names.into_iter().map(Into::into).collect(), ..self }
     }
 
     /// Sets what is called before the first epoch.
@@ -88,6 +95,10 @@ impl<'a> LambdaCallback<'a> {
 }
 
 impl Callback for LambdaCallback<'_> {
+    fn log_names(&self) -> Vec<String> {
+        self.log_names.clone()
+    }
+
     fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
         self.train_begin.as_mut().map_or(Ok(()), |call| call(training))
     }

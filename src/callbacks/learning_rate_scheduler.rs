@@ -45,6 +45,10 @@ impl<F: FnMut(usize, f32) -> f32> LearningRateScheduler<F> {
 }
 
 impl<F: FnMut(usize, f32) -> f32> Callback for LearningRateScheduler<F> {
+    fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
+        training.check_rate_can_be_set()
+    }
+
     fn on_epoch_begin(&mut self, epoch: usize, training: &mut Training<'_>) -> Result<()> {
         let rate = (self.schedule)(epoch, training.model().learning_rate());
         if self.verbose > 0 {

@@ -95,7 +95,9 @@ pub trait Callback {
         Ok(())
     }
 
-    /// After the last epoch. It is not called where a training ends with an error.
+    /// After the last epoch, or after the error that ends the training. It is called on every callback whose
+    /// [`on_train_begin`](Self::on_train_begin) succeeded, even if another one fails; [`fit`](crate::Model::fit) returns the
+    /// first error. It is not called where a callback panics.
     fn on_train_end(&mut self, training: &mut Training<'_>) -> Result<()> {
         Ok(())
     }
@@ -128,6 +130,12 @@ pub trait Callback {
     /// After the validation data were scored. The logs are their scores, without `val_`.
     fn on_test_end(&mut self, logs: &Logs, training: &mut Training<'_>) -> Result<()> {
         Ok(())
+    }
+
+    /// The names of the values that it adds to an epoch's logs by [`Training::log`]; none, the default. Those that monitor a
+    /// value look it up here before the first epoch, and tell a name that nobody logs.
+    fn log_names(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// What it remembers, for a checkpoint to keep; `None`, the default, if a training that is resumed goes on well
@@ -189,21 +197,48 @@ pub trait Callback {
 }
 
 /// The callbacks of a training, called in the order in which they were given.
-pub(crate) struct Callbacks<'a>(Vec<Box<dyn Callback + Send + 'a>>);
+pub(crate) struct Callbacks<'a> {
+    callbacks: Vec<Box<dyn Callback + Send + 'a>>,
+    /// How many of them, from the first, have begun with the training.
+    begun: usize,
+}
 
 impl<'a> Callbacks<'a> {
     pub(crate) fn new(callbacks: Vec<Box<dyn Callback + Send + 'a>>) -> Self {
-        Self(callbacks)
+        Self { callbacks, begun: 0 }
+    }
+
+    /// Begins with the training, up to the first callback that fails.
+    pub(crate) fn begin(&mut self, training: &mut Training<'_>) -> Result<()> {
+        for callback in &mut self.callbacks {
+            callback.on_train_begin(training)?;
+            self.begun += 1;
+            training.check_model()?;
+        }
+        Ok(())
+    }
+
+    /// Ends what has begun: each callback, even if one before it fails.
+    ///
+    /// # Errors
+    /// The first one.
+    pub(crate) fn end(&mut self, training: &mut Training<'_>) -> Result<()> {
+        let mut ended = Ok(());
+        for callback in &mut self.callbacks[..std::mem::take(&mut self.begun)] {
+            let outcome = callback.on_train_end(training).and_then(|()| training.check_model());
+            ended = ended.and(outcome);
+        }
+        ended
     }
 
     /// Whether there are any.
     pub(crate) fn any(&self) -> bool {
-        !self.0.is_empty()
+        !self.callbacks.is_empty()
     }
 
     /// What those remember that remember something, in their order.
     pub(crate) fn states(&self) -> Vec<CallbackState> {
-        self.0.iter().filter_map(|callback| callback.state()).collect()
+        self.callbacks.iter().filter_map(|callback| callback.state()).collect()
     }
 
     /// Hands each its state out of a checkpoint, which may also have none at all.
@@ -226,38 +261,67 @@ impl<'a> Callbacks<'a> {
                 names(&present)
             )));
         }
-        let remember = self.0.iter_mut().filter(|callback| callback.state().is_some());
+        let remember = self.callbacks.iter_mut().filter(|callback| callback.state().is_some());
         remember.zip(states).try_for_each(|(callback, state)| callback.restore(state))
     }
 }
 
-/// Passes every event on.
+/// Passes on every event that all callbacks get alike.
 macro_rules! pass_on {
-    ($self:ident, $callback:ident => $each:expr) => {
-        pass_on! { $self, $callback => $each;
-            on_train_begin();
-            on_train_end();
+    ($visibility:vis $self:ident, $callback:ident => $each:expr) => {
+        pass_on! { $visibility $self, $callback => $each;
             on_epoch_begin(epoch: usize);
-            on_epoch_end(epoch: usize, logs: &Logs);
             on_train_batch_begin(batch: usize);
             on_train_batch_end(batch: usize, logs: &Logs);
             on_test_begin();
             on_test_end(logs: &Logs);
         }
     };
-    ($self:ident, $callback:ident => $each:expr; $($event:ident($($name:ident: $type:ty),*);)*) => {$(
-        fn $event(&mut $self, $($name: $type,)* training: &mut Training<'_>) -> Result<()> {
-            $each.try_for_each(|$callback| $callback.$event($($name,)* training))
+    ($visibility:vis $self:ident, $callback:ident => $each:expr;
+     $($event:ident($($name:ident: $type:ty),*);)*) => {$(
+        $visibility fn $event(&mut $self, $($name: $type,)* training: &mut Training<'_>) -> Result<()> {
+            $each.try_for_each(|$callback| $callback.$event($($name,)* training).and_then(|()| training.check_model()))
         }
     )*};
 }
 
-impl Callback for Callbacks<'_> {
-    pass_on!(self, callback => self.0.iter_mut());
+impl Callbacks<'_> {
+    pass_on!(pub(crate) self, callback => self.callbacks.iter_mut());
+
+    /// Ends an epoch: each callback sees in the logs what those before it have added to them.
+    pub(crate) fn on_epoch_end(&mut self, epoch: usize, logs: &mut Logs, training: &mut Training<'_>) -> Result<()> {
+        for callback in &mut self.callbacks {
+            training.add_logged(logs);
+            callback.on_epoch_end(epoch, logs, training)?;
+            training.check_model()?;
+        }
+        Ok(())
+    }
+
+    /// The names that callbacks have declared for the logs.
+    pub(crate) fn log_names(&self) -> Vec<String> {
+        self.callbacks.iter().flat_map(|callback| callback.log_names()).collect()
+    }
 }
 
 impl<C: Callback + ?Sized> Callback for &mut C {
+    fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
+        (**self).on_train_begin(training)
+    }
+
+    fn on_train_end(&mut self, training: &mut Training<'_>) -> Result<()> {
+        (**self).on_train_end(training)
+    }
+
+    fn on_epoch_end(&mut self, epoch: usize, logs: &Logs, training: &mut Training<'_>) -> Result<()> {
+        (**self).on_epoch_end(epoch, logs, training)
+    }
+
     pass_on!(self, callback => std::iter::once(&mut **self));
+
+    fn log_names(&self) -> Vec<String> {
+        (**self).log_names()
+    }
 
     fn state(&self) -> Option<CallbackState> {
         (**self).state()

@@ -1,10 +1,11 @@
 //! Saves the model while it trains.
 
 use super::file_name::fill_in;
-use super::monitor::{Mode, Monitor};
+use super::monitor::{Mode, Monitor, check_number};
 use super::{Callback, CallbackState, Logs, Training};
 use crate::error::{Error, Result};
 use crate::fit::{monitored, say};
+use crate::whole_file::check_can_write;
 use std::path::PathBuf;
 
 /// When a [`ModelCheckpoint`] saves.
@@ -24,7 +25,8 @@ pub enum SaveFreq {
 /// The path may have fields with Python's formats: `{epoch:02d}` and `{batch}`, counted from 1, and the names of the
 /// logs, as in `{val_loss:.2f}`. Without fields, each save replaces the last.
 ///
-/// A file that cannot be written is an [`Error::NotWritten`]; a field or a monitored value that there is not, an
+/// A file that cannot be written is an [`Error::NotWritten`], before training if its folder is missing or may not be written
+/// to; a field or a monitored value that there is not, an
 /// [`Error::Callback`].
 ///
 /// ```
@@ -139,12 +141,15 @@ impl ModelCheckpoint {
             if !self.monitor.improves(value) {
                 if self.verbose > 0 {
                     let name = &self.monitor.name;
-                    let best = before.unwrap_or(f64::NAN);
-                    say(&format!("Epoch {}: {name} did not improve from {best:.5}", epoch + 1));
+                    match before {
+                        Some(best) => say(&format!("Epoch {}: {name} did not improve from {best:.5}", epoch + 1)),
+                        None => say(&format!("Epoch {}: {name} is {value}, model not saved", epoch + 1)),
+                    }
                 }
                 return Ok(());
             }
         }
+        training.check_weights()?;
         let path = self.path_of(epoch, batch, logs)?;
         if self.verbose > 0 {
             say(&format!("Epoch {}: {because}saving model to {}", epoch + 1, path.display()));
@@ -164,10 +169,22 @@ impl Callback for ModelCheckpoint {
             SaveFreq::Epoch => (training.epoch_logs(), None),
             SaveFreq::Batches(_) => (training.batch_logs(), Some(0)),
         };
-        self.path_of(0, batch, &logs)?;
+        let path = self.path_of(training.initial_epoch(), batch, &logs)?;
+        // A folder whose name changes from epoch to epoch may be made by then.
+        if !self.path.parent().is_some_and(|folder| folder.to_string_lossy().contains('{')) {
+            check_can_write(&path)?;
+        }
         if self.save_best_only {
             self.monitor.begin(training)?;
-            monitored(&logs, &self.monitor.name)?;
+            let name = &self.monitor.name;
+            if self.save_freq != SaveFreq::Epoch && logs.get(name).is_none() {
+                let names: Vec<&str> = logs.iter().map(|(name, _)| name).collect();
+                let names = names.join(", ");
+                return Err(Error::Callback(format!(
+                    "the logs of batches have no {name}, they have {names}: monitor one of these, or save after epochs"
+                )));
+            }
+            self.initial_value_threshold.map_or(Ok(()), |value| check_number("initial_value_threshold", value))?;
             self.monitor.best = self.initial_value_threshold;
         }
         Ok(())
@@ -201,7 +218,7 @@ impl Callback for ModelCheckpoint {
 
     fn restore(&mut self, state: &CallbackState) -> Result<()> {
         self.monitor.set_best_bits(state.get("best")?);
-        (self.epoch, self.batches) = (state.get("epoch")?, state.get("batches")?);
+        (self.epoch, self.batches) = (state.count("epoch")?, state.count("batches")?);
         Ok(())
     }
 }

@@ -1,13 +1,14 @@
 //! Decides whether a value that is watched got better.
 
 use super::Training;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::metrics::Direction;
 
 /// Which way a value gets better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// As its name tells: losses and errors get smaller, accuracies and scores get larger.
+    /// As the metric tells: losses and errors get smaller, accuracies and scores get larger. Not for values that a callback
+    /// [logs](crate::callbacks::Training::log).
     #[default]
     Auto,
     /// Smaller is better.
@@ -35,13 +36,21 @@ impl Monitor {
     /// Looks up which way the value gets better, and forgets the best.
     ///
     /// # Errors
-    /// [`Error::Callback`](crate::Error::Callback) if the logs will have no such value.
+    /// [`Error::Callback`](crate::Error::Callback) if the logs will have no such value; [`Error::Setting`] if the smallest
+    /// difference is no number.
     pub(super) fn begin(&mut self, training: &Training<'_>) -> Result<()> {
+        check_number("min_delta", self.min_delta)?;
         let by_name = training.direction_of(&self.name)?;
-        self.direction = match self.mode {
-            Mode::Auto => by_name,
-            Mode::Min => Direction::Down,
-            Mode::Max => Direction::Up,
+        self.direction = match (self.mode, by_name) {
+            (Mode::Min, _) => Direction::Down,
+            (Mode::Max, _) => Direction::Up,
+            (Mode::Auto, Some(direction)) => direction,
+            (Mode::Auto, None) => {
+                let name = &self.name;
+                return Err(Error::Callback(format!(
+                    "which way {name} gets better is not known, as a callback logs it: set the mode to `Mode::Min` or `Mode::Max`"
+                )));
+            }
         };
         self.best = None;
         Ok(())
@@ -62,14 +71,14 @@ impl Monitor {
 
     /// Takes the best value up again.
     pub(super) fn set_best_bits(&mut self, bits: Option<u64>) {
-        self.best = bits.map(f64::from_bits);
+        self.best = bits.map(f64::from_bits).filter(|best| !best.is_nan());
     }
 
-    /// Whether this is the best so far, and keeps it if so. As in Keras, the first value is, whatever it is; so after a
-    /// NaN nothing is better.
+    /// Whether this is the best so far, and keeps it if so: the first number is. NaN never is; in Keras a first NaN stays
+    /// the best value for ever.
     pub(super) fn improves(&mut self, value: f64) -> bool {
         let better = match self.best {
-            None => true,
+            None => !value.is_nan(),
             Some(best) => self.is_better(value, best),
         };
         if better {
@@ -77,4 +86,13 @@ impl Monitor {
         }
         better
     }
+}
+
+/// # Errors
+/// [`Error::Setting`] if a setting is NaN.
+pub(super) fn check_number(name: &'static str, value: f64) -> Result<()> {
+    if value.is_nan() {
+        return Err(Error::Setting { name, expected: "a number", received: value.to_string() });
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Lowers the learning rate of a training that gets no better.
 
-use super::monitor::{Mode, Monitor};
+use super::monitor::{Mode, Monitor, check_number};
 use super::{Callback, CallbackState, Logs, Training};
 use crate::error::{Error, Result};
 use crate::fit::{monitored, say};
@@ -119,6 +119,8 @@ impl Callback for ReduceLROnPlateau {
                 received: self.factor.to_string(),
             });
         }
+        check_number("min_lr", self.min_lr)?;
+        training.check_rate_can_be_set()?;
         (self.wait, self.cooling) = (0, 0);
         self.monitor.begin(training)
     }
@@ -153,7 +155,7 @@ impl Callback for ReduceLROnPlateau {
 
     fn restore(&mut self, state: &CallbackState) -> Result<()> {
         self.monitor.set_best_bits(state.get("best")?);
-        (self.wait, self.cooling) = (state.get("wait")?, state.get("cooling")?);
+        (self.wait, self.cooling) = (state.count("wait")?, state.count("cooling")?);
         Ok(())
     }
 }

@@ -7,6 +7,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// More than any training counts, and few enough that sums of some are no overflow.
+const MAX_COUNT: u64 = 1 << 53;
+
 /// What a callback remembers from epoch to epoch, by names: what [`Callback::state`](super::Callback::state) gives to
 /// checkpoints, and [`Callback::restore`](super::Callback::restore) takes from them.
 ///
@@ -62,6 +65,31 @@ impl CallbackState {
         let value = self.values.get(name).and_then(|value| serde_json::from_value(value.clone()).ok());
         value.ok_or_else(|| {
             Error::Callback(format!("the checkpoint's state of {} has no {name} of the expected type", self.callback))
+        })
+    }
+
+    /// The value of this name as a count of epochs or batches, to which some can be added.
+    ///
+    /// # Errors
+    /// [`Error::Callback`] if there is none, or it is more than 2^53.
+    pub(super) fn count(&self, name: &str) -> Result<usize> {
+        self.optional_count(name)?.ok_or_else(|| {
+            Error::Callback(format!(
+                "the checkpoint's state of {} has no {name}: use another checkpoint",
+                self.callback
+            ))
+        })
+    }
+
+    /// The same, where there may be none.
+    pub(super) fn optional_count(&self, name: &str) -> Result<Option<usize>> {
+        let Some(count) = self.get::<Option<u64>>(name)? else { return Ok(None) };
+        usize::try_from(count).ok().filter(|_| count <= MAX_COUNT).map(Some).ok_or_else(|| {
+            let callback = &self.callback;
+            Error::Callback(format!(
+                "the checkpoint's state of {callback} has the {name} {count}: expected a count of at most {MAX_COUNT}, use \
+                 another checkpoint"
+            ))
         })
     }
 

@@ -7,7 +7,7 @@ use crate::error::{Error, ModelFault, Result};
 use crate::model::Model;
 use crate::saving::LoadLimits;
 use std::fmt::Debug;
-use std::fs;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -30,9 +30,15 @@ use std::path::{Path, PathBuf};
 /// [`Error::ModelFile`]; in the middle of an epoch, another number of examples or another batch size is an error too. An epoch that
 /// goes on in its middle has no second `on_epoch_begin`.
 ///
-/// Seed and learning rate are those of the checkpoint, whatever the program sets now. A training that a callback
-/// stopped, as
-/// [`EarlyStopping`](crate::callbacks::EarlyStopping) does or a callback that heeds Ctrl-C, has ended, and is not gone on with.
+/// Seed and learning rate are those of the checkpoint, whatever the program sets now.
+///
+/// A training that was interrupted, by an [`Interrupt`](crate::Interrupt) as on Ctrl-C or by
+/// [`Training::interrupt`](crate::callbacks::Training::interrupt), has a checkpoint of its last step, from which it resumes. One
+/// that a callback stopped, as [`EarlyStopping`](crate::callbacks::EarlyStopping) does, is complete: started again,
+/// `fit` says that nothing is left to do, and returns no epochs.
+///
+/// The folder belongs to one training at a time. While it runs, another one that is given the folder is an
+/// [`Error::NotWritten`]. A crash leaves no lock behind.
 ///
 /// Differences from Keras: it is no callback, as it keeps the state of the callbacks; with [`SaveFreq::Batches`] it
 /// goes on in the middle of an epoch; and the checkpoints stay when training has ended, so that nothing is lost if the
@@ -74,6 +80,9 @@ pub struct BackupAndRestore {
     delete_checkpoint: bool,
 }
 
+/// The file that a training locks. It stays: what counts is the lock, which the system removes with the program.
+const LOCK: &str = "lock";
+
 /// What the names of checkpoints start and end with; between them is the number of steps taken.
 const NAME: (&str, &str) = ("step-", ".safetensors");
 
@@ -112,10 +121,16 @@ pub(super) trait Backup: Debug + Send {
     fn check(&self) -> Result<()>;
 
     /// Makes the model that of the newest sound checkpoint, if there is one.
-    fn restore(&self, model: &mut Model, verbose: u8) -> Result<()>;
+    fn restore(&self, model: &mut Model, epochs: usize, verbose: u8) -> Result<()>;
 
-    /// Writes a checkpoint if it is time for one within an epoch.
-    fn after_batch(&self, model: &Model, callbacks: &Callbacks<'_>) -> Result<()>;
+    /// Keeps other trainings out of the folder, until the result is dropped or the program ends.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if another one is at work there.
+    fn lock(&self) -> Result<File>;
+
+    /// Whether it is time for a checkpoint within an epoch.
+    fn is_due(&self, model: &Model) -> bool;
 
     /// Writes a checkpoint, and removes those that are not kept.
     fn write(&self, model: &Model, callbacks: &Callbacks<'_>) -> Result<()>;
@@ -136,7 +151,7 @@ impl Backup for BackupAndRestore {
         }
     }
 
-    fn restore(&self, model: &mut Model, verbose: u8) -> Result<()> {
+    fn restore(&self, model: &mut Model, epochs: usize, verbose: u8) -> Result<()> {
         let tell = |line: String| {
             if verbose > 0 {
                 say(&line)
@@ -162,26 +177,50 @@ impl Backup for BackupAndRestore {
             *model = found;
             if let Some(position) = &model.ongoing.position {
                 let (epoch, batch) = (position.epoch + 1, position.batches + 1);
-                tell(format!("Going on from {place}, with epoch {epoch}, batch {batch}"));
+                if !position.is_over(position.stops, epochs) {
+                    tell(format!("Resuming from {place}, with epoch {epoch}, batch {batch}"));
+                } else if position.stops {
+                    let ended = position.epoch;
+                    tell(format!("The training of {place} was stopped after epoch {ended}: nothing is left to do"));
+                } else {
+                    tell(format!("The training of {place} has had its {epochs} epochs: nothing is left to do"));
+                }
             }
             return Ok(());
         }
         Ok(())
     }
 
-    fn after_batch(&self, model: &Model, callbacks: &Callbacks<'_>) -> Result<()> {
+    fn lock(&self) -> Result<File> {
+        fs::create_dir_all(&self.backup_dir).map_err(|source| self.not_written(source))?;
+        let path = self.backup_dir.join(LOCK);
+        let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = opened.map_err(|source| self.not_written(source))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            // Not every file system has locks.
+            Err(TryLockError::Error(source)) if source.kind() == ErrorKind::Unsupported => Ok(file),
+            Err(TryLockError::Error(source)) => Err(io(&path, source)),
+            Err(TryLockError::WouldBlock) => Err(Error::NotWritten {
+                place: self.backup_dir.display().to_string(),
+                reason: "another training writes its checkpoints there: give each `fit` a folder of its own".into(),
+                source: ErrorKind::WouldBlock.into(),
+            }),
+        }
+    }
+
+    fn is_due(&self, model: &Model) -> bool {
         match self.save_freq {
-            SaveFreq::Batches(every) if model.state.step.is_multiple_of(every as u64) => self.write(model, callbacks),
-            SaveFreq::Batches(_) | SaveFreq::Epoch => Ok(()),
+            SaveFreq::Batches(every) => model.state.step.is_multiple_of(every as u64),
+            SaveFreq::Epoch => false,
         }
     }
 
     fn write(&self, model: &Model, callbacks: &Callbacks<'_>) -> Result<()> {
-        let folder = &self.backup_dir;
-        fs::create_dir_all(folder).map_err(|source| self.not_written(source))?;
+        fs::create_dir_all(&self.backup_dir).map_err(|source| self.not_written(source))?;
         let step = model.state.step;
         let (start, end) = NAME;
-        model.write_checkpoint(&folder.join(format!("{start}{step:012}{end}")), &callbacks.states())?;
+        model.write_checkpoint(&self.backup_dir.join(format!("{start}{step:012}{end}")), &callbacks.states())?;
         let all = self.checkpoints()?;
         // Those of later steps were passed over as damaged; this training comes there again.
         let (before, behind) = all.split_at(all.partition_point(|(other, _)| *other <= step));

@@ -29,6 +29,11 @@ struct Shown {
 }
 
 impl Bar {
+    /// Whether standard output is a terminal on which bars show: without `TERM`, or where that is `dumb`, they don't.
+    pub(super) fn can_be_drawn() -> bool {
+        !ProgressDrawTarget::stdout().is_hidden()
+    }
+
     /// `done_before` batches are behind already.
     pub(super) fn begin(&mut self, steps: usize, done_before: usize) {
         let digits = steps.to_string().len();
@@ -63,9 +68,15 @@ impl Bar {
     }
 
     pub(super) fn end(&mut self, done: usize, seconds: f64, logs: &Logs) {
-        let Some(shown) = self.bar.take() else { return };
+        let Some(shown) = &self.bar else { return };
         let per_step = seconds / (done - shown.done_before).max(1) as f64;
         shown.draw(done, format!("{} {} - {logs}", clock(seconds), step_time(per_step)));
+        self.abandon();
+    }
+
+    /// Leaves the bar on the screen as it stands.
+    pub(super) fn abandon(&mut self) {
+        let Some(shown) = self.bar.take() else { return };
         shown.bar.abandon();
         // The bar ends with spaces up to the terminal's edge, and no line end.
         say("");

@@ -1,7 +1,7 @@
 //! The arguments of `fit`.
 
-use super::BackupAndRestore;
 use super::backup::Backup;
+use super::{BackupAndRestore, Interrupt};
 use crate::callbacks::Callback;
 use crate::data::{Augment, LabelledImages};
 use crate::error::{Error, Result};
@@ -38,6 +38,8 @@ pub struct FitConfig<'a> {
     pub callbacks: Vec<Box<dyn Callback + Send + 'a>>,
     /// Where checkpoints are written, and the training goes on after an interruption; nowhere.
     pub(super) backup: Option<Box<dyn Backup>>,
+    /// What may interrupt the training from outside; nothing.
+    pub interrupt: Option<Interrupt>,
     /// 0 prints nothing, 1 shows a progress bar on a terminal and a line for each epoch elsewhere, 2 prints a line for
     /// each epoch; 1.
     pub verbose: u8,
@@ -65,6 +67,7 @@ impl<'a> FitConfig<'a> {
             sample_weight: None,
             callbacks: Vec::new(),
             backup: None,
+            interrupt: None,
             verbose: 1,
         }
     }
@@ -174,6 +177,12 @@ impl<'a> FitConfig<'a> {
     #[must_use]
     pub fn backup(self, backup: BackupAndRestore) -> Self {
         Self { backup: Some(Box::new(backup)), ..self }
+    }
+
+    /// Sets what may interrupt the training from outside: another thread, or Ctrl-C.
+    #[must_use]
+    pub fn interrupt(self, interrupt: &Interrupt) -> Self {
+        Self { interrupt: Some(interrupt.clone()), ..self }
     }
 
     /// Sets what is printed: 0 nothing, 1 a progress bar on a terminal and a line for each epoch elsewhere, 2 a line

@@ -43,6 +43,14 @@ impl Logs {
         self.0.extend(scores.named().map(|(name, value)| (format!("{prefix}{name}"), value)));
     }
 
+    /// Sets one value, added behind the others if there is none of its name.
+    pub(super) fn put(&mut self, name: &str, value: f64) {
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, present)) => *present = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+
     /// Takes new values for the names that are there, in their order.
     pub(super) fn set(&mut self, values: impl Iterator<Item = f64>) {
         self.0.iter_mut().zip(values).for_each(|((_, old), new)| *old = new);

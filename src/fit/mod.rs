@@ -6,7 +6,9 @@ mod backup;
 #[cfg(feature = "progress")]
 mod bar;
 mod config;
+mod interrupt;
 mod logs;
+mod notes;
 mod ongoing;
 mod progress;
 mod run;
@@ -15,6 +17,7 @@ mod weights;
 
 pub use backup::BackupAndRestore;
 pub use config::FitConfig;
+pub use interrupt::Interrupt;
 pub use logs::Logs;
 pub(crate) use ongoing::{Ongoing, Position};
 pub(crate) use progress::say;
@@ -27,6 +30,7 @@ use crate::history::History;
 use crate::model::Model;
 use crate::train::Examples;
 use run::Run;
+use std::mem;
 
 /// The examples of one `fit`.
 struct Parts<'a> {
@@ -48,7 +52,12 @@ impl Model {
     /// An optimizer that keeps a moving average of the weights gives it to the model at the end, after the last
     /// validation.
     ///
-    /// It runs in rayon's current thread pool; any number of threads gives the same bits.
+    /// The loop and the callbacks run on the calling thread; each step is handed to rayon's current thread pool, with
+    /// validation and [`predict`](Self::predict) between them. So any number of trainings may share a pool, and their
+    /// callbacks may wait for each other. This does not hold for a call from one of the pool's own threads, as inside
+    /// `ThreadPool::install`, `rayon::spawn` or a parallel iterator: the whole training is a piece of work of the pool then, which
+    /// another of its threads may run while it waits for something else. Call `fit` from threads of your own
+    /// (`std::thread::scope`), or give each training a pool of its own. Any number of threads gives the same bits.
     ///
     /// # Errors
     /// [`Error::Data`] if the shape of images or a target does not fit the model, there is not one target for each image, or a
@@ -75,10 +84,12 @@ impl Model {
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn fit<'a>(&mut self, data: impl Into<LabelledImages<'a>>, config: FitConfig<'_>) -> Result<History> {
+        self.ongoing.check_free()?;
         config.check()?;
         let mut examples = self.check_labelled(data.into())?;
         config.sample_weight.map_or(Ok(()), |weights| examples.set_weights(weights))?;
-        let validation = config.validation_data.map(|data| self.check_labelled(data)).transpose()?;
+        let validation =
+            config.validation_data.map(|data| self.check_labelled(data).map_err(of_validation)).transpose()?;
         let weights = weights::for_training(&config, &examples, self.engine.plan.classes())?;
         let weights = weights.as_deref();
         let all = examples.images.len();
@@ -92,6 +103,9 @@ impl Model {
                 config.validation_split
             )));
         }
+        if config.verbose > 0 {
+            notes::notes(&self.engine.plan, &examples, trained).for_each(|line| say(&line));
+        }
         let held_back: Vec<u32> = (trained as u32..all as u32).collect();
         let parts = Parts {
             training: Examples::of(&examples).weighted(weights).augmented(config.augment),
@@ -102,15 +116,52 @@ impl Model {
                 None => Some(Examples::of(&examples).ordered(&held_back)),
             },
         };
+        let _lock = config.backup.as_ref().map(|backup| backup.lock()).transpose()?;
         if let Some(backup) = &config.backup {
-            backup.restore(self, config.verbose)?;
+            backup.restore(self, config.epochs, config.verbose)?;
         }
         let start = self.ongoing.start(parts.trained, self.state.step, &config)?;
-        // Inside the pool, handing out work costs a few microseconds less each time.
-        rayon::scope(move |_| {
-            let history = Run::new(self, &parts, config, start).run();
-            self.ongoing.end();
-            history
-        })
+        let (resumed, states) = (self.ongoing.position, mem::take(&mut self.ongoing.callbacks));
+        let mut run = Run::new(self, &parts, config, start);
+        match run.begin(&states) {
+            Ok(()) => run.train(),
+            Err(error) => {
+                drop(run);
+                self.ongoing.stay_resumed(resumed, states);
+                Err(error)
+            }
+        }
+    }
+
+    /// The completed epochs of the last [`fit`](Self::fit), which that has returned too, unless it ended with an error or a
+    /// panic of a callback. They are not saved with the model.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// # use inkstone::callbacks::LambdaCallback;
+    /// # let train = Dataset::from_bytes(inkstone::ndarray::Array4::zeros((4, 2, 2, 1)), vec![0, 1, 0, 1])?;
+    /// # let mut model = Sequential::new([2, 2, 1])
+    /// #     .add(Flatten::new())
+    /// #     .add(Dense::new(2).activation(Softmax))
+    /// #     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+    /// let fails = LambdaCallback::new().on_epoch_begin(|epoch, _| match epoch {
+    ///     3 => Err(inkstone::Error::Callback("the disk is full".into())),
+    ///     _ => Ok(()),
+    /// });
+    /// assert!(model.fit(&train, FitConfig::new().epochs(5).callback(fails).verbose(0)).is_err());
+    /// assert_eq!(model.history().epochs.len(), 3);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.ongoing.history
+    }
+}
+
+/// Tells faults of the validation data from those of the data that are trained on.
+fn of_validation(error: Error) -> Error {
+    match error {
+        Error::Data(fault) => Error::Data(format!("in the validation data: {fault}")),
+        other => other,
     }
 }

@@ -5,8 +5,10 @@
 use super::FitConfig;
 use crate::callbacks::CallbackState;
 use crate::error::{Error, Result};
+use crate::history::History;
 use crate::train::Tally;
 use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Weak};
 
 /// A training that is going on, or that was when the model was saved.
 #[derive(Clone, Debug)]
@@ -17,6 +19,11 @@ pub(crate) struct Ongoing {
     pub(crate) total: Tally,
     /// What the callbacks remember; only in a model that was resumed and is not trained yet.
     pub(crate) callbacks: Vec<CallbackState>,
+    /// The epochs of the last `fit`.
+    pub(crate) history: History,
+    /// The `fit` that works on the model; nothing is behind it when that has ended without the model, which a callback had
+    /// put elsewhere.
+    claim: Option<Weak<()>>,
 }
 
 /// Where a training stands between two steps.
@@ -42,13 +49,45 @@ pub(crate) struct Position {
 
 impl Ongoing {
     pub(crate) fn new(total: Tally) -> Self {
-        Self { position: None, total, callbacks: Vec::new() }
+        Self { position: None, total, callbacks: Vec::new(), history: History::default(), claim: None }
     }
 
-    /// Forgets a training that has ended.
-    pub(super) fn end(&mut self) {
-        self.position = None;
+    /// # Errors
+    /// [`Error::Model`] if a `fit` works on the model.
+    pub(super) fn check_free(&mut self) -> Result<()> {
+        match &self.claim {
+            None => Ok(()),
+            Some(claim) if claim.strong_count() == 0 => {
+                self.end(History::default());
+                Ok(())
+            }
+            Some(_) => Err(Error::Model(
+                "is being trained already: a callback of its training may call `train_on_batch`, but not `fit`".into(),
+            )),
+        }
+    }
+
+    /// Claims the model for one `fit`, until the result is dropped.
+    pub(super) fn claim(&mut self) -> Arc<()> {
+        let claim = Arc::new(());
+        self.claim = Some(Arc::downgrade(&claim));
+        claim
+    }
+
+    /// Whether this `fit` works on the model.
+    pub(super) fn is_claimed_by(&self, claim: &Arc<()>) -> bool {
+        self.claim.as_ref().is_some_and(|held| std::ptr::eq(held.as_ptr(), Arc::as_ptr(claim)))
+    }
+
+    /// Forgets a training that has ended, but for its epochs.
+    pub(super) fn end(&mut self, history: History) {
+        (self.position, self.history, self.claim) = (None, history, None);
         self.callbacks.clear();
+    }
+
+    /// Takes up again what a checkpoint said, after a `fit` that could not begin.
+    pub(super) fn stay_resumed(&mut self, position: Option<Position>, callbacks: Vec<CallbackState>) {
+        (self.position, self.callbacks) = (position, callbacks);
     }
 
     /// Where a training of these arguments starts: at its beginning, or where the model was resumed.
@@ -70,6 +109,11 @@ impl Ongoing {
 }
 
 impl Position {
+    /// Whether nothing is left to do of a training of so many epochs.
+    pub(super) fn is_over(&self, stops: bool, epochs: usize) -> bool {
+        self.batches == 0 && (stops || self.epoch >= epochs)
+    }
+
     fn check(&self, examples: usize, batch_size: usize, shuffle: bool) -> Result<()> {
         if examples != self.examples {
             return Err(Error::Data(format!(

@@ -58,6 +58,17 @@ impl Progress {
         }
     }
 
+    /// Says where the training was interrupted.
+    pub(super) fn interrupt(&mut self, epoch: usize) {
+        #[cfg(feature = "progress")]
+        if let View::Bar(bar) = &mut self.view {
+            bar.abandon();
+        }
+        if !matches!(self.view, View::Nothing) {
+            say(&format!("Interrupted in epoch {}, after {} of {} steps.", epoch + 1, self.done, self.steps));
+        }
+    }
+
     /// The epoch's last line, as Keras prints it.
     pub(super) fn end_epoch(&mut self, seconds: f64, logs: &Logs) {
         let Self { steps, done, done_before, .. } = *self;
@@ -72,10 +83,10 @@ impl Progress {
 }
 
 impl View {
-    /// A bar on a terminal, if there are bars.
+    /// A bar on a terminal that can draw one, if there are bars.
     fn bar_or_lines() -> Self {
         #[cfg(feature = "progress")]
-        if io::IsTerminal::is_terminal(&io::stdout()) {
+        if Bar::can_be_drawn() {
             return Self::Bar(Bar::default());
         }
         Self::Lines

@@ -4,15 +4,26 @@ use super::backup::Backup;
 use super::logs::{Logs, Validates};
 use super::progress::Progress;
 use super::{FitConfig, Parts, Position, Training};
-use crate::callbacks::{Callback, Callbacks};
+use crate::callbacks::{CallbackState, Callbacks};
 use crate::error::Result;
 use crate::history::{Epoch, History};
 use crate::metrics::Scores;
 use crate::model::{Model, check_loss};
 use crate::random::{Stream, stream};
-use crate::train::Examples;
+use crate::train::{Examples, in_pool};
 use rand::seq::SliceRandom;
-use std::time::Instant;
+use std::mem;
+use std::time::{Duration, Instant};
+
+/// How long the pool keeps the steps of one training, that of others being left to wait.
+const STRETCH: Duration = Duration::from_millis(3);
+
+/// How the batches of an epoch ended.
+enum Batches {
+    Trained,
+    /// A callback has ended the training because of it.
+    Diverged,
+}
 
 /// All that a call of `fit` works with.
 pub(super) struct Run<'m, 'p, 'c> {
@@ -28,21 +39,38 @@ pub(super) struct Run<'m, 'p, 'c> {
     order: Vec<u32>,
     /// What callbacks see after a batch.
     batch_logs: Logs,
-    history: History,
 }
 
 impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
     /// A training that starts from this position.
     pub(super) fn new(model: &'m mut Model, parts: &'p Parts<'p>, config: FitConfig<'c>, position: Position) -> Self {
-        let FitConfig { initial_epoch, epochs, batch_size, shuffle, backup, verbose, callbacks, .. } = config;
+        let FitConfig { initial_epoch, epochs, batch_size, shuffle, backup, verbose, callbacks, interrupt, .. } =
+            config;
         let steps = parts.trained.div_ceil(batch_size);
         let names = model.engine.scoring.names();
         let validates = if parts.validation.is_some() { Validates::Yes } else { Validates::No };
         let log_names = Logs::names(&names, validates);
         let (stops, resumed) = (position.stops, model.ongoing.position.is_some());
+        let (claim, history) = (model.ongoing.claim(), History::default());
+        let training = Training {
+            model,
+            initial_epoch,
+            epochs,
+            steps,
+            batch_size,
+            log_names,
+            declared: 0,
+            logged: Vec::new(),
+            stops,
+            interrupted: false,
+            interrupt: interrupt.unwrap_or_default(),
+            resumed,
+            history,
+            claim,
+        };
         Self {
             parts,
-            training: Training { model, initial_epoch, epochs, steps, batch_size, log_names, stops, resumed },
+            training,
             callbacks: Callbacks::new(callbacks),
             backup,
             progress: Progress::new(verbose, steps),
@@ -50,33 +78,52 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             position,
             order: Vec::with_capacity(parts.trained),
             batch_logs: Logs::without_values(Logs::names(&names, Validates::No)),
-            history: History::default(),
         }
     }
 
-    /// Trains to the end.
-    pub(super) fn run(mut self) -> Result<History> {
-        let states = std::mem::take(&mut self.training.model.ongoing.callbacks);
+    /// Begins, with what callbacks remember of a training that is resumed.
+    ///
+    /// # Errors
+    /// The first one; callbacks have ended then.
+    pub(super) fn begin(&mut self, states: &[CallbackState]) -> Result<()> {
         self.training.stand_at(self.position);
-        self.callbacks.on_train_begin(&mut self.training)?;
-        self.callbacks.restore_all(&states)?;
+        self.training.declare(self.callbacks.log_names())?;
+        let begun = self.callbacks.begin(&mut self.training).and_then(|()| self.callbacks.restore_all(states));
+        if begun.is_err() {
+            // What it says comes second.
+            let _ = self.callbacks.end(&mut self.training);
+        }
+        begun
+    }
+
+    /// Trains to the end, whatever it is: callbacks end in any case.
+    pub(super) fn train(mut self) -> Result<History> {
+        let trained = self.epochs();
+        let ended = self.callbacks.end(&mut self.training);
+        trained.and(ended)?;
+        match &self.backup {
+            Some(backup) if self.position.is_over(self.training.stops, self.training.epochs) => backup.end()?,
+            Some(_) | None => {}
+        }
+        Ok(self.training.history.clone())
+    }
+
+    fn epochs(&mut self) -> Result<()> {
         for epoch in self.position.epoch..self.training.epochs {
             // An epoch that a callback has stopped is still brought to its end.
-            if self.training.stops && self.position.batches == 0 {
+            if self.training.is_interrupted() || (self.training.stops && self.position.batches == 0) {
                 break;
             }
             self.epoch(epoch)?;
         }
-        if self.position.epoch > self.training.initial_epoch {
+        if self.position.epoch > self.training.initial_epoch || self.position.batches > 0 {
             let Model { engine, state, .. } = &mut *self.training.model;
             engine.finalize_weights(state);
         }
-        self.callbacks.on_train_end(&mut self.training)?;
-        self.backup.map_or(Ok(()), |backup| backup.end())?;
-        Ok(self.history)
+        Ok(())
     }
 
-    /// One epoch, or what is left of it.
+    /// One epoch, or what is left of it, up to an interruption.
     fn epoch(&mut self, epoch: usize) -> Result<()> {
         let start = Instant::now();
         self.draw_order();
@@ -86,7 +133,15 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             self.position.learning_rate = self.training.model.learning_rate();
         }
         self.progress.begin_epoch(epoch, self.training.epochs, self.position.batches);
-        self.batches(epoch)?;
+        let ended = self.batches(epoch)?;
+        if self.training.is_interrupted() {
+            self.progress.interrupt(epoch);
+            return self.write_backup();
+        }
+        match ended {
+            Batches::Trained => self.training.check_weights()?,
+            Batches::Diverged => {}
+        }
 
         let model = &*self.training.model;
         let scores = model.ongoing.total.scores(&model.engine.scoring);
@@ -97,11 +152,22 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
         self.training.model.epochs += 1;
         let (learning_rate, seconds) = (self.position.learning_rate, start.elapsed().as_secs_f64());
         self.progress.end_epoch(seconds, &logs);
-        self.history.epochs.push(Epoch { training: scores, validation, learning_rate, seconds });
+        let logged = Vec::new();
+        self.training.history.epochs.push(Epoch { training: scores, validation, learning_rate, seconds, logged });
         (self.position.epoch, self.position.batches) = (epoch + 1, 0);
         self.training.stand_at(self.position);
-        self.callbacks.on_epoch_end(epoch, &logs, &mut self.training)?;
-        self.backup.as_ref().map_or(Ok(()), |backup| backup.write(self.training.model, &self.callbacks))
+        let called = self.callbacks.on_epoch_end(epoch, &mut logs, &mut self.training);
+        let Training { history, logged, .. } = &mut self.training;
+        history.epochs.last_mut().into_iter().for_each(|epoch| epoch.logged = mem::take(logged));
+        called?;
+        self.write_backup()
+    }
+
+    /// Writes a checkpoint, if there are any.
+    fn write_backup(&self) -> Result<()> {
+        let Some(backup) = &self.backup else { return Ok(()) };
+        self.training.check_weights()?;
+        backup.write(self.training.model, &self.callbacks)
     }
 
     /// The order of the model's next epoch, which depends on nothing but its seed and how many it has had.
@@ -114,32 +180,58 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
         }
     }
 
-    /// The batches of an epoch that are left; none if the epoch had been stopped in its middle.
-    fn batches(&mut self, epoch: usize) -> Result<()> {
-        let Self { parts, training, callbacks, backup, progress, position, order, batch_logs, .. } = self;
-        let was_stopped = training.stops && position.batches > 0;
-        let done = if was_stopped { training.steps } else { position.batches };
-        for (batch, order) in order.chunks(training.batch_size).enumerate().skip(done) {
-            callbacks.on_train_batch_begin(batch, training)?;
-            let diverged = step(training.model, &parts.training.ordered(order), (epoch + 1, batch + 1));
-            position.batches = batch + 1;
-            training.stand_at(*position);
-            let Model { ongoing, engine, .. } = &*training.model;
-            progress.end_batch(&ongoing.total, &engine.scoring);
+    /// The batches of an epoch that are left, up to an interruption; none if the epoch had been stopped in its middle.
+    fn batches(&mut self, epoch: usize) -> Result<Batches> {
+        if self.training.stops && self.position.batches > 0 {
+            return Ok(Batches::Trained);
+        }
+        while self.position.batches < self.training.steps {
+            let batch = self.position.batches;
+            self.callbacks.on_train_batch_begin(batch, &mut self.training)?;
+            if self.training.is_interrupted() {
+                break;
+            }
+            let diverged = in_pool(|| self.steps(epoch));
+            let Self { training, callbacks, batch_logs, backup, .. } = self;
             if callbacks.any() {
-                batch_logs.set(ongoing.total.values());
+                batch_logs.set(training.model.ongoing.total.values());
                 callbacks.on_train_batch_end(batch, batch_logs, training)?;
             }
             // A callback may end a training that diverged; otherwise that is an error.
             if training.stops {
-                break;
+                return Ok(if diverged.is_err() { Batches::Diverged } else { Batches::Trained });
             }
             diverged?;
-            if let Some(backup) = backup {
-                backup.after_batch(training.model, callbacks)?;
+            if backup.as_ref().is_some_and(|backup| backup.is_due(training.model)) {
+                self.write_backup()?;
             }
         }
-        Ok(())
+        Ok(Batches::Trained)
+    }
+
+    /// Some steps: as many as no callback comes between, while they are short. The pool takes them over together, as that
+    /// costs about as much as a small step.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`](crate::Error::Diverged) after the first whose loss is no finite number.
+    fn steps(&mut self, epoch: usize) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let Self { parts, training, callbacks, backup, progress, position, order, .. } = self;
+            let first = position.batches * training.batch_size;
+            let order = &order[first..order.len().min(first + training.batch_size)];
+            position.batches += 1;
+            let outcome = step(training.model, &parts.training.ordered(order), (epoch + 1, position.batches));
+            training.stand_at(*position);
+            let Model { ongoing, engine, .. } = &*training.model;
+            progress.end_batch(&ongoing.total, &engine.scoring);
+            outcome?;
+            let over = position.batches == training.steps || training.is_interrupted();
+            let looked_at = callbacks.any() || backup.as_ref().is_some_and(|backup| backup.is_due(training.model));
+            if over || looked_at || start.elapsed() > STRETCH {
+                return Ok(());
+            }
+        }
     }
 
     /// Scores the validation data, if there are any.

@@ -1,10 +1,12 @@
 //! What callbacks are given of the training they are called from.
 
-use super::Logs;
 use super::ongoing::Position;
+use super::{Interrupt, Logs};
 use crate::error::{Error, Result};
+use crate::history::History;
 use crate::metrics::{Direction, unique_names};
 use crate::model::Model;
+use std::sync::Arc;
 
 /// A training that is going on: the model, how long it will be, and the means to stop it.
 #[derive(Debug)]
@@ -16,8 +18,28 @@ pub struct Training<'m> {
     pub(super) batch_size: usize,
     /// The names in an epoch's logs.
     pub(super) log_names: Vec<String>,
+    /// How many of those, from the end, callbacks have declared.
+    pub(super) declared: usize,
+    /// What callbacks have logged in this epoch.
+    pub(super) logged: Vec<(String, f64)>,
     pub(super) stops: bool,
+    pub(super) interrupted: bool,
+    /// What may interrupt it from outside.
+    pub(super) interrupt: Interrupt,
     pub(super) resumed: bool,
+    /// The epochs so far.
+    pub(super) history: History,
+    /// What tells the model that is trained from one that a callback puts in its place.
+    pub(super) claim: Arc<()>,
+}
+
+/// However a training ends, by a panic of a callback too, the model forgets where it stood.
+impl Drop for Training<'_> {
+    fn drop(&mut self) {
+        if self.model.ongoing.is_claimed_by(&self.claim) {
+            self.model.ongoing.end(std::mem::take(&mut self.history));
+        }
+    }
 }
 
 impl Training<'_> {
@@ -27,7 +49,8 @@ impl Training<'_> {
         self.model
     }
 
-    /// The model that is trained, to be changed: its weights or its learning rate, for instance.
+    /// The model that is trained, to be changed: its weights or its learning rate, for instance. To put another model in
+    /// its place is an [`Error::Model`], as is a call of its [`fit`](Model::fit).
     #[must_use]
     pub fn model_mut(&mut self) -> &mut Model {
         self.model
@@ -45,6 +68,12 @@ impl Training<'_> {
         self.epochs
     }
 
+    /// The epochs that this call of [`fit`](Model::fit) has completed.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
     /// Batches in an epoch.
     #[must_use]
     pub fn steps(&self) -> usize {
@@ -58,12 +87,110 @@ impl Training<'_> {
     }
 
     /// Ends the training: after this batch, if called between batches, and then with all that belongs to the end of an
-    /// epoch. It is Keras' `model.stop_training = True`.
+    /// epoch. It is Keras' `model.stop_training = True`. The training is completed by that: started again with its
+    /// [backup](crate::FitConfig::backup), it does not go on; see [`interrupt`](Self::interrupt).
     pub fn stop_training(&mut self) {
         self.stops = true;
         if let Some(position) = &mut self.model.ongoing.position {
             position.stops = true;
         }
+    }
+
+    /// Interrupts the training before its next step, without what belongs to the end of an epoch. Started again with
+    /// its [backup](crate::FitConfig::backup), it resumes with that step. An [`Interrupt`] does the same from outside.
+    ///
+    /// ```
+    /// use inkstone::callbacks::LambdaCallback;
+    /// use inkstone::prelude::*;
+    /// # let train = Dataset::from_bytes(inkstone::ndarray::Array4::zeros((64, 2, 2, 1)), vec![0; 64])?;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let folder = folder.path();
+    /// let model = || {
+    ///     Sequential::new([2, 2, 1])
+    ///         .add(Flatten::new())
+    ///         .add(Dense::new(2).activation(Softmax))
+    ///         .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])
+    /// };
+    /// let config = || FitConfig::new().epochs(3).backup(BackupAndRestore::new(folder)).verbose(0);
+    /// // Epochs of two batches; this one comes to the second batch of the second.
+    /// let interrupt = LambdaCallback::new().on_train_batch_begin(|batch, training| {
+    ///     if training.history().epochs.len() == 1 && batch == 1 {
+    ///         training.interrupt();
+    ///     }
+    ///     Ok(())
+    /// });
+    /// assert_eq!(model()?.fit(&train, config().callback(interrupt))?.epochs.len(), 1);
+    /// // The program is started again.
+    /// assert_eq!(model()?.fit(&train, config())?.epochs.len(), 2);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn interrupt(&mut self) {
+        self.interrupted = true;
+    }
+
+    /// Adds a value to this epoch's logs: callbacks that come later see it, so that
+    /// [`EarlyStopping`](crate::callbacks::EarlyStopping) may monitor it and
+    /// [`CsvLogger`](crate::callbacks::CsvLogger) writes it, and it is kept in the [`History`]. A second value of the same
+    /// name replaces the first.
+    ///
+    /// # Errors
+    /// [`Error::Callback`] for a name that no callback has [declared](crate::callbacks::Callback::log_names).
+    ///
+    /// ```
+    /// use inkstone::callbacks::{EarlyStopping, LambdaCallback, Mode};
+    /// use inkstone::prelude::*;
+    /// # let train = Dataset::from_bytes(inkstone::ndarray::Array4::zeros((4, 2, 2, 1)), vec![0, 1, 0, 1])?;
+    /// # let mut model = Sequential::new([2, 2, 1])
+    /// #     .add(Flatten::new())
+    /// #     .add(Dense::new(2).activation(Softmax))
+    /// #     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+    /// let score = LambdaCallback::new().logs(["score"]).on_epoch_end(|epoch, _, training| {
+    ///     training.log("score", if epoch < 3 { epoch as f64 } else { 0.0 })
+    /// });
+    /// let stopping = EarlyStopping::new("score").mode(Mode::Max).patience(2);
+    /// let history = model.fit(&train, FitConfig::new().epochs(9).callback(score).callback(stopping).verbose(0))?;
+    /// assert_eq!(history.get("score")?, [0.0, 1.0, 2.0, 0.0, 0.0]);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn log(&mut self, name: &str, value: f64) -> Result<()> {
+        let declared = &self.log_names[self.log_names.len() - self.declared..];
+        if !declared.iter().any(|known| known == name) {
+            let known = if declared.is_empty() { "none".to_owned() } else { declared.join(", ") };
+            return Err(Error::Callback(format!(
+                "a callback logs {name}, callbacks have declared {known}: return the name from its `log_names`"
+            )));
+        }
+        match self.logged.iter_mut().find(|(known, _)| known == name) {
+            Some((_, present)) => *present = value,
+            None => self.logged.push((name.to_owned(), value)),
+        }
+        Ok(())
+    }
+
+    /// Declares names for the logs.
+    ///
+    /// # Errors
+    /// [`Error::Callback`] for a name that there is already, or one that could not stand in a file of values.
+    pub(super) fn declare(&mut self, names: Vec<String>) -> Result<()> {
+        for name in names {
+            let fault =
+                |fault| Err(Error::Callback(format!("a callback declares the name {name:?} for the logs, {fault}")));
+            let reserved = ["epoch", "batch", "learning_rate", "seconds"];
+            if name.is_empty() || !name.chars().all(|letter| letter.is_alphanumeric() || "_-./@".contains(letter)) {
+                return fault("expected letters, digits and _-./@");
+            }
+            if self.log_names.contains(&name) || reserved.contains(&name.as_str()) {
+                return fault("which they have already: choose another one");
+            }
+            self.log_names.push(name);
+            self.declared += 1;
+        }
+        Ok(())
+    }
+
+    /// Brings what callbacks have logged into an epoch's logs.
+    pub(crate) fn add_logged(&self, logs: &mut Logs) {
+        self.logged.iter().for_each(|(name, value)| logs.put(name, *value));
     }
 
     /// Whether the training goes on from a checkpoint, and callbacks with it.
@@ -72,15 +199,52 @@ impl Training<'_> {
         self.resumed
     }
 
+    /// # Errors
+    /// [`Error::Model`] if a callback has put another model in the place of the one that is trained.
+    pub(crate) fn check_model(&self) -> Result<()> {
+        if self.model.ongoing.is_claimed_by(&self.claim) {
+            return Ok(());
+        }
+        Err(Error::Model(
+            "was replaced by another one while it was trained: a callback may call `set_weights` on it".into(),
+        ))
+    }
+
     /// Notes where the training stands, for checkpoints.
     pub(super) fn stand_at(&mut self, position: Position) {
         self.model.ongoing.position = Some(Position { stops: self.stops, ..position });
     }
 
-    /// Whether the training is about to end early.
+    /// Whether the training is about to end early, stopped or interrupted.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
-        self.stops
+        self.stops || self.is_interrupted()
+    }
+
+    /// Whether the training is about to end with its next step to be taken when it is resumed.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted || self.interrupt.is_interrupted()
+    }
+
+    /// The check of all weights, and of what the optimizer keeps for them, before any of it is saved.
+    ///
+    /// # Errors
+    /// [`Error::WeightDiverged`] unless all are finite.
+    pub(crate) fn check_weights(&self) -> Result<()> {
+        let Model { engine, state, ongoing, .. } = &*self.model;
+        let epoch = ongoing.position.map_or(0, |position| position.epoch) + 1;
+        let buffers = state.named().map(|(buffer, flat)| (format!("optimizer/{buffer}/"), flat));
+        for (folder, flat) in [(String::new(), &engine.weights.flat[..])].into_iter().chain(buffers) {
+            for parameter in engine.plan.parameters.trained() {
+                let values = &flat[parameter.range.clone()];
+                if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+                    let name = format!("{folder}{}", parameter.name);
+                    return Err(Error::WeightDiverged { epoch, name, value: *value });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The names of an epoch's logs, without values yet.
@@ -93,16 +257,25 @@ impl Training<'_> {
         Logs::without_values(self.model.engine.scoring.names())
     }
 
-    /// Which way this value of the logs gets better.
+    /// # Errors
+    /// [`Error::Setting`] if callbacks cannot set the learning rate, as it follows a schedule.
+    pub(crate) fn check_rate_can_be_set(&self) -> Result<()> {
+        self.model.optimizer.clone().set_learning_rate(0.0)
+    }
+
+    /// Which way this value of the logs gets better; `None` if a callback logs it, who alone knows.
     ///
     /// # Errors
     /// [`Error::Callback`] if the logs of an epoch have no such value.
-    pub(crate) fn direction_of(&self, monitor: &str) -> Result<Direction> {
+    pub(crate) fn direction_of(&self, monitor: &str) -> Result<Option<Direction>> {
+        if self.log_names[self.log_names.len() - self.declared..].iter().any(|name| name == monitor) {
+            return Ok(None);
+        }
         if self.log_names.iter().any(|name| name == monitor) {
             let bare = monitor.strip_prefix("val_").unwrap_or(monitor);
             let metrics = self.model.metrics();
             let metric = unique_names(metrics.iter()).iter().position(|name| name == bare);
-            return Ok(metric.map_or(Direction::Down, |metric| metrics[metric].direction()));
+            return Ok(Some(metric.map_or(Direction::Down, |metric| metrics[metric].direction())));
         }
         Err(Error::Callback(format!(
             "the value to monitor must be one of {}, got {monitor}{}",
@@ -117,7 +290,23 @@ impl<'m> Training<'m> {
     /// A training that goes on nowhere but in a test of callbacks.
     pub(crate) fn for_test(model: &'m mut Model, log_names: &[&str]) -> Self {
         let log_names = log_names.iter().map(ToString::to_string).collect();
-        Self { model, initial_epoch: 0, epochs: 1, steps: 1, batch_size: 1, log_names, stops: false, resumed: false }
+        let claim = model.ongoing.claim();
+        Self {
+            model,
+            initial_epoch: 0,
+            epochs: 1,
+            steps: 1,
+            batch_size: 1,
+            log_names,
+            declared: 0,
+            logged: Vec::new(),
+            stops: false,
+            interrupted: false,
+            interrupt: Interrupt::new(),
+            resumed: false,
+            history: History::default(),
+            claim,
+        }
     }
 }
 
@@ -126,5 +315,11 @@ impl<'m> Training<'m> {
 /// # Errors
 /// [`Error::Callback`] if there is none of this name.
 pub(crate) fn monitored(logs: &Logs, monitor: &str) -> Result<f64> {
-    logs.get(monitor).ok_or_else(|| Error::Callback(format!("the logs have no {monitor}")))
+    logs.get(monitor).ok_or_else(|| {
+        let names: Vec<&str> = logs.iter().map(|(name, _)| name).collect();
+        Error::Callback(format!(
+            "the logs have no {monitor}, they have {}: a callback that logs it in each epoch must come before",
+            names.join(", ")
+        ))
+    })
 }

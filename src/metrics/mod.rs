@@ -47,6 +47,7 @@ use crate::error::{Error, Result};
 use accuracy::PlainAccuracy;
 use means::Mean;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::fmt;
 
 /// Something measured beside the loss, as in [Keras](https://keras.io/api/metrics/).
@@ -181,15 +182,14 @@ impl Metric {
 
 /// The names of metrics in a log: Keras' names, and from the second of a name on with `_1`, `_2` and so on after it.
 pub(crate) fn unique_names<'a>(metrics: impl Iterator<Item = &'a Metric>) -> Vec<String> {
-    let mut seen: Vec<&'static str> = Vec::new();
-    let mut names = Vec::new();
-    for metric in metrics {
+    let mut seen: HashMap<&'static str, usize> = HashMap::new();
+    let unique = metrics.map(|metric| {
         let name = metric.name();
-        let before = seen.iter().filter(|other| **other == name).count();
-        names.push(if before == 0 { name.to_owned() } else { format!("{name}_{before}") });
-        seen.push(name);
-    }
-    names
+        let before = seen.entry(name).or_default();
+        *before += 1;
+        if *before == 1 { name.to_owned() } else { format!("{name}_{}", *before - 1) }
+    });
+    unique.collect()
 }
 
 /// The check of one argument.

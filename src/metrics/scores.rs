@@ -1,6 +1,7 @@
 //! The numbers a run of examples scored.
 
 use super::{Metric, unique_names};
+use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -28,7 +29,31 @@ impl Scores {
         self.metrics.iter().find(|(measured, _)| *measured == metric).map(|(_, value)| *value)
     }
 
-    /// The accuracy, from 0 to 1; NaN if [`Metric::Accuracy`] was not given to `compile`.
+    /// The value of this name, as in [`names`](Self::names), or `loss`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] with the names there are, if there is none of this name.
+    ///
+    /// ```
+    /// use inkstone::{Metric, Scores};
+    /// let scores = Scores { loss: 0.2, metrics: vec![(Metric::Accuracy, 0.94)] };
+    /// assert_eq!(scores.value("accuracy")?, 0.94);
+    /// let error = scores.value("auc").unwrap_err().to_string();
+    /// assert_eq!(error, "the scores have no auc, they have accuracy, loss: give the metric to `compile`");
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn value(&self, name: &str) -> Result<f64> {
+        self.named().find(|(known, _)| known == name).map(|(_, value)| value).ok_or_else(|| {
+            let names: Vec<String> = self.named().map(|(name, _)| name).collect();
+            Error::Data(format!(
+                "the scores have no {name}, they have {}: give the metric to `compile`",
+                names.join(", ")
+            ))
+        })
+    }
+
+    /// The accuracy, from 0 to 1; NaN if [`Metric::Accuracy`] was not given to `compile`. [`value`](Self::value) makes that
+    /// an error.
     #[must_use]
     pub fn accuracy(&self) -> f64 {
         self.get(Metric::Accuracy).unwrap_or(f64::NAN)

@@ -99,9 +99,10 @@ pub(super) fn curves(history: &History) -> Vec<Curve> {
     let Some(first) = history.epochs.first() else { return Vec::new() };
     let mut names: Vec<String> = first.training.named().map(|(name, _)| name).collect();
     names.sort_by_key(|name| name != "loss");
+    let values = |name: &str| history.get(name).unwrap_or_default();
     let mut curves: Vec<Curve> = names
         .into_iter()
-        .map(|name| Curve { training: history.get(&name), validation: history.get(&format!("val_{name}")), name })
+        .map(|name| Curve { training: values(&name), validation: values(&format!("val_{name}")), name })
         .collect();
     let rates = || history.epochs.iter().map(|epoch: &Epoch| f64::from(epoch.learning_rate));
     if rates().any(|rate| rate != f64::from(first.learning_rate)) {

@@ -92,7 +92,7 @@ pub(super) fn summary(model: &Model) -> Markup {
 /// All of the history's numbers.
 pub(super) fn epochs(history: &History) -> Markup {
     let names = history.names();
-    let columns: Vec<Vec<f64>> = names.iter().map(|name| history.get(name)).collect();
+    let columns: Vec<Vec<f64>> = names.iter().map(|name| history.get(name).unwrap_or_default()).collect();
     html! {
         div class="wide" { table {
             thead { tr {

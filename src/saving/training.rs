@@ -141,7 +141,7 @@ impl Training {
         for (buffer, flat) in state.named_mut() {
             store(engine.plan.parameters.trained(), &weights(&buffer_folder(buffer))?, flat);
         }
-        let Ongoing { position, total, callbacks } = ongoing;
+        let Ongoing { position, total, callbacks, .. } = ongoing;
         *position = self.position;
         if let Some(Position { batches, batch_size, examples, .. }) = self.position.filter(|place| in_an_epoch(*place))
         {

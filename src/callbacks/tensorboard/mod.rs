@@ -113,7 +113,7 @@ impl Callback for TensorBoard {
     }
 
     fn restore(&mut self, state: &CallbackState) -> Result<()> {
-        self.batches = state.get("batches")?;
+        self.batches = state.count("batches")?;
         Ok(())
     }
 
