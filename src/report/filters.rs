@@ -4,7 +4,6 @@ use super::picture::Picture;
 use super::sheet::{Sheet, Tile};
 use super::svg::write;
 use crate::error::{Error, Result};
-use crate::layers::Layer;
 use crate::model::Model;
 use crate::shape::Shape;
 use ndarray::{Array4, ArrayView4, Axis, Ix4};
