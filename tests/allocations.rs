@@ -1,7 +1,7 @@
 //! The training loop allocates nothing after its first step, and predicting nothing but the result.
 
 use inkstone::callbacks::SaveFreq;
-use inkstone::data::Augment;
+use inkstone::data::{Augment, Flip};
 use inkstone::prelude::*;
 use inkstone::{Model, Optimizer};
 use ndarray::Array4;
@@ -61,7 +61,9 @@ fn steps_and_predictions_allocate_nothing_of_their_own() {
     let twenty_steps = blocks(|| drop(model.fit(&long, quiet().backup(backup("2"))).unwrap()));
     assert!(twenty_steps <= ten_steps + 4, "with backups, {ten_steps} blocks for 10 steps, {twenty_steps} for 20");
 
-    let bent = || quiet().augment(Augment::new().shift(2).rotate(10.0).elastic(1.0, 4));
+    let augment = Augment::new().shift(2).rotate(10.0).elastic(1.0, 4).noise(0.1).erase(0.5, 0.1);
+    let augment = augment.flip(Flip::HorizontalAndVertical).crop(1).brightness(0.1).contrast(0.1).value_range(0, 1);
+    let bent = || quiet().augment(augment);
     drop(model.fit(&short, bent()).unwrap());
     let ten_steps = blocks(|| drop(model.fit(&short, bent()).unwrap()));
     let twenty_steps = blocks(|| drop(model.fit(&long, bent()).unwrap()));

@@ -1,9 +1,10 @@
 //! Augmentation: what it changes and what it leaves, that it repeats whatever the number of threads, and that only training
 //! sees it.
 
-use inkstone::data::Augment;
+use inkstone::data::{Augment, Flip};
 use inkstone::prelude::*;
-use ndarray::Array4;
+use ndarray::{Array3, Array4, ArrayView3, Axis, s};
+use std::collections::BTreeMap;
 
 /// A bright bar in the middle of each image, on black.
 fn bars(count: usize) -> Dataset {
@@ -106,8 +107,13 @@ fn erasing_takes_one_rectangle_out_of_as_many_images_as_it_should() {
     }
 }
 
-fn everything() -> Augment {
+/// The settings that there were before flips, crops, brightness and contrast.
+fn earlier() -> Augment {
     Augment::new().shift(2).rotate(10.0).zoom(0.1).shear(5.0).elastic(1.0, 6.0).noise(0.05).erase(0.5, 0.1)
+}
+
+fn everything() -> Augment {
+    earlier().flip(Flip::HorizontalAndVertical).crop(2).brightness(0.1).contrast(0.2).value_range(-0.5, 1.5)
 }
 
 #[test]
@@ -175,6 +181,23 @@ fn settings_out_of_range_are_refused_by_name() {
         (Augment::new().noise(f64::INFINITY), "noise must be from 0 to 1000000, got inf"),
         (Augment::new().erase(1.5, 0.1), "the probability of `erase` must be from 0 to 1, got 1.5"),
         (Augment::new().erase(0.5, -0.1), "the area of `erase` must be from 0 to 1, got -0.1"),
+        (Augment::new().crop(1_000_001), "crop must be from 0 to 1000000 pixels, got 1000001"),
+        (Augment::new().crop(usize::MAX), &format!("crop must be from 0 to 1000000 pixels, got {}", usize::MAX as f64)),
+        (Augment::new().brightness(1.5), "brightness must be from 0 to 1, got 1.5"),
+        (Augment::new().brightness(f64::NAN), "brightness must be from 0 to 1, got NaN"),
+        (Augment::new().contrast(-0.1), "contrast must be from 0 to 1, got -0.1"),
+        (
+            Augment::new().value_range(1, 0),
+            "value_range must be from a lower to a higher number, both from -1000000 to 1000000, got from 1 to 0",
+        ),
+        (
+            Augment::new().value_range(0, f64::INFINITY),
+            "value_range must be from a lower to a higher number, both from -1000000 to 1000000, got from 0 to inf",
+        ),
+        (
+            Augment::new().brightness(0.1).value_range(f64::NAN, 1),
+            "value_range must be from a lower to a higher number, both from -1000000 to 1000000, got from NaN to 1",
+        ),
     ];
     for (augment, expected) in cases {
         assert_eq!(bars(1).augment(&augment, 0).unwrap_err().to_string(), expected);
@@ -186,4 +209,185 @@ fn settings_out_of_range_are_refused_by_name() {
         let error = model.fit(&bars(1), FitConfig::new().augment(augment).verbose(0)).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
+}
+
+/// A checksum of bits: [FNV-1a](https://datatracker.ietf.org/doc/html/draft-eastlake-fnv) of 64 bits.
+fn checksum(images: &Array4<f32>) -> u64 {
+    let bytes = images.iter().flat_map(|value| value.to_bits().to_le_bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// A scene without symmetry, in floats: no two pixels of a channel are alike.
+fn scenes(count: usize, height: usize, width: usize, channels: usize) -> Dataset {
+    let value = |(n, y, x, c): (usize, usize, usize, usize)| {
+        let place = ((n * height + y) * width + x) * channels + c;
+        (place * 7919 % (count * height * width * channels)) as f32 / (count * height * width * channels) as f32
+    };
+    Dataset::from_floats(Array4::from_shape_fn((count, height, width, channels), value), vec![0; count]).unwrap()
+}
+
+#[test]
+fn a_seed_gives_the_bits_it_gave_when_there_were_fewer_settings() {
+    // Settings that need no function whose last bit the platform decides.
+    let images = scenes(5, 9, 7, 2).augment(&Augment::new().shift(2).zoom(0.2), 8).unwrap().images();
+    assert_eq!(checksum(&images), 0xd1e1_d987_96dc_d15d);
+    let images = scenes(5, 9, 7, 2).augment(&earlier(), 8).unwrap().images();
+    assert_eq!(checksum(&images), 0x5083_cd0b_88c9_3585);
+}
+
+#[test]
+fn settings_written_by_an_earlier_version_are_read() {
+    let text = r#"{"shift":2.0,"rotate":0.0,"zoom":0.0,"shear":0.0,"elastic":{"deviation":0.0,"spacing":0.0},"noise":0.0,
+        "erase":{"probability":0.5,"area":0.1}}"#;
+    assert_eq!(serde_json::from_str::<Augment>(text).unwrap(), Augment::new().shift(2).erase(0.5, 0.1));
+    let text = serde_json::to_string(&everything()).unwrap();
+    assert_eq!(serde_json::from_str::<Augment>(&text).unwrap(), everything());
+}
+
+#[test]
+fn a_setting_more_leaves_what_the_others_draw() {
+    let more = |augment: Augment| augment.flip(Flip::Vertical).crop(1).contrast(0.3);
+    let black = Dataset::from_bytes(Array4::zeros((20, 9, 7, 2)), vec![0; 20]).unwrap();
+    let noise = Augment::new().noise(0.1);
+    assert_eq!(black.augment(&more(noise), 3).unwrap().images(), black.augment(&noise, 3).unwrap().images());
+    let white = Dataset::from_bytes(Array4::from_elem((20, 9, 7, 2), 255), vec![0; 20]).unwrap();
+    let erase = Augment::new().noise(0.1).erase(0.5, 0.3);
+    assert_eq!(
+        white.augment(&erase.flip(Flip::Horizontal).contrast(0.3), 3).unwrap().images(),
+        white.augment(&erase, 3).unwrap().images()
+    );
+    let scenes = scenes(20, 9, 7, 2);
+    let shifted = scenes.augment(&Augment::new().shift(2), 3).unwrap().images();
+    let flipped = scenes.augment(&Augment::new().shift(2).flip(Flip::Vertical), 3).unwrap().images();
+    for (flipped, shifted) in flipped.outer_iter().zip(shifted.outer_iter()) {
+        assert!(
+            flipped == shifted || flipped == shifted.slice(s![..;-1, .., ..]),
+            "shifted alike, then mirrored or not"
+        );
+    }
+}
+
+#[test]
+fn flips_are_exact_mirrors_each_with_probability_one_half() {
+    let scenes = scenes(400, 5, 4, 2);
+    let mirrors: [(&str, fn(ArrayView3<'_, f32>) -> Array3<f32>); 4] = [
+        ("as it was", |image| image.to_owned()),
+        ("horizontal", |image| image.slice(s![.., ..;-1, ..]).to_owned()),
+        ("vertical", |image| image.slice(s![..;-1, .., ..]).to_owned()),
+        ("both", |image| image.slice(s![..;-1, ..;-1, ..]).to_owned()),
+    ];
+    for (flip, possible) in [
+        (Flip::Horizontal, vec!["as it was", "horizontal"]),
+        (Flip::Vertical, vec!["as it was", "vertical"]),
+        (Flip::HorizontalAndVertical, vec!["as it was", "both", "horizontal", "vertical"]),
+    ] {
+        let images = scenes.augment(&Augment::new().flip(flip), 1).unwrap().images();
+        let mut counts = BTreeMap::new();
+        for (image, old) in images.outer_iter().zip(scenes.images().outer_iter()) {
+            let (name, _) = mirrors.iter().find(|(_, mirror)| mirror(old) == image).expect("a mirror image");
+            *counts.entry(*name).or_insert(0) += 1;
+        }
+        assert_eq!(counts.keys().copied().collect::<Vec<_>>(), possible, "{flip:?}");
+        // Within four standard deviations of the binomial distribution.
+        let share = 1.0 / possible.len() as f64;
+        let (mean, deviation) = (400.0 * share, (400.0 * share * (1.0 - share)).sqrt());
+        assert!(counts.values().all(|n| (f64::from(*n) - mean).abs() < 4.0 * deviation), "{flip:?}: {counts:?}");
+    }
+}
+
+/// An image moved by whole pixels, zeros around it.
+fn moved(image: ArrayView3<'_, f32>, down: isize, right: isize) -> Array3<f32> {
+    Array3::from_shape_fn(image.raw_dim(), |(y, x, c)| {
+        let from = y.checked_add_signed(-down).zip(x.checked_add_signed(-right));
+        from.and_then(|(y, x)| image.get((y, x, c))).copied().unwrap_or(0.0)
+    })
+}
+
+#[test]
+fn crops_move_by_whole_pixels_each_window_as_often_and_zeros_move_in() {
+    // No value is 0, so that every move is another image.
+    let scenes = scenes(1000, 4, 6, 2).rescale(1.0, 0.5).unwrap();
+    let images = scenes.augment(&Augment::new().crop(2), 1).unwrap().images();
+    let mut counts = BTreeMap::new();
+    for (image, old) in images.outer_iter().zip(scenes.images().outer_iter()) {
+        let windows = (-2..=2).flat_map(|down| (-2..=2).map(move |right| (down, right)));
+        let found: Vec<_> = windows.filter(|(down, right)| moved(old, *down, *right) == image).collect();
+        let [window] = found[..] else { panic!("{found:?}") };
+        *counts.entry(window).or_insert(0) += 1;
+    }
+    // 40 on average, with a deviation of 6.2.
+    assert_eq!(counts.len(), 25, "{counts:?}");
+    assert!(counts.values().all(|n| (15..=65).contains(n)), "{counts:?}");
+}
+
+#[test]
+fn a_crop_wider_than_the_image_leaves_zeros() {
+    let white = Dataset::from_bytes(Array4::from_elem((50, 3, 2, 1), 255), vec![0; 50]).unwrap();
+    let images = white.augment(&Augment::new().crop(1_000_000), 1).unwrap().images();
+    assert!(images.iter().all(|value| *value == 0.0));
+}
+
+/// Whether these numbers are uniform from `mean - limit` to `mean + limit`, by their range, mean and variance.
+#[track_caller]
+fn assert_uniform(numbers: &[f32], mean: f32, limit: f32) {
+    let n = numbers.len() as f32;
+    let average = numbers.iter().sum::<f32>() / n;
+    let variance = numbers.iter().map(|number| (number - average).powi(2)).sum::<f32>() / n;
+    let farthest = numbers.iter().map(|number| (number - mean).abs()).fold(0.0, f32::max);
+    let expected = limit * limit / 3.0;
+    assert!((0.97 * limit..1.0001 * limit).contains(&farthest), "{farthest} from {mean} at most");
+    assert!((average - mean).abs() < 4.0 * (expected / n).sqrt(), "a mean of {average}");
+    assert!((variance / expected - 1.0).abs() < 0.15, "a variance of {variance}, not {expected}");
+}
+
+#[test]
+fn brightness_adds_one_uniform_amount_to_an_image() {
+    let scenes = scenes(500, 5, 4, 3);
+    for (augment, limit) in [
+        (Augment::new().brightness(0.2), 0.2),
+        (Augment::new().brightness(1), 1.0),
+        (Augment::new().brightness(0.2).value_range(-20, 30), 10.0),
+    ] {
+        let images = scenes.augment(&augment, 1).unwrap().images();
+        let difference = &images - &scenes.images();
+        let amounts: Vec<f32> = difference.outer_iter().map(|image| image[(0, 0, 0)]).collect();
+        for (image, amount) in difference.outer_iter().zip(&amounts) {
+            assert!(image.iter().all(|value| (value - amount).abs() < 1e-5), "{augment:?}");
+        }
+        assert_uniform(&amounts, 0.0, limit);
+    }
+}
+
+#[test]
+fn contrast_scales_an_image_by_one_uniform_factor_around_each_channels_mean() {
+    let scenes = scenes(500, 5, 4, 3);
+    for limit in [0.3, 1.0] {
+        let images = scenes.augment(&Augment::new().contrast(limit), 1).unwrap().images();
+        let centred = |images: &Array4<f32>| {
+            let mean = images.mean_axis(Axis(2)).unwrap().mean_axis(Axis(1)).unwrap();
+            images - &mean.insert_axis(Axis(1)).insert_axis(Axis(1))
+        };
+        let (new, old) = (centred(&images), centred(&scenes.images()));
+        let mut factors = Vec::new();
+        for (new, old) in new.outer_iter().zip(old.outer_iter()) {
+            let factor = (&new * &old).sum() / (&old * &old).sum();
+            assert!(new.iter().zip(old).all(|(new, old)| (new - factor * old).abs() < 1e-5));
+            factors.push(factor);
+        }
+        assert_uniform(&factors, 1.0, limit as f32);
+        let moved = (images - new) - (scenes.images() - old);
+        assert!(moved.iter().all(|value| value.abs() < 1e-5), "the means stay");
+    }
+}
+
+#[test]
+fn brightness_and_contrast_clip_to_the_value_range_only_where_there_is_one() {
+    let scenes = scenes(50, 5, 4, 1);
+    for augment in [Augment::new().brightness(0.5), Augment::new().contrast(1)] {
+        let free = scenes.augment(&augment, 1).unwrap().images();
+        assert!(free.iter().any(|value| *value < 0.0) && free.iter().any(|value| *value > 1.0), "{augment:?}");
+        let clipped = scenes.augment(&augment.value_range(0, 1), 1).unwrap().images();
+        assert_eq!(clipped, free.mapv(|value| value.clamp(0.0, 1.0)), "{augment:?}");
+    }
+    assert_eq!(scenes.augment(&Augment::new().value_range(0.4, 0.6), 1).unwrap().images(), scenes.images());
 }

@@ -42,7 +42,7 @@ mod parts;
 mod scaling;
 mod targets;
 
-pub use augment::Augment;
+pub use augment::{Augment, Flip};
 pub use categorical::to_categorical;
 pub use cleaning::Oddities;
 pub use dataset::Dataset;

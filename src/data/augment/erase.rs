@@ -10,19 +10,35 @@ const SMALLEST: f64 = 0.02;
 /// The most that height and width differ: from a third to three times.
 const ASPECT: f64 = 3.0;
 
-pub(super) fn erase(erase: &Erase, shape: Shape, random: &mut impl Rng, image: &mut [f32]) {
-    // All numbers are drawn whether they are needed or not: what comes after does not depend on chance.
-    let [chance, area, aspect, down, right] = std::array::from_fn(|_| random.random::<f64>());
-    if chance >= erase.probability {
-        return;
+/// The rectangle drawn for one image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rectangle {
+    rows: Range<usize>,
+    columns: Range<usize>,
+}
+
+impl Rectangle {
+    /// A rectangle within an image of this shape, or `None` for an image that stays whole.
+    pub(super) fn draw(erase: &Erase, shape: Shape, random: &mut impl Rng) -> Option<Self> {
+        // All numbers are drawn whether they are needed or not: what comes after does not depend on chance.
+        let [chance, area, aspect, down, right] = std::array::from_fn(|_| random.random::<f64>());
+        if chance >= erase.probability {
+            return None;
+        }
+        let (height, width, _) = shape.as_image();
+        let area = (height * width) as f64 * (SMALLEST.min(erase.area) + area * (erase.area - SMALLEST).max(0.0));
+        let aspect = ASPECT.powf(aspect * 2.0 - 1.0);
+        let rows = stretch((area * aspect).sqrt(), height, down);
+        let columns = stretch((area / aspect).sqrt(), width, right);
+        Some(Self { rows, columns })
     }
-    let (height, width, channels) = shape.as_image();
-    let area = (height * width) as f64 * (SMALLEST.min(erase.area) + area * (erase.area - SMALLEST).max(0.0));
-    let aspect = ASPECT.powf(aspect * 2.0 - 1.0);
-    let rows = stretch((area * aspect).sqrt(), height, down);
-    let columns = stretch((area / aspect).sqrt(), width, right);
-    for row in image.chunks_exact_mut(width * channels).skip(rows.start).take(rows.len()) {
-        row[columns.start * channels..columns.end * channels].fill(0.0);
+
+    /// Sets the rectangle of an image, (H, W, C), to 0.
+    pub(super) fn erase(&self, shape: Shape, image: &mut [f32]) {
+        let (_, width, channels) = shape.as_image();
+        for row in image.chunks_exact_mut(width * channels).skip(self.rows.start).take(self.rows.len()) {
+            row[self.columns.start * channels..self.columns.end * channels].fill(0.0);
+        }
     }
 }
 
