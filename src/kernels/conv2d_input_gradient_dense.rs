@@ -11,19 +11,19 @@
 //! 3. Rows that are no multiple of a vector read a little past their end, and add zeros there.
 
 use super::conv2d::ConvLayout;
-use super::window_block::{Block, blocks};
+use super::window_block::{Block, narrow_blocks};
 use crate::simd::{Simd, SimdBase, SimdFloat, has_32_registers};
 use std::ops::Range;
 
-/// Vectors of a window's block.
-const MAX_VECTORS: usize = 3;
 /// Filters of one sum.
 const FILTERS: usize = 128;
+/// Pixels that are worked on at a time: their gradients, and what they add to, stay near the core.
+const PIXELS: usize = 192;
 /// Pixels from which on it pays to copy weights together.
 const MANY_PIXELS: usize = 32;
 
-/// Floats of the copied weights, for instruction sets of up to 16 lanes.
-pub(crate) const COPIED_WEIGHTS: usize = FILTERS * MAX_VECTORS * 16;
+/// Floats of the copied weights: up to three vectors of up to 16 lanes for each filter.
+pub(crate) const COPIED_WEIGHTS: usize = FILTERS * 3 * 16;
 
 /// What the input gradients are made of.
 #[derive(Clone, Copy)]
@@ -45,63 +45,82 @@ pub(crate) fn input_gradients_dense<S: Simd>(
     copied: &mut [f32],
     dx: &mut [f32],
 ) {
-    let pixels = factors.dy.len() / layout.filters;
-    for first in (0..layout.filters).step_by(FILTERS) {
-        let filters = first..(first + FILTERS).min(layout.filters);
-        for block in blocks::<S>(layout, MAX_VECTORS) {
-            let origin = first * layout.window_len() + block.weight_offset(layout);
-            let mut weights =
-                Weights { values: &factors.weights[origin..], stride: layout.window_len(), row: layout.run };
-            if pixels >= MANY_PIXELS {
-                weights = copy::<S>(&block, filters.len(), &weights, copied);
-            }
-            let part = Part { block: &block, filters: filters.clone(), weights, dy: factors.dy };
-            // As many sums as the registers hold beside a block's weights and a gradient.
-            match (block.rows, block.vectors, has_32_registers::<S>()) {
-                (1, 1, true) => of_part::<S, 1, 1, 16>(simd, layout, &part, dx),
-                (1, 1, false) => of_part::<S, 1, 1, 8>(simd, layout, &part, dx),
-                (1, 2, true) => of_part::<S, 1, 2, 8>(simd, layout, &part, dx),
-                (1, 2, false) => of_part::<S, 1, 2, 4>(simd, layout, &part, dx),
-                (1, _, true) => of_part::<S, 1, 3, 8>(simd, layout, &part, dx),
-                (1, _, false) => of_part::<S, 1, 3, 4>(simd, layout, &part, dx),
-                (2, _, true) => of_part::<S, 2, 1, 8>(simd, layout, &part, dx),
-                (2, _, false) => of_part::<S, 2, 1, 4>(simd, layout, &part, dx),
-                (_, _, true) => of_part::<S, 3, 1, 8>(simd, layout, &part, dx),
-                (_, _, false) => of_part::<S, 3, 1, 4>(simd, layout, &part, dx),
+    let per_image = layout.windows.len();
+    for (band, dy) in factors.dy.chunks(PIXELS * layout.filters).enumerate() {
+        let (image, window) = (band * PIXELS / per_image, band * PIXELS % per_image);
+        let dx = &mut dx[image * layout.image_len..];
+        for first in (0..layout.filters).step_by(FILTERS) {
+            let filters = first..(first + FILTERS).min(layout.filters);
+            for block in narrow_blocks::<S>(layout) {
+                let origin = first * layout.window_len() + block.weight_offset(layout);
+                let mut weights = Weights { values: &factors.weights[origin..], stride: layout.window_len() };
+                if block.rows > 1 || dy.len() >= MANY_PIXELS * layout.filters {
+                    weights = copy(simd, layout, &block, &weights, filters.len(), copied);
+                }
+                let part = Part { block: &block, filters: filters.clone(), weights, dy, window };
+                // As many sums as the registers hold beside a block's weights and a gradient.
+                match (block.rows, block.vectors, has_32_registers::<S>()) {
+                    (1, 1, true) => of_part::<S, 1, 1, 16>(simd, layout, &part, dx),
+                    (1, 1, false) => of_part::<S, 1, 1, 8>(simd, layout, &part, dx),
+                    (1, 2, true) => of_part::<S, 1, 2, 8>(simd, layout, &part, dx),
+                    (1, 2, false) => of_part::<S, 1, 2, 4>(simd, layout, &part, dx),
+                    (1, _, true) => of_part::<S, 1, 3, 8>(simd, layout, &part, dx),
+                    (1, _, false) => of_part::<S, 1, 3, 4>(simd, layout, &part, dx),
+                    (2, _, true) => of_part::<S, 2, 1, 8>(simd, layout, &part, dx),
+                    (2, _, false) => of_part::<S, 2, 1, 4>(simd, layout, &part, dx),
+                    (_, _, true) => of_part::<S, 3, 1, 8>(simd, layout, &part, dx),
+                    (_, _, false) => of_part::<S, 3, 1, 4>(simd, layout, &part, dx),
+                }
             }
         }
     }
 }
 
-/// The weights of a block: of each filter some rows.
+/// The weights of a block, filter by filter.
 #[derive(Clone, Copy)]
 struct Weights<'a> {
     values: &'a [f32],
     /// Floats from one filter to the next.
     stride: usize,
-    /// Floats from one row to the next.
-    row: usize,
 }
 
 /// The same weights, close together.
-fn copy<'a, S: Simd>(block: &Block, filters: usize, from: &Weights<'_>, copied: &'a mut [f32]) -> Weights<'a> {
-    let row = block.vectors * S::f32s::LEN;
-    let stride = block.rows * row;
-    for (filter, copied) in copied.chunks_exact_mut(stride).take(filters).enumerate() {
-        for (place, copied) in copied.chunks_exact_mut(row).enumerate() {
-            copied.copy_from_slice(&from.values[filter * from.stride + place * from.row..][..row]);
-        }
-    }
-    Weights { values: copied, stride, row }
+fn copy<'a, S: Simd>(
+    simd: S,
+    layout: &ConvLayout,
+    block: &Block,
+    from: &Weights<'_>,
+    filters: usize,
+    copied: &'a mut [f32],
+) -> Weights<'a> {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let lanes = S::f32s::LEN;
+            let row = block.vectors * lanes;
+            let stride = block.rows * row;
+            for (filter, copied) in copied.chunks_exact_mut(stride).take(filters).enumerate() {
+                for (place, copied) in copied.chunks_exact_mut(row).enumerate() {
+                    let from = &from.values[filter * from.stride + place * layout.run..][..row];
+                    for (copied, from) in copied.chunks_exact_mut(lanes).zip(from.chunks_exact(lanes)) {
+                        S::f32s::from_slice(simd, from).store_slice(copied);
+                    }
+                }
+            }
+            Weights { values: copied, stride }
+        },
+    )
 }
 
-/// Some filters by a block of the window.
+/// Some filters by a block of the window, for a band of pixels.
 struct Part<'a> {
     block: &'a Block,
     filters: Range<usize>,
     weights: Weights<'a>,
     /// (pixels, all filters).
     dy: &'a [f32],
+    /// The first pixel's window.
+    window: usize,
 }
 
 /// All pixels in tiles of `P`; the last few in one of four or single ones.
@@ -111,7 +130,7 @@ fn of_part<S: Simd, const ROWS: usize, const R: usize, const P: usize>(
     part: &Part<'_>,
     dx: &mut [f32],
 ) {
-    let mut place = Place { image: 0, window: 0 };
+    let mut place = Place { image: 0, window: part.window };
     let tile = P * layout.filters;
     for dy in part.dy.chunks(tile) {
         match dy.len() / layout.filters {
@@ -155,12 +174,11 @@ fn of_tile<S: Simd, const ROWS: usize, const R: usize, const P: usize>(
             }
             let mut sums = [[[zero; R]; ROWS]; P];
             for filter in 0..filters.len() {
-                let values = &weights.values[filter * weights.stride..];
+                let values = &weights.values[filter * weights.stride..][..ROWS * R * lanes];
                 let mut vectors = [[zero; R]; ROWS];
                 for row in 0..ROWS {
-                    let values = &values[row * weights.row..][..R * lanes];
                     for r in 0..R {
-                        vectors[row][r] = S::f32s::from_slice(simd, &values[r * lanes..][..lanes]);
+                        vectors[row][r] = S::f32s::from_slice(simd, &values[(row * R + r) * lanes..][..lanes]);
                     }
                 }
                 for p in 0..P {
