@@ -12,6 +12,7 @@ pub(super) struct Memory {
     /// What it needs while it runs, which steps share: see [`Scratch`].
     pub(super) forward: usize,
     pub(super) padded_gradient: usize,
+    pub(super) bordered_dy: usize,
     pub(super) small_windows: usize,
     pub(super) nonzeros: usize,
     pub(super) nonzero_lists: usize,
@@ -35,6 +36,8 @@ pub(crate) struct Scratch {
     pub(super) forward: AlignedBuffer,
     /// The gradient of a padded input.
     pub(super) padded_gradient: AlignedBuffer,
+    /// The gradient of the output with a border of zeros.
+    pub(super) bordered_dy: AlignedBuffer,
     /// What the weight gradients of small windows need.
     pub(super) small_windows: AlignedBuffer,
     /// The outputs with a gradient.
@@ -71,6 +74,7 @@ impl Memory {
             saved_indices: self.saved_indices.max(other.saved_indices),
             forward: self.forward.max(other.forward),
             padded_gradient: self.padded_gradient.max(other.padded_gradient),
+            bordered_dy: self.bordered_dy.max(other.bordered_dy),
             small_windows: self.small_windows.max(other.small_windows),
             nonzeros: self.nonzeros.max(other.nonzeros),
             nonzero_lists: self.nonzero_lists.max(other.nonzero_lists),
@@ -97,6 +101,7 @@ impl Scratch {
         Self {
             forward: AlignedBuffer::zeroed(forward),
             padded_gradient: AlignedBuffer::zeroed(padded_gradient),
+            bordered_dy: AlignedBuffer::zeroed(memory.bordered_dy),
             small_windows: AlignedBuffer::zeroed(small_windows),
             nonzeros: Nonzeros::with_room(nonzeros, nonzero_lists),
             filter_sets: vec![0; filter_sets],

@@ -14,7 +14,7 @@ pub(crate) use run::Purpose;
 pub(crate) use workspace::Workspace;
 
 use crate::aligned::AlignedBuffer;
-use crate::plan::{Plan, Step};
+use crate::plan::{InputGradient, Plan, Step};
 use crate::simd::Simd;
 
 /// The values of a model's weights, and the copy of its kernels that the forward pass reads.
@@ -22,7 +22,7 @@ use crate::simd::Simd;
 pub(crate) struct Weights {
     /// All weights, laid out as the plan says.
     pub(crate) flat: AlignedBuffer,
-    /// The kernels packed for the forward pass; to be made anew after a change of `flat`, with [`pack_step`].
+    /// The kernels packed for the forward pass, and turned for input gradients; to be made anew after a change of `flat`, with [`pack_step`].
     pub(crate) packed: AlignedBuffer,
 }
 
@@ -38,11 +38,17 @@ impl Weights {
     }
 }
 
-/// Packs the kernel of one step for the forward pass, if it has one.
+/// Packs the kernel of one step, if it has one: for the forward pass, and for the input gradients where they need that.
 ///
 /// - flat: all weights; packed: the step's part of the packed kernels
 pub(crate) fn pack_step<S: Simd>(simd: S, step: &Step, flat: &[f32], packed: &mut [f32]) {
     if let Some(conv) = step.conv() {
-        conv.layout.pack(simd, &flat[conv.weights.clone()], &flat[conv.biases.clone()], packed);
+        let (forward, turned) = packed.split_at_mut(conv.layout.packed_len());
+        let weights = &flat[conv.weights.clone()];
+        conv.layout.pack(simd, weights, &flat[conv.biases.clone()], forward);
+        match &conv.input_gradient {
+            InputGradient::Turned(layout) => layout.pack(simd, weights, turned),
+            InputGradient::Nobody | InputGradient::Sets | InputGradient::Dense => {}
+        }
     }
 }

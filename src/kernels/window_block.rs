@@ -17,10 +17,22 @@ pub(super) struct Block {
 
 /// Cuts a window into blocks of up to three rows of up to eight vectors each, at most `max_vectors` in all.
 pub(super) fn blocks<S: Simd>(layout: &ConvLayout, max_vectors: usize) -> impl Iterator<Item = Block> {
-    let (run, rows) = (layout.run.div_ceil(S::f32s::LEN), layout.rows);
     let registers = if has_32_registers::<S>() { 24 } else { 12 };
-    let rows_each = rows.min(3);
-    let parts = run.div_ceil((registers.min(max_vectors) / rows_each).clamp(1, 8));
+    let rows_each = layout.rows.min(3);
+    cut::<S>(layout, rows_each, (registers.min(max_vectors) / rows_each).clamp(1, 8))
+}
+
+/// Cuts a window into blocks of at most three vectors, which leave registers for other things: of one row where a row has
+/// as many as two, because what is contiguous comes from memory sooner.
+pub(super) fn narrow_blocks<S: Simd>(layout: &ConvLayout) -> impl Iterator<Item = Block> {
+    let rows_each = if layout.run > S::f32s::LEN { 1 } else { layout.rows.min(3) };
+    cut::<S>(layout, rows_each, 3 / rows_each)
+}
+
+/// Blocks of so many rows, and of at most so many vectors of each.
+fn cut<S: Simd>(layout: &ConvLayout, rows_each: usize, most_vectors: usize) -> impl Iterator<Item = Block> {
+    let (run, rows) = (layout.run.div_ceil(S::f32s::LEN), layout.rows);
+    let parts = run.div_ceil(most_vectors);
     (0..rows).step_by(rows_each).flat_map(move |first_row| {
         (0..parts).map(move |part| {
             let (first, end) = (part * run / parts, (part + 1) * run / parts);

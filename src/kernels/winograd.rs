@@ -101,6 +101,11 @@ impl Winograd {
         self.patches.len() + self.product.windows.len()
     }
 
+    /// Multiplications for one image, one channel and one filter.
+    pub(super) fn multiplications(&self) -> usize {
+        self.patches.len() * self.numbers()
+    }
+
     /// Numbers in a transformed patch, and matrix products.
     fn numbers(&self) -> usize {
         (self.side + 2).pow(2)

@@ -1,18 +1,28 @@
 //! Decides which algorithm each operation gets: the only place where algorithms are picked.
 
+use super::gradients::Wanted;
 use super::parameters::Parameters;
 use super::step::{
-    Add, Concatenate, ConvStep, Dropout, ForwardAlgorithm, Placed, Pooling, Softmax, Step, WeightGradient,
+    Add, Concatenate, ConvStep, Dropout, ForwardAlgorithm, InputGradient, Placed, Pooling, Softmax, Step,
+    WeightGradient,
 };
+use crate::kernels::activation::Elementwise;
 use crate::kernels::conv2d::ConvLayout;
 use crate::kernels::conv2d_backward_small::has_small_windows;
 use crate::kernels::conv2d_forward_small::has_tiny_windows;
+use crate::kernels::turned::Turned;
 use crate::program::{Conv, Operation, OperationKind, ValueId, WeightId};
 
 /// The steps for these operations, without a backward pass yet; and the floats of all packed weights.
 ///
-/// - lengths: how many floats of one example each value has
-pub(super) fn choose(operations: &[Operation], parameters: &Parameters, lengths: &[usize]) -> (Vec<Placed>, usize) {
+/// - lengths: how many floats of one example each value has; outputs: those of the model
+pub(super) fn choose(
+    operations: &[Operation],
+    parameters: &Parameters,
+    lengths: &[usize],
+    outputs: &[ValueId],
+    wanted: Wanted,
+) -> (Vec<Placed>, usize) {
     let mut packed_end = 0;
     // Whether a value depends on a parameter that is trained.
     let mut trained = vec![false; lengths.len()];
@@ -21,7 +31,16 @@ pub(super) fn choose(operations: &[Operation], parameters: &Parameters, lengths:
         let behind_trained = reads.iter().any(|value| trained[value.0]);
         let step = match kind {
             OperationKind::Conv(conv) => {
-                let step = choose_conv(conv, parameters, behind_trained, packed_end);
+                let step = choose_conv(
+                    conv,
+                    parameters,
+                    Surroundings {
+                        behind_trained,
+                        needs_input_gradient: behind_trained || wanted == Wanted::OfInputs,
+                        density: density(conv, *writes, operations, outputs),
+                    },
+                    packed_end,
+                );
                 packed_end = step.packed.end;
                 Step::Conv(step)
             }
@@ -44,7 +63,59 @@ pub(super) fn choose(operations: &[Operation], parameters: &Parameters, lengths:
     (steps, packed_end)
 }
 
-fn choose_conv(conv: &Conv, parameters: &Parameters, behind_trained: bool, packed_start: usize) -> ConvStep {
+/// Which outputs of a convolution have a gradient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Density {
+    /// About half of them, or fewer.
+    Sparse,
+    /// Nearly all.
+    Dense,
+}
+
+/// A gradient is sparse behind a ReLU and behind a max pooling, fused or not, and where nothing else reads the output.
+fn density(conv: &Conv, output: ValueId, operations: &[Operation], outputs: &[ValueId]) -> Density {
+    let mut readers = operations.iter().filter(|operation| operation.reads.contains(&output)).peekable();
+    let is_read = readers.peek().is_some() && !outputs.contains(&output);
+    if conv.pool.is_some() || is_sparse_behind(conv.activation) {
+        Density::Sparse
+    } else if is_read && readers.all(|reader| reads_sparsely(&reader.kind)) {
+        Density::Sparse
+    } else {
+        Density::Dense
+    }
+}
+
+/// Whether about half of the gradients that reach an operation's input are zero.
+fn reads_sparsely(kind: &OperationKind) -> bool {
+    match kind {
+        OperationKind::MaxPool { .. } => true,
+        OperationKind::Activate(function) => is_sparse_behind(*function),
+        OperationKind::AveragePool { .. }
+        | OperationKind::ZeroPad { .. }
+        | OperationKind::Conv(_)
+        | OperationKind::Softmax { .. }
+        | OperationKind::Dropout { .. }
+        | OperationKind::Add
+        | OperationKind::Concatenate { .. } => false,
+    }
+}
+
+fn is_sparse_behind(function: Elementwise) -> bool {
+    match function {
+        Elementwise::Relu => true,
+        Elementwise::Linear | Elementwise::Sigmoid | Elementwise::Tanh => false,
+    }
+}
+
+/// What stands before and behind a convolution.
+struct Surroundings {
+    /// Whether its input depends on a parameter that is trained.
+    behind_trained: bool,
+    needs_input_gradient: bool,
+    density: Density,
+}
+
+fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packed_start: usize) -> ConvStep {
     let Conv { window, channels, filters, kernel, bias, pool, activation } = conv;
     let layout = ConvLayout::new(window, *channels, *filters, pool.as_ref());
     let forward = if layout.winograd.is_some() {
@@ -57,19 +128,35 @@ fn choose_conv(conv: &Conv, parameters: &Parameters, behind_trained: bool, packe
     let parameter = |WeightId(id): WeightId| &parameters.all[id];
     let weight_gradient = if !parameter(*kernel).is_trained() {
         WeightGradient::Nobody
-    } else if !behind_trained && has_small_windows(&layout) {
+    } else if !around.behind_trained && has_small_windows(&layout) {
         WeightGradient::SmallWindows
     } else {
-        WeightGradient::Lists
+        match around.density {
+            Density::Sparse => WeightGradient::Lists,
+            Density::Dense => WeightGradient::Dense,
+        }
+    };
+    let input_gradient = match around.density {
+        Density::Sparse | Density::Dense if !around.needs_input_gradient => InputGradient::Nobody,
+        Density::Sparse => InputGradient::Sets,
+        Density::Dense => match Turned::new(window, *channels, *filters).filter(Turned::pays) {
+            Some(turned) => InputGradient::Turned(Box::new(turned)),
+            None => InputGradient::Dense,
+        },
+    };
+    let packed_turned = match &input_gradient {
+        InputGradient::Turned(turned) => turned.layout.packed_len(),
+        InputGradient::Nobody | InputGradient::Sets | InputGradient::Dense => 0,
     };
     ConvStep {
         activation: *activation,
         border: window.pads().then_some((*window, *channels)),
         weights: parameter(*kernel).range.clone(),
         biases: bias.map_or(0..0, |bias| parameter(bias).range.clone()),
-        packed: packed_start..packed_start + layout.packed_len(),
+        packed: packed_start..packed_start + layout.packed_len() + packed_turned,
         forward,
         weight_gradient,
+        input_gradient,
         trains_biases: bias.is_some_and(|bias| parameter(bias).is_trained()),
         layout,
     }

@@ -11,7 +11,8 @@ mod step;
 pub(crate) use gradients::{GradientMemory, Wanted};
 pub(crate) use parameters::{Parameter, Parameters, layer_names};
 pub(crate) use step::{
-    Add, Concatenate, ConvStep, Dropout, Flow, ForwardAlgorithm, Placed, Pooling, Softmax, Step, WeightGradient,
+    Add, Concatenate, ConvStep, Dropout, Flow, ForwardAlgorithm, InputGradient, Placed, Pooling, Softmax, Step,
+    WeightGradient,
 };
 
 use crate::error::{Error, Result};
@@ -79,7 +80,7 @@ impl Plan {
             let (value, function) = fuse::take_output_function(&mut operations, &lengths, &all, heads[index].value);
             (heads[index].value, heads[index].function) = (value, function);
         }
-        let (mut steps, packed_len) = choose::choose(&operations, &parameters, &lengths);
+        let (mut steps, packed_len) = choose::choose(&operations, &parameters, &lengths, &values(&heads), wanted);
         let inputs_and_written = inputs.iter().map(|input| input.value).chain(steps.iter().map(|step| step.writes));
         let used: Vec<ValueId> = inputs_and_written.collect();
         for (value, len) in lengths.iter_mut().enumerate() {

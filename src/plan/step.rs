@@ -2,6 +2,7 @@
 
 use crate::kernels::activation::Elementwise;
 use crate::kernels::conv2d::ConvLayout;
+use crate::kernels::turned::Turned;
 use crate::program::{MAX_READS, ValueId};
 use crate::shape::Window2d;
 use std::ops::Range;
@@ -63,6 +64,7 @@ pub(crate) struct ConvStep {
     pub(crate) packed: Range<usize>,
     pub(crate) forward: ForwardAlgorithm,
     pub(crate) weight_gradient: WeightGradient,
+    pub(crate) input_gradient: InputGradient,
     /// Whether the biases are there and trained.
     pub(crate) trains_biases: bool,
 }
@@ -85,8 +87,23 @@ pub(crate) enum WeightGradient {
     Nobody,
     /// Over lists of the outputs that have a gradient.
     Lists,
-    /// Over all outputs, with a tile of weights in registers.
+    /// Over all outputs, with a tile of filters and weights in registers.
+    Dense,
+    /// Over all outputs, with a tile of weights and filters in registers: for windows of few weights.
     SmallWindows,
+}
+
+/// How a convolution's input gradients are found.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum InputGradient {
+    /// Not at all: nobody needs them.
+    Nobody,
+    /// Over sets of the filters that have a gradient, pixel by pixel.
+    Sets,
+    /// Over all filters, with a tile of pixels and weights in registers.
+    Dense,
+    /// By a convolution with the turned kernel, whose packed weights lie behind those for the forward pass.
+    Turned(Box<Turned>),
 }
 
 /// A window that slides over images of so many channels.

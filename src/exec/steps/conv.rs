@@ -9,12 +9,15 @@ use crate::kernels::conv2d_backward_small::{scratch_len, weight_gradients_small}
 use crate::kernels::conv2d_forward::conv2d_forward;
 use crate::kernels::conv2d_forward_small::conv2d_forward_small;
 use crate::kernels::conv2d_input_gradient::{CACHED_WEIGHTS, input_gradients, sets_len};
+use crate::kernels::conv2d_input_gradient_dense::{COPIED_WEIGHTS, Factors, input_gradients_dense};
 use crate::kernels::conv2d_weight_gradient::weight_gradients;
+use crate::kernels::conv2d_weight_gradient_dense::weight_gradients_dense;
 use crate::kernels::nonzeros::{images_at_once, room};
 use crate::kernels::padding::{add_cropped, crop, pad};
-use crate::kernels::sum::add_rows;
+use crate::kernels::sum::{add, add_rows};
+use crate::kernels::turned::Turned;
 use crate::kernels::winograd::winograd_forward;
-use crate::plan::{ConvStep, Flow, ForwardAlgorithm, WeightGradient};
+use crate::plan::{self, ConvStep, Flow, ForwardAlgorithm, WeightGradient};
 use crate::simd::Simd;
 use std::ops::Range;
 
@@ -27,21 +30,36 @@ impl Run for ConvStep {
             Purpose::Inference => return inference,
             Purpose::Training => {}
         }
-        let outputs = images * self.layout.outputs() * self.layout.filters;
-        let (nonzeros, nonzero_lists) = room(&self.layout, images);
-        Memory {
-            saved_indices: if self.layout.pool > 1 { outputs + SLACK } else { 0 },
-            padded_gradient: padded,
-            small_windows: match self.weight_gradient {
-                WeightGradient::SmallWindows => scratch_len(&self.layout),
-                WeightGradient::Nobody | WeightGradient::Lists => 0,
+        let layout = &self.layout;
+        let outputs = images * layout.outputs() * layout.filters;
+        let kept = Memory { saved_indices: if layout.pool > 1 { outputs + SLACK } else { 0 }, ..inference };
+        let weights = match self.weight_gradient {
+            WeightGradient::Nobody | WeightGradient::Dense => Memory::default(),
+            WeightGradient::SmallWindows => Memory { small_windows: scratch_len(layout), ..Memory::default() },
+            WeightGradient::Lists => {
+                let (nonzeros, nonzero_lists) = room(layout, images);
+                Memory { nonzeros, nonzero_lists, ..Memory::default() }
+            }
+        };
+        let inputs = match &self.input_gradient {
+            plan::InputGradient::Nobody => Memory::default(),
+            plan::InputGradient::Sets => Memory {
+                padded_gradient: padded,
+                filter_sets: sets_len(layout, images),
+                cached_weights: CACHED_WEIGHTS,
+                ..Memory::default()
             },
-            nonzeros,
-            nonzero_lists,
-            filter_sets: sets_len(&self.layout, images),
-            cached_weights: CACHED_WEIGHTS,
-            ..inference
-        }
+            plan::InputGradient::Dense => {
+                Memory { padded_gradient: padded, cached_weights: COPIED_WEIGHTS, ..Memory::default() }
+            }
+            plan::InputGradient::Turned(turned) => Memory {
+                padded_gradient: images * turned.layout.outputs() * turned.layout.filters,
+                bordered_dy: turned.bordered_len(images),
+                forward: turned.layout.scratch_len(images),
+                ..Memory::default()
+            },
+        };
+        kept.max(weights).max(inputs)
     }
 
     fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
@@ -85,6 +103,14 @@ impl Run for ConvStep {
                 let dw = &mut gradients[with_slack(&self.weights)];
                 weight_gradients_small(simd, &self.layout, images, x, dy, winners, sums, dw);
             }
+            WeightGradient::Dense => {
+                let dw = &mut gradients[with_slack(&self.weights)];
+                let at_once = images_at_once(&self.layout, images);
+                for start in (0..images).step_by(at_once) {
+                    let some = start..(start + at_once).min(images);
+                    weight_gradients_dense(simd, &self.layout, some, x, &dy[..outputs], dw);
+                }
+            }
             WeightGradient::Lists => {
                 let dw = &mut gradients[with_slack(&self.weights)];
                 let at_once = images_at_once(&self.layout, images);
@@ -98,24 +124,44 @@ impl Run for ConvStep {
         if self.trains_biases {
             add_rows(simd, &dy[..outputs], &mut gradients[self.biases.clone()]);
         }
-        let kernel = &weights.flat[with_slack(&self.weights)];
-        self.input_gradients(simd, images, &dy[..outputs], winners, kernel, scratch, &mut dx);
+        let wanted = match dx.flow {
+            Flow::Nobody | Flow::InPlace => return,
+            Flow::Write | Flow::Add => OutputGradient { images, dy: &dy[..outputs], winners },
+        };
+        match &self.input_gradient {
+            plan::InputGradient::Nobody => {}
+            plan::InputGradient::Sets | plan::InputGradient::Dense => {
+                self.add_input_gradients(simd, wanted, &weights.flat[with_slack(&self.weights)], scratch, &mut dx);
+            }
+            plan::InputGradient::Turned(turned) => {
+                let packed = &weights.packed[self.packed.clone()][self.layout.packed_len()..];
+                convolve_turned(simd, turned, wanted, packed, scratch, &mut dx);
+            }
+        }
     }
 }
 
+/// The gradient of a chunk's outputs.
+#[derive(Clone, Copy)]
+struct OutputGradient<'a> {
+    images: usize,
+    /// (images, outputs, filters).
+    dy: &'a [f32],
+    /// The same shape, which of the pooled windows won; not read without pooling.
+    winners: &'a [u32],
+}
+
 impl ConvStep {
-    /// Writes or adds the gradients of the inputs.
-    #[expect(clippy::too_many_arguments, reason = "each is one tensor of the operation")]
-    fn input_gradients<S: Simd>(
+    /// Writes or adds the gradients of the inputs, by adding to overlapping windows.
+    fn add_input_gradients<S: Simd>(
         &self,
         simd: S,
-        images: usize,
-        dy: &[f32],
-        winners: &[u32],
-        kernel: &[f32],
+        of: OutputGradient<'_>,
+        weights: &[f32],
         scratch: &mut Scratch,
         dx: &mut InputGradient<'_>,
     ) {
+        let OutputGradient { images, dy, winners } = of;
         let Scratch { padded_gradient, filter_sets, cached_weights, .. } = scratch;
         let padded_len = images * self.layout.image_len + SLACK;
         let to = match (dx.flow, &self.border) {
@@ -130,11 +176,41 @@ impl ConvStep {
                 &mut padded_gradient[..padded_len]
             }
         };
-        input_gradients(simd, &self.layout, images, dy, winners, kernel, filter_sets, cached_weights, to);
+        match self.input_gradient {
+            plan::InputGradient::Sets => {
+                input_gradients(simd, &self.layout, images, dy, winners, weights, filter_sets, cached_weights, to);
+            }
+            plan::InputGradient::Dense => {
+                input_gradients_dense(simd, &self.layout, Factors { dy, weights }, cached_weights, to);
+            }
+            plan::InputGradient::Nobody | plan::InputGradient::Turned(_) => {}
+        }
         match (dx.flow, &self.border) {
             (Flow::Write, Some((window, channels))) => crop(window, *channels, images, padded_gradient, dx.to),
             (Flow::Add, Some((window, channels))) => add_cropped(window, *channels, images, padded_gradient, dx.to),
             (Flow::Nobody | Flow::InPlace, _) | (Flow::Write | Flow::Add, None) => {}
+        }
+    }
+}
+
+/// Writes or adds the gradients of the inputs, by a convolution with the turned kernel.
+fn convolve_turned<S: Simd>(
+    simd: S,
+    turned: &Turned,
+    of: OutputGradient<'_>,
+    packed: &[f32],
+    scratch: &mut Scratch,
+    dx: &mut InputGradient<'_>,
+) {
+    let Scratch { padded_gradient, bordered_dy, forward, .. } = scratch;
+    let len = of.images * turned.layout.outputs() * turned.layout.filters;
+    match dx.flow {
+        Flow::Nobody | Flow::InPlace => {}
+        Flow::Write => turned.convolve(simd, of.dy, packed, bordered_dy, forward, &mut dx.to[..len]),
+        Flow::Add => {
+            let to = &mut padded_gradient[..len];
+            turned.convolve(simd, of.dy, packed, bordered_dy, forward, to);
+            add(simd, to, &mut dx.to[..len]);
         }
     }
 }
