@@ -6,7 +6,7 @@
 
 use super::family::{Family, Sum};
 use crate::error::{Error, Result};
-use crate::whole_file::{PART, remove_stale_parts};
+use crate::whole_file::new_part;
 use flate2::bufread::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
@@ -71,7 +71,6 @@ fn fetch_from<'a>(
     patience: Patience,
 ) -> Result<()> {
     fs::create_dir_all(folder).map_err(|source| at(folder, source))?;
-    remove_stale_parts(folder, ".");
     let agent = agent(patience);
     for (file, sum) in files {
         let mut attempts = Vec::new();
@@ -110,8 +109,7 @@ fn agent(patience: Patience) -> ureq::Agent {
 
 fn fetch_one(agent: &ureq::Agent, url: &str, sum: &Sum, file: &str, folder: &Path) -> Attempt<()> {
     let response = agent.get(url).call().map_err(|error| Fault::Mirror(reason(&error)))?;
-    let part = tempfile::Builder::new().prefix(&format!(".{file}.")).suffix(PART).tempfile_in(folder);
-    let mut part = part.map_err(|source| Fault::Folder(at(folder, source)))?;
+    let mut part = new_part(folder, file).map_err(|source| Fault::Folder(at(folder, source)))?;
     let announced = response.body().content_length();
     let bar = progress(announced);
     let received = receive(response.into_body().into_reader(), &mut part, sum, &bar, folder);
