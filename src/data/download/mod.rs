@@ -4,9 +4,12 @@
 //! A file is written under another name, checked, synced and renamed: whoever looks sees all of it or nothing, whatever
 //! happens to this process or to others that fetch the same.
 
+mod address;
+
 use super::family::{Family, Sum};
 use crate::error::{Error, Result};
 use crate::whole_file::new_part;
+use address::{shown, without_secret};
 use flate2::bufread::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
@@ -81,10 +84,12 @@ fn fetch_from<'a>(
             };
             let url = format!("{mirror}{file}.gz");
             // Not `eprintln!`: a closed standard error is no reason to stop.
-            let _ = writeln!(io::stderr(), "Downloading {name}: {url}");
+            let _ = writeln!(io::stderr(), "Downloading {name}: {}", shown(&url));
             match fetch_one(&agent, &url, &sum, file, folder) {
                 Ok(()) => break,
-                Err(Fault::Mirror(reason)) => attempts.push(format!("{url}: {reason}")),
+                Err(Fault::Mirror(reason)) => {
+                    attempts.push(format!("{}: {}", shown(&url), without_secret(&reason, &url)));
+                }
                 Err(Fault::Folder(error)) => return Err(error),
             }
         }

@@ -315,3 +315,18 @@ fn a_downloaded_file_has_the_permissions_that_the_system_gives_new_files() {
     let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
     assert_eq!(mode("letters.gz"), mode("usual"));
 }
+
+#[test]
+fn a_password_in_an_address_is_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (address, _) = serve(|stream| send(stream, "404 Not Found\r\nContent-Length: 0", b""));
+    let host = address.strip_prefix("http://").unwrap();
+    let mirrors = [format!("http://ann:secret@{host}"), format!("ann:secret@{host}"), "http://ann:sec/ret@no/".into()];
+    let mirrors: Vec<&str> = mirrors.iter().map(String::as_str).collect();
+    let error = fetch_letters(&mirrors, folder.path(), content_sum()).unwrap_err().to_string();
+    assert!(
+        error.contains(&format!("  http://***@{host}letters.gz: the server answered 404\n  ***@{host}")),
+        "{error}"
+    );
+    assert!(!error.contains("sec") && !error.contains("ann"), "{error}");
+}
