@@ -34,9 +34,11 @@ mod dataset;
 #[cfg(feature = "download")]
 mod download;
 mod family;
+mod gzip;
 mod images;
 mod labelled;
 mod map;
+mod open;
 mod parts;
 mod scaling;
 mod targets;

@@ -7,10 +7,10 @@
 mod address;
 
 use super::family::{Family, Sum};
+use super::gzip::Unpacked;
 use crate::error::{Error, Result};
 use crate::whole_file::new_part;
 use address::{shown, without_secret};
-use flate2::bufread::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -199,7 +199,7 @@ fn check(received: Received, announced: Option<u64>, sum: &Sum, part: &NamedTemp
 /// The length and SHA-256 of what an archive unpacks to, up to one byte more than expected.
 fn unpack(mut archive: &File, expected: u64) -> io::Result<(u64, String)> {
     archive.rewind()?;
-    let mut content = MultiGzDecoder::new(BufReader::new(archive)).take(expected + 1);
+    let mut content = Unpacked::new(BufReader::new(archive)).take(expected + 1);
     let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
     loop {
         match content.read(&mut buffer)? {
