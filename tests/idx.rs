@@ -274,19 +274,26 @@ fn a_gzip_stream_with_a_wrong_checksum_or_length_is_refused() {
     }
 }
 
-/// As gzip(1) does: tapes and some tools fill a block up.
 #[test]
-fn a_gzip_stream_padded_with_zeros_and_one_of_several_members_are_read() {
-    for zeros in [1, 512, 100_000] {
-        let padded = [&compressed()[..], &vec![0; zeros]].concat();
-        assert_eq!(read(&padded[..], "padded").unwrap(), read(&compressed()[..], "plain").unwrap());
+fn a_gzip_stream_with_garbage_after_it_is_refused() {
+    let stream_behind_padding = [&[0; 512], &gzip(b"")[..]].concat();
+    let garbage_behind_padding = [&[0; 100_000], &b"garbage"[..]].concat();
+    let too_much_padding = vec![0; (1 << 24) + 1];
+    for garbage in
+        [&b"garbage"[..], &[0x1f], &[0x1f, 0x8b], &stream_behind_padding, &garbage_behind_padding, &too_much_padding]
+    {
+        refused_as_damaged(&[&compressed(), garbage].concat());
     }
 }
 
 #[test]
-fn a_gzip_stream_with_garbage_after_it_is_refused() {
-    for garbage in [&b"garbage"[..], b"\0\0garbage", &[0x1f], &[0x1f, 0x8b]] {
-        refused_as_damaged(&[&compressed(), garbage].concat());
+fn a_gzip_stream_padded_with_zeros_is_read_as_by_gzip() {
+    let plain = file(&[3], &[7, 8, 9]);
+    for zeros in [1, 512, 100_000] {
+        let padded = [gzip(&plain[..5]), gzip(&plain[5..]), vec![0; zeros]].concat();
+        assert_eq!(read(&padded[..], "f").unwrap().as_slice(), Some(&[7, 8, 9][..]), "{zeros}");
+        let interrupted = read(Failing(&padded, io::ErrorKind::Interrupted, false), "f");
+        assert_eq!(interrupted.unwrap().as_slice(), Some(&[7, 8, 9][..]), "{zeros}");
     }
 }
 
@@ -338,6 +345,20 @@ fn a_path_that_is_a_folder_is_an_error_that_names_it() {
     let error = read_file(&path).unwrap_err();
     assert!(matches!(error, Error::Io { .. }));
     assert_eq!(error.to_string(), format!("{}: {}", path.display(), std::fs::read(&path).unwrap_err()));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_and_a_device_are_refused_instead_of_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (path, what) in [(pipe, "a pipe"), ("/dev/zero".into(), "a device")] {
+        let error = read_file(&path).unwrap_err();
+        assert!(matches!(error, Error::Io { .. }));
+        let expected = format!("{}: expected a file, found {what}: copy its content into a file first", path.display());
+        assert_eq!(error.to_string(), expected);
+    }
 }
 
 #[test]

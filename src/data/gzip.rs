@@ -1,59 +1,49 @@
-//! Decides what counts as a gzip file: members one after the other, and zeros behind them, which tapes and some tools add
-//! and gzip(1) passes over.
+//! Decides what counts as gzip data: one or more streams in a row, and zeros after them, with which tapes and block
+//! devices pad files, as for gzip(1). Anything else after a stream is damage.
 
 use flate2::bufread::GzDecoder;
 use std::io::{self, BufRead, ErrorKind, Read};
 
-/// What the members of a gzip file unpack to, one after the other.
-pub(super) struct GzipReader<R> {
-    /// `None` behind the last member.
-    member: Option<GzDecoder<R>>,
+/// The most zeros that are taken for padding.
+const MAX_PADDING: usize = 1 << 24;
+
+/// Unpacks gzip data as it is read.
+pub(super) struct Unpacked<R> {
+    /// The current stream; `None` after the last.
+    stream: Option<GzDecoder<R>>,
+    /// Zeros after the last stream so far.
+    padding: usize,
 }
 
-impl<R: BufRead> GzipReader<R> {
-    pub(super) fn new(source: R) -> Self {
-        Self { member: Some(GzDecoder::new(source)) }
+impl<R: BufRead> Unpacked<R> {
+    pub(super) fn new(packed: R) -> Self {
+        Self { stream: Some(GzDecoder::new(packed)), padding: 0 }
     }
 }
 
-impl<R: BufRead> Read for GzipReader<R> {
+impl<R: BufRead> Read for Unpacked<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        while let Some(member) = &mut self.member {
-            let count = member.read(buffer)?;
-            if count > 0 {
+        while let Some(stream) = &mut self.stream {
+            // Behind padding there is no stream any more.
+            let count = if self.padding == 0 { stream.read(buffer)? } else { 0 };
+            if count > 0 || buffer.is_empty() {
                 return Ok(count);
             }
-            if let Some(ended) = self.member.take() {
-                self.member = next_member(ended.into_inner())?.map(GzDecoder::new);
+            let rest = stream.get_mut();
+            let next = rest.fill_buf()?;
+            let zeros = next.iter().take_while(|byte| **byte == 0).count();
+            match next.get(zeros) {
+                None if next.is_empty() => self.stream = None,
+                None if self.padding + zeros <= MAX_PADDING => {
+                    rest.consume(zeros);
+                    self.padding += zeros;
+                }
+                Some(_) if self.padding + zeros == 0 => {
+                    self.stream = self.stream.take().map(|end| GzDecoder::new(end.into_inner()))
+                }
+                None | Some(_) => return Err(io::Error::new(ErrorKind::InvalidData, "other data follow the stream")),
             }
         }
         Ok(0)
-    }
-}
-
-/// What follows a member, if there is another one.
-fn next_member<R: BufRead>(mut source: R) -> io::Result<Option<R>> {
-    let mut has_padding = false;
-    loop {
-        let available = match source.fill_buf() {
-            Ok(available) => available,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        let zeros = available.iter().take_while(|byte| **byte == 0).count();
-        match (available.len(), zeros) {
-            (0, _) => return Ok(None),
-            (len, zeros) if zeros == len => {
-                has_padding = true;
-                source.consume(zeros);
-            }
-            _ if has_padding || zeros > 0 => {
-                return Err(io::Error::new(ErrorKind::InvalidData, "something follows the zeros behind it"));
-            }
-            _ => return Ok(Some(source)),
-        }
     }
 }

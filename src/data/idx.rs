@@ -4,14 +4,14 @@
 //! The header is checked before anything is allocated, and memory grows with the data that really follow it, so a
 //! file cannot make the reader allocate more than twice its own (unpacked) size.
 
-use super::gzip::GzipReader;
+use super::gzip::Unpacked;
+use super::open::open;
 use crate::error::{Error, IdxFault, Result};
 use crate::whole_file::write_whole;
 use byteorder::{BigEndian, ByteOrder};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
-use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Write};
 use std::path::Path;
 
@@ -23,14 +23,15 @@ const UNSIGNED_BYTE: u8 = 0x08;
 /// The first two bytes of every gzip stream.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Reads an IDX file, plain or gzip; which of them is told by its content, not its name.
+/// Reads an IDX file, plain or gzip; which of them is told by its content, not its name. For a pipe or the standard
+/// input there is [`read`].
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be opened or read, [`Error::Idx`] if its content is not a whole IDX file of
+/// [`Error::Io`] if the file cannot be opened or read, or is a pipe or a device; [`Error::Idx`] if its content is not a whole IDX file of
 /// unsigned bytes with 1 to 4 dimensions.
 pub fn read_file(path: impl AsRef<Path>) -> Result<ArrayD<u8>> {
     let place = path.as_ref().display().to_string();
-    match File::open(path) {
+    match open(path.as_ref()) {
         Ok(file) => read(file, &place),
         Err(source) => Err(Error::Io { place, source }),
     }
@@ -101,7 +102,7 @@ pub fn read(reader: impl Read, place: &str) -> Result<ArrayD<u8>> {
     let compressed = start == GZIP;
     let whole = Cursor::new(start).chain(reader);
     if compressed {
-        read_plain(GzipReader::new(whole)).map_err(Fault::in_gzip).map_err(at_place)
+        read_plain(Unpacked::new(whole)).map_err(Fault::in_gzip).map_err(at_place)
     } else {
         read_plain(whole).map_err(at_place)
     }

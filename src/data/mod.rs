@@ -38,6 +38,7 @@ mod gzip;
 mod images;
 mod labelled;
 mod map;
+mod open;
 mod parts;
 mod scaling;
 mod targets;

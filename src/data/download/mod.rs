@@ -4,10 +4,13 @@
 //! A file is written under another name, checked, synced and renamed: whoever looks sees all of it or nothing, whatever
 //! happens to this process or to others that fetch the same.
 
+mod address;
+
 use super::family::{Family, Sum};
-use super::gzip::GzipReader;
+use super::gzip::Unpacked;
 use crate::error::{Error, Result};
-use crate::whole_file::{PART, remove_stale_parts};
+use crate::whole_file::new_part;
+use address::{shown, without_secret};
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -71,7 +74,6 @@ fn fetch_from<'a>(
     patience: Patience,
 ) -> Result<()> {
     fs::create_dir_all(folder).map_err(|source| at(folder, source))?;
-    remove_stale_parts(folder, ".");
     let agent = agent(patience);
     for (file, sum) in files {
         let mut attempts = Vec::new();
@@ -82,10 +84,12 @@ fn fetch_from<'a>(
             };
             let url = format!("{mirror}{file}.gz");
             // Not `eprintln!`: a closed standard error is no reason to stop.
-            let _ = writeln!(io::stderr(), "Downloading {name}: {url}");
+            let _ = writeln!(io::stderr(), "Downloading {name}: {}", shown(&url));
             match fetch_one(&agent, &url, &sum, file, folder) {
                 Ok(()) => break,
-                Err(Fault::Mirror(reason)) => attempts.push(format!("{url}: {reason}")),
+                Err(Fault::Mirror(reason)) => {
+                    attempts.push(format!("{}: {}", shown(&url), without_secret(&reason, &url)));
+                }
                 Err(Fault::Folder(error)) => return Err(error),
             }
         }
@@ -110,8 +114,7 @@ fn agent(patience: Patience) -> ureq::Agent {
 
 fn fetch_one(agent: &ureq::Agent, url: &str, sum: &Sum, file: &str, folder: &Path) -> Attempt<()> {
     let response = agent.get(url).call().map_err(|error| Fault::Mirror(reason(&error)))?;
-    let part = tempfile::Builder::new().prefix(&format!(".{file}.")).suffix(PART).tempfile_in(folder);
-    let mut part = part.map_err(|source| Fault::Folder(at(folder, source)))?;
+    let mut part = new_part(folder, file).map_err(|source| Fault::Folder(at(folder, source)))?;
     let announced = response.body().content_length();
     let bar = progress(announced);
     let received = receive(response.into_body().into_reader(), &mut part, sum, &bar, folder);
@@ -196,7 +199,7 @@ fn check(received: Received, announced: Option<u64>, sum: &Sum, part: &NamedTemp
 /// The length and SHA-256 of what an archive unpacks to, up to one byte more than expected.
 fn unpack(mut archive: &File, expected: u64) -> io::Result<(u64, String)> {
     archive.rewind()?;
-    let mut content = GzipReader::new(BufReader::new(archive)).take(expected + 1);
+    let mut content = Unpacked::new(BufReader::new(archive)).take(expected + 1);
     let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
     loop {
         match content.read(&mut buffer)? {

@@ -290,17 +290,43 @@ fn many_threads_that_fetch_one_file_all_succeed() {
 }
 
 #[test]
-fn only_old_parts_are_removed() {
+fn only_old_parts_of_the_same_files_are_removed() {
     let folder = tempfile::tempdir().unwrap();
-    let names = [".letters.old.part", ".letters.new.part", "letters.part"];
-    for name in names {
+    // The last is another program's.
+    for name in [".letters.s7AlE0.part", ".letters.yOunG1.part", ".mine.part"] {
         let file = File::create(folder.path().join(name)).unwrap();
-        if !name.contains("new") {
+        if !name.contains("yOunG") {
             file.set_modified(std::time::SystemTime::now() - STALE * 2).unwrap();
         }
     }
-    remove_stale_parts(folder.path(), ".");
+    fetch_letters(&[&good(CONTENT).0], folder.path(), content_sum()).unwrap();
     let mut left = listing(folder.path());
     left.sort();
-    assert_eq!(left, [".letters.new.part", "letters.part"]);
+    assert_eq!(left, [".letters.yOunG1.part", ".mine.part", "letters.gz"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_downloaded_file_has_the_permissions_that_the_system_gives_new_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    fetch_letters(&[&good(CONTENT).0], folder.path(), content_sum()).unwrap();
+    fs::write(folder.path().join("usual"), "").unwrap();
+    let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+    assert_eq!(mode("letters.gz"), mode("usual"));
+}
+
+#[test]
+fn a_password_in_an_address_is_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (address, _) = serve(|stream| send(stream, "404 Not Found\r\nContent-Length: 0", b""));
+    let host = address.strip_prefix("http://").unwrap();
+    let mirrors = [format!("http://ann:secret@{host}"), format!("ann:secret@{host}"), "http://ann:sec/ret@no/".into()];
+    let mirrors: Vec<&str> = mirrors.iter().map(String::as_str).collect();
+    let error = fetch_letters(&mirrors, folder.path(), content_sum()).unwrap_err().to_string();
+    assert!(
+        error.contains(&format!("  http://***@{host}letters.gz: the server answered 404\n  ***@{host}")),
+        "{error}"
+    );
+    assert!(!error.contains("sec") && !error.contains("ann"), "{error}");
 }

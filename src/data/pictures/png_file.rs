@@ -1,11 +1,11 @@
 //! Decides how PNG files become grey pictures, and which are refused before they cost memory.
 
 use super::fault;
+use crate::data::open::open;
 use crate::error::{Error, Result};
 use crate::whole_file::write_whole;
 use ndarray::Array2;
 use png::{BitDepth, ColorType, Decoder, DecodingError, Encoder, Limits, Transformations};
-use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
 
@@ -16,11 +16,11 @@ const MAX_PIXELS: u64 = 1 << 26;
 /// 601](https://www.itu.int/rec/R-REC-BT.601), what is transparent is laid on white, and 16 bits become 8.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be opened or read, [`Error::Picture`] if it is no whole PNG, or has more than 2^26 pixels.
+/// [`Error::Io`] if the file cannot be opened or read, or is a pipe or a device; [`Error::Picture`] if it is no whole PNG, or has more than 2^26 pixels.
 pub fn read_png(path: impl AsRef<Path>) -> Result<Array2<u8>> {
     let path = path.as_ref();
     let io = |source| Error::Io { place: path.display().to_string(), source };
-    let file = File::open(path).map_err(io)?;
+    let file = open(path).map_err(io)?;
     if file.metadata().map_err(io)?.is_dir() {
         return Err(fault(path, "expected a PNG file, found a folder".into()));
     }

@@ -1,33 +1,45 @@
 //! Decides how a file is written so that none is lost: under another name in the same folder, synced, then renamed, and
 //! the folder synced. Whoever looks, and whatever is killed when, there is the old file or the new one.
 
+mod destination;
+mod part;
+
+#[cfg(test)]
+pub(crate) use part::STALE;
+pub(crate) use part::new_part;
+
 use crate::error::{Error, Result};
-use std::fs::{self, File};
+use destination::{Destination, folder};
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-use tempfile::NamedTempFile;
+use std::path::Path;
 
-/// How the names of unfinished files end; they start with a dot.
-pub(crate) const PART: &str = ".part";
-/// From what age on an unfinished file is one whose process was killed.
-pub(crate) const STALE: Duration = Duration::from_secs(3600);
+/// Why a file was not written, and what to do.
+struct Refusal {
+    reason: String,
+    source: io::Error,
+}
 
-/// Writes what `write` writes to this path; behind a symbolic link, to what the link names. A new file gets the
-/// permissions that the system gives new files, one that was there keeps its own.
+/// Writes what `write` writes to this path; behind symbolic links, to what they name. A new file gets the permissions
+/// that the system gives new files, one that was there keeps its owner, its group and its permissions. Pipes and devices
+/// get the bytes and stay what they are; a named pipe waits for a reader, as it does for every program.
 ///
 /// # Errors
 /// [`Error::NotWritten`] with the reason and what to do; then what was there before is still there, and nothing else is.
 /// [`Error::Io`] if the new file is there, but its folder could not be synced: a power cut might bring the old one back.
 pub(crate) fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    let target = followed(path);
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    replace(&target, folder, write).map_err(|source| Error::NotWritten {
-        place: path.display().to_string(),
-        reason: reason(&target, folder, &source),
-        source,
-    })?;
-    sync(folder).map_err(|source| Error::Io { place: folder.display().to_string(), source })
+    let not_written =
+        |Refusal { reason, source }| Error::NotWritten { place: path.display().to_string(), reason, source };
+    match Destination::of(path).map_err(|source| not_written(refusal(path, source)))? {
+        Destination::Stream(stream) => {
+            write_through(&stream, write).map_err(|source| not_written(Refusal { reason: source.to_string(), source }))
+        }
+        Destination::File(target) => {
+            replace(&target, write).map_err(not_written)?;
+            let folder = folder(&target);
+            sync(folder).map_err(|source| Error::Io { place: folder.display().to_string(), source })
+        }
+    }
 }
 
 /// Whether [`write_whole`] could write to this path now, as far as that can be known without writing.
@@ -35,55 +47,55 @@ pub(crate) fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io:
 /// # Errors
 /// [`Error::NotWritten`] with the reason and what to do.
 pub(crate) fn check_can_write(path: &Path) -> Result<()> {
-    let target = followed(path);
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let checked = match target.is_dir() {
-        true => Err(ErrorKind::IsADirectory.into()),
-        false => tempfile::Builder::new().prefix(".").suffix(PART).tempfile_in(folder).map(drop),
+    let checked = match Destination::of(path) {
+        Ok(Destination::Stream(_)) => Ok(()),
+        Ok(Destination::File(target)) => {
+            let name = target.file_name().unwrap_or_default().to_string_lossy();
+            new_part(folder(&target), &name).map(drop).map_err(|source| refusal(&target, source))
+        }
+        Err(source) => Err(refusal(path, source)),
     };
-    checked.map_err(|source| Error::NotWritten {
+    checked.map_err(|Refusal { reason, source }| Error::NotWritten {
         place: path.display().to_string(),
-        reason: reason(&target, folder, &source),
+        reason,
         source,
     })
 }
 
-/// Where a path leads.
-fn followed(path: &Path) -> PathBuf {
-    let is_link = path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
-    // A link to nowhere is replaced itself.
-    if is_link { path.canonicalize().unwrap_or_else(|_| path.into()) } else { path.into() }
-}
-
-fn replace(target: &Path, folder: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    if target.is_dir() {
-        return Err(ErrorKind::IsADirectory.into());
-    }
-    // Long names leave no room for the rest.
-    let name: String = target.file_name().unwrap_or_default().to_string_lossy().chars().take(40).collect();
-    let prefix = format!(".{name}.");
-    remove_stale_parts(folder, &prefix);
-    let mut part = new_part(target, folder, &prefix)?;
-    let mut buffered = BufWriter::new(part.as_file_mut());
+/// Writes to a pipe or a device.
+fn write_through(stream: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    // Appending, as an open file behind `/dev/stdout` may hold other output already.
+    let mut buffered = BufWriter::new(OpenOptions::new().append(true).open(stream)?);
     write(&mut buffered)?;
-    buffered.flush()?;
-    drop(buffered);
-    part.as_file().sync_all()?;
-    part.persist(target).map(drop).map_err(|error| error.error)
+    buffered.flush()
 }
 
-/// An empty file that removes itself unless it is renamed.
-fn new_part(target: &Path, folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(prefix).suffix(PART);
-    // Without this only the owner could read the file.
-    #[cfg(unix)]
-    let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let part = builder.tempfile_in(folder)?;
-    if let Ok(old) = target.metadata() {
-        part.as_file().set_permissions(old.permissions())?;
-    }
-    Ok(part)
+/// Replaces a file that is no link, or makes it.
+fn replace(target: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> std::result::Result<(), Refusal> {
+    let old = match OpenOptions::new().write(true).open(target).and_then(|file| file.metadata()) {
+        Ok(old) => Some(old),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        // Renaming would replace it all the same, but its owner does not want that.
+        Err(source) if source.kind() == ErrorKind::PermissionDenied => {
+            let reason = "the file may not be written to: change its permissions, or write elsewhere".to_owned();
+            return Err(Refusal { reason, source });
+        }
+        Err(source) => return Err(refusal(target, source)),
+    };
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let written = || {
+        let mut part = new_part(folder(target), &name)?;
+        if let Some(old) = &old {
+            part::take_after(part.as_file(), old)?;
+        }
+        let mut buffered = BufWriter::new(part.as_file_mut());
+        write(&mut buffered)?;
+        buffered.flush()?;
+        drop(buffered);
+        part.as_file().sync_all()?;
+        part.persist(target).map(drop).map_err(|error| error.error)
+    };
+    written().map_err(|source| refusal(target, source))
 }
 
 /// Makes a renaming outlast a power cut, where the system lets folders be synced.
@@ -105,26 +117,9 @@ fn sync(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes what processes left behind that were killed; of those that still run, files are younger.
-pub(crate) fn remove_stale_parts(folder: &Path, prefix: &str) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let is_part = name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(PART));
-        if !is_part {
-            continue;
-        }
-        let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|time| time.elapsed());
-        if age.is_ok_and(|age| age.is_ok_and(|age| age > STALE)) {
-            // If another process was faster, that is as good.
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-}
-
 /// What is wrong, and what to do.
-fn reason(target: &Path, folder: &Path, source: &io::Error) -> String {
-    let folder = folder.display();
+fn refusal(target: &Path, source: io::Error) -> Refusal {
+    let folder = folder(target).display();
     let reason = match source.kind() {
         ErrorKind::IsADirectory => "it is a folder: give the path of a file".to_owned(),
         ErrorKind::NotFound => format!("the folder {folder} does not exist: create it first"),
@@ -136,15 +131,17 @@ fn reason(target: &Path, folder: &Path, source: &io::Error) -> String {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             format!("the disk of {folder} is full: free some space, or write elsewhere")
         }
+        ErrorKind::Unsupported => "it is a socket or a disk, not a file: give the path of a file".to_owned(),
         _ => source.to_string(),
     };
     let kept = if target.is_file() { ". The file that was there before is unchanged" } else { "" };
-    format!("{reason}{kept}")
+    Refusal { reason: format!("{reason}{kept}"), source }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn listing(folder: &Path) -> Vec<String> {
         let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -185,19 +182,6 @@ mod tests {
         let panicked = std::panic::catch_unwind(|| write_whole(&path, |_| panic!("on purpose")));
         assert!(panicked.is_err());
         assert_eq!((fs::read(&path).unwrap(), listing(folder.path())), (b"old".to_vec(), vec!["a".to_owned()]));
-    }
-
-    #[test]
-    fn only_old_parts_of_the_same_file_are_removed() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in [".a.old.part", ".a.new.part", ".b.old.part", "a.part", ".a.old"] {
-            let file = File::create(folder.path().join(name)).unwrap();
-            if name != ".a.new.part" {
-                file.set_modified(std::time::SystemTime::now() - STALE * 2).unwrap();
-            }
-        }
-        write_whole(&folder.path().join("a"), |file| file.write_all(b"new")).unwrap();
-        assert_eq!(listing(folder.path()), [".a.new.part", ".a.old", ".b.old.part", "a", "a.part"]);
     }
 
     #[test]
