@@ -83,7 +83,7 @@ impl Case {
         let turned = Turned::new(&self.window, self.channels, self.filters)?;
         let mut packed = vec![0.0; turned.layout.packed_len()];
         let mut bordered = vec![f32::NAN; turned.bordered_len(self.images)];
-        let mut scratch = vec![f32::NAN; turned.layout.scratch_len(images)];
+        let mut scratch = vec![f32::NAN; turned.layout.scratch_len(self.images)];
         let mut dx = vec![f32::NAN; self.dx.len()];
         let (weights, dy) = (&self.weights[..self.kernel_len()], self.dy.as_slice().unwrap());
         dispatch!(level, simd => {
