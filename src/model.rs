@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::shape::Shape;
 use crate::simd::Level;
 use crate::summary::Summary;
-use crate::train::{Engine, Examples, Scoring, Tally};
+use crate::train::{Decision, Engine, Examples, Scoring, Tally, Undecided};
 use ndarray::{Array2, ArrayD};
 use std::fmt;
 
@@ -59,6 +59,10 @@ impl Model {
         let state = OptimizerState::new(&optimizer, plan.parameter_len, variables);
         Metric::check_all(&metrics, plan.classes())?;
         let scoring = Scoring::new(&plan, loss, &metrics);
+        if let always_one @ Decision::Undecided(Undecided::AlwaysOne) = Decision::new(&plan, &scoring) {
+            always_one.check()?;
+        }
+        scoring.check_metrics()?;
         let ongoing = Ongoing::new(scoring.tally());
         let engine = Engine::new(plan, scoring, seed, Level::new());
         Ok(Self { layers, seed, optimizer, state, engine, epochs: 0, ongoing })
@@ -179,14 +183,33 @@ impl Model {
         Ok(outputs)
     }
 
-    /// The most probable class of each image; of a model with a single sigmoid output, 1 where it is above one half.
+    /// The class of each example: the one with the highest output, the first of equals; for a model of one output that
+    /// is trained with [`BinaryCrossentropy`](crate::BinaryCrossentropy) or ends with a sigmoid, 1 where the probability
+    /// is above one half (where the logit is above 0), 0 elsewhere.
     ///
     /// # Errors
-    /// As [`predict`](Self::predict).
+    /// As [`predict`](Self::predict), and [`Error::Model`] if the outputs stand for no class: numbers that are to be met, or
+    /// several probabilities that do not exclude each other.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// use inkstone::ndarray::Array4;
+    /// let points = Array4::<f32>::zeros((1, 1, 1, 2));
+    /// let mut model = Sequential::new([2])
+    ///     .add(Dense::new(1))
+    ///     .compile(Adam::default(), MeanSquaredError, [])?;
+    /// let error = model.predict_classes(&points).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "the model gives numbers, not probabilities of classes: call `predict`, which returns the numbers"
+    /// );
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
     pub fn predict_classes<'a>(&mut self, images: impl Into<Images<'a>>) -> Result<Vec<usize>> {
+        let decision = self.engine.decision();
+        decision.check()?;
         let outputs = self.predict(images)?;
-        let function = self.engine.plan.output;
-        Ok(outputs.rows().into_iter().map(|row| function.class(row.as_slice().expect(IN_ORDER))).collect())
+        Ok(outputs.rows().into_iter().map(|row| decision.class(row.as_slice().expect(IN_ORDER))).collect())
     }
 
     /// One step of the optimizer on one batch; the scores are those before the step.
@@ -320,7 +343,7 @@ impl Model {
     pub(crate) fn check_labelled<'a>(&self, data: LabelledImages<'a>) -> Result<OrderedExamples<'a>> {
         self.check_shape(data.images().shape())?;
         let examples = data.checked()?;
-        self.loss().check_targets(&examples.targets, self.engine.plan.classes())?;
+        self.engine.scoring.check_targets(&examples.targets)?;
         Ok(examples)
     }
 

@@ -112,12 +112,34 @@ impl Predictor {
         })
     }
 
-    /// The most probable class of each image, as [`Model::predict_classes`], written to `out` without allocating.
+    /// The class of each example, as [`Model::predict_classes`].
+    ///
+    /// # Errors
+    /// As [`Model::predict_classes`].
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// use inkstone::ndarray::Array4;
+    /// let model = Sequential::new([2])
+    ///     .add(Dense::new(3).activation(Softmax))
+    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+    /// let classes = model.into_predictor().predict_classes(&Array4::<f32>::zeros((5, 1, 1, 2)))?;
+    /// assert_eq!(classes, [0; 5]);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn predict_classes<'a>(&self, images: impl Into<Images<'a>>) -> Result<Vec<usize>> {
+        let images = images.into();
+        let mut classes = vec![0; images.len()];
+        self.predict_classes_into(images, &mut self.scratch(), &mut classes)?;
+        Ok(classes)
+    }
+
+    /// Writes what [`predict_classes`](Self::predict_classes) returns, without allocating.
     ///
     /// - out: (N)
     ///
     /// # Errors
-    /// As [`predict_into`](Self::predict_into).
+    /// As [`predict_into`](Self::predict_into) and [`predict_classes`](Self::predict_classes).
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -140,12 +162,13 @@ impl Predictor {
         out: &mut [usize],
     ) -> Result<()> {
         let images = images.into();
+        let decision = self.inference.decision;
+        decision.check()?;
         self.check(&images, images.len(), out.len(), scratch)?;
         let mut out = out.iter_mut();
         self.run(images, scratch, |outputs| {
             let rows = outputs.chunks_exact(self.classes());
-            let function = self.inference.plan.output;
-            rows.zip(&mut out).for_each(|(row, class)| *class = function.class(row));
+            rows.zip(&mut out).for_each(|(row, class)| *class = decision.class(row));
         })
     }
 

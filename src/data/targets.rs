@@ -117,6 +117,14 @@ impl<'a> Targets<'a> {
 }
 
 impl OrderedTargets<'_> {
+    /// For how many examples.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Classes(classes) => classes.len(),
+            Self::Values(values) => values.nrows(),
+        }
+    }
+
     /// The targets, to be read one by one.
     pub(crate) fn rows(&self) -> TargetRows<'_> {
         match self {
