@@ -4,7 +4,7 @@ mod weights;
 
 pub(crate) use weights::{named, store};
 
-use crate::data::{Images, LabelledImages, OrderedExamples, OrderedImages, Targets};
+use crate::data::{Inputs, LabelledInputs, OrderedExamples, OrderedImages, Targets};
 use crate::error::{Error, Result};
 use crate::fit::Ongoing;
 use crate::layers::Layer;
@@ -148,7 +148,7 @@ impl Model {
     /// # Errors
     /// [`Error::Data`] if the images' shape or a target does not fit the model, there is not one target for each image, or a
     /// value is NaN or infinite.
-    pub fn evaluate<'a>(&mut self, data: impl Into<LabelledImages<'a>>) -> Result<Scores> {
+    pub fn evaluate<'a>(&mut self, data: impl Into<LabelledInputs<'a>>) -> Result<Scores> {
         let examples = self.check_labelled(data.into())?;
         Ok(self.score(&Examples::of(&examples)))
     }
@@ -157,8 +157,8 @@ impl Model {
         self.engine.score(examples).scores(&self.engine.scoring)
     }
 
-    /// The model's outputs for images, an array or a data set: (N, H, W, C) to (N, classes), probabilities if the model
-    /// ends with a softmax. A model on vectors takes them as (N, 1, 1, features). Bytes become `x / 255`.
+    /// The model's outputs for images, (N, H, W, C), a table, (N, F), or a data set: (N, outputs), probabilities if the
+    /// model ends with a softmax. Bytes become `x / 255`.
     ///
     /// # Errors
     /// [`Error::Data`] if the images' shape does not fit the model, or a value is NaN or infinite.
@@ -175,7 +175,7 @@ impl Model {
     /// assert!((probabilities.row(0).sum() - 1.0).abs() < 1e-5);
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn predict<'a>(&mut self, images: impl Into<Images<'a>>) -> Result<Array2<f32>> {
+    pub fn predict<'a>(&mut self, images: impl Into<Inputs<'a>>) -> Result<Array2<f32>> {
         let images = self.check_images(images.into())?;
         let mut outputs = Array2::zeros((images.len(), self.engine.plan.classes()));
         let out = outputs.as_slice_mut().expect(IN_ORDER);
@@ -205,7 +205,7 @@ impl Model {
     /// );
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn predict_classes<'a>(&mut self, images: impl Into<Images<'a>>) -> Result<Vec<usize>> {
+    pub fn predict_classes<'a>(&mut self, images: impl Into<Inputs<'a>>) -> Result<Vec<usize>> {
         let decision = self.engine.decision();
         decision.check()?;
         let outputs = self.predict(images)?;
@@ -232,7 +232,7 @@ impl Model {
     /// ```
     pub fn train_on_batch<'a>(
         &mut self,
-        images: impl Into<Images<'a>>,
+        images: impl Into<Inputs<'a>>,
         targets: impl Into<Targets<'a>>,
     ) -> Result<Scores> {
         let scores = self.run_on_batch((images, targets).into())?;
@@ -264,7 +264,7 @@ impl Model {
     /// ```
     pub fn gradients<'a>(
         &mut self,
-        images: impl Into<Images<'a>>,
+        images: impl Into<Inputs<'a>>,
         targets: impl Into<Targets<'a>>,
     ) -> Result<(Scores, Vec<Weight>)> {
         let scores = self.run_on_batch((images, targets).into())?;
@@ -329,7 +329,7 @@ impl Model {
         Ok(())
     }
 
-    fn run_on_batch(&mut self, data: LabelledImages<'_>) -> Result<Scores> {
+    fn run_on_batch(&mut self, data: LabelledInputs<'_>) -> Result<Scores> {
         let examples = self.check_labelled(data)?;
         self.engine.run_batch(&Examples::of(&examples), self.seed, self.state.step);
         check_loss(self.engine.tally(), self.epochs + 1, self.state.step as usize + 1)?;
@@ -340,7 +340,7 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Data`] if the images' shape, their number, a target or a weight does not fit.
-    pub(crate) fn check_labelled<'a>(&self, data: LabelledImages<'a>) -> Result<OrderedExamples<'a>> {
+    pub(crate) fn check_labelled<'a>(&self, data: LabelledInputs<'a>) -> Result<OrderedExamples<'a>> {
         self.check_shape(data.images().shape())?;
         let examples = data.checked()?;
         self.engine.scoring.check_targets(&examples.targets)?;
@@ -352,7 +352,7 @@ impl Model {
     }
 
     /// Images of the model's shape, in memory order.
-    fn check_images<'a>(&self, images: Images<'a>) -> Result<OrderedImages<'a>> {
+    fn check_images<'a>(&self, images: Inputs<'a>) -> Result<OrderedImages<'a>> {
         self.check_shape(images.shape())?;
         images.checked()
     }
@@ -383,8 +383,22 @@ pub(crate) fn check_shape(input: Shape, found: Shape) -> Result<()> {
     if found.as_image() == input.as_image() {
         return Ok(());
     }
-    let (height, width, channels) = input.as_image();
-    Err(Error::Data(format!("the model expects images of ({height}, {width}, {channels}), got {found}")))
+    let (height, width, channels) = found.as_image();
+    Err(Error::Data(match (input, found) {
+        (Shape::Image { .. }, Shape::Image { .. }) => format!("the model expects images of {input}, got {found}"),
+        (Shape::Image { height, width, channels }, Shape::Vector(features)) => format!(
+            "the model expects images of {input}, an array of (N, {height}, {width}, {channels}), got a table with rows of {features} \
+             features"
+        ),
+        (Shape::Vector(expected), Shape::Image { height: 1, width: 1, channels: features })
+        | (Shape::Vector(expected), Shape::Vector(features)) => format!(
+            "the model expects rows of {expected} features, a table of (N, {expected}), got rows of {features} features"
+        ),
+        (Shape::Vector(expected), Shape::Image { .. }) => format!(
+            "the model expects rows of {expected} features, a table of (N, {expected}), got images of {found}: add `Flatten`, as in \
+             `Sequential::new([{height}, {width}, {channels}]).add(Flatten::new())`"
+        ),
+    }))
 }
 
 /// What a new array is.

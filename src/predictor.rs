@@ -1,6 +1,6 @@
 //! A trained model at work: weights and the forward pass, shared by any number of threads.
 
-use crate::data::Images;
+use crate::data::Inputs;
 use crate::error::{Error, Result};
 use crate::exec::Workspace;
 use crate::model::{Model, check_shape};
@@ -76,11 +76,11 @@ impl Predictor {
         Scratch { workspace: self.inference.workspace(), made_for: Arc::clone(&self.inference.plan) }
     }
 
-    /// As [`Model::predict`]: (N, H, W, C) to (N, classes).
+    /// As [`Model::predict`]: images, (N, H, W, C), or a table, (N, F), to (N, outputs).
     ///
     /// # Errors
     /// [`Error::Data`] if the images' shape does not fit the model, or a value is NaN or infinite.
-    pub fn predict<'a>(&self, images: impl Into<Images<'a>>) -> Result<Array2<f32>> {
+    pub fn predict<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<Array2<f32>> {
         let images = images.into();
         let mut outputs = Array2::zeros((images.len(), self.classes()));
         let out = outputs.as_slice_mut().expect("a new array is in memory order");
@@ -98,7 +98,7 @@ impl Predictor {
     /// another predictor. Then nothing is written.
     pub fn predict_into<'a>(
         &self,
-        images: impl Into<Images<'a>>,
+        images: impl Into<Inputs<'a>>,
         scratch: &mut Scratch,
         out: &mut [f32],
     ) -> Result<()> {
@@ -127,7 +127,7 @@ impl Predictor {
     /// assert_eq!(classes, [0; 5]);
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn predict_classes<'a>(&self, images: impl Into<Images<'a>>) -> Result<Vec<usize>> {
+    pub fn predict_classes<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<Vec<usize>> {
         let images = images.into();
         let mut classes = vec![0; images.len()];
         self.predict_classes_into(images, &mut self.scratch(), &mut classes)?;
@@ -157,7 +157,7 @@ impl Predictor {
     /// ```
     pub fn predict_classes_into<'a>(
         &self,
-        images: impl Into<Images<'a>>,
+        images: impl Into<Inputs<'a>>,
         scratch: &mut Scratch,
         out: &mut [usize],
     ) -> Result<()> {
@@ -172,12 +172,12 @@ impl Predictor {
         })
     }
 
-    fn check(&self, images: &Images<'_>, expected: usize, found: usize, scratch: &Scratch) -> Result<()> {
+    fn check(&self, images: &Inputs<'_>, expected: usize, found: usize, scratch: &Scratch) -> Result<()> {
         check_shape(self.input(), images.shape())?;
         if found != expected {
             let images = images.len();
             return Err(Error::Data(format!(
-                "an output for {images} images has {expected} values, got room for {found}"
+                "an output for {images} examples has {expected} values, got room for {found}"
             )));
         }
         if !Arc::ptr_eq(&scratch.made_for, &self.inference.plan) {
@@ -186,7 +186,7 @@ impl Predictor {
         Ok(())
     }
 
-    fn run(&self, images: Images<'_>, scratch: &mut Scratch, finish: impl FnMut(&[f32])) -> Result<()> {
+    fn run(&self, images: Inputs<'_>, scratch: &mut Scratch, finish: impl FnMut(&[f32])) -> Result<()> {
         let images = images.checked()?;
         self.inference.run(&Examples::of_images(&images), &mut scratch.workspace, finish);
         Ok(())

@@ -790,7 +790,11 @@ mod data {
     #[test]
     fn a_model_on_vectors_says_how_it_takes_them() {
         let mut model = try_compile(vector().add(Dense::new(10).activation(Softmax))).unwrap();
-        assert_eq!(data_error(model.predict(&images(1))), "the model expects images of (1, 1, 64), got (8, 8, 1)");
+        assert_eq!(
+            data_error(model.predict(&images(1))),
+            "the model expects rows of 64 features, a table of (N, 64), got images of (8, 8, 1): add `Flatten`, as in \
+             `Sequential::new([8, 8, 1]).add(Flatten::new())`"
+        );
         assert_eq!(model.predict(&Array4::<f32>::zeros((3, 1, 1, 64))).unwrap().dim(), (3, 10));
     }
 
@@ -838,8 +842,8 @@ mod data {
     #[test]
     fn train_on_batch_refuses_an_empty_batch() {
         let expected = "there must be at least one image and one label for each, got 0 images and 0 labels";
-        assert_eq!(data_error(small().train_on_batch(&images(0), &[])), expected);
-        assert_eq!(data_error(small().gradients(&images(0), &[])), expected);
+        assert_eq!(data_error(small().train_on_batch(&images(0), &[0_usize; 0])), expected);
+        assert_eq!(data_error(small().gradients(&images(0), &[0_usize; 0])), expected);
     }
 
     #[test]

@@ -191,6 +191,6 @@ impl Dataset {
                 augment.apply(shape, &mut random, image, scratch);
             },
         );
-        Self::from_floats(images, self.labels().to_vec())
+        self.with_inputs(images)
     }
 }
