@@ -32,7 +32,7 @@ fn main() -> Result<()> {
     let Arguments { epochs, batch_size, images, common } = Arguments::parse();
     let start = Instant::now();
     let data = common.start()?;
-    let train = data.train.take(images.map_or(usize::MAX, NonZeroUsize::get));
+    let train = data.train.take(images.map_or(usize::MAX, NonZeroUsize::get))?;
 
     let model = Sequential::new([28, 28, 1])
         .add(Conv2D::new(32, (3, 3)).activation(Relu))

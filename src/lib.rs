@@ -120,7 +120,7 @@ mod whole_file;
 /// The array library of every public tensor, so that users need not add it themselves.
 pub use ndarray;
 
-pub use data::{Dataset, Images, LabelledImages, Targets};
+pub use data::{Dataset, Images, Inputs, LabelledImages, LabelledInputs, Targets};
 pub use error::{Error, IdxFault, ModelFault, Result};
 pub use evaluation::EvaluationReport;
 pub use fit::{FitConfig, Interrupt};

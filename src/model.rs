@@ -4,7 +4,7 @@ mod weights;
 
 pub(crate) use weights::{named, store};
 
-use crate::data::{Images, LabelledImages, OrderedExamples, OrderedImages, Targets};
+use crate::data::{Inputs, LabelledInputs, OrderedExamples, OrderedImages, Targets};
 use crate::error::{Error, Result};
 use crate::fit::Ongoing;
 use crate::layers::{Layer, Network};
@@ -15,7 +15,7 @@ use crate::plan::{Plan, Wanted};
 use crate::shape::Shape;
 use crate::simd::Level;
 use crate::summary::Summary;
-use crate::train::{Engine, Examples, Scoring, Tally, in_pool};
+use crate::train::{Decision, Engine, Examples, Scoring, Tally, Undecided, in_pool};
 use ndarray::{Array2, ArrayD};
 use std::fmt;
 
@@ -70,6 +70,10 @@ impl Model {
         let state = OptimizerState::new(&optimizer, plan.parameters.trained_len, variables);
         Metric::check_all(&metrics, plan.classes())?;
         let scoring = Scoring::new(&plan, loss, &metrics);
+        if let always_one @ Decision::Undecided(Undecided::AlwaysOne) = Decision::new(&plan, &scoring) {
+            always_one.check()?;
+        }
+        scoring.check_metrics()?;
         let ongoing = Ongoing::new(scoring.tally());
         let engine = Engine::new(plan, scoring, seed, Level::new());
         Ok(Self { network, seed, optimizer, state, engine, epochs: 0, ongoing })
@@ -155,7 +159,7 @@ impl Model {
     /// # Errors
     /// [`Error::Data`] if the images' shape or a target does not fit the model, there is not one target for each image, or a
     /// value is NaN or infinite.
-    pub fn evaluate<'a>(&mut self, data: impl Into<LabelledImages<'a>>) -> Result<Scores> {
+    pub fn evaluate<'a>(&mut self, data: impl Into<LabelledInputs<'a>>) -> Result<Scores> {
         let examples = self.check_labelled(data.into())?;
         Ok(self.score(&Examples::of(&examples)))
     }
@@ -164,8 +168,8 @@ impl Model {
         self.engine.score(examples).scores(&self.engine.scoring)
     }
 
-    /// The model's outputs for images, an array or a data set: (N, H, W, C) to (N, classes), probabilities if the model
-    /// ends with a softmax. A model on vectors takes them as (N, 1, 1, features). Bytes become `x / 255`.
+    /// The model's outputs for images, (N, H, W, C), a table, (N, F), or a data set: (N, outputs), probabilities if the
+    /// model ends with a softmax. Bytes become `x / 255`.
     ///
     /// # Errors
     /// [`Error::Data`] if the images' shape does not fit the model, or a value is NaN or infinite.
@@ -182,7 +186,7 @@ impl Model {
     /// assert!((probabilities.row(0).sum() - 1.0).abs() < 1e-5);
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn predict<'a>(&mut self, images: impl Into<Images<'a>>) -> Result<Array2<f32>> {
+    pub fn predict<'a>(&mut self, images: impl Into<Inputs<'a>>) -> Result<Array2<f32>> {
         let images = self.check_images(images.into())?;
         let mut outputs = Array2::zeros((images.len(), self.engine.plan.classes()));
         let out = outputs.as_slice_mut().expect(IN_ORDER);
@@ -190,14 +194,33 @@ impl Model {
         Ok(outputs)
     }
 
-    /// The most probable class of each image; of a model with a single sigmoid output, 1 where it is above one half.
+    /// The class of each example: the one with the highest output, the first of equals; for a model of one output that
+    /// is trained with [`BinaryCrossentropy`](crate::BinaryCrossentropy) or ends with a sigmoid, 1 where the probability
+    /// is above one half (where the logit is above 0), 0 elsewhere.
     ///
     /// # Errors
-    /// As [`predict`](Self::predict).
-    pub fn predict_classes<'a>(&mut self, images: impl Into<Images<'a>>) -> Result<Vec<usize>> {
+    /// As [`predict`](Self::predict), and [`Error::Model`] if the outputs stand for no class: numbers that are to be met, or
+    /// several probabilities that do not exclude each other.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// use inkstone::ndarray::Array4;
+    /// let points = Array4::<f32>::zeros((1, 1, 1, 2));
+    /// let mut model = Sequential::new([2])
+    ///     .add(Dense::new(1))
+    ///     .compile(Adam::default(), MeanSquaredError, [])?;
+    /// let error = model.predict_classes(&points).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "the model gives numbers, not probabilities of classes: call `predict`, which returns the numbers"
+    /// );
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn predict_classes<'a>(&mut self, images: impl Into<Inputs<'a>>) -> Result<Vec<usize>> {
+        let decision = self.engine.decision();
+        decision.check()?;
         let outputs = self.predict(images)?;
-        let function = self.engine.plan.head().function;
-        Ok(outputs.rows().into_iter().map(|row| function.class(row.as_slice().expect(IN_ORDER))).collect())
+        Ok(outputs.rows().into_iter().map(|row| decision.class(row.as_slice().expect(IN_ORDER))).collect())
     }
 
     /// One step of the optimizer on one batch; the scores are those before the step.
@@ -220,7 +243,7 @@ impl Model {
     /// ```
     pub fn train_on_batch<'a>(
         &mut self,
-        images: impl Into<Images<'a>>,
+        images: impl Into<Inputs<'a>>,
         targets: impl Into<Targets<'a>>,
     ) -> Result<Scores> {
         let data = (images, targets).into();
@@ -255,7 +278,7 @@ impl Model {
     /// ```
     pub fn gradients<'a>(
         &mut self,
-        images: impl Into<Images<'a>>,
+        images: impl Into<Inputs<'a>>,
         targets: impl Into<Targets<'a>>,
     ) -> Result<(Scores, Vec<Weight>)> {
         let scores = self.run_on_batch((images, targets).into())?;
@@ -263,7 +286,7 @@ impl Model {
         Ok((scores, named(self.engine.plan.parameters.trained(), self.engine.gradients())))
     }
 
-    fn run_on_batch(&mut self, data: LabelledImages<'_>) -> Result<Scores> {
+    fn run_on_batch(&mut self, data: LabelledInputs<'_>) -> Result<Scores> {
         let examples = self.check_labelled(data)?;
         self.engine.run_batch(&Examples::of(&examples), self.seed, self.state.step);
         check_loss(self.engine.tally(), self.epochs + 1, self.state.step as usize + 1)?;
@@ -274,10 +297,10 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Data`] if the images' shape, their number, a target or a weight does not fit.
-    pub(crate) fn check_labelled<'a>(&self, data: LabelledImages<'a>) -> Result<OrderedExamples<'a>> {
+    pub(crate) fn check_labelled<'a>(&self, data: LabelledInputs<'a>) -> Result<OrderedExamples<'a>> {
         self.check_shape(data.images().shape())?;
         let examples = data.checked()?;
-        self.loss().check_targets(&examples.targets, self.engine.plan.classes())?;
+        self.engine.scoring.check_targets(&examples.targets)?;
         Ok(examples)
     }
 
@@ -286,7 +309,7 @@ impl Model {
     }
 
     /// Images of the model's shape, in memory order.
-    fn check_images<'a>(&self, images: Images<'a>) -> Result<OrderedImages<'a>> {
+    fn check_images<'a>(&self, images: Inputs<'a>) -> Result<OrderedImages<'a>> {
         self.check_shape(images.shape())?;
         images.checked()
     }
@@ -317,8 +340,22 @@ pub(crate) fn check_shape(input: Shape, found: Shape) -> Result<()> {
     if found.as_image() == input.as_image() {
         return Ok(());
     }
-    let (height, width, channels) = input.as_image();
-    Err(Error::Data(format!("the model expects images of ({height}, {width}, {channels}), got {found}")))
+    let (height, width, channels) = found.as_image();
+    Err(Error::Data(match (input, found) {
+        (Shape::Image { .. }, Shape::Image { .. }) => format!("the model expects images of {input}, got {found}"),
+        (Shape::Image { height, width, channels }, Shape::Vector(features)) => format!(
+            "the model expects images of {input}, an array of (N, {height}, {width}, {channels}), got a table with rows of {features} \
+             features"
+        ),
+        (Shape::Vector(expected), Shape::Image { height: 1, width: 1, channels: features })
+        | (Shape::Vector(expected), Shape::Vector(features)) => format!(
+            "the model expects rows of {expected} features, a table of (N, {expected}), got rows of {features} features"
+        ),
+        (Shape::Vector(expected), Shape::Image { .. }) => format!(
+            "the model expects rows of {expected} features, a table of (N, {expected}), got images of {found}: add `Flatten`, as in \
+             `Sequential::new([{height}, {width}, {channels}]).add(Flatten::new())`"
+        ),
+    }))
 }
 
 /// What a new array is.

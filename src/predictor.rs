@@ -1,6 +1,6 @@
 //! A trained model at work: weights and the forward pass, shared by any number of threads.
 
-use crate::data::Images;
+use crate::data::Inputs;
 use crate::error::{Error, Result};
 use crate::exec::Workspace;
 use crate::model::{Model, check_shape};
@@ -76,11 +76,11 @@ impl Predictor {
         Scratch { workspace: self.inference.workspace(), made_for: Arc::clone(&self.inference.plan) }
     }
 
-    /// As [`Model::predict`]: (N, H, W, C) to (N, classes).
+    /// As [`Model::predict`]: images, (N, H, W, C), or a table, (N, F), to (N, outputs).
     ///
     /// # Errors
     /// [`Error::Data`] if the images' shape does not fit the model, or a value is NaN or infinite.
-    pub fn predict<'a>(&self, images: impl Into<Images<'a>>) -> Result<Array2<f32>> {
+    pub fn predict<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<Array2<f32>> {
         let images = images.into();
         let mut outputs = Array2::zeros((images.len(), self.classes()));
         let out = outputs.as_slice_mut().expect("a new array is in memory order");
@@ -98,7 +98,7 @@ impl Predictor {
     /// another predictor. Then nothing is written.
     pub fn predict_into<'a>(
         &self,
-        images: impl Into<Images<'a>>,
+        images: impl Into<Inputs<'a>>,
         scratch: &mut Scratch,
         out: &mut [f32],
     ) -> Result<()> {
@@ -112,12 +112,34 @@ impl Predictor {
         })
     }
 
-    /// The most probable class of each image, as [`Model::predict_classes`], written to `out` without allocating.
+    /// The class of each example, as [`Model::predict_classes`].
+    ///
+    /// # Errors
+    /// As [`Model::predict_classes`].
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// use inkstone::ndarray::Array4;
+    /// let model = Sequential::new([2])
+    ///     .add(Dense::new(3).activation(Softmax))
+    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+    /// let classes = model.into_predictor().predict_classes(&Array4::<f32>::zeros((5, 1, 1, 2)))?;
+    /// assert_eq!(classes, [0; 5]);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn predict_classes<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<Vec<usize>> {
+        let images = images.into();
+        let mut classes = vec![0; images.len()];
+        self.predict_classes_into(images, &mut self.scratch(), &mut classes)?;
+        Ok(classes)
+    }
+
+    /// Writes what [`predict_classes`](Self::predict_classes) returns, without allocating.
     ///
     /// - out: (N)
     ///
     /// # Errors
-    /// As [`predict_into`](Self::predict_into).
+    /// As [`predict_into`](Self::predict_into) and [`predict_classes`](Self::predict_classes).
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -135,26 +157,27 @@ impl Predictor {
     /// ```
     pub fn predict_classes_into<'a>(
         &self,
-        images: impl Into<Images<'a>>,
+        images: impl Into<Inputs<'a>>,
         scratch: &mut Scratch,
         out: &mut [usize],
     ) -> Result<()> {
         let images = images.into();
+        let decision = self.inference.decision;
+        decision.check()?;
         self.check(&images, images.len(), out.len(), scratch)?;
         let mut out = out.iter_mut();
         self.run(images, scratch, |outputs| {
             let rows = outputs.chunks_exact(self.classes());
-            let function = self.inference.plan.head().function;
-            rows.zip(&mut out).for_each(|(row, class)| *class = function.class(row));
+            rows.zip(&mut out).for_each(|(row, class)| *class = decision.class(row));
         })
     }
 
-    fn check(&self, images: &Images<'_>, expected: usize, found: usize, scratch: &Scratch) -> Result<()> {
+    fn check(&self, images: &Inputs<'_>, expected: usize, found: usize, scratch: &Scratch) -> Result<()> {
         check_shape(self.input(), images.shape())?;
         if found != expected {
             let images = images.len();
             return Err(Error::Data(format!(
-                "an output for {images} images has {expected} values, got room for {found}"
+                "an output for {images} examples has {expected} values, got room for {found}"
             )));
         }
         if !Arc::ptr_eq(&scratch.made_for, &self.inference.plan) {
@@ -163,7 +186,7 @@ impl Predictor {
         Ok(())
     }
 
-    fn run(&self, images: Images<'_>, scratch: &mut Scratch, finish: impl FnMut(&[f32])) -> Result<()> {
+    fn run(&self, images: Inputs<'_>, scratch: &mut Scratch, finish: impl FnMut(&[f32])) -> Result<()> {
         let images = images.checked()?;
         self.inference.run(&Examples::of_images(&images), &mut scratch.workspace, finish);
         Ok(())

@@ -35,7 +35,7 @@ fn steps_and_predictions_allocate_nothing_of_their_own() {
     let _profiler = dhat::Profiler::builder().testing().build();
     let images = Array4::from_shape_fn((640, 12, 12, 1), |(n, y, x, _)| (n * 31 + y * 7 + x * x) as u8);
     let long = Dataset::from_bytes(images, (0..640).map(|n| n % 4).collect()).unwrap();
-    let short = long.take(320);
+    let short = long.take(320).unwrap();
     let mut model = model_with(Adam::default());
     let quiet = || FitConfig::new().verbose(0);
 

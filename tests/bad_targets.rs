@@ -131,7 +131,7 @@ fn rows_where_a_class_is_wanted_are_refused_with_what_to_use() {
     refused(
         classifier(),
         &Array2::zeros((3, 3)),
-        "SparseCategoricalCrossentropy expects a class for each image, got targets of (3, 3): use CategoricalCrossentropy",
+        "SparseCategoricalCrossentropy expects a class for each example, got targets of (3, 3): give the classes as `usize`, or use CategoricalCrossentropy",
     );
 }
 
@@ -163,7 +163,7 @@ fn a_split_that_leaves_nothing_to_train_on_is_refused() {
 #[test]
 fn sample_weights_that_make_no_sense_are_refused() {
     for (weights, count) in [(&[][..], 0), (&[1.0; 2], 2), (&[1.0; 4], 4)] {
-        let expected = format!("there must be one sample weight for each image, got 3 images and {count} weights");
+        let expected = format!("there must be one sample weight for each example, got 3 examples and {count} weights");
         data_refused(quiet().sample_weight(weights), &expected);
     }
     for (weight, written) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (-0.5, "-0.5")] {

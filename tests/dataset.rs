@@ -3,7 +3,7 @@
 
 use inkstone::data::{Normalization, to_categorical};
 use inkstone::prelude::*;
-use ndarray::{Array4, Axis};
+use ndarray::{Array2, Array4, Axis, array};
 
 /// Images whose pixels tell their number, and labels that follow from it.
 fn numbered(count: usize) -> Dataset {
@@ -41,15 +41,102 @@ fn shuffles_repeat_by_their_seed() {
 fn parts_of_parts_of_a_shuffle_are_those_of_its_order() {
     let shuffled = numbered(50).shuffle(3);
     let order = numbers(&shuffled);
-    assert_eq!(numbers(&shuffled.take(20)), order[..20]);
-    let batches: Vec<Vec<usize>> = shuffled.take(20).batches(8).unwrap().map(|batch| numbers(&batch)).collect();
+    assert_eq!(numbers(&shuffled.take(20).unwrap()), order[..20]);
+    let batches: Vec<Vec<usize>> =
+        shuffled.take(20).unwrap().batches(8).unwrap().map(|batch| numbers(&batch)).collect();
     assert_eq!(batches, [&order[..8], &order[8..16], &order[16..20]]);
-    assert_eq!(numbers(&shuffled.take(20).take(5)), order[..5]);
-    let mut again = numbers(&shuffled.take(20).shuffle(4));
+    assert_eq!(numbers(&shuffled.take(20).unwrap().take(5).unwrap()), order[..5]);
+    let mut again = numbers(&shuffled.take(20).unwrap().shuffle(4));
     again.sort_unstable();
     let mut expected = order[..20].to_vec();
     expected.sort_unstable();
     assert_eq!(again, expected);
+}
+
+#[test]
+fn selected_skipped_and_filtered_examples_keep_their_labels() {
+    let shuffled = numbered(50).shuffle(3);
+    let order = numbers(&shuffled);
+    assert_eq!(numbers(&shuffled.skip(20).unwrap()), order[20..]);
+    assert_eq!(numbers(&shuffled.skip(0).unwrap()), order);
+    assert_eq!(numbers(&shuffled.skip(20).unwrap().take(7).unwrap().skip(3).unwrap()), order[23..27]);
+    assert_eq!(numbers(&shuffled.skip(10).unwrap().select(&[3, 0, 3]).unwrap()), [order[13], order[10], order[13]]);
+    let even = shuffled.skip(1).unwrap().filter(|example| example.image()[[0, 0, 0]] as usize % 2 == 0).unwrap();
+    assert_eq!(numbers(&even), order[1..].iter().copied().filter(|n| n % 2 == 0).collect::<Vec<_>>());
+    let ones = shuffled.filter(|example| example.label() == Some(1)).unwrap();
+    assert_eq!(ones.class_counts(), [0, 17]);
+    numbers(&ones);
+}
+
+#[test]
+fn examples_are_those_of_the_part_one_by_one() {
+    let part = numbered(20).shuffle(3).skip(5).unwrap();
+    let expected = numbers(&part);
+    assert_eq!(part.iter().len(), 15);
+    for (place, example) in part.iter().enumerate() {
+        assert_eq!((example.index(), example.label()), (place, Some(expected[place] % 3)));
+        assert_eq!(example.image(), part.images().index_axis(Axis(0), place));
+        assert_eq!(example.features(), part.table().row(place));
+        assert!(example.values().is_none());
+    }
+    assert_eq!(part.into_iter().map(|example| example.image()[[0, 0, 0]] as usize).collect::<Vec<_>>(), expected);
+    assert!(part.get(15).is_none() && part.get(usize::MAX).is_none());
+}
+
+#[test]
+fn data_sets_put_together_have_the_examples_of_both_as_the_model_sees_them() {
+    let dataset = numbered(30).shuffle(1);
+    let (first, second) = (dataset.skip(4).unwrap().take(9).unwrap(), dataset.skip(20).unwrap());
+    let both = first.concat(&second).unwrap();
+    assert_eq!(numbers(&both), [numbers(&first), numbers(&second)].concat());
+    // Bytes, scaled and floats with each other.
+    let bytes = Dataset::from_bytes(Array4::from_shape_fn((4, 2, 3, 1), |(n, ..)| 60 * n as u8), vec![0; 4]).unwrap();
+    let scaled = bytes.rescale(2.0, -1.0).unwrap();
+    for (first, second) in [(&bytes, &bytes), (&bytes, &scaled), (&scaled, &first), (&second, &bytes)] {
+        let both = first.shuffle(2).concat(&second.skip(1).unwrap()).unwrap();
+        let (left, right) = (first.shuffle(2).images(), second.skip(1).unwrap().images());
+        assert_eq!(both.images(), ndarray::concatenate![Axis(0), left, right]);
+        assert_eq!(both.len(), first.len() + second.len() - 1);
+    }
+}
+
+#[test]
+fn data_sets_that_differ_are_not_put_together() {
+    let error = |first: &Dataset, second: &Dataset| first.concat(second).unwrap_err().to_string();
+    let (images, table) = (numbered(3), Dataset::from_table(array![[1.0, 2.0]], vec![0]).unwrap());
+    assert_eq!(
+        error(&images, &table),
+        "data sets are put together if their examples have one shape, got (2, 3, 1) and (2)"
+    );
+    let values = |values: Array2<f32>| Dataset::from_table_and_values(array![[1.0, 2.0]], values).unwrap();
+    let (one, two) = (values(array![[1.0]]), values(array![[1.0, 2.0]]));
+    let expected =
+        |first, second| format!("data sets are put together if their targets are alike, got {first} and {second}");
+    assert_eq!(error(&table, &one), expected("classes", "rows of 1 values"));
+    assert_eq!(error(&one, &two), expected("rows of 1 values", "rows of 2 values"));
+    let both = table.with_values(array![[1.0]]).unwrap();
+    assert_eq!(error(&one, &both), expected("rows of 1 values", "classes with rows of 1 values"));
+    assert_eq!(both.concat(&both).unwrap().values(), Some(array![[1.0], [1.0]].view()));
+}
+
+#[test]
+fn parts_that_would_be_empty_are_refused() {
+    let dataset = numbered(6);
+    let text = |result: inkstone::Result<Dataset>| result.unwrap_err().to_string();
+    let expected = "count of `take` must be at least 1, as a data set is never empty, got 0";
+    assert_eq!(text(dataset.take(0)), expected);
+    for count in [6, 7, usize::MAX] {
+        let expected = format!("count of `skip` must be less than the number of examples, got {count} of 6");
+        assert_eq!(text(dataset.skip(count)), expected);
+    }
+    let expected = "`select` takes from 1 to 268435456 indices, as a data set is never empty, got 0";
+    assert_eq!(text(dataset.select(&[])), expected);
+    let expected = "indices of `select` must be from 0 to 5, as there are 6 examples, got 6 at index 1";
+    assert_eq!(text(dataset.select(&[0, 6])), expected);
+    // A part ends where it ends, whatever is stored behind it.
+    assert!(dataset.take(3).unwrap().select(&[3]).is_err());
+    let expected = "`filter` must keep at least one example, as a data set is never empty, got none of 6";
+    assert_eq!(text(dataset.filter(|_| false)), expected);
 }
 
 #[test]
@@ -75,7 +162,7 @@ fn a_split_by_no_fraction_is_refused() {
 #[test]
 fn a_split_that_leaves_a_part_empty_is_refused() {
     let error = numbered(9).split(0.01, 0).unwrap_err().to_string();
-    assert_eq!(error, "0.01 of each class, rounded, leaves a part empty: the largest class has 3 images");
+    assert_eq!(error, "0.01 of each class, rounded, leaves a part empty: the largest class has 3 examples");
 }
 
 #[test]
@@ -110,7 +197,7 @@ fn batches_of_any_size_cover_the_data_set() {
 fn training_on_a_view_is_training_on_its_images() {
     let bytes = Array4::from_shape_fn((60, 4, 4, 1), |(n, y, x, _)| (n * 37 + y * 11 + x * 5) as u8);
     let whole = Dataset::from_bytes(bytes, (0..60).map(|n| n % 3).collect()).unwrap();
-    let view = whole.shuffle(1).take(40).split(0.8, 2).unwrap().0;
+    let view = whole.shuffle(1).take(40).unwrap().split(0.8, 2).unwrap().0;
     let copy = Dataset::from_floats(view.images(), view.labels().to_vec()).unwrap();
     let train = |dataset: &Dataset| {
         let mut model = Sequential::new([4, 4, 1])
@@ -181,7 +268,7 @@ fn arrays_that_no_data_set_could_hold_are_refused() {
 
 #[test]
 fn map_keeps_order_and_labels_and_sees_what_the_model_sees() {
-    let dataset = numbered(50).shuffle(2).take(30);
+    let dataset = numbered(50).shuffle(2).take(30).unwrap();
     let doubled = dataset.map(|image| image.mapv(|value| value * 2.0)).unwrap();
     assert_eq!(doubled.labels(), dataset.labels());
     assert_eq!(doubled.images(), dataset.images() * 2.0);
@@ -220,7 +307,7 @@ fn normalization_gives_the_training_set_mean_zero_and_variance_one_in_every_chan
         assert!(mean.abs() < 1e-5 && (variance - 1.0).abs() < 1e-5, "mean {mean}, variance {variance}");
     }
     // Another set is brought to the training set's scale, not to its own.
-    let test = normalization.apply(&train.take(7)).unwrap().images();
+    let test = normalization.apply(&train.take(7).unwrap()).unwrap().images();
     assert_eq!(test, images.select(Axis(0), &[0, 1, 2, 3, 4, 5, 6]));
     let error = normalization.apply(&numbered(3)).unwrap_err().to_string();
     assert_eq!(error, "the normalization was adapted to images of 2 channels, got (2, 3, 1)");
@@ -231,7 +318,7 @@ fn scalings_add_up_and_stay_with_every_view() {
     let twice = coloured().rescale(2.0, -1.0).unwrap().rescale(0.5, 3.0).unwrap();
     let expected = coloured().images().mapv(|value| value + 2.5);
     assert!((twice.images() - &expected).iter().all(|difference| difference.abs() < 1e-6));
-    assert_eq!(twice.take(3).shuffle(1).shuffle(1).len(), 3);
+    assert_eq!(twice.take(3).unwrap().shuffle(1).shuffle(1).len(), 3);
     let shuffled = (twice.shuffle(1).images(), coloured().shuffle(1).images().mapv(|value| value + 2.5));
     assert!((shuffled.0 - shuffled.1).iter().all(|difference| difference.abs() < 1e-6));
     let error = coloured().rescale(f32::NAN, 0.0).unwrap_err().to_string();
@@ -242,7 +329,7 @@ fn scalings_add_up_and_stay_with_every_view() {
 
 #[test]
 fn training_on_a_scaled_view_is_training_on_its_images() {
-    let scaled = Normalization::adapt(&numbered(40)).apply(&numbered(40)).unwrap().shuffle(1).take(30);
+    let scaled = Normalization::adapt(&numbered(40)).apply(&numbered(40)).unwrap().shuffle(1).take(30).unwrap();
     let copy = Dataset::from_floats(scaled.images(), scaled.labels().to_vec()).unwrap();
     let train = |dataset: &Dataset| {
         let mut model = model();
@@ -280,7 +367,7 @@ fn every_oddity_is_reported_once_with_its_place_in_the_view() {
     );
     let floats = Dataset::from_floats(dataset.images(), dataset.labels().to_vec()).unwrap();
     assert_eq!(floats.oddities(5), odd);
-    assert_eq!(dataset.take(2).oddities(2).to_string(), "nothing is odd");
+    assert_eq!(dataset.take(2).unwrap().oddities(2).to_string(), "nothing is odd");
     let unique = dataset.shuffle(3).remove_duplicates();
     assert_eq!(unique.len(), 4);
     assert!(unique.oddities(10).duplicates.is_empty() && unique.oddities(10).contradictions.is_empty());

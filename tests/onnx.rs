@@ -44,7 +44,7 @@ fn onnx_s_checker_takes_every_model_and_onnx_runtime_predicts_the_same() {
     let mut cases = cases();
     let mut digits = trained();
     if let Some(folder) = std::env::var_os("INKSTONE_DATA").filter(|folder| !folder.is_empty()) {
-        let handwritten = mnist::load_from(folder).unwrap().1.take(2000).images();
+        let handwritten = mnist::load_from(folder).unwrap().1.take(2000).unwrap().images();
         digits.inputs = concatenate![Axis(0), digits.inputs, handwritten];
     }
     eprintln!("{} digits", digits.inputs.len_of(Axis(0)));

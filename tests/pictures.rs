@@ -142,7 +142,7 @@ fn real_digits_come_back_as_they_were() {
         assert!(std::env::var_os("INKSTONE_REQUIRE_MNIST").is_none(), "INKSTONE_REQUIRE_MNIST is set");
         return println!("skipped: set INKSTONE_DATA to the MNIST folder");
     };
-    let images = mnist::load_from(real).unwrap().1.take(200).images();
+    let images = mnist::load_from(real).unwrap().1.take(200).unwrap().images();
     let differences = (0..200).map(|n| mean_difference(&pictures::to_mnist(&large(&images, n)).unwrap(), &images, n));
     let mean = differences.sum::<f32>() / 200.0;
     println!("mean absolute difference {mean}");

@@ -331,13 +331,13 @@ fn what_would_be_another_epoch_is_refused_in_its_middle_and_can_be_mended() {
     assert_eq!(refusal(config().batch_size(16), &train), format!("batch_size {written} 16 instead of 8"));
     assert_eq!(refusal(config().shuffle(false), &train), format!("shuffle {written} false instead of true"));
     assert_eq!(
-        refusal(config(), &train.take(40)),
+        refusal(config(), &train.take(40).unwrap()),
         "the model was resumed in the middle of an epoch of 43 examples, got 40: give `fit` the same data"
     );
     assert_eq!(model.fit(&train, config().epochs(1)).unwrap().epochs.len(), 1);
     assert_eq!((model.epochs(), model.steps()), (1, 6));
     // The next `fit` is another one, and has all of its epochs.
-    assert_eq!(model.fit(&train.take(40), config().epochs(2).batch_size(16)).unwrap().epochs.len(), 2);
+    assert_eq!(model.fit(&train.take(40).unwrap(), config().epochs(2).batch_size(16)).unwrap().epochs.len(), 2);
 }
 
 #[test]

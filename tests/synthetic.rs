@@ -18,8 +18,8 @@ fn one_two_and_five_threads_draw_the_same() {
 #[test]
 fn a_longer_set_begins_as_a_shorter_one() {
     let (long, short) = (synthetic::digits(300, 1).unwrap(), synthetic::digits(100, 1).unwrap());
-    assert_eq!(long.take(100).images(), short.images());
-    assert_eq!(long.take(100).labels(), short.labels());
+    assert_eq!(long.take(100).unwrap().images(), short.images());
+    assert_eq!(long.take(100).unwrap().labels(), short.labels());
 }
 
 #[test]

@@ -12,9 +12,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 pub struct Oddities {
     /// Images whose values are all the same.
     pub empty: Vec<usize>,
-    /// Images that are exactly like an earlier one of the same label, with it: (earlier, later).
+    /// Images that are exactly like an earlier one of the same label and values, with it: (earlier, later).
     pub duplicates: Vec<(usize, usize)>,
-    /// Images that are exactly like an earlier one of another label, with it: (earlier, later).
+    /// Images that are exactly like an earlier one of another label or other values, with it: (earlier, later).
     pub contradictions: Vec<(usize, usize)>,
     /// Images whose label is not below the number of classes.
     pub out_of_range: Vec<usize>,
@@ -73,14 +73,17 @@ impl Dataset {
     #[must_use]
     pub fn oddities(&self, classes: usize) -> Oddities {
         let labels = self.labels();
+        let target = |example: usize| (labels.get(example), self.values().map(|values| values.row(example).to_owned()));
         let (duplicates, contradictions) =
-            self.repeats().into_iter().partition(|&(earlier, later)| labels[earlier] == labels[later]);
+            self.repeats().into_iter().partition(|&(earlier, later)| target(earlier) == target(later));
+        // Without classes none is missing.
+        let classes = if labels.is_empty() { 0 } else { classes };
         let counts = self.class_counts();
         Oddities {
             empty: (0..self.len()).filter(|&example| self.image_bits(example).is_constant()).collect(),
             duplicates,
             contradictions,
-            out_of_range: (0..self.len()).filter(|&example| labels[example] >= classes).collect(),
+            out_of_range: (0..labels.len()).filter(|&example| labels[example] >= classes).collect(),
             missing: (0..classes).filter(|&class| counts.get(class).is_none_or(|count| *count == 0)).collect(),
         }
     }

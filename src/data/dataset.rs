@@ -1,14 +1,18 @@
-//! Images with their labels: how they are stored and read. Parts and orders, scaling and cleaning have files of their
+//! Examples with their targets: how they are stored and read. Parts and orders, scaling and cleaning have files of their
 //! own.
 
+use super::inputs::nouns;
 use super::scaling::Scaling;
+use super::targets::{Targets, check_values};
+use super::values::Values;
 use crate::error::{Error, Result};
 use crate::shape::{MAX_ELEMENTS, Shape};
-use ndarray::{Array4, ArrayView4, Axis};
+use ndarray::{Array2, Array4, ArrayView, ArrayView2, Axis, Dimension, Slice};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Images and a class for each, never empty. Clones, parts and other orders share the images' memory.
+/// Images or the rows of a table, with a class or values for each, never empty. Clones, parts and other orders share the
+/// memory of images and rows.
 ///
 /// Images of bytes stay bytes, and become `x / 255` as they are used.
 ///
@@ -18,24 +22,41 @@ use std::sync::Arc;
 /// let images = Array4::<u8>::zeros((10, 28, 28, 1));
 /// let dataset = Dataset::from_bytes(images, vec![3; 10])?;
 /// assert_eq!((dataset.len(), dataset.shape().to_string()), (10, "(28, 28, 1)".to_string()));
-/// assert_eq!(dataset.take(4).labels(), [3, 3, 3, 3]);
+/// assert_eq!(dataset.take(4)?.labels(), [3, 3, 3, 3]);
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+///
+/// A table, whose rows have a number to be met:
+///
+/// ```
+/// use inkstone::Dataset;
+/// use inkstone::ndarray::array;
+/// let table = array![[50.0, 2.0], [80.0, 3.0], [120.0, 5.0]];
+/// let homes = Dataset::from_table_and_values(table, vec![0.9, 1.4, 2.1])?;
+/// assert_eq!((homes.len(), homes.shape().to_string()), (3, "(2)".to_string()));
+/// assert_eq!(homes.values(), Some(array![[0.9], [1.4], [2.1]].view()));
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Dataset {
     images: Images,
+    /// Of one example.
+    shape: Shape,
     /// What is done to every value as it is used, after bytes have become `x / 255`.
     pub(super) scaling: Option<Arc<Scaling>>,
     /// Which of the stored images these are, in this order; all as they are stored if it is `None`.
     order: Option<Arc<[u32]>>,
-    /// The class of each, in this order.
+    /// The class of each, in this order; empty if there are no classes.
     labels: Arc<[usize]>,
+    /// The values of each, (N, outputs), in this order, if they have some.
+    values: Option<Arc<Array2<f32>>>,
     /// The part of order and labels that belongs to this data set.
     pub(super) range: Range<usize>,
 }
 
+/// A table is stored as images of one pixel.
 #[derive(Clone, Debug)]
-enum Images {
+pub(super) enum Images {
     Bytes(Arc<Array4<u8>>),
     Floats(Arc<Array4<f32>>),
 }
@@ -61,8 +82,7 @@ impl Dataset {
     /// [`Error::Data`] if there are no images or more than 2^28, an axis is zero, there is not exactly one label for each
     /// image, or a label is 2^28 or more.
     pub fn from_bytes(images: Array4<u8>, labels: Vec<usize>) -> Result<Self> {
-        check(images.dim(), &labels)?;
-        Ok(Self::new(Images::Bytes(Arc::new(in_memory_order(images))), labels))
+        Self::new(Images::bytes(images), None, Some(labels), None)
     }
 
     /// A data set of images of floats, (N, H, W, C), which are used as they are.
@@ -70,39 +90,160 @@ impl Dataset {
     /// # Errors
     /// As [`from_bytes`](Self::from_bytes), and [`Error::Data`] if a value is NaN or infinite.
     pub fn from_floats(images: Array4<f32>, labels: Vec<usize>) -> Result<Self> {
-        check(images.dim(), &labels)?;
-        check_finite(&images.view())?;
-        Ok(Self::new(Images::Floats(Arc::new(in_memory_order(images))), labels))
+        Self::new(Images::floats(images), None, Some(labels), None)
     }
 
-    fn new(images: Images, labels: Vec<usize>) -> Self {
-        Self { images, scaling: None, order: None, range: 0..labels.len(), labels: labels.into() }
+    /// A data set of images of bytes, as [`from_bytes`](Self::from_bytes), with values to be met instead of classes.
+    ///
+    /// - values: for each output, (N, outputs), or of a model of one output for each image, (N)
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there are no images or more than 2^28, an axis is zero, there are not values for each image, or one is
+    /// NaN or infinite.
+    pub fn from_bytes_and_values(images: Array4<u8>, values: impl Into<Values>) -> Result<Self> {
+        Self::new(Images::bytes(images), None, None, Some(values.into()))
     }
 
-    /// How many images there are, at least 1.
+    /// A data set of images of floats, as [`from_floats`](Self::from_floats), with values to be met instead of classes.
+    ///
+    /// # Errors
+    /// As [`from_bytes_and_values`](Self::from_bytes_and_values), and [`Error::Data`] if an image holds NaN or infinity.
+    pub fn from_floats_and_values(images: Array4<f32>, values: impl Into<Values>) -> Result<Self> {
+        Self::new(Images::floats(images), None, None, Some(values.into()))
+    }
+
+    /// A data set of the rows of a table, N rows of F features, (N, F), with a class for each.
+    ///
+    /// # Errors
+    /// As [`from_floats`](Self::from_floats).
+    ///
+    /// ```
+    /// use inkstone::Dataset;
+    /// use inkstone::ndarray::array;
+    /// let flowers = Dataset::from_table(array![[5.1, 3.5], [6.2, 2.9]], vec![0, 1])?;
+    /// assert_eq!(flowers.shape().to_string(), "(2)");
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn from_table(table: Array2<f32>, labels: Vec<usize>) -> Result<Self> {
+        let features = table.ncols();
+        Self::new(Images::table(table), Some(features), Some(labels), None)
+    }
+
+    /// A data set of the rows of a table, (N, F), with values to be met for each.
+    ///
+    /// - values: for each output, (N, outputs), or of a model of one output for each row, (N)
+    ///
+    /// # Errors
+    /// As [`from_floats_and_values`](Self::from_floats_and_values).
+    pub fn from_table_and_values(table: Array2<f32>, values: impl Into<Values>) -> Result<Self> {
+        let features = table.ncols();
+        Self::new(Images::table(table), Some(features), None, Some(values.into()))
+    }
+
+    /// - features: of a table
+    fn new(
+        images: Images,
+        features: Option<usize>,
+        labels: Option<Vec<usize>>,
+        values: Option<Values>,
+    ) -> Result<Self> {
+        let (count, height, width, channels) = images.dim();
+        let shape = features.map_or(Shape::Image { height, width, channels }, Shape::Vector);
+        check_shape(count, shape)?;
+        if let Some(labels) = &labels {
+            check_labels(count, labels, shape)?;
+        }
+        if let Images::Floats(floats) = &images {
+            match shape {
+                Shape::Image { .. } => check_finite(&floats.view())?,
+                Shape::Vector(_) => check_finite(&floats.view().remove_axis(Axis(1)).remove_axis(Axis(1)))?,
+            }
+        }
+        Self::of_parts(images, shape, labels.unwrap_or_default(), values)
+    }
+
+    /// A data set of what has been checked, but for the values.
+    pub(super) fn of_parts(images: Images, shape: Shape, labels: Vec<usize>, values: Option<Values>) -> Result<Self> {
+        let range = 0..images.dim().0;
+        let whole = Self { images, shape, scaling: None, order: None, labels: labels.into(), values: None, range };
+        match values {
+            Some(values) => whole.with_values(values),
+            None => Ok(whole),
+        }
+    }
+
+    /// The data set with these values to be met. Classes stay, for [`split`](Self::split) and
+    /// [`labels`](Self::labels), but models are trained and scored on the values.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there are not values for each example, or one is NaN or infinite.
+    ///
+    /// ```
+    /// use inkstone::Dataset;
+    /// use inkstone::data::to_categorical;
+    /// use inkstone::ndarray::Array4;
+    /// let dataset = Dataset::from_bytes(Array4::zeros((4, 2, 2, 1)), vec![0, 1, 0, 1])?;
+    /// let one_hot = dataset.with_values(to_categorical(dataset.labels(), 2)?)?;
+    /// assert_eq!(one_hot.shuffle(1).values().unwrap().dim(), (4, 2));
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn with_values(&self, values: impl Into<Values>) -> Result<Self> {
+        let Values(values) = values.into();
+        let (rows, outputs) = values.dim();
+        if rows != self.len() || outputs == 0 {
+            let [noun, plural] = nouns(self.shape);
+            return Err(Error::Data(format!(
+                "there must be a row of at least one value for each {noun}, got {} {plural} and values of ({rows}, {outputs})",
+                self.len()
+            )));
+        }
+        check_values(&values.view())?;
+        let values = if values.is_standard_layout() { values } else { values.as_standard_layout().into_owned() };
+        Ok(Self { values: Some(Arc::new(values)), ..self.from_zero() })
+    }
+
+    /// How many examples there are, at least 1.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a data set is never empty")]
     pub fn len(&self) -> usize {
         self.range.len()
     }
 
-    /// The shape of one image: (H, W, C).
+    /// The shape of one example: (H, W, C) of an image, (F) of the row of a table.
     #[must_use]
     pub fn shape(&self) -> Shape {
-        let (_, height, width, channels) = match &self.images {
-            Images::Bytes(images) => images.dim(),
-            Images::Floats(images) => images.dim(),
-        };
-        Shape::Image { height, width, channels }
+        self.shape
     }
 
-    /// The class of each image.
+    /// The class of each example; empty if they have values alone.
     #[must_use]
     pub fn labels(&self) -> &[usize] {
-        &self.labels[self.range.clone()]
+        if self.labels.is_empty() { &[] } else { &self.labels[self.range.clone()] }
     }
 
-    /// A copy of the images as the model sees them: (N, H, W, C).
+    /// The values that are to be met, (N, outputs); `None` if models are trained on the classes.
+    #[must_use]
+    pub fn values(&self) -> Option<ArrayView2<'_, f32>> {
+        self.values.as_ref().map(|values| values.slice_axis(Axis(0), Slice::from(self.range.clone())))
+    }
+
+    /// What models are trained and scored on: the values if there are some, the classes otherwise.
+    #[must_use]
+    pub fn targets(&self) -> Targets<'_> {
+        self.values().map_or_else(|| self.labels().into(), Targets::from)
+    }
+
+    /// A copy of the examples as the model sees them, one after the other: (N, features), where an image has H * W * C
+    /// features.
+    #[must_use]
+    pub fn table(&self) -> Array2<f32> {
+        let images = self.images();
+        let features = images.len() / images.len_of(Axis(0)).max(1);
+        let rows = (self.len(), features);
+        images.into_shape_with_order(rows).expect("an array in memory order takes any shape of its length")
+    }
+
+    /// A copy of the images as the model sees them: (N, H, W, C); of a table (N, 1, 1, F).
     #[must_use]
     pub fn images(&self) -> Array4<f32> {
         let stored: Vec<usize> = (0..self.len()).map(|example| self.stored(example)).collect();
@@ -114,7 +255,7 @@ impl Dataset {
         images
     }
 
-    /// How many images each class has, from class 0 to the highest that there is.
+    /// How many examples each class has, from class 0 to the highest that there is; empty if there are no classes.
     ///
     /// ```
     /// use inkstone::Dataset;
@@ -133,9 +274,40 @@ impl Dataset {
 
     /// These examples, in this order.
     pub(super) fn choose(&self, examples: &[usize]) -> Self {
-        let labels: Arc<[usize]> = examples.iter().map(|example| self.labels()[*example]).collect();
+        let own = self.labels();
+        let labels = examples.iter().filter_map(|example| own.get(*example)).copied().collect();
+        let values = self.values().map(|values| Arc::new(values.select(Axis(0), examples)));
         let order = examples.iter().map(|example| self.stored(*example) as u32).collect();
-        Self { order: Some(order), range: 0..labels.len(), labels, ..self.clone() }
+        Self { order: Some(order), range: 0..examples.len(), labels, values, ..self.clone() }
+    }
+
+    /// The same targets with these inputs, (N, H, W, C), in place of its own.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if an axis is zero, or a value NaN or infinite.
+    pub(super) fn with_inputs(&self, images: Array4<f32>) -> Result<Self> {
+        let (count, height, width, channels) = images.dim();
+        let shape = match self.shape {
+            Shape::Vector(_) if (height, width) == (1, 1) => Shape::Vector(channels),
+            Shape::Vector(_) | Shape::Image { .. } => Shape::Image { height, width, channels },
+        };
+        check_shape(count, shape)?;
+        check_finite(&images.view())?;
+        Ok(Self { images: Images::floats(images), shape, scaling: None, order: None, ..self.from_zero() })
+    }
+
+    /// The same with a range that begins at 0.
+    fn from_zero(&self) -> Self {
+        if self.range.start == 0 {
+            return self.clone();
+        }
+        let all: Vec<usize> = (0..self.len()).collect();
+        self.choose(&all)
+    }
+
+    /// What is stored of it.
+    pub(super) fn stored_images(&self) -> &Images {
+        &self.images
     }
 
     /// These places of its order and labels.
@@ -144,7 +316,7 @@ impl Dataset {
     }
 
     /// Where an example's image is stored.
-    fn stored(&self, example: usize) -> usize {
+    pub(super) fn stored(&self, example: usize) -> usize {
         let place = self.range.start + example;
         self.order.as_ref().map_or(place, |order| order[place] as usize)
     }
@@ -170,40 +342,73 @@ impl Dataset {
 /// What [`in_memory_order`] sees to.
 const IN_ORDER: &str = "a dataset's images are in memory order";
 
+impl Images {
+    pub(super) fn bytes(images: Array4<u8>) -> Self {
+        Self::Bytes(Arc::new(in_memory_order(images)))
+    }
+
+    pub(super) fn floats(images: Array4<f32>) -> Self {
+        Self::Floats(Arc::new(in_memory_order(images)))
+    }
+
+    fn table(table: Array2<f32>) -> Self {
+        Self::floats(table.insert_axis(Axis(1)).insert_axis(Axis(1)))
+    }
+
+    fn dim(&self) -> (usize, usize, usize, usize) {
+        match self {
+            Self::Bytes(images) => images.dim(),
+            Self::Floats(images) => images.dim(),
+        }
+    }
+}
+
 /// The images in memory order, copied only if they are not.
 fn in_memory_order<T: Clone>(images: Array4<T>) -> Array4<T> {
     if images.is_standard_layout() { images } else { images.as_standard_layout().into_owned() }
 }
 
 /// # Errors
-/// [`Error::Data`] for the first value that is NaN or infinite.
-pub(crate) fn check_finite(images: &ArrayView4<'_, f32>) -> Result<()> {
+/// [`Error::Data`] for the first value of images, (N, H, W, C), or of a table, (N, F), that is NaN or infinite.
+pub(crate) fn check_finite<D: Dimension>(values: &ArrayView<'_, f32, D>) -> Result<()> {
     // Nearly always all there is to do; indices, which cost more, are for the error.
-    if images.iter().all(|value| value.is_finite()) {
+    if values.iter().all(|value| value.is_finite()) {
         return Ok(());
     }
-    match images.indexed_iter().find(|(_, value)| !value.is_finite()) {
-        Some((index, value)) => {
-            Err(Error::Data(format!("images must be finite, got {value} at {index:?} (N, H, W, C)")))
-        }
-        None => Ok(()),
-    }
+    let values = values.view().into_dyn();
+    let Some((index, value)) = values.indexed_iter().find(|(_, value)| !value.is_finite()) else { return Ok(()) };
+    let index: Vec<String> = index.slice().iter().map(usize::to_string).collect();
+    let index = index.join(", ");
+    let (what, axes) = if values.ndim() == 2 { ("the table's values", "N, F") } else { ("images", "N, H, W, C") };
+    Err(Error::Data(format!("{what} must be finite, got {value} at ({index}) ({axes})")))
 }
 
-fn check((count, height, width, channels): (usize, usize, usize, usize), labels: &[usize]) -> Result<()> {
-    if count == 0 || height == 0 || width == 0 || channels == 0 {
-        return Err(Error::Data(format!(
-            "images must have at least one value on every axis (N, H, W, C), got ({count}, {height}, {width}, {channels})"
-        )));
-    }
-    if count != labels.len() {
-        return Err(Error::Data(format!(
-            "there must be one label for each image, got {count} images and {} labels",
-            labels.len()
-        )));
+fn check_shape(count: usize, shape: Shape) -> Result<()> {
+    let [_, plural] = nouns(shape);
+    let (height, width, channels) = shape.as_image();
+    if [count, height, width, channels].contains(&0) {
+        return Err(Error::Data(match shape {
+            Shape::Image { .. } => format!(
+                "images must have at least one value on every axis (N, H, W, C), got ({count}, {height}, {width}, {channels})"
+            ),
+            Shape::Vector(features) => {
+                format!("a table must have at least one row and one feature (N, F), got ({count}, {features})")
+            }
+        }));
     }
     if count > MAX_ELEMENTS {
-        return Err(Error::Data(format!("there may be at most {MAX_ELEMENTS} images, got {count}")));
+        return Err(Error::Data(format!("there may be at most {MAX_ELEMENTS} {plural}, got {count}")));
+    }
+    Ok(())
+}
+
+fn check_labels(count: usize, labels: &[usize], shape: Shape) -> Result<()> {
+    if count != labels.len() {
+        let [noun, plural] = nouns(shape);
+        return Err(Error::Data(format!(
+            "there must be one label for each {noun}, got {count} {plural} and {} labels",
+            labels.len()
+        )));
     }
     match labels.iter().position(|label| *label >= MAX_ELEMENTS) {
         None => Ok(()),

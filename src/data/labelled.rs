@@ -1,12 +1,12 @@
-//! Decides what `fit` and `evaluate` take: images with what they should come out as, and how much each counts.
+//! Decides what `fit` and `evaluate` take: inputs with what they should come out as, and how much each counts.
 
 use super::dataset::Dataset;
-use super::images::{Images, OrderedImages};
+use super::inputs::{Inputs, OrderedImages};
 use super::targets::{OrderedTargets, Targets};
 use crate::error::{Error, Result};
 
-/// Images with a target for each, as [`fit`](crate::Model::fit) and [`evaluate`](crate::Model::evaluate) take them: a
-/// `&Dataset`, a pair of images and [`Targets`], such as `(&array, &vec)`, or those and a weight for each, as Keras'
+/// [`Inputs`] with a target for each, as [`fit`](crate::Model::fit) and [`evaluate`](crate::Model::evaluate) take them: a
+/// `&Dataset`, a pair of inputs and [`Targets`], such as `(&array, &vec)`, or those and a weight for each, as Keras'
 /// `(x, y, sample_weight)`.
 ///
 /// ```
@@ -25,14 +25,31 @@ use crate::error::{Error, Result};
 /// assert_eq!(model.predict_classes(&images)?, labels);
 /// # Ok::<(), inkstone::Error>(())
 /// ```
+///
+/// A table, with a number for each row:
+///
+/// ```
+/// use inkstone::prelude::*;
+/// use inkstone::ndarray::array;
+/// let (x, y) = (array![[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [1.0, 2.0, 3.0]);
+/// let mut model = Sequential::new([2])
+///     .add(Dense::new(1))
+///     .compile(Adam::new(0.05), MeanSquaredError, [])?;
+/// model.fit((&x, &y), FitConfig::new().epochs(400).verbose(0))?;
+/// assert!(model.evaluate((&x, &y))?.loss < 0.01);
+/// # Ok::<(), inkstone::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
-pub struct LabelledImages<'a> {
-    images: Images<'a>,
+pub struct LabelledInputs<'a> {
+    images: Inputs<'a>,
     targets: Targets<'a>,
     sample_weight: Option<&'a [f32]>,
 }
 
-/// Images, targets and weights that fit each other, in memory order.
+/// [`LabelledInputs`] under the name that suits images.
+pub type LabelledImages<'a> = LabelledInputs<'a>;
+
+/// Inputs, targets and weights that fit each other, in memory order.
 #[derive(Debug)]
 pub(crate) struct OrderedExamples<'a> {
     pub(crate) images: OrderedImages<'a>,
@@ -41,28 +58,28 @@ pub(crate) struct OrderedExamples<'a> {
     pub(crate) weights: Option<Vec<f32>>,
 }
 
-impl<'a> From<&'a Dataset> for LabelledImages<'a> {
+impl<'a> From<&'a Dataset> for LabelledInputs<'a> {
     fn from(dataset: &'a Dataset) -> Self {
-        Self { images: dataset.into(), targets: dataset.labels().into(), sample_weight: None }
+        Self { images: dataset.into(), targets: dataset.targets(), sample_weight: None }
     }
 }
 
-impl<'a, I: Into<Images<'a>>, T: Into<Targets<'a>>> From<(I, T)> for LabelledImages<'a> {
+impl<'a, I: Into<Inputs<'a>>, T: Into<Targets<'a>>> From<(I, T)> for LabelledInputs<'a> {
     fn from((images, targets): (I, T)) -> Self {
         Self { images: images.into(), targets: targets.into(), sample_weight: None }
     }
 }
 
-impl<'a, I: Into<Images<'a>>, T: Into<Targets<'a>>, W: AsRef<[f32]> + ?Sized> From<(I, T, &'a W)>
-    for LabelledImages<'a>
+impl<'a, I: Into<Inputs<'a>>, T: Into<Targets<'a>>, W: AsRef<[f32]> + ?Sized> From<(I, T, &'a W)>
+    for LabelledInputs<'a>
 {
     fn from((images, targets, weights): (I, T, &'a W)) -> Self {
         Self { sample_weight: Some(weights.as_ref()), ..(images, targets).into() }
     }
 }
 
-impl<'a> LabelledImages<'a> {
-    pub(crate) fn images(&self) -> Images<'a> {
+impl<'a> LabelledInputs<'a> {
+    pub(crate) fn images(&self) -> Inputs<'a> {
         self.images
     }
 
@@ -74,9 +91,10 @@ impl<'a> LabelledImages<'a> {
     pub(crate) fn checked(self) -> Result<OrderedExamples<'a>> {
         let (images, targets) = (self.images.len(), self.targets.len());
         if images != targets || images == 0 {
-            let [noun, nouns] = self.targets.nouns();
+            let [target, plural] = self.targets.nouns();
+            let [example, examples] = self.images.nouns();
             return Err(Error::Data(format!(
-                "there must be at least one image and one {noun} for each, got {images} images and {targets} {nouns}"
+                "there must be at least one {example} and one {target} for each, got {images} {examples} and {targets} {plural}"
             )));
         }
         let mut examples =
@@ -102,7 +120,7 @@ impl OrderedExamples<'_> {
         let images = self.images.len();
         if weights.len() != images {
             return Err(Error::Data(format!(
-                "there must be one sample weight for each image, got {images} images and {} weights",
+                "there must be one sample weight for each example, got {images} examples and {} weights",
                 weights.len()
             )));
         }

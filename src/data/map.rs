@@ -1,7 +1,6 @@
 //! A function applied to every image of a data set.
 
 use super::Dataset;
-use super::dataset::check_finite;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
 use ndarray::{Array3, Array4, ArrayView3, Axis};
@@ -55,7 +54,6 @@ impl Dataset {
         }
         let images = Array4::from_shape_vec((self.len(), height, width, channels), pixels)
             .map_err(|error| Error::Data(error.to_string()))?;
-        check_finite(&images.view())?;
-        Self::from_floats(images, self.labels().to_vec())
+        self.with_inputs(images)
     }
 }

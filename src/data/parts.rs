@@ -1,20 +1,106 @@
-//! Decides which images of a data set are taken, and in which order. No pixel is copied: a part or another order is a
+//! Decides which examples of a data set are taken, and in which order. No pixel is copied: a part or another order is a
 //! list of places.
 
-use super::Dataset;
+use super::{Dataset, Example};
 use crate::error::{Error, Result};
 use crate::random::{Stream, stream};
+use crate::shape::MAX_ELEMENTS;
 use rand::seq::SliceRandom;
 use std::collections::BTreeMap;
 
 impl Dataset {
-    /// The first `count` images, at least 1; all if there are fewer.
-    #[must_use]
-    pub fn take(&self, count: usize) -> Self {
-        self.range_of(0..count.clamp(1, self.len()))
+    /// The first `count` examples; all if there are fewer.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `count` is 0: a data set is never empty.
+    pub fn take(&self, count: usize) -> Result<Self> {
+        if count == 0 {
+            let expected = "at least 1, as a data set is never empty";
+            return Err(Error::Setting { name: "count of `take`", expected, received: "0".into() });
+        }
+        Ok(self.range_of(0..count.min(self.len())))
     }
 
-    /// The images in an order drawn from `seed`.
+    /// All but the first `count` examples.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if that leaves none: a data set is never empty.
+    ///
+    /// ```
+    /// use inkstone::Dataset;
+    /// use inkstone::ndarray::Array4;
+    /// let dataset = Dataset::from_bytes(Array4::zeros((4, 2, 2, 1)), vec![0, 1, 2, 3])?;
+    /// assert_eq!(dataset.skip(3)?.labels(), [3]);
+    /// assert_eq!(
+    ///     dataset.skip(4).unwrap_err().to_string(),
+    ///     "count of `skip` must be less than the number of examples, got 4 of 4"
+    /// );
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn skip(&self, count: usize) -> Result<Self> {
+        if count >= self.len() {
+            let received = format!("{count} of {}", self.len());
+            let expected = "less than the number of examples";
+            return Err(Error::Setting { name: "count of `skip`", expected, received });
+        }
+        Ok(self.range_of(count..self.len()))
+    }
+
+    /// The examples at these places, in this order; a place may come again.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there are no places, or one is past the last example.
+    ///
+    /// ```
+    /// use inkstone::Dataset;
+    /// use inkstone::ndarray::Array4;
+    /// let dataset = Dataset::from_bytes(Array4::zeros((4, 2, 2, 1)), vec![0, 1, 2, 3])?;
+    /// assert_eq!(dataset.select(&[2, 0, 2])?.labels(), [2, 0, 2]);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn select(&self, indices: &[usize]) -> Result<Self> {
+        let len = self.len();
+        if indices.is_empty() || indices.len() > MAX_ELEMENTS {
+            return Err(Error::Data(format!(
+                "`select` takes from 1 to {MAX_ELEMENTS} indices, as a data set is never empty, got {}",
+                indices.len()
+            )));
+        }
+        match indices.iter().position(|index| *index >= len) {
+            None => Ok(self.choose(indices)),
+            Some(place) => Err(Error::Data(format!(
+                "indices of `select` must be from 0 to {}, as there are {len} examples, got {} at index {place}",
+                len - 1,
+                indices[place]
+            ))),
+        }
+    }
+
+    /// The examples for which `keep` is true, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there are none: a data set is never empty.
+    ///
+    /// ```
+    /// use inkstone::Dataset;
+    /// use inkstone::ndarray::Array4;
+    /// let dataset = Dataset::from_bytes(Array4::zeros((4, 2, 2, 1)), vec![0, 1, 2, 1])?;
+    /// let ones = dataset.filter(|example| example.label() == Some(1))?;
+    /// assert_eq!(ones.labels(), [1, 1]);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn filter(&self, mut keep: impl FnMut(Example<'_>) -> bool) -> Result<Self> {
+        let kept: Vec<usize> = self.iter().filter(|example| keep(*example)).map(|example| example.index()).collect();
+        if kept.is_empty() {
+            return Err(Error::Data(format!(
+                "`filter` must keep at least one example, as a data set is never empty, got none of {}",
+                self.len()
+            )));
+        }
+        Ok(self.choose(&kept))
+    }
+
+    /// The examples in an order drawn from `seed`.
     ///
     /// [`fit`](crate::Model::fit) shuffles by itself; this is for parts that are to be drawn at random.
     ///
@@ -34,8 +120,8 @@ impl Dataset {
         self.choose(&examples)
     }
 
-    /// Two parts drawn from `seed`: the first has `fraction` of the images of each class, rounded, the second the
-    /// others. Both keep the order of the images.
+    /// Two parts drawn from `seed`: the first has `fraction` of the examples of each class, rounded, the second the
+    /// others; where there are no classes, `fraction` of all examples. Both keep the order of the examples.
     ///
     /// # Errors
     /// [`Error::Setting`] if `fraction` is not between 0 and 1, [`Error::Data`] if rounding leaves a part empty.
@@ -56,9 +142,9 @@ impl Dataset {
                 received: fraction.to_string(),
             });
         }
-        let mut of_class: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (example, label) in self.labels().iter().enumerate() {
-            of_class.entry(*label).or_default().push(example);
+        let mut of_class: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+        for example in self {
+            of_class.entry(example.label()).or_default().push(example.index());
         }
         let mut random = stream(seed, Stream::Dataset);
         let (mut first, mut second) = (Vec::new(), Vec::new());
@@ -71,16 +157,20 @@ impl Dataset {
         }
         if first.is_empty() || second.is_empty() {
             let largest = of_class.values().map(Vec::len).max().unwrap_or(0);
-            return Err(Error::Data(format!(
-                "{fraction} of each class, rounded, leaves a part empty: the largest class has {largest} images"
-            )));
+            return Err(Error::Data(if self.labels().is_empty() {
+                format!("{fraction} of the examples, rounded, leaves a part empty: there are {largest}")
+            } else {
+                format!(
+                    "{fraction} of each class, rounded, leaves a part empty: the largest class has {largest} examples"
+                )
+            }));
         }
         first.sort_unstable();
         second.sort_unstable();
         Ok((self.choose(&first), self.choose(&second)))
     }
 
-    /// Parts of `size` images, one after the other; the last may be smaller.
+    /// Parts of `size` examples, one after the other; the last may be smaller.
     ///
     /// # Errors
     /// [`Error::Setting`] if `size` is 0.

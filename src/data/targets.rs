@@ -1,20 +1,25 @@
 //! Decides what a model's outputs may be compared with: a class for each example, or a value for each output.
 
 use crate::error::{Error, Result};
-use ndarray::{Array2, ArrayView2, CowArray, Ix2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, CowArray, Ix2};
+use std::borrow::Cow;
 
-/// What examples should have come out as, one for each image: a slice or vector of classes, (N), or an array of values,
-/// (N, outputs), such as one-hot rows or numbers to be met.
+/// What examples should come out as:
+///
+/// - a class for each, (N): a slice, vector or array of `usize`,
+/// - a value for each output, (N, outputs), such as one-hot rows: a `&Array2<f32>`, or arrays of fixed length,
+/// - of a model of one output a value for each example, (N): a slice, vector or array of `f32`,
+///
+/// and views of arrays.
 ///
 /// ```
 /// use inkstone::prelude::*;
-/// use inkstone::ndarray::{Array4, array};
 /// let mut model = Sequential::new([1])
 ///     .add(Dense::new(1))
 ///     .compile(Sgd::new(0.1), MeanSquaredError, [])?;
 /// // Three numbers, and twice as much for each.
-/// let x = Array4::from_shape_vec((3, 1, 1, 1), vec![-1.0, 0.0, 1.0]).unwrap();
-/// model.fit((&x, &array![[-2.0], [0.0], [2.0]]), FitConfig::new().epochs(100).verbose(0))?;
+/// let (x, y) = ([[-1.0], [0.0], [1.0]], [-2.0, 0.0, 2.0]);
+/// model.fit((&x, &y), FitConfig::new().epochs(100).verbose(0))?;
 /// assert!((model.predict(&x)?[[2, 0]] - 2.0).abs() < 0.01);
 /// # Ok::<(), inkstone::Error>(())
 /// ```
@@ -23,7 +28,7 @@ pub struct Targets<'a>(Source<'a>);
 
 #[derive(Clone, Copy, Debug)]
 enum Source<'a> {
-    Classes(&'a [usize]),
+    Classes(ArrayView1<'a, usize>),
     Values(ArrayView2<'a, f32>),
 }
 
@@ -39,7 +44,7 @@ pub(crate) enum Target<'a> {
 /// Targets in memory order.
 #[derive(Debug)]
 pub(crate) enum OrderedTargets<'a> {
-    Classes(&'a [usize]),
+    Classes(Cow<'a, [usize]>),
     Values(CowArray<'a, f32, Ix2>),
 }
 
@@ -50,27 +55,15 @@ pub(crate) enum TargetRows<'a> {
     Values { values: &'a [f32], outputs: usize },
 }
 
-impl<'a> From<&'a [usize]> for Targets<'a> {
-    fn from(classes: &'a [usize]) -> Self {
+impl<'a> From<ArrayView1<'a, usize>> for Targets<'a> {
+    fn from(classes: ArrayView1<'a, usize>) -> Self {
         Self(Source::Classes(classes))
     }
 }
 
-impl<'a> From<&'a Vec<usize>> for Targets<'a> {
-    fn from(classes: &'a Vec<usize>) -> Self {
-        Self(Source::Classes(classes))
-    }
-}
-
-impl<'a, const N: usize> From<&'a [usize; N]> for Targets<'a> {
-    fn from(classes: &'a [usize; N]) -> Self {
-        Self(Source::Classes(classes))
-    }
-}
-
-impl<'a> From<&'a Array2<f32>> for Targets<'a> {
-    fn from(values: &'a Array2<f32>) -> Self {
-        Self(Source::Values(values.view()))
+impl<'a> From<ArrayView1<'a, f32>> for Targets<'a> {
+    fn from(values: ArrayView1<'a, f32>) -> Self {
+        Self(Source::Values(values.insert_axis(Axis(1))))
     }
 }
 
@@ -78,6 +71,57 @@ impl<'a> From<ArrayView2<'a, f32>> for Targets<'a> {
     fn from(values: ArrayView2<'a, f32>) -> Self {
         Self(Source::Values(values))
     }
+}
+
+/// What owns an array is viewed; what looks at one is copied.
+macro_rules! from_views {
+    ($($array:ident, $view:ident, $element:ty;)*) => {$(
+        impl<'a> From<&'a $array<$element>> for Targets<'a> {
+            fn from(array: &'a $array<$element>) -> Self {
+                array.view().into()
+            }
+        }
+
+        impl<'a> From<&$view<'a, $element>> for Targets<'a> {
+            fn from(view: &$view<'a, $element>) -> Self {
+                (*view).into()
+            }
+        }
+    )*};
+}
+from_views! {
+    Array1, ArrayView1, usize;
+    Array1, ArrayView1, f32;
+    Array2, ArrayView2, f32;
+}
+
+/// Slices, vectors and arrays of fixed length. There are none of `u8`: `&[0, 1]` could then be bytes or classes, and would not
+/// compile.
+macro_rules! from_slices {
+    ($($element:ty, $view:ident, [$($of:ident)?];)*) => {$(
+        impl<'a $(, const $of: usize)?> From<&'a [$element]> for Targets<'a> {
+            fn from(targets: &'a [$element]) -> Self {
+                $view::from(targets).into()
+            }
+        }
+
+        impl<'a $(, const $of: usize)?> From<&'a Vec<$element>> for Targets<'a> {
+            fn from(targets: &'a Vec<$element>) -> Self {
+                targets.as_slice().into()
+            }
+        }
+
+        impl<'a $(, const $of: usize)?, const N: usize> From<&'a [$element; N]> for Targets<'a> {
+            fn from(targets: &'a [$element; N]) -> Self {
+                targets.as_slice().into()
+            }
+        }
+    )*};
+}
+from_slices! {
+    usize, ArrayView1, [];
+    f32, ArrayView1, [];
+    [f32; OUTPUTS], ArrayView2, [OUTPUTS];
 }
 
 impl<'a> Targets<'a> {
@@ -103,11 +147,11 @@ impl<'a> Targets<'a> {
     /// [`Error::Data`] if a value is NaN or infinite.
     pub(crate) fn checked(self) -> Result<OrderedTargets<'a>> {
         match self.0 {
-            Source::Classes(classes) => Ok(OrderedTargets::Classes(classes)),
+            Source::Classes(classes) => Ok(OrderedTargets::Classes(
+                classes.to_slice().map_or_else(|| Cow::Owned(classes.to_vec()), Cow::Borrowed),
+            )),
             Source::Values(values) => {
-                if let Some((place, value)) = values.indexed_iter().find(|(_, value)| !value.is_finite()) {
-                    return Err(Error::Data(format!("targets must be finite, got {value} at {place:?} (N, outputs)")));
-                }
+                check_values(&values)?;
                 let in_order = values.is_standard_layout();
                 let values = if in_order { values.into() } else { values.as_standard_layout().into_owned().into() };
                 Ok(OrderedTargets::Values(values))
@@ -116,7 +160,26 @@ impl<'a> Targets<'a> {
     }
 }
 
+/// # Errors
+/// [`Error::Data`] for the first value that is NaN or infinite.
+pub(super) fn check_values(values: &ArrayView2<'_, f32>) -> Result<()> {
+    match values.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        None => Ok(()),
+        Some((place, value)) => {
+            Err(Error::Data(format!("targets must be finite, got {value} at {place:?} (N, outputs)")))
+        }
+    }
+}
+
 impl OrderedTargets<'_> {
+    /// For how many examples.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Classes(classes) => classes.len(),
+            Self::Values(values) => values.nrows(),
+        }
+    }
+
     /// The targets, to be read one by one.
     pub(crate) fn rows(&self) -> TargetRows<'_> {
         match self {

@@ -13,8 +13,8 @@ impl Model {
     /// classification report; [`EvaluationReport`] tells what else it has.
     ///
     /// # Errors
-    /// As [`evaluate`](Self::evaluate), and [`Error::Data`](crate::Error::Data) if the model's outputs are no probabilities of at least two
-    /// classes.
+    /// As [`evaluate`](Self::evaluate), and [`Error::Model`](crate::Error::Model) if the model's outputs stand for no class, as for
+    /// [`predict_classes`](Self::predict_classes).
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -41,6 +41,7 @@ impl Model {
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn evaluate_report<'a>(&mut self, data: impl Into<LabelledImages<'a>>) -> Result<EvaluationReport> {
+        self.engine.decision().check()?;
         let examples = self.check_labelled(data.into())?;
         let outputs = self.engine.plan.classes();
         let mut probabilities = Array2::zeros((examples.images.len(), outputs));
@@ -59,9 +60,6 @@ impl Model {
     /// Whether it chooses one of several classes, or between yes and no: what a report is about.
     #[cfg(feature = "plot")]
     pub(crate) fn chooses_a_class(&self) -> bool {
-        match (self.engine.scoring.function(), self.engine.plan.classes()) {
-            (OutputFunction::Softmax, 2..) | (OutputFunction::Sigmoid, 1) => true,
-            (OutputFunction::Softmax | OutputFunction::Sigmoid | OutputFunction::Linear, _) => false,
-        }
+        self.engine.decision().check().is_ok()
     }
 }

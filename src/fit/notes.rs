@@ -43,7 +43,7 @@ fn bytes_as_floats(plan: &Plan, examples: &OrderedExamples<'_>) -> Option<String
 
 /// Classes that only one part of a validation split has, as of data that are sorted by class.
 fn sorted_by_class(examples: &OrderedExamples<'_>, trained: usize) -> Option<String> {
-    let OrderedTargets::Classes(classes) = examples.targets else { return None };
+    let OrderedTargets::Classes(classes) = &examples.targets else { return None };
     let (training, held_back) = classes.split_at(trained.min(classes.len()));
     if held_back.is_empty() {
         return None;

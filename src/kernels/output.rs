@@ -1,7 +1,7 @@
 //! The function of a model's last layer. It is no step of the plan: a loss takes the values before it where that is
 //! more exact, and predictions apply it.
 
-use super::softmax::{argmax, softmax, softmax_backward};
+use super::softmax::{softmax, softmax_backward};
 
 /// What turns the last step's values into the model's outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,16 +23,6 @@ impl OutputFunction {
             Self::Linear => {}
             Self::Softmax => softmax(values, outputs),
             Self::Sigmoid => values.iter_mut().for_each(|value| *value = sigmoid(*value)),
-        }
-    }
-
-    /// The most probable class of one example's outputs, the first of equals; of a single sigmoid whether it says yes.
-    ///
-    /// - y: (outputs)
-    pub(crate) fn class(self, y: &[f32]) -> usize {
-        match (self, y) {
-            (Self::Sigmoid, [yes]) => usize::from(*yes > 0.5),
-            (Self::Linear | Self::Softmax | Self::Sigmoid, _) => argmax(y),
         }
     }
 

@@ -181,8 +181,8 @@ impl Loss {
             ))),
             OrderedTargets::Values(values) => match self.range() {
                 None => Err(Error::Data(format!(
-                    "SparseCategoricalCrossentropy expects a class for each image, got targets of {:?}: use \
-                     CategoricalCrossentropy",
+                    "SparseCategoricalCrossentropy expects a class for each example, got targets of {:?}: give the classes as \
+                     `usize`, or use CategoricalCrossentropy",
                     values.dim()
                 ))),
                 Some(Range::Numbers) => Ok(()),

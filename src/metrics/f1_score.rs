@@ -20,8 +20,10 @@ const EPSILON: f64 = 1e-7;
 pub struct F1Score {
     /// How classes become one number; macro. (Keras' default is no average.)
     pub average: Average,
-    /// What an output must exceed to be found; if it is not set, an example's highest output is found, and those that
-    /// equal it.
+    /// What an output must exceed to be found. If it is not set, it is 0.5 for a model whose outputs are probabilities that
+    /// do not exclude each other (a sigmoid, or the logits of [`BinaryCrossentropy`](crate::BinaryCrossentropy)), as in
+    /// [`Precision`](super::Precision); for other models an example's highest output is found, and those that equal it.
+    /// (Keras finds the highest of all models.)
     pub threshold: Option<f32>,
 }
 
@@ -38,7 +40,7 @@ pub enum Average {
 }
 
 impl F1Score {
-    /// The mean over classes; an example's highest output is found.
+    /// The mean over classes; what is found depends on the model, as [`threshold`](Self#structfield.threshold) says.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -63,16 +65,10 @@ impl Measure for F1Score {
         "f1_score"
     }
 
-    fn check(&self, outputs: usize) -> Result<()> {
+    fn check(&self, _outputs: usize) -> Result<()> {
         let threshold = self.threshold.unwrap_or(1.0);
         let name = "threshold of F1Score";
-        require(threshold > 0.0 && threshold <= 1.0, name, "above 0 and at most 1", || threshold.to_string())?;
-        require(
-            outputs > 1 || self.threshold.is_some(),
-            name,
-            "set, as in `F1Score::new().threshold(0.5)`, for a model of one output",
-            || "none, and one output is always the highest".into(),
-        )
+        require(threshold > 0.0 && threshold <= 1.0, name, "above 0 and at most 1", || threshold.to_string())
     }
 
     fn needs_probabilities(&self, _outputs: usize) -> bool {

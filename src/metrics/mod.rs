@@ -27,6 +27,7 @@ mod auc;
 mod cells;
 mod direction;
 mod f1_score;
+mod meaning;
 mod means;
 mod precision_recall;
 mod scores;

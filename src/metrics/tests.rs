@@ -196,12 +196,6 @@ fn arguments_that_make_no_sense_are_named() {
     refused(Auc::new().num_thresholds(1).into(), 1, "num_thresholds of Auc must be from 2 to 2^16, got 1");
     refused(F1Score::new().threshold(0.0).into(), 3, "threshold of F1Score must be above 0 and at most 1, got 0");
     refused(
-        F1Score::new().into(),
-        1,
-        "threshold of F1Score must be set, as in `F1Score::new().threshold(0.5)`, for a model of one output, got none, and one \
-         output is always the highest",
-    );
-    refused(
         Metric::CategoricalCrossentropy,
         1,
         "metric must be BinaryCrossentropy for a model of one output, which alone is always probability 1, got \

@@ -5,6 +5,7 @@
 //! fewer where they are large. Both depend on the batch and the model, never on the threads, and shards are added up in
 //! their order: so the number of threads changes no bit.
 
+mod decision;
 mod examples;
 mod gathering;
 mod predicting;
@@ -12,6 +13,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use decision::{Decision, Undecided};
 pub(crate) use examples::Examples;
 pub(crate) use predicting::Inference;
 pub(crate) use tally::{Scoring, Tally};
@@ -164,6 +166,11 @@ impl Engine {
         let mut total = scoring.tally();
         tallies.iter().for_each(|tally| total.merge(tally));
         total
+    }
+
+    /// How the model's outputs become a class.
+    pub(crate) fn decision(&self) -> Decision {
+        Decision::new(&self.plan, &self.scoring)
     }
 
     /// Predicts: probabilities if the model ends with a softmax, its plain outputs otherwise.

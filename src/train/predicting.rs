@@ -1,6 +1,6 @@
 //! Predicting with what a model has learned alone: on one thread, in memory that the caller keeps.
 
-use super::{Engine, Examples, chunk_len};
+use super::{Decision, Engine, Examples, chunk_len};
 use crate::aligned::AlignedBuffer;
 use crate::exec::{Pass, Purpose, Weights, Workspace, forward};
 use crate::plan::Plan;
@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub(crate) struct Inference {
     /// Shared with the memory that was made for it.
     pub(crate) plan: Arc<Plan>,
+    /// How outputs become a class: the loss knows what they mean.
+    pub(crate) decision: Decision,
     weights: Weights,
     level: Level,
 }
@@ -19,10 +21,11 @@ pub(crate) struct Inference {
 impl Engine {
     /// Leaves everything behind that only training needs.
     pub(crate) fn into_inference(self) -> Inference {
+        let decision = self.decision();
         let Self { plan, weights, level, .. } = self;
         // The forward pass reads packed weights only.
         let weights = Weights { flat: AlignedBuffer::default(), packed: weights.packed };
-        Inference { plan: Arc::new(plan), weights, level }
+        Inference { plan: Arc::new(plan), decision, weights, level }
     }
 }
 

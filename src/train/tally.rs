@@ -1,6 +1,7 @@
 //! What a set of examples scored: sums, so that shards and chunks can be added up in their order.
 
-use crate::data::Target;
+use crate::data::{OrderedTargets, Target};
+use crate::error::Result;
 use crate::kernels::output::OutputFunction;
 use crate::loss::{Gradient, Loss, Outcome};
 use crate::metrics::{Metric, MetricState, Scores};
@@ -32,15 +33,10 @@ impl Scoring {
     /// The scoring of a model whose loss and metrics have been checked.
     pub(crate) fn new(plan: &Plan, loss: Loss, metrics: &[Metric]) -> Self {
         let outputs = plan.classes();
-        let states = metrics.iter().map(|metric| MetricState::new(*metric, outputs));
-        let needs_outputs = loss.needs_outputs() || states.into_iter().any(|state| state.needs_probabilities());
-        Self {
-            loss,
-            metrics: metrics.to_vec(),
-            function: loss.output_function(plan.head().function),
-            outputs,
-            needs_outputs,
-        }
+        let function = loss.output_function(plan.head().function);
+        let mut scoring = Self { loss, metrics: metrics.to_vec(), function, outputs, needs_outputs: true };
+        scoring.needs_outputs = loss.needs_outputs() || scoring.states().any(|state| state.needs_probabilities());
+        scoring
     }
 
     pub(crate) fn loss(&self) -> Loss {
@@ -63,8 +59,24 @@ impl Scoring {
 
     /// The tally of no examples.
     pub(crate) fn tally(&self) -> Tally {
-        let metrics = self.metrics.iter().map(|metric| MetricState::new(*metric, self.outputs)).collect();
-        Tally { loss: 0.0, examples: 0, metrics }
+        Tally { loss: 0.0, examples: 0, metrics: self.states().collect() }
+    }
+
+    fn states(&self) -> impl Iterator<Item = MetricState> {
+        self.metrics.iter().map(|metric| MetricState::new(metric.for_outputs(self.function), self.outputs))
+    }
+
+    /// # Errors
+    /// [`Error::Model`](crate::error::Error::Model) for a metric whose value would say nothing of the model.
+    pub(crate) fn check_metrics(&self) -> Result<()> {
+        self.metrics.iter().try_for_each(|metric| metric.check_function(self.function, self.outputs))
+    }
+
+    /// # Errors
+    /// [`Error::Data`](crate::error::Error::Data) for targets that the loss or a metric cannot compare outputs with.
+    pub(crate) fn check_targets(&self, targets: &OrderedTargets<'_>) -> Result<()> {
+        self.loss.check_targets(targets, self.outputs)?;
+        self.metrics.iter().try_for_each(|metric| metric.check_targets(targets, self.function, self.outputs))
     }
 }
 

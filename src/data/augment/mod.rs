@@ -356,6 +356,6 @@ impl Dataset {
                 augment.apply(shape, &mut random, image, scratch);
             },
         );
-        Self::from_floats(images, self.labels().to_vec())
+        self.with_inputs(images)
     }
 }

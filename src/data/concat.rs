@@ -1,0 +1,88 @@
+//! Puts two data sets together.
+
+use super::dataset::Images;
+use super::inputs::nouns;
+use super::{Dataset, Values};
+use crate::error::{Error, Result};
+use crate::shape::MAX_ELEMENTS;
+use ndarray::{Array4, Axis, concatenate};
+
+impl Dataset {
+    /// The examples of this data set and after them those of another one. Their pixels are copied; bytes stay bytes where
+    /// both are stored as bytes and neither is scaled.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the examples differ in shape, or only one of the data sets has classes, or values, or the values
+    /// differ in number.
+    ///
+    /// ```
+    /// use inkstone::Dataset;
+    /// use inkstone::ndarray::array;
+    /// let first = Dataset::from_table(array![[1.0, 2.0]], vec![0])?;
+    /// let second = Dataset::from_table(array![[3.0, 4.0]], vec![1])?;
+    /// let both = first.concat(&second)?;
+    /// assert_eq!((both.labels(), both.table()), (&[0, 1][..], array![[1.0, 2.0], [3.0, 4.0]]));
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn concat(&self, other: &Self) -> Result<Self> {
+        if self.shape() != other.shape() {
+            return Err(Error::Data(format!(
+                "data sets are put together if their examples have one shape, got {} and {}",
+                self.shape(),
+                other.shape()
+            )));
+        }
+        if self.targets_shape() != other.targets_shape() {
+            return Err(Error::Data(format!(
+                "data sets are put together if their targets are alike, got {} and {}",
+                self.targets_shape(),
+                other.targets_shape()
+            )));
+        }
+        let count = self.len() + other.len();
+        let stored = self.shape().len().and_then(|len| len.checked_mul(count));
+        if count > MAX_ELEMENTS || stored.is_none() {
+            let [_, plural] = nouns(self.shape());
+            return Err(Error::Data(format!("there may be at most {MAX_ELEMENTS} {plural}, got {count}")));
+        }
+        let labels: Vec<usize> = self.labels().iter().chain(other.labels()).copied().collect();
+        let values = match (self.values(), other.values()) {
+            (Some(first), Some(second)) => Some(Values(joined(concatenate(Axis(0), &[first, second]))?)),
+            (Some(_), None) | (None, Some(_)) | (None, None) => None,
+        };
+        let images = match (self.unscaled_bytes(), other.unscaled_bytes()) {
+            (Some(first), Some(second)) => Images::bytes(joined(concatenate(Axis(0), &[first.view(), second.view()]))?),
+            (Some(_), None) | (None, Some(_)) | (None, None) => {
+                let (first, second) = (self.images(), other.images());
+                Images::floats(joined(concatenate(Axis(0), &[first.view(), second.view()]))?)
+            }
+        };
+        Self::of_parts(images, self.shape(), labels, values)
+    }
+
+    /// A copy of the bytes that it has, if it has some as they are.
+    fn unscaled_bytes(&self) -> Option<Array4<u8>> {
+        match self.stored_images() {
+            Images::Bytes(bytes) if self.scaling.is_none() => {
+                let places: Vec<usize> = (0..self.len()).map(|example| self.stored(example)).collect();
+                Some(bytes.select(Axis(0), &places))
+            }
+            Images::Bytes(_) | Images::Floats(_) => None,
+        }
+    }
+
+    /// What its targets are, in words.
+    fn targets_shape(&self) -> String {
+        let values = self.values().map(|values| format!("rows of {} values", values.ncols()));
+        match (self.labels().is_empty(), values) {
+            (false, None) => "classes".into(),
+            (true, Some(values)) => values,
+            (false, Some(values)) => format!("classes with {values}"),
+            (true, None) => "nothing".into(),
+        }
+    }
+}
+
+fn joined<T>(array: std::result::Result<T, ndarray::ShapeError>) -> Result<T> {
+    array.map_err(|error| Error::Data(error.to_string()))
+}
