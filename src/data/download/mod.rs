@@ -5,6 +5,7 @@
 //! happens to this process or to others that fetch the same.
 
 mod address;
+mod proxy;
 
 use super::family::{Family, Sum};
 use super::gzip::Unpacked;
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::whole_file::new_part;
 use address::{shown, without_secret};
 use indicatif::{ProgressBar, ProgressStyle};
+use proxy::Answer;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, Write};
@@ -85,7 +87,7 @@ fn fetch_from<'a>(
             let url = format!("{mirror}{file}.gz");
             // Not `eprintln!`: a closed standard error is no reason to stop.
             let _ = writeln!(io::stderr(), "Downloading {name}: {}", shown(&url));
-            match fetch_one(&agent, &url, &sum, file, folder) {
+            match fetch_one(&agent, &url, &sum, file, folder, patience) {
                 Ok(()) => break,
                 Err(Fault::Mirror(reason)) => {
                     attempts.push(format!("{}: {}", shown(&url), without_secret(&reason, &url)));
@@ -112,12 +114,22 @@ fn agent(patience: Patience) -> ureq::Agent {
         .new_agent()
 }
 
-fn fetch_one(agent: &ureq::Agent, url: &str, sum: &Sum, file: &str, folder: &Path) -> Attempt<()> {
-    let response = agent.get(url).call().map_err(|error| Fault::Mirror(reason(&error)))?;
+/// What is said of addresses for which TLS is needed.
+const NO_TLS: &str = "it leads to an https address, and this crate speaks plain HTTP alone, as files are known by their SHA-256: \
+                      name a mirror with http://, or download the file by other means";
+
+fn fetch_one(agent: &ureq::Agent, url: &str, sum: &Sum, file: &str, folder: &Path, patience: Patience) -> Attempt<()> {
+    let Answer { length: announced, body } = match proxy::proxy_for(url) {
+        Some(proxy) => proxy::get(&proxy, url, patience)?,
+        None => {
+            let response = agent.get(url).call().map_err(|error| Fault::Mirror(reason(&error)))?;
+            let length = response.body().content_length();
+            Answer { length, body: Box::new(response.into_body().into_reader()) }
+        }
+    };
     let mut part = new_part(folder, file).map_err(|source| Fault::Folder(at(folder, source)))?;
-    let announced = response.body().content_length();
     let bar = progress(announced);
-    let received = receive(response.into_body().into_reader(), &mut part, sum, &bar, folder);
+    let received = receive(body, &mut part, sum, &bar, folder);
     bar.finish_and_clear();
     check(received?, announced, sum, &part)?;
     let path = folder.join(format!("{file}.gz"));
@@ -222,6 +234,7 @@ fn reason(error: &ureq::Error) -> String {
         ureq::Error::StatusCode(status) => format!("the server answered {status}"),
         ureq::Error::Timeout(timeout) => format!("no answer in time ({timeout})"),
         ureq::Error::HostNotFound => "the server's name was not found: is there a network?".into(),
+        ureq::Error::TlsRequired => NO_TLS.into(),
         ureq::Error::TooManyRedirects => "the server redirects again and again".into(),
         error => error.to_string(),
     }
