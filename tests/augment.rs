@@ -3,7 +3,7 @@
 
 use inkstone::data::{Augment, Flip};
 use inkstone::prelude::*;
-use ndarray::{Array3, Array4, ArrayView3, Axis, s};
+use ndarray::{Array3, Array4, ArrayView3, Axis};
 use std::collections::BTreeMap;
 
 /// A bright bar in the middle of each image, on black.
@@ -228,24 +228,30 @@ fn scenes(count: usize, height: usize, width: usize, channels: usize) -> Dataset
 
 #[test]
 fn a_seed_gives_the_bits_it_gave_when_there_were_fewer_settings() {
-    // Settings that need no function whose last bit the platform decides.
+    // Without sine, cosine and logarithm, whose last bit depends on the platform; erasing rounds to whole pixels.
     let images = scenes(5, 9, 7, 2).augment(&Augment::new().shift(2).zoom(0.2), 8).unwrap().images();
     assert_eq!(checksum(&images), 0xd1e1_d987_96dc_d15d);
-    let images = scenes(5, 9, 7, 2).augment(&earlier(), 8).unwrap().images();
-    assert_eq!(checksum(&images), 0x5083_cd0b_88c9_3585);
+    let images = scenes(5, 9, 7, 2).augment(&Augment::new().shift(2).zoom(0.2).erase(0.5, 0.3), 8).unwrap().images();
+    assert_eq!(checksum(&images), 0x21cc_3c46_c651_063d);
 }
 
 #[test]
 fn settings_written_by_an_earlier_version_are_read() {
-    let text = r#"{"shift":2.0,"rotate":0.0,"zoom":0.0,"shear":0.0,"elastic":{"deviation":0.0,"spacing":0.0},"noise":0.0,
-        "erase":{"probability":0.5,"area":0.1}}"#;
+    let text = r#"{"shift":2.0,"rotate":0.0,"zoom":0.0,"shear":0.0,"elastic":{"deviation":0.0,"spacing":0.0},
+        "noise":0.0,"erase":{"probability":0.5,"area":0.1}}"#;
     assert_eq!(serde_json::from_str::<Augment>(text).unwrap(), Augment::new().shift(2).erase(0.5, 0.1));
     let text = serde_json::to_string(&everything()).unwrap();
     assert_eq!(serde_json::from_str::<Augment>(&text).unwrap(), everything());
 }
 
+/// An image, (H, W, C), with the order on these axes reversed.
+fn mirrored<'a>(mut image: ArrayView3<'a, f32>, axes: &[usize]) -> ArrayView3<'a, f32> {
+    axes.iter().for_each(|axis| image.invert_axis(Axis(*axis)));
+    image
+}
+
 #[test]
-fn a_setting_more_leaves_what_the_others_draw() {
+fn newer_settings_do_not_change_what_the_older_ones_draw() {
     let more = |augment: Augment| augment.flip(Flip::Vertical).crop(1).contrast(0.3);
     let black = Dataset::from_bytes(Array4::zeros((20, 9, 7, 2)), vec![0; 20]).unwrap();
     let noise = Augment::new().noise(0.1);
@@ -260,22 +266,15 @@ fn a_setting_more_leaves_what_the_others_draw() {
     let shifted = scenes.augment(&Augment::new().shift(2), 3).unwrap().images();
     let flipped = scenes.augment(&Augment::new().shift(2).flip(Flip::Vertical), 3).unwrap().images();
     for (flipped, shifted) in flipped.outer_iter().zip(shifted.outer_iter()) {
-        assert!(
-            flipped == shifted || flipped == shifted.slice(s![..;-1, .., ..]),
-            "shifted alike, then mirrored or not"
-        );
+        assert!(flipped == shifted || flipped == mirrored(shifted, &[0]), "shifted alike, then mirrored or not");
     }
 }
 
 #[test]
 fn flips_are_exact_mirrors_each_with_probability_one_half() {
     let scenes = scenes(400, 5, 4, 2);
-    let mirrors: [(&str, fn(ArrayView3<'_, f32>) -> Array3<f32>); 4] = [
-        ("as it was", |image| image.to_owned()),
-        ("horizontal", |image| image.slice(s![.., ..;-1, ..]).to_owned()),
-        ("vertical", |image| image.slice(s![..;-1, .., ..]).to_owned()),
-        ("both", |image| image.slice(s![..;-1, ..;-1, ..]).to_owned()),
-    ];
+    let mirrors: [(&str, &[usize]); 4] =
+        [("as it was", &[]), ("horizontal", &[1]), ("vertical", &[0]), ("both", &[0, 1])];
     for (flip, possible) in [
         (Flip::Horizontal, vec!["as it was", "horizontal"]),
         (Flip::Vertical, vec!["as it was", "vertical"]),
@@ -284,7 +283,7 @@ fn flips_are_exact_mirrors_each_with_probability_one_half() {
         let images = scenes.augment(&Augment::new().flip(flip), 1).unwrap().images();
         let mut counts = BTreeMap::new();
         for (image, old) in images.outer_iter().zip(scenes.images().outer_iter()) {
-            let (name, _) = mirrors.iter().find(|(_, mirror)| mirror(old) == image).expect("a mirror image");
+            let (name, _) = mirrors.iter().find(|(_, axes)| mirrored(old, axes) == image).expect("a mirror image");
             *counts.entry(*name).or_insert(0) += 1;
         }
         assert_eq!(counts.keys().copied().collect::<Vec<_>>(), possible, "{flip:?}");

@@ -1,8 +1,8 @@
 //! Decides how images are varied at random while training: the settings, and the order of what is done. It draws every
 //! number from a stream of the image's own, so that the number of threads changes nothing.
 //!
-//! Shift, rotation, zoom, shear and elastic distortion are one map from the new image's pixels to places in the old one,
-//! so an image is sampled only once. Flips and crops move whole pixels and sample nothing.
+//! Shift, rotation, zoom, shear and elastic distortion are one map from the new image's pixels to places in the old
+//! one, so an image is sampled only once. Flips and crops move whole pixels and sample nothing.
 
 mod crop;
 mod erase;
@@ -30,9 +30,9 @@ use tone::Tone;
 /// [`FitConfig::augment`](crate::FitConfig::augment) switches it on for training; validation and prediction see the images as they
 /// are. Each image is drawn anew in each epoch. What moves in from outside repeats the edge, except for [`crop`](Self::crop).
 ///
-/// Whatever the order of the calls, an image is first warped (shift, rotation, zoom, shear and elastic distortion at once),
-/// then cropped, flipped, made brighter or darker, given more or less contrast, overlaid with noise, and a rectangle of
-/// it erased. Random numbers of a setting that is off are not drawn.
+/// The order of the calls does not matter. Each image is warped (shift, rotation, zoom, shear and elastic distortion in
+/// one map), cropped and flipped; then its brightness and its contrast change; then noise is added, and a rectangle
+/// erased. Adding a flip, crop, brightness or contrast leaves the image's random warp, noise and rectangle as they are.
 ///
 /// ```
 /// use inkstone::data::Augment;
@@ -141,17 +141,19 @@ impl Augment {
     /// [`RandomFlip`](https://keras.io/api/layers/preprocessing_layers/image_augmentation/random_flip/).
     ///
     /// [`Flip::HorizontalAndVertical`] makes the four outcomes (as it was, mirrored left to right, top to bottom, both)
-    /// equally likely. Flips fit pictures whose mirror image has the same label; most digits and letters are not such.
+    /// equally likely. Use it only where the mirror image has the same label: most digits and letters
+    /// become something else.
     ///
     /// ```
     /// use inkstone::Dataset;
     /// use inkstone::data::{Augment, Flip};
-    /// use inkstone::ndarray::{Array4, s};
+    /// use inkstone::ndarray::{Array4, Axis};
     /// let images = Array4::from_shape_fn((20, 3, 4, 1), |(_, y, x, _)| (10 * y + x) as u8);
     /// let dataset = Dataset::from_bytes(images, vec![0; 20])?;
     /// let flipped = dataset.augment(&Augment::new().flip(Flip::Horizontal), 1)?.images();
-    /// let mirrored = dataset.images().slice_move(s![.., .., ..;-1, ..]);
-    /// let changed = (0..20).filter(|n| flipped.slice(s![*n, .., .., ..]) == mirrored.slice(s![*n, .., .., ..])).count();
+    /// let mut mirrored = dataset.images();
+    /// mirrored.invert_axis(Axis(2));
+    /// let changed = flipped.outer_iter().zip(mirrored.outer_iter()).filter(|(new, mirrored)| new == mirrored).count();
     /// assert!((4..=16).contains(&changed), "{changed} of 20");
     /// # Ok::<(), inkstone::Error>(())
     /// ```
@@ -208,12 +210,12 @@ impl Augment {
     /// [`RandomContrast`](https://keras.io/api/layers/preprocessing_layers/image_augmentation/random_contrast/).
     ///
     /// With u drawn uniformly from 1 - factor to 1 + factor, x becomes (x - mean) · u + mean, where the mean is over
-    /// the pixels of this image's channel. The factor is from 0 to 1; at u = 0 nothing but the mean is left.
+    /// the pixels of this image's channel. The factor is from 0 to 1; at u = 0 every value is the mean.
     ///
     /// ```
     /// use inkstone::Dataset;
     /// use inkstone::data::Augment;
-    /// use inkstone::ndarray::{Array4, s};
+    /// use inkstone::ndarray::Array4;
     /// let halves = Array4::from_shape_fn((9, 8, 8, 1), |(_, y, _, _)| if y < 4 { 0.25 } else { 0.75 });
     /// let varied = Dataset::from_floats(halves, vec![0; 9])?.augment(&Augment::new().contrast(0.5), 1)?.images();
     /// for image in varied.outer_iter() {
@@ -232,9 +234,9 @@ impl Augment {
     /// [`contrast`](Self::contrast): each clips its results to the range, as Keras' layers do with theirs.
     ///
     /// Without this call the range is taken to be 0 to 1, which is that of byte images, and nothing is clipped:
-    /// standardised images, whose values have no such limits, keep all they hold. Images of floats from 0 to 255 need
-    /// `value_range(0, 255)`; without it a brightness of 0.2 would change them by 0.2 of 255. Values outside the range
-    /// are clipped too.
+    /// standardised images, whose values lie outside it, stay intact. Images of floats from 0 to 255 need
+    /// `value_range(0, 255)`; without it a brightness of 0.2 would change them by 0.2 of 255. Values
+    /// already outside the range are clipped too. The range has no effect on the other settings.
     ///
     /// ```
     /// use inkstone::Dataset;
@@ -303,8 +305,8 @@ impl Augment {
             old.copy_from_slice(image);
             warp::warp(self, shape, random, old, field, image);
         }
-        // Everything is drawn before anything more is changed, in the order in which the settings came to be: a seed
-        // that gave these bits still does, and one setting more leaves what the others do to an image.
+        // All numbers are drawn before they are used, those of newer settings last: with the same seed, adding one of
+        // them does not change the numbers of the older ones.
         let noise = (self.noise > 0.0).then(|| {
             old.iter_mut().for_each(|noise| *noise = self.noise as f32 * normal(random));
             old
