@@ -208,6 +208,25 @@ fn printed(verbose: u8) -> String {
     child(verbose, None).lines().filter(|line| !line.starts_with("Note: ")).map(|line| line.to_owned() + "\n").collect()
 }
 
+/// A terminal that cannot draw a bar, as in an editor or a job of a build server, gets the lines that a pipe gets.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_without_abilities_gets_lines() {
+    let exe = std::env::current_exe().unwrap();
+    for term in [Some("dumb"), None] {
+        // `script`, of util-linux, runs a program on a terminal.
+        let mut command = Command::new("script");
+        let child = format!("{} --exact child_that_prints --ignored --nocapture", exe.display());
+        command.args(["--quiet", "--return", "--command", &child, "/dev/null"]).env("INKSTONE_TEST_VERBOSE", "1");
+        command.env_remove("TERM").envs(term.map(|term| ("TERM", term)));
+        let Ok(output) = command.output() else { return eprintln!("NOT RUN: there is no `script`") };
+        let said = String::from_utf8(output.stdout).unwrap().replace('\r', "");
+        let scores: Vec<&str> = said.lines().filter(|line| line.starts_with("3/3 - ")).collect();
+        assert_eq!(scores.len(), 2, "{term:?}: {said}");
+        assert!(scores.iter().all(|line| line.contains(" - loss: ")), "{term:?}: {said}");
+    }
+}
+
 #[test]
 fn what_makes_a_training_slow_or_bad_is_noted_once() {
     assert_eq!(child(0, Some("")), "");
