@@ -4,11 +4,13 @@ use std::fs;
 use std::path::Path;
 
 /// The levels of ARCHITECTURE.md, from the ground up; a folder counts as the file of its name.
-const LEVELS: [&[&str]; 8] = [
+const LEVELS: [&[&str]; 10] = [
     &["error", "random", "shape"],
     &["aligned", "data", "simd", "whole_file"],
     &["kernels", "ops"],
-    &["layers", "plan"],
+    &["program"],
+    &["layers"],
+    &["plan"],
     &["exec", "loss", "optimizer"],
     &["history", "metrics", "train"],
     &["callbacks", "evaluation", "fit", "model", "onnx", "predictor", "report", "saving", "sequential", "summary"],
