@@ -124,6 +124,11 @@ impl Plan {
         self.steps.iter().filter_map(Step::conv).map(|conv| conv.layout.image_len).fold(self.widest(), usize::max)
     }
 
+    /// The shape of one output.
+    pub(crate) fn output_shape(&self) -> Shape {
+        self.shapes.last().copied().unwrap_or(self.input)
+    }
+
     /// Values in one output: the number of classes.
     pub(crate) fn classes(&self) -> usize {
         self.shapes.last().map_or(0, |shape| shape.as_image().2)

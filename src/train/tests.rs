@@ -397,7 +397,7 @@ fn dropout_scales_what_it_keeps_and_repeats_by_seed_and_step() {
     let masks = |step| {
         let mut engine = engine(&plan, 7, crate::simd::Level::new());
         engine.run_batch(&batch, 7, step);
-        engine.workspaces[0].steps[0].output[..1000].to_vec()
+        engine.workspaces.get_mut()[0].steps[0].output[..1000].to_vec()
     };
     let first = masks(0);
     let kept = first.iter().filter(|value| **value != 0.0).count();
