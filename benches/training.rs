@@ -31,7 +31,7 @@ fn print_percent_of_peak() {
     println!("\n| forward on 8 images, one core | time | GFLOP/s | of the peak |\n| --- | --- | --- | --- |");
     println!("| multiply-adds in registers | | {peak:.0} | 100 % |");
     for (side, channels, filters, kernel) in LAYERS {
-        let (mut model, images, operations) = layer(side, channels, filters, kernel);
+        let (model, images, operations) = layer(side, channels, filters, kernel);
         let seconds = median_seconds(|| {
             let sum = model.predict(black_box(&images)).expect("the images fit the model").sum();
             assert!(sum.is_finite());
@@ -107,7 +107,7 @@ fn layer(side: usize, channels: usize, filters: usize, kernel: usize) -> (Model,
 
 #[divan::bench(args = LAYERS)]
 fn b_forward_of_a_layer(bencher: Bencher<'_, '_>, (side, channels, filters, kernel): LayerSizes) {
-    let (mut model, images, operations) = layer(side, channels, filters, kernel);
+    let (model, images, operations) = layer(side, channels, filters, kernel);
     bencher.counter(ItemsCount::new(operations)).bench_local(|| {
         let sum = model.predict(black_box(&images)).expect("the images fit the model").sum();
         assert!(sum.is_finite());
@@ -203,7 +203,7 @@ fn d_draw_70000_digits(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn e_evaluate_10000(bencher: Bencher<'_, '_>) {
-    let mut model = model();
+    let model = model();
     let dataset = synthetic::digits(10_000, 0).expect("the count is in range");
     bencher.counter(ItemsCount::new(10_000_usize)).bench_local(|| {
         let scores = model.evaluate(black_box(&dataset)).expect("the images fit the model");
@@ -213,7 +213,7 @@ fn e_evaluate_10000(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(args = [1, 1000])]
 fn f_predict(bencher: Bencher<'_, '_>, count: usize) {
-    let (mut model, images) = (model(), images(count));
+    let (model, images) = (model(), images(count));
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
         let sum = model.predict(black_box(&images)).expect("the images fit the model").sum();
         assert!((sum - count as f32).abs() < 1e-3 * count as f32, "probabilities sum to 1");

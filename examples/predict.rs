@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 /// The model, if it is one for pictures of digits.
 fn load(path: &Path) -> inkstone::Result<Predictor> {
     let predictor = Model::load(path)?.into_predictor();
-    let (input, classes) = (predictor.input().to_string(), predictor.classes());
+    let (input, classes) = (predictor.input_shape().to_string(), predictor.classes());
     if input != format!("({SIDE}, {SIDE}, 1)") || classes != CLASSES {
         return Err(Error::Data(format!(
             "{}: expected a model of images of ({SIDE}, {SIDE}, 1) and {CLASSES} classes, found one of {input} and {classes}: \

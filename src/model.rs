@@ -1,27 +1,32 @@
-//! A model that can be used: predict, evaluate, take steps, read and write weights. Training over epochs is in `fit`.
+//! A model that can be used: evaluate, take steps, read and write weights. Training over epochs is in `fit`.
 
+mod description;
+mod predicting;
 mod weights;
 
 pub(crate) use weights::{named, store};
 
-use crate::data::{Inputs, LabelledInputs, OrderedExamples, OrderedImages, Targets};
+use crate::data::{Inputs, LabelledInputs, OrderedExamples, Targets};
 use crate::error::{Error, Result};
 use crate::fit::Ongoing;
-use crate::layers::{Layer, Network};
+use crate::layers::Network;
 use crate::loss::Loss;
 use crate::metrics::{Metric, Scores};
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::plan::{Plan, Wanted};
 use crate::shape::Shape;
 use crate::simd::Level;
-use crate::summary::Summary;
 use crate::train::{Decision, Engine, Examples, Scoring, Tally, Undecided, in_pool};
-use ndarray::{Array2, ArrayD};
+use ndarray::ArrayD;
 use std::fmt;
 
 /// A compiled model. [`Sequential::compile`](crate::Sequential::compile) makes it.
 ///
 /// `{:?}` names its layers and settings; it leaves out the weights, which [`get_weights`](Self::get_weights) has.
+///
+/// A clone has weights, optimizer and all else of its own. [`predict`](Self::predict) and [`evaluate`](Self::evaluate) change
+/// nothing, so threads may call them on one model at the same time; [`Predictor`](crate::Predictor) is for many small calls.
+#[derive(Clone)]
 pub struct Model {
     pub(crate) network: Network,
     pub(crate) seed: u64,
@@ -79,49 +84,6 @@ impl Model {
         Ok(Self { network, seed, optimizer, state, engine, epochs: 0, ongoing })
     }
 
-    /// Keras' table of layers, output shapes and parameters; it is printed with `{}`.
-    #[must_use]
-    pub fn summary(&self) -> Summary {
-        Summary::new(&self.network, &self.engine.plan)
-    }
-
-    /// The layers, in order.
-    #[must_use]
-    pub fn layers(&self) -> &[Layer] {
-        &self.network.layers
-    }
-
-    /// What training minimises.
-    #[must_use]
-    pub fn loss(&self) -> Loss {
-        self.engine.scoring.loss()
-    }
-
-    /// What is measured beside the loss, in the order given to `compile`.
-    #[must_use]
-    pub fn metrics(&self) -> &[Metric] {
-        self.engine.scoring.metrics()
-    }
-
-    /// The seed of initial weights, shuffling and dropout: the one that was given, or the one that was drawn.
-    #[must_use]
-    pub fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    /// How many epochs it has been trained, over all calls of [`fit`](Self::fit) and before it was saved. One that is
-    /// going on counts when it is over.
-    #[must_use]
-    pub fn epochs(&self) -> usize {
-        self.epochs
-    }
-
-    /// How many steps its optimizer has taken.
-    #[must_use]
-    pub fn steps(&self) -> u64 {
-        self.state.step
-    }
-
     /// The optimizer's rate for the next step.
     ///
     /// ```
@@ -147,80 +109,19 @@ impl Model {
         self.optimizer.set_learning_rate(rate)
     }
 
-    /// How many parameters the model has.
-    #[must_use]
-    pub fn parameter_count(&self) -> usize {
-        self.engine.plan.parameter_count()
-    }
-
     /// The loss and metrics on a data set, or on images with their [`Targets`]; nothing is changed. Weights of examples
     /// go into the loss alone.
     ///
     /// # Errors
     /// [`Error::Data`] if the images' shape or a target does not fit the model, there is not one target for each image, or a
     /// value is NaN or infinite.
-    pub fn evaluate<'a>(&mut self, data: impl Into<LabelledInputs<'a>>) -> Result<Scores> {
+    pub fn evaluate<'a>(&self, data: impl Into<LabelledInputs<'a>>) -> Result<Scores> {
         let examples = self.check_labelled(data.into())?;
         Ok(self.score(&Examples::of(&examples)))
     }
 
-    pub(crate) fn score(&mut self, examples: &Examples<'_>) -> Scores {
+    pub(crate) fn score(&self, examples: &Examples<'_>) -> Scores {
         self.engine.score(examples).scores(&self.engine.scoring)
-    }
-
-    /// The model's outputs for images, (N, H, W, C), a table, (N, F), or a data set: (N, outputs), probabilities if the
-    /// model ends with a softmax. Bytes become `x / 255`.
-    ///
-    /// # Errors
-    /// [`Error::Data`] if the images' shape does not fit the model, or a value is NaN or infinite.
-    ///
-    /// ```
-    /// use inkstone::prelude::*;
-    /// use inkstone::ndarray::Array4;
-    /// let mut model = Sequential::new([28, 28, 1])
-    ///     .add(Flatten::new())
-    ///     .add(Dense::new(10).activation(Softmax))
-    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
-    /// let probabilities = model.predict(&Array4::<f32>::zeros((3, 28, 28, 1)))?;
-    /// assert_eq!(probabilities.dim(), (3, 10));
-    /// assert!((probabilities.row(0).sum() - 1.0).abs() < 1e-5);
-    /// # Ok::<(), inkstone::Error>(())
-    /// ```
-    pub fn predict<'a>(&mut self, images: impl Into<Inputs<'a>>) -> Result<Array2<f32>> {
-        let images = self.check_images(images.into())?;
-        let mut outputs = Array2::zeros((images.len(), self.engine.plan.classes()));
-        let out = outputs.as_slice_mut().expect(IN_ORDER);
-        self.engine.predict(&Examples::of_images(&images), out);
-        Ok(outputs)
-    }
-
-    /// The class of each example: the one with the highest output, the first of equals; for a model of one output that
-    /// is trained with [`BinaryCrossentropy`](crate::BinaryCrossentropy) or ends with a sigmoid, 1 where the probability
-    /// is above one half (where the logit is above 0), 0 elsewhere.
-    ///
-    /// # Errors
-    /// As [`predict`](Self::predict), and [`Error::Model`] if the outputs stand for no class: numbers that are to be met, or
-    /// several probabilities that do not exclude each other.
-    ///
-    /// ```
-    /// use inkstone::prelude::*;
-    /// use inkstone::ndarray::Array4;
-    /// let points = Array4::<f32>::zeros((1, 1, 1, 2));
-    /// let mut model = Sequential::new([2])
-    ///     .add(Dense::new(1))
-    ///     .compile(Adam::default(), MeanSquaredError, [])?;
-    /// let error = model.predict_classes(&points).unwrap_err();
-    /// assert_eq!(
-    ///     error.to_string(),
-    ///     "the model gives numbers, not probabilities of classes: call `predict`, which returns the numbers"
-    /// );
-    /// # Ok::<(), inkstone::Error>(())
-    /// ```
-    pub fn predict_classes<'a>(&mut self, images: impl Into<Inputs<'a>>) -> Result<Vec<usize>> {
-        let decision = self.engine.decision();
-        decision.check()?;
-        let outputs = self.predict(images)?;
-        Ok(outputs.rows().into_iter().map(|row| decision.class(row.as_slice().expect(IN_ORDER))).collect())
     }
 
     /// One step of the optimizer on one batch; the scores are those before the step.
@@ -307,12 +208,6 @@ impl Model {
     fn check_shape(&self, found: Shape) -> Result<()> {
         check_shape(self.engine.plan.input(), found)
     }
-
-    /// Images of the model's shape, in memory order.
-    fn check_images<'a>(&self, images: Inputs<'a>) -> Result<OrderedImages<'a>> {
-        self.check_shape(images.shape())?;
-        images.checked()
-    }
 }
 
 impl fmt::Debug for Model {
@@ -357,6 +252,3 @@ pub(crate) fn check_shape(input: Shape, found: Shape) -> Result<()> {
         ),
     }))
 }
-
-/// What a new array is.
-const IN_ORDER: &str = "a new array is in memory order";

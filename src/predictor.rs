@@ -9,11 +9,12 @@ use crate::shape::Shape;
 use crate::train::{Examples, Inference};
 use ndarray::Array2;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A model that only predicts. [`Model::into_predictor`] makes it.
 ///
-/// It never changes, so threads share it by reference, without a lock. Each works on its own thread, in a [`Scratch`]
+/// It never changes, so threads share it by reference, without a lock; clones share its weights. Each works on its own thread, in a [`Scratch`]
 /// of its own, and with that and an output kept from call to call, a call allocates nothing. Predictions are
 /// [`Model::predict`]'s to the bit.
 ///
@@ -38,6 +39,7 @@ use std::sync::Arc;
 /// });
 /// # Ok::<(), inkstone::Error>(())
 /// ```
+#[derive(Clone)]
 pub struct Predictor {
     inference: Inference,
 }
@@ -58,10 +60,44 @@ impl Model {
 }
 
 impl Predictor {
+    /// Loads a model for predicting alone, from a file that [`Model::save`] wrote.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let path = tempfile::tempdir().unwrap().keep().join("model.safetensors");
+    /// let model = Sequential::new([2])
+    ///     .add(Dense::new(3).activation(Softmax))
+    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+    /// model.save(&path)?;
+    /// let predictor = Predictor::load(&path)?;
+    /// assert_eq!(predictor.predict(&[[0.5, 2.0]])?, model.predict(&[[0.5, 2.0]])?);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        Model::load(path).map(Model::into_predictor)
+    }
+
+    /// A predictor out of the bytes of a file that [`Model::save`] wrote, as `include_bytes!` has them.
+    ///
+    /// # Errors
+    /// As [`Model::from_bytes`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Model::from_bytes(bytes).map(Model::into_predictor)
+    }
+
     /// The shape of one input.
     #[must_use]
-    pub fn input(&self) -> Shape {
+    pub fn input_shape(&self) -> Shape {
         self.inference.plan.input()
+    }
+
+    /// The shape of one output.
+    #[must_use]
+    pub fn output_shape(&self) -> Shape {
+        self.inference.plan.output_shape()
     }
 
     /// How many values an output has.
@@ -173,7 +209,7 @@ impl Predictor {
     }
 
     fn check(&self, images: &Inputs<'_>, expected: usize, found: usize, scratch: &Scratch) -> Result<()> {
-        check_shape(self.input(), images.shape())?;
+        check_shape(self.input_shape(), images.shape())?;
         if found != expected {
             let images = images.len();
             return Err(Error::Data(format!(
@@ -196,7 +232,7 @@ impl Predictor {
 impl fmt::Debug for Predictor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Predictor")
-            .field("input", &self.input())
+            .field("input", &self.input_shape())
             .field("classes", &self.classes())
             .finish_non_exhaustive()
     }

@@ -17,5 +17,6 @@ pub use crate::metrics::{Auc, BinaryAccuracy, F1Score, Precision, Recall, TopKCa
 pub use crate::model::Model;
 pub use crate::optimizer::{Adagrad, Adam, AdamW, Lion, Nadam, OptimizerOptions, RmsProp, Sgd};
 pub use crate::optimizer::{CosineDecay, ExponentialDecay, OneCycle, PiecewiseConstantDecay, WarmUp};
+pub use crate::predictor::Predictor;
 pub use crate::sequential::Sequential;
 pub use crate::shape::Padding::{Same, Valid};

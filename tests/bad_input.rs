@@ -137,7 +137,7 @@ mod layers {
 
     #[test]
     fn a_kernel_as_large_as_its_input_works() {
-        let mut model = try_compile(head(image().add(Conv2D::new(4, (8, 8))))).unwrap();
+        let model = try_compile(head(image().add(Conv2D::new(4, (8, 8))))).unwrap();
         assert_eq!(model.predict(&images(2)).unwrap().dim(), (2, 10));
     }
 
@@ -344,7 +344,7 @@ mod absurd {
         for strides in [(1 << 28, 1 << 28), (8, 8), (1, 1)] {
             let pool = MaxPooling2D::new((1 << 28, 1 << 28)).strides(strides).padding(Same);
             let layers = image().add(pool).add(Flatten::new());
-            let mut model = layers.compile(Adam::default(), MeanSquaredError, []).unwrap();
+            let model = layers.compile(Adam::default(), MeanSquaredError, []).unwrap();
             let images = images(1);
             let highest = images.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             assert!(model.predict(&images).unwrap().iter().all(|value| *value == highest), "all windows see the same");
@@ -792,7 +792,7 @@ mod data {
 
     #[test]
     fn a_model_on_vectors_says_how_it_takes_them() {
-        let mut model = try_compile(vector().add(Dense::new(10).activation(Softmax))).unwrap();
+        let model = try_compile(vector().add(Dense::new(10).activation(Softmax))).unwrap();
         assert_eq!(
             data_error(model.predict(&images(1))),
             "the model expects rows of 64 features, a table of (N, 64), got images of (8, 8, 1): add `Flatten`, as in \
@@ -883,7 +883,7 @@ mod data {
 
     #[test]
     fn images_in_any_memory_order_are_predicted_alike() {
-        let mut model = small();
+        let model = small();
         let images = images(3);
         let mut reversed = Array4::zeros((1, 8, 8, 3)).reversed_axes();
         reversed.assign(&images);
@@ -1061,7 +1061,7 @@ fn a_softmax_over_pixels_is_not_taken_for_one_over_classes() {
         "{error}"
     );
     let logits = SparseCategoricalCrossentropy::default().from_logits(true);
-    let mut model = pixels().compile(Adam::default(), logits, [Accuracy]).unwrap();
+    let model = pixels().compile(Adam::default(), logits, [Accuracy]).unwrap();
     let sum = model.predict(&Array4::<f32>::zeros((1, 2, 2, 1))).unwrap().sum();
     assert!((sum - 4.0).abs() < 1e-5, "four pixels, four sums of 1, got {sum}");
 }

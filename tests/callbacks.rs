@@ -345,12 +345,12 @@ fn worse_and_worse(stopping: &mut EarlyStopping) -> (Model, Vec<ndarray::Array2<
 fn early_stopping_restores_the_weights_of_its_best_epoch() {
     let images = dataset(10).images();
     let mut stopping = EarlyStopping::new("loss").patience(2).restore_best_weights(true);
-    let (mut restored, predictions) = worse_and_worse(&mut stopping);
+    let (restored, predictions) = worse_and_worse(&mut stopping);
     assert_eq!((stopping.best_epoch(), stopping.stopped_epoch()), (Some(1), Some(3)));
     assert_eq!(restored.predict(&images).unwrap(), predictions[1]);
 
     let mut stopping = EarlyStopping::new("loss").patience(2);
-    let (mut kept, predictions) = worse_and_worse(&mut stopping);
+    let (kept, predictions) = worse_and_worse(&mut stopping);
     assert_eq!(stopping.stopped_epoch(), Some(3));
     assert_eq!(kept.predict(&images).unwrap(), predictions[3]);
     assert_ne!(predictions[3], predictions[1]);

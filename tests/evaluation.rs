@@ -268,7 +268,7 @@ fn model(classes: usize, loss: SparseCategoricalCrossentropy) -> inkstone::Model
 fn a_model_s_report_is_that_of_its_probabilities_whether_it_gives_them_or_logits() {
     let images = Array4::from_shape_fn((40, 1, 1, 4), |(n, .., c)| ((n * 7 + c * 3) % 11) as f32 / 3.0 - 1.5);
     let labels: Vec<usize> = (0..40).map(|n| n * n % 3).collect();
-    let mut softmax = model(3, SparseCategoricalCrossentropy::default());
+    let softmax = model(3, SparseCategoricalCrossentropy::default());
     let mut logits = model(3, SparseCategoricalCrossentropy::default().from_logits(true));
     logits.set_weights(&softmax.get_weights()).unwrap();
 
@@ -286,7 +286,7 @@ fn a_model_s_report_is_that_of_its_probabilities_whether_it_gives_them_or_logits
 fn a_model_refuses_to_report_on_what_it_cannot() {
     let images = Array4::<f32>::zeros((2, 1, 1, 4));
     let error = |classes, labels: &[usize]| {
-        let mut model = model(classes, SparseCategoricalCrossentropy::default());
+        let model = model(classes, SparseCategoricalCrossentropy::default());
         model.evaluate_report((&images, labels)).unwrap_err().to_string()
     };
     assert_eq!(error(3, &[0, 3]), "labels must be from 0 to 2, as the model has 3 outputs, got 3 at index 1");

@@ -33,12 +33,12 @@ fn refused(metric: impl Into<Metric>, outputs: usize, loss: impl Into<Loss>) -> 
 
 #[test]
 fn a_logit_above_zero_is_class_1_in_the_model_the_predictor_and_a_loaded_model() {
-    let mut model = lines(&[1.0], Linear, BinaryCrossentropy::default().from_logits(true));
+    let model = lines(&[1.0], Linear, BinaryCrossentropy::default().from_logits(true));
     let x = column(&[-8.0, -0.25, 0.0, 0.25, 8.0]);
     let expected = [0, 0, 0, 1, 1];
     assert_eq!(model.predict(&x).unwrap().column(0).to_vec(), [-8.0, -0.25, 0.0, 0.25, 8.0], "`predict` gives logits");
     assert_eq!(model.predict_classes(&x).unwrap(), expected);
-    let mut loaded = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
+    let loaded = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
     assert_eq!(loaded.predict_classes(&x).unwrap(), expected);
     for predictor in [model.into_predictor(), loaded.into_predictor()] {
         let mut classes = [7; 5];
@@ -53,7 +53,7 @@ fn accuracy_counts_the_classes_that_predict_classes_gives() {
     let logits = BinaryCrossentropy::default().from_logits(true);
     for (activation, loss) in [(Linear, logits), (Sigmoid, BinaryCrossentropy::default())] {
         let layers = Sequential::new([1]).add(Dense::new(1).activation(activation)).seed(3);
-        let mut model = layers.compile(Sgd::default(), loss, [Accuracy]).unwrap();
+        let model = layers.compile(Sgd::default(), loss, [Accuracy]).unwrap();
         // Some are so close to the boundary that their probability rounds to one half.
         let x = column(&[-1.0, -1e-9, 0.0, 1e-9, 1e-7, 0.5, 2.0]);
         let labels = [0, 1, 1, 1, 1, 1, 0];
@@ -76,7 +76,7 @@ fn outputs_that_stand_for_no_class_are_refused_with_what_to_call_instead() {
         (lines(&[1.0, 2.0], Linear, BinaryCrossentropy::default().from_logits(true)), several),
     ];
     let x = column(&[1.0]);
-    for (mut model, expected) in cases {
+    for (model, expected) in cases {
         assert_eq!(model.predict_classes(&x).unwrap_err().to_string(), expected);
         assert_eq!(model.evaluate_report((&x, &[0])).unwrap_err().to_string(), expected);
         let predictor = model.into_predictor();
@@ -157,7 +157,7 @@ fn f1_of_outputs_that_do_not_exclude_each_other_has_the_threshold_of_precision_a
 fn targets_that_a_metric_cannot_count_are_refused() {
     let check = |activation, loss: Loss, metric: Metric, targets: Array2<f32>| {
         let layers = Sequential::new([1]).add(Dense::new(targets.ncols()).activation(activation));
-        let mut model = layers.compile(Sgd::default(), loss, [metric]).unwrap();
+        let model = layers.compile(Sgd::default(), loss, [metric]).unwrap();
         model.evaluate((&column(&vec![0.0; targets.nrows()]), &targets)).map_err(|error| error.to_string())
     };
     let advice = "for several labels an example measure BinaryAccuracy, Precision, Recall or F1Score, for numbers \
@@ -192,7 +192,7 @@ fn targets_that_a_metric_cannot_count_are_refused() {
 #[test]
 fn a_label_of_several_stays_a_class_for_accuracy_on_sigmoids() {
     // One against the rest, as in many textbooks.
-    let mut model = Sequential::new([1])
+    let model = Sequential::new([1])
         .add(Dense::new(3).activation(Sigmoid))
         .compile(Sgd::default(), MeanSquaredError, [Accuracy])
         .unwrap();

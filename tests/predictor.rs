@@ -1,7 +1,7 @@
 //! A predictor gives what its model gave, on any number of threads at once, and soon after the program starts.
 
+use inkstone::Error;
 use inkstone::prelude::*;
-use inkstone::{Error, Predictor};
 use ndarray::{Array2, Array4, Axis};
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ fn predict_with(predictor: &Predictor, images: &Array4<f32>) -> Array2<f32> {
 
 #[test]
 fn a_predictor_gives_the_model_s_bits() {
-    for mut model in [example(), odd()] {
+    for model in [example(), odd()] {
         let digits = inkstone::data::synthetic::digits(20, 3).unwrap();
         for count in [0, 1, 7, 8, 9, 30] {
             let images = images(count);
@@ -68,7 +68,7 @@ fn a_predictor_gives_the_model_s_bits() {
 
 #[test]
 fn many_threads_share_one_predictor() {
-    let mut model = example();
+    let model = example();
     let images = images(48);
     let expected = model.predict(&images).unwrap();
     let predictor = model.into_predictor();
@@ -105,7 +105,7 @@ fn what_does_not_fit_is_told_and_nothing_is_written() {
     let scratch = || predictor.scratch();
     let small = Array4::zeros((2, 5, 5, 1));
     refused(&small, scratch(), 20, "the model expects images of (28, 28, 1), got (5, 5, 1)");
-    refused(&images(2), scratch(), 10, "an output for 2 images has 20 values, got room for 10");
+    refused(&images(2), scratch(), 10, "an output for 2 examples has 20 values, got room for 10");
     let made_elsewhere = "the scratch was made by another predictor: use this one's `scratch()`";
     refused(&images(2), other.scratch(), 20, made_elsewhere);
     let mut odd = images(2);
@@ -115,7 +115,7 @@ fn what_does_not_fit_is_told_and_nothing_is_written() {
     assert!(error.contains("NaN"), "{error}");
     assert_eq!(out, [0.5; 20]);
     let error = predictor.predict_classes_into(&images(2), &mut scratch(), &mut [0; 3]).unwrap_err().to_string();
-    assert_eq!(error, "an output for 2 images has 2 values, got room for 3");
+    assert_eq!(error, "an output for 2 examples has 2 values, got room for 3");
 }
 
 #[test]
@@ -152,4 +152,75 @@ fn one_sigmoid_output_says_yes_above_one_half() {
     let mut classes = [9; 3];
     predictor.predict_classes_into(&points, &mut predictor.scratch(), &mut classes).unwrap();
     assert_eq!(classes, [0, 1, 1]);
+}
+
+#[test]
+fn a_clone_of_a_model_is_trained_by_itself_and_as_the_model_would_be() {
+    let digits = inkstone::data::synthetic::digits(64, 3).unwrap();
+    let quiet = || FitConfig::new().verbose(0);
+    let mut model = odd();
+    model.fit(&digits.take(7).unwrap().filter(|digit| digit.label() < Some(7)).unwrap(), quiet()).unwrap();
+    let digits = digits.filter(|digit| digit.label() < Some(7)).unwrap();
+    let (before, mut clone) = (model.get_weights(), model.clone());
+    clone.fit(&digits, quiet().epochs(2)).unwrap();
+    assert_eq!(model.get_weights(), before, "the model stays as it is");
+    assert_eq!((clone.epochs(), clone.steps() > model.steps()), (3, true));
+    model.fit(&digits, quiet().epochs(2)).unwrap();
+    assert_eq!(model.get_weights(), clone.get_weights(), "optimizer, seed and epochs were copied");
+}
+
+#[test]
+fn threads_predict_and_evaluate_with_one_model_at_the_same_time() {
+    fn shareable<T: Send + Sync>(_: &T) {}
+    let model = example();
+    shareable(&model);
+    let digits = inkstone::data::synthetic::digits(100, 3).unwrap();
+    let (probabilities, scores) = (model.predict(&digits).unwrap(), model.evaluate(&digits).unwrap());
+    std::thread::scope(|scope| {
+        for count in [1, 9, 100, 100] {
+            let (model, digits, probabilities, scores) = (&model, &digits, &probabilities, &scores);
+            scope.spawn(move || {
+                let part = digits.take(count).unwrap();
+                for _ in 0..5 {
+                    assert_eq!(model.predict(&part).unwrap(), probabilities.slice_axis(Axis(0), (..count).into()));
+                    assert_eq!(model.evaluate(digits).unwrap(), *scores);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_predictor_is_loaded_from_a_file_and_its_clones_share_their_scratches() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let model = example();
+    model.save(&path).unwrap();
+    let predictor = Predictor::load(&path).unwrap();
+    let clone = predictor.clone();
+    let images = images(3);
+    let expected = model.predict(&images).unwrap();
+    for predictor in [&predictor, &clone, &Predictor::from_bytes(&model.to_bytes().unwrap()).unwrap()] {
+        assert_eq!(predictor.predict(&images).unwrap(), expected);
+        assert_eq!((predictor.input_shape(), predictor.output_shape()), (model.input_shape(), model.output_shape()));
+    }
+    let mut out = [0.0; 30];
+    clone.predict_into(&images, &mut predictor.scratch(), &mut out).unwrap();
+    assert_eq!(out[..], expected.iter().copied().collect::<Vec<f32>>());
+    let error = Predictor::load(folder.path().join("none")).unwrap_err().to_string();
+    assert!(error.contains("none"), "{error}");
+}
+
+#[test]
+fn layers_have_the_names_of_the_summary_and_of_their_weights() {
+    let model = example();
+    let names = model.layer_names();
+    assert_eq!(names.len(), model.layers().len());
+    assert_eq!(names[..3], ["conv2d", "max_pooling2d", "conv2d_1"]);
+    let summary = model.summary().to_string();
+    assert!(names.iter().all(|name| summary.contains(&format!(" {name} ("))), "{summary}");
+    for weight in model.get_weights() {
+        let layer = weight.name.split('/').next().unwrap();
+        assert!(names.iter().any(|name| name == layer), "{}", weight.name);
+    }
 }

@@ -390,7 +390,7 @@ fn settings_and_folders_that_cannot_be_are_told() {
 fn a_checkpoint_is_a_model_too_and_a_model_no_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
-    let mut model = in_an_epoch();
+    let model = in_an_epoch();
     model.save_checkpoint(&path).unwrap();
     let mut loaded = Model::load(&path).unwrap();
     assert_eq!(loaded.predict(&dataset(5).images()).unwrap(), model.predict(&dataset(5).images()).unwrap());

@@ -29,7 +29,7 @@ fn text<T>(result: Result<T, Error>) -> String {
 
 #[test]
 fn every_form_of_a_table_is_predicted_as_images_of_one_pixel_are() {
-    let mut model = line(3);
+    let model = line(3);
     let table: Array2<f32> = array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]];
     let images = Array4::from_shape_vec((3, 1, 1, 2), table.iter().copied().collect()).unwrap();
     let expected = model.predict(&images).unwrap();
@@ -171,13 +171,13 @@ fn errors_on_tables_speak_of_rows_and_features() {
 
 #[test]
 fn an_image_for_a_table_and_a_table_for_an_image_are_told_what_to_do() {
-    let mut on_rows = classifier();
+    let on_rows = classifier();
     assert_eq!(
         text(on_rows.predict(&Array4::<u8>::zeros((1, 28, 28, 1)))),
         "the model expects rows of 2 features, a table of (N, 2), got images of (28, 28, 1): add `Flatten`, as in \
          `Sequential::new([28, 28, 1]).add(Flatten::new())`"
     );
-    let mut on_images = Sequential::new([28, 28, 1])
+    let on_images = Sequential::new([28, 28, 1])
         .add(Flatten::new())
         .add(Dense::new(10).activation(Softmax))
         .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])

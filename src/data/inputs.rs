@@ -1,7 +1,8 @@
 //! Decides what a model's inputs may be: a data set, images or a table. Nothing is copied unless an array is not in memory
 //! order.
 
-use super::dataset::{Dataset, Pixels, Stored, check_finite};
+use super::checks::check_finite;
+use super::dataset::{Dataset, Pixels, Stored};
 use crate::error::{Error, Result};
 use crate::shape::{MAX_ELEMENTS, Shape};
 use ndarray::{Array2, Array4, ArrayView, ArrayView2, ArrayView4, CowArray, Dimension, Ix2, Ix4};

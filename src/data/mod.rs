@@ -29,6 +29,7 @@ pub mod synthetic;
 
 mod augment;
 mod categorical;
+mod checks;
 mod cleaning;
 mod concat;
 mod dataset;

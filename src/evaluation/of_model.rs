@@ -40,7 +40,7 @@ impl Model {
     /// assert_eq!((mistake.index, mistake.label, mistake.predicted), (63, 0, 1));
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn evaluate_report<'a>(&mut self, data: impl Into<LabelledImages<'a>>) -> Result<EvaluationReport> {
+    pub fn evaluate_report<'a>(&self, data: impl Into<LabelledImages<'a>>) -> Result<EvaluationReport> {
         self.engine.decision().check()?;
         let examples = self.check_labelled(data.into())?;
         let outputs = self.engine.plan.classes();

@@ -115,6 +115,11 @@ impl Plan {
         padded.chain(self.lengths.iter().copied()).max().unwrap_or(0)
     }
 
+    /// The shape of one output.
+    pub(crate) fn output_shape(&self) -> Shape {
+        self.head().shape
+    }
+
     /// Values in one output: the number of classes.
     pub(crate) fn classes(&self) -> usize {
         self.head().shape.as_image().2

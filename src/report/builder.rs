@@ -21,14 +21,14 @@ use std::path::Path;
 ///     .add(Flatten::new())
 ///     .add(Dense::new(10).activation(Softmax))
 ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
-/// Report::new(&mut model).title("Before training").evaluate(&test).mistakes(6).write(&path)?;
+/// Report::new(&model).title("Before training").evaluate(&test).mistakes(6).write(&path)?;
 /// assert!(std::fs::read_to_string(&path).unwrap().contains("<h1>Before training</h1>"));
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 #[derive(Debug)]
 #[must_use = "nothing is written before `write`"]
 pub struct Report<'a> {
-    model: &'a mut Model,
+    model: &'a Model,
     title: String,
     history: Option<&'a History>,
     test: Option<LabelledImages<'a>>,
@@ -38,7 +38,7 @@ pub struct Report<'a> {
 
 impl<'a> Report<'a> {
     /// A page on this model's description and settings.
-    pub fn new(model: &'a mut Model) -> Self {
+    pub fn new(model: &'a Model) -> Self {
         let title = "Training report".into();
         Self { model, title, history: None, test: None, class_names: Vec::new(), mistakes: 24 }
     }
@@ -85,7 +85,7 @@ impl<'a> Report<'a> {
     }
 }
 
-fn evaluate(model: &mut Model, test: LabelledImages<'_>, names: Vec<String>, mistakes: usize) -> Result<Evaluated> {
+fn evaluate(model: &Model, test: LabelledImages<'_>, names: Vec<String>, mistakes: usize) -> Result<Evaluated> {
     let scores = model.evaluate(test)?;
     let report = match model.chooses_a_class() {
         false => None,

@@ -23,7 +23,7 @@
 //!     .add(Dense::new(10).activation(Softmax))
 //!     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
 //! let history = model.fit(&train, FitConfig::new().epochs(2).validation_data(&test).verbose(0))?;
-//! report::write(&path, &mut model, &history, &test)?;
+//! report::write(&path, &model, &history, &test)?;
 //! let page = std::fs::read_to_string(&path).unwrap();
 //! assert!(page.starts_with("<!DOCTYPE html>") && page.contains("Confusion matrix"));
 //! # Ok::<(), inkstone::Error>(())
@@ -59,7 +59,7 @@ use std::path::Path;
 /// As [`Report::write`].
 pub fn write<'a>(
     path: impl AsRef<Path>,
-    model: &'a mut Model,
+    model: &'a Model,
     history: &'a History,
     test: impl Into<LabelledImages<'a>>,
 ) -> Result<()> {

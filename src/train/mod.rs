@@ -8,6 +8,7 @@
 mod decision;
 mod examples;
 mod gathering;
+mod pool;
 mod predicting;
 mod tally;
 #[cfg(test)]
@@ -19,7 +20,7 @@ pub(crate) use predicting::Inference;
 pub(crate) use tally::{Scoring, Tally};
 
 use crate::aligned::AlignedBuffer;
-use crate::exec::{Pass, Purpose, Weights, Workspace, backward, forward, pack_step};
+use crate::exec::{Pass, Weights, Workspace, backward, forward, pack_step};
 use crate::kernels::output::OutputFunction;
 use crate::kernels::sum::{add_all_compensated, terms_at_once};
 use crate::optimizer::{Gradients, MAX_PARTS, Optimizer, OptimizerState, take_step};
@@ -28,6 +29,7 @@ use crate::program::Initializer;
 use crate::random::{Stream, stream};
 use crate::simd::{Level, Simd, dispatch};
 use gathering::Gathering;
+use pool::{Pool, make_workspaces};
 use rand::RngExt;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -51,7 +53,7 @@ pub(crate) struct Engine {
     pub(crate) scoring: Scoring,
     level: Level,
     /// One for each thread at work.
-    workspaces: Vec<Workspace>,
+    workspaces: Pool,
     /// Those of the last batch, and after them those that it did not need.
     shards: Vec<Shard>,
     /// How many shards the last batch had.
@@ -79,7 +81,7 @@ impl Engine {
             plan,
             scoring,
             level,
-            workspaces: Vec::new(),
+            workspaces: Pool::default(),
             shards: Vec::new(),
             used_shards: 0,
         };
@@ -100,8 +102,9 @@ impl Engine {
         while self.shards.len() < self.used_shards {
             self.shards.push(Shard::new(&self.plan, &self.scoring));
         }
-        let threads = self.make_workspaces(self.used_shards, chunk_len(&self.plan).min(shard_len));
         let Self { plan, weights, scoring, level, workspaces, .. } = self;
+        let workspaces = workspaces.get_mut();
+        let threads = make_workspaces(plan, workspaces, self.used_shards, chunk_len(plan).min(shard_len));
         let shards = &mut self.shards[..self.used_shards];
         let run = |index: usize, shard: &mut Shard, workspace: &mut Workspace| {
             let places = index * shard_len..((index + 1) * shard_len).min(batch.len());
@@ -154,14 +157,14 @@ impl Engine {
     }
 
     /// Scores examples without changing anything.
-    pub(crate) fn score(&mut self, examples: &Examples<'_>) -> Tally {
+    pub(crate) fn score(&self, examples: &Examples<'_>) -> Tally {
         let outputs = self.plan.classes();
-        let scoring = self.scoring.clone();
+        let scoring = &self.scoring;
         let mut tallies = vec![scoring.tally(); self.stretches(examples)];
         self.run_stretches(examples, 1, &mut tallies, |plan, _, places, workspace, tallies| {
             let values = places.len() * outputs;
             let (logits, room, _) = workspace.output_result_and_gradient(plan);
-            tallies[0].add_chunk(&scoring, &logits[..values], &mut room[..values], examples.targets(places), None);
+            tallies[0].add_chunk(scoring, &logits[..values], &mut room[..values], examples.targets(places), None);
         });
         let mut total = scoring.tally();
         tallies.iter().for_each(|tally| total.merge(tally));
@@ -176,16 +179,16 @@ impl Engine {
     /// Predicts: probabilities if the model ends with a softmax, its plain outputs otherwise.
     ///
     /// - out: (N, classes)
-    pub(crate) fn predict(&mut self, examples: &Examples<'_>, out: &mut [f32]) {
+    pub(crate) fn predict(&self, examples: &Examples<'_>, out: &mut [f32]) {
         self.apply(examples, self.plan.head().function, out);
     }
 
     /// The same, but probabilities too where the model leaves it to the loss to make some of its outputs.
-    pub(crate) fn probabilities(&mut self, examples: &Examples<'_>, out: &mut [f32]) {
+    pub(crate) fn probabilities(&self, examples: &Examples<'_>, out: &mut [f32]) {
         self.apply(examples, self.scoring.function(), out);
     }
 
-    fn apply(&mut self, examples: &Examples<'_>, function: OutputFunction, out: &mut [f32]) {
+    fn apply(&self, examples: &Examples<'_>, function: OutputFunction, out: &mut [f32]) {
         let classes = self.plan.classes();
         let per_stretch = self.stretch_len(examples) * classes;
         self.run_stretches(examples, per_stretch, out, |plan, first, places, workspace, out| {
@@ -210,7 +213,7 @@ impl Engine {
     /// chunk's places, and the workspace with its outputs to `finish`, with the `per_stretch` results that belong to
     /// the stretch.
     fn run_stretches<T: Send>(
-        &mut self,
+        &self,
         examples: &Examples<'_>,
         per_stretch: usize,
         results: &mut [T],
@@ -221,8 +224,9 @@ impl Engine {
             return;
         }
         let chunk = chunk_len(&self.plan);
-        let threads = self.make_workspaces(stretches, chunk.min(examples.len()));
-        let Self { plan, weights, level, workspaces, .. } = self;
+        let Self { plan, weights, level, .. } = self;
+        let mut workspaces = self.workspaces.take();
+        let threads = make_workspaces(plan, &mut workspaces, stretches, chunk.min(examples.len()));
         let run = |first_stretch: usize, results: &mut [T], workspace: &mut Workspace| {
             for (place, results) in results.chunks_mut(per_stretch).enumerate() {
                 let first = (first_stretch + place) * stretch;
@@ -238,23 +242,13 @@ impl Engine {
             }
         };
         if threads == 1 {
-            return run(0, results, &mut workspaces[0]);
+            run(0, results, &mut workspaces[0]);
+        } else {
+            let each = stretches.div_ceil(threads);
+            let parts = results.par_chunks_mut(each * per_stretch).zip(workspaces.par_iter_mut()).enumerate();
+            parts.for_each(|(thread, (results, workspace))| run(thread * each, results, workspace));
         }
-        let each = stretches.div_ceil(threads);
-        let parts = results.par_chunks_mut(each * per_stretch).zip(workspaces.par_iter_mut()).enumerate();
-        parts.for_each(|(thread, (results, workspace))| run(thread * each, results, workspace));
-    }
-
-    /// Makes sure there is a workspace for each thread that these parts of work can use; returns how many that is.
-    fn make_workspaces(&mut self, parts: usize, max_images: usize) -> usize {
-        let threads = rayon::current_num_threads().clamp(1, parts);
-        if self.workspaces.first().is_some_and(|workspace| workspace.max_images < max_images) {
-            self.workspaces.clear();
-        }
-        while self.workspaces.len() < threads {
-            self.workspaces.push(Workspace::new(&self.plan, max_images, Purpose::Training));
-        }
-        threads
+        self.workspaces.put_back(workspaces);
     }
 }
 

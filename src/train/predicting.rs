@@ -8,13 +8,14 @@ use crate::simd::{Level, dispatch};
 use std::sync::Arc;
 
 /// A plan with its packed weights: all that the forward pass reads, and nothing that changes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Inference {
     /// Shared with the memory that was made for it.
     pub(crate) plan: Arc<Plan>,
     /// How outputs become a class: the loss knows what they mean.
     pub(crate) decision: Decision,
-    weights: Weights,
+    /// Shared by clones.
+    weights: Arc<Weights>,
     level: Level,
 }
 
@@ -24,7 +25,7 @@ impl Engine {
         let decision = self.decision();
         let Self { plan, weights, level, .. } = self;
         // The forward pass reads packed weights only.
-        let weights = Weights { flat: AlignedBuffer::default(), packed: weights.packed };
+        let weights = Arc::new(Weights { flat: AlignedBuffer::default(), packed: weights.packed });
         Inference { plan: Arc::new(plan), decision, weights, level }
     }
 }

@@ -471,7 +471,7 @@ fn dropout_scales_what_it_keeps_and_repeats_by_seed_and_step() {
     let masks = |step| {
         let mut engine = engine(&plan, 7, crate::simd::Level::new());
         engine.run_batch(&batch, 7, step);
-        engine.workspaces[0].value(plan.steps[0].writes)[..1000].to_vec()
+        engine.workspaces.get_mut()[0].value(plan.steps[0].writes)[..1000].to_vec()
     };
     let first = masks(0);
     let kept = first.iter().filter(|value| **value != 0.0).count();
@@ -501,7 +501,7 @@ fn a_nan_wins_its_pooling_window_wherever_it_is() {
             x[[0, place / 2, place % 2, 3]] = f32::NAN;
             let scoring = Scoring::new(&plan, crate::loss::MeanSquaredError.into(), &[]);
             for level in all_levels() {
-                let mut engine = Engine::new(plan.clone(), scoring.clone(), 1, level);
+                let engine = Engine::new(plan.clone(), scoring.clone(), 1, level);
                 let examples = OrderedImages::Floats((&x).into());
                 let mut outputs = vec![0.0; plan.classes()];
                 engine.predict(&Examples::of_images(&examples), &mut outputs);

@@ -1,0 +1,62 @@
+//! Decides what a data set accepts: shapes, labels, and values that are numbers.
+
+use super::inputs::nouns;
+use crate::error::{Error, Result};
+use crate::shape::{MAX_ELEMENTS, Shape};
+use ndarray::{ArrayView, Dimension};
+
+/// # Errors
+/// [`Error::Data`] for the first value of images, (N, H, W, C), or of a table, (N, F), that is NaN or infinite.
+pub(crate) fn check_finite<D: Dimension>(values: &ArrayView<'_, f32, D>) -> Result<()> {
+    // Nearly always all there is to do; indices, which cost more, are for the error.
+    if values.iter().all(|value| value.is_finite()) {
+        return Ok(());
+    }
+    let values = values.view().into_dyn();
+    let Some((index, value)) = values.indexed_iter().find(|(_, value)| !value.is_finite()) else { return Ok(()) };
+    let index: Vec<String> = index.slice().iter().map(usize::to_string).collect();
+    let index = index.join(", ");
+    let (what, axes) = if values.ndim() == 2 { ("the table's values", "N, F") } else { ("images", "N, H, W, C") };
+    Err(Error::Data(format!("{what} must be finite, got {value} at ({index}) ({axes})")))
+}
+
+/// # Errors
+/// [`Error::Data`] if there are no examples or too many, or an axis of one is zero.
+pub(super) fn check_shape(count: usize, shape: Shape) -> Result<()> {
+    let [_, plural] = nouns(shape);
+    let (height, width, channels) = shape.as_image();
+    if [count, height, width, channels].contains(&0) {
+        return Err(Error::Data(match shape {
+            Shape::Image { .. } => format!(
+                "images must have at least one value on every axis (N, H, W, C), got ({count}, {height}, {width}, {channels})"
+            ),
+            Shape::Vector(features) => {
+                format!("a table must have at least one row and one feature (N, F), got ({count}, {features})")
+            }
+        }));
+    }
+    if count > MAX_ELEMENTS {
+        return Err(Error::Data(format!("there may be at most {MAX_ELEMENTS} {plural}, got {count}")));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// [`Error::Data`] unless there is one label for each example, which a model could have.
+pub(super) fn check_labels(count: usize, labels: &[usize], shape: Shape) -> Result<()> {
+    if count != labels.len() {
+        let [noun, plural] = nouns(shape);
+        return Err(Error::Data(format!(
+            "there must be one label for each {noun}, got {count} {plural} and {} labels",
+            labels.len()
+        )));
+    }
+    match labels.iter().position(|label| *label >= MAX_ELEMENTS) {
+        None => Ok(()),
+        Some(index) => Err(Error::Data(format!(
+            "labels must be from 0 to {}, got {} at index {index}",
+            MAX_ELEMENTS - 1,
+            labels[index]
+        ))),
+    }
+}

@@ -1,0 +1,60 @@
+//! Keeps workspaces between calls, so that scoring and predicting need no exclusive access to the model.
+
+use super::Engine;
+use crate::exec::{Purpose, Workspace};
+use crate::plan::Plan;
+use std::sync::{Mutex, PoisonError};
+
+/// Workspaces that nobody works in. A call takes all of them out and puts them back when it is done; the lock is held for
+/// the moment of that alone. A second call at the same time finds none, and makes its own.
+#[derive(Debug, Default)]
+pub(super) struct Pool(Mutex<Vec<Workspace>>);
+
+impl Pool {
+    /// All workspaces that wait.
+    pub(super) fn take(&self) -> Vec<Workspace> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Keeps these for the next call, unless more have been put back meanwhile.
+    pub(super) fn put_back(&self, workspaces: Vec<Workspace>) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() < workspaces.len() {
+            *waiting = workspaces;
+        }
+    }
+
+    /// The workspaces, for whoever has exclusive access.
+    pub(super) fn get_mut(&mut self) -> &mut Vec<Workspace> {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes sure there is a workspace for each thread that these parts of work can use; returns how many that is.
+pub(super) fn make_workspaces(plan: &Plan, workspaces: &mut Vec<Workspace>, parts: usize, max_images: usize) -> usize {
+    let threads = rayon::current_num_threads().clamp(1, parts);
+    if workspaces.first().is_some_and(|workspace| workspace.max_images < max_images) {
+        workspaces.clear();
+    }
+    while workspaces.len() < threads {
+        workspaces.push(Workspace::new(plan, max_images, Purpose::Training));
+    }
+    threads
+}
+
+/// A copy of what the engine has learned. Memory to work in is made when it is needed.
+impl Clone for Engine {
+    fn clone(&self) -> Self {
+        Self {
+            plan: self.plan.clone(),
+            weights: self.weights.clone(),
+            scoring: self.scoring.clone(),
+            level: self.level,
+            workspaces: Pool::default(),
+            shards: Vec::new(),
+            used_shards: 0,
+            gradients: self.gradients.clone(),
+            tally: self.tally.clone(),
+        }
+    }
+}
