@@ -109,7 +109,7 @@ fn longest_prediction() -> Duration {
                 }
             });
         }
-        let mut predicting = model();
+        let predicting = model();
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(1) {
             let called = Instant::now();

@@ -1,8 +1,6 @@
 //! Every operation and its gradients against PyTorch. `tests/fixtures/make_ops.py` made the numbers.
 
-mod common;
-
-use common::assert_close;
+use crate::common::assert_close;
 use inkstone::{Padding, ops};
 use ndarray::{Array4, ArrayD, ArrayViewD, Ix1, Ix2, Ix4, IxDyn};
 use serde_json::Value;
@@ -12,7 +10,7 @@ const RTOL: f32 = 1e-5;
 const ATOL: f32 = 2e-6;
 
 fn fixture() -> Value {
-    serde_json::from_str(include_str!("fixtures/ops.json")).unwrap()
+    serde_json::from_str(include_str!("../fixtures/ops.json")).unwrap()
 }
 
 fn tensor(case: &Value, name: &str) -> ArrayD<f32> {

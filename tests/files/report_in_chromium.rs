@@ -50,7 +50,7 @@ fn measured(browser: &Path, page: &Path, arguments: &[&str]) -> Vec<String> {
     let content = std::fs::read_to_string(page).unwrap();
     let (start, end) = content.rsplit_once("</body>").unwrap();
     let copy = page.with_extension("measured.html");
-    std::fs::write(&copy, format!("{start}<script>{}</script></body>{end}", include_str!("common/measure.js")))
+    std::fs::write(&copy, format!("{start}<script>{}</script></body>{end}", include_str!("../common/measure.js")))
         .unwrap();
     let mut all = vec!["--dump-dom"];
     all.extend_from_slice(arguments);

@@ -110,7 +110,7 @@ fn models_of_every_earlier_format_predict_what_they_predicted_then() {
     for format in MODEL_FORMATS {
         let folder = folder(format);
         let expected: Expected = serde_json::from_str(&fs::read_to_string(folder.join("model.json")).unwrap()).unwrap();
-        let mut loaded = Model::load(folder.join("model.safetensors")).unwrap();
+        let loaded = Model::load(folder.join("model.safetensors")).unwrap();
         assert_is_described(&loaded);
         assert_eq!((loaded.epochs(), loaded.learning_rate()), (expected.epochs, expected.learning_rate));
         assert_same_weights(&loaded, &folder.join("model.safetensors"));

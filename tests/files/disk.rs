@@ -231,7 +231,7 @@ fn the_standard_output_gets_the_bytes_after_what_it_has() {
     symlink("/proc/self/fd/1", &link).unwrap();
     let child = |output: Stdio| {
         Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child_that_saves_to_its_standard_output", "--nocapture"])
+            .args(["--exact", "disk::child_that_saves_to_its_standard_output", "--nocapture"])
             .env(TO_STDOUT, &link)
             .stdout(output)
             .spawn()

@@ -1,8 +1,6 @@
 //! Every gradient against central differences: of each operation, and of each layer in a model.
 
-mod common;
-
-use common::assert_close;
+use crate::common::assert_close;
 use inkstone::prelude::*;
 use inkstone::{Padding, Weight, ops};
 use ndarray::{Array, Array1, Array2, Array4, ArrayD, Dimension, ShapeBuilder};

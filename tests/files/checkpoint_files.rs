@@ -1,17 +1,12 @@
 //! Checkpoints as files: what stands in them, and what is refused of the state of a training.
 
-#[path = "common/model_file.rs"]
-mod model_file;
-#[path = "common/unknown_fields.rs"]
-mod unknown_fields;
-
+use crate::common_model_file::{entry, with_entry};
+use crate::common_unknown_fields::with_unknown;
 use inkstone::callbacks::SaveFreq;
 use inkstone::prelude::*;
-use model_file::{entry, with_entry};
 use ndarray::Array4;
 use serde_json::{Value, json};
 use std::fs;
-use unknown_fields::with_unknown;
 
 /// A model of two weights.
 fn small() -> Model {

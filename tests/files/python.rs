@@ -1,9 +1,7 @@
 //! Python's `safetensors` reads what is saved, Keras predicts the same with it, and what Python writes is read again: the PyPI
 //! packages, if `INKSTONE_PYTHON` names an interpreter that has them.
 
-#[path = "common/python.rs"]
-mod python;
-
+use crate::common_python as python;
 use inkstone::prelude::*;
 use ndarray::Array4;
 use safetensors::tensor::{Dtype, TensorView};
@@ -71,7 +69,7 @@ fn keras_predicts_the_same_from_a_saved_model() {
 fn without_python_the_test_is_skipped_or_fails_as_the_environment_says() {
     let run = |required: bool| {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "keras_predicts_the_same_from_a_saved_model", "--nocapture"]);
+        command.args(["--exact", "python::keras_predicts_the_same_from_a_saved_model", "--nocapture"]);
         command.env_remove("INKSTONE_PYTHON").env_remove("INKSTONE_REQUIRE_PYTHON");
         if required {
             command.env("INKSTONE_REQUIRE_PYTHON", "1");

@@ -55,7 +55,7 @@ impl Case {
 }
 
 fn cases() -> Vec<Case> {
-    let fixture: Fixture = serde_json::from_str(include_str!("fixtures/evaluation.json")).unwrap();
+    let fixture: Fixture = serde_json::from_str(include_str!("../fixtures/evaluation.json")).unwrap();
     assert_eq!(fixture.cases.len(), 9);
     fixture.cases
 }

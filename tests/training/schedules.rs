@@ -16,7 +16,7 @@ struct Fixture {
 #[track_caller]
 fn compare(case: &str, schedule: impl Into<LearningRate>, rounding: f32) {
     let schedule = schedule.into();
-    let fixture: Fixture = serde_json::from_str(include_str!("fixtures/schedules.json")).unwrap();
+    let fixture: Fixture = serde_json::from_str(include_str!("../fixtures/schedules.json")).unwrap();
     for (step, expected) in (0..).zip(&fixture.cases[case]) {
         let actual = schedule.at(step);
         let close = relative_eq!(actual, *expected, max_relative = 1e-5, epsilon = rounding);
@@ -25,7 +25,7 @@ fn compare(case: &str, schedule: impl Into<LearningRate>, rounding: f32) {
 }
 
 fn compare_with_pytorch(case: &str, schedule: OneCycle) {
-    let fixture: Fixture = serde_json::from_str(include_str!("fixtures/schedules.json")).unwrap();
+    let fixture: Fixture = serde_json::from_str(include_str!("../fixtures/schedules.json")).unwrap();
     assert_eq!(fixture.cases[case].len() as u64, schedule.total_steps);
     compare(case, schedule, 1e-9);
     assert_eq!(schedule.at(schedule.total_steps + 5), schedule.at(schedule.total_steps - 1));

@@ -54,7 +54,7 @@ fn child_that_trains_until_it_is_killed() {
 /// Starts the program, and waits until it is about to train.
 fn start(folder: &Path) -> std::process::Child {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_that_trains_until_it_is_killed", "--nocapture"])
+        .args(["--exact", "resume_killed::child_that_trains_until_it_is_killed", "--nocapture"])
         .env(FOLDER, folder)
         .stdout(Stdio::piped())
         .spawn()

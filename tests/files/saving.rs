@@ -1,20 +1,15 @@
 //! Saving and loading as a user sees it: what comes back, what is refused, and in which words.
 
-#[path = "common/model_file.rs"]
-mod model_file;
-#[path = "common/unknown_fields.rs"]
-mod unknown_fields;
-
+use crate::common_model_file::{entry, with_entry};
+use crate::common_unknown_fields::with_unknown;
 use inkstone::prelude::*;
 use inkstone::{Error, Mismatch, ModelFault, Weight};
-use model_file::{entry, with_entry};
 use ndarray::{Array4, ArrayD};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-use unknown_fields::with_unknown;
 
 /// One layer of each kind, and settings that are no defaults.
 fn rich() -> Model {

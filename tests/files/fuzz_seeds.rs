@@ -1,13 +1,10 @@
 //! What fuzzing of the model reader starts from: files of today's format. After a change of the format they are written anew with
 //! `cargo test --test fuzz_seeds -- --ignored`.
 
-#[path = "common/model_file.rs"]
-mod model_file;
-
+use crate::common_model_file::{entry, with_entry};
 use inkstone::callbacks::SaveFreq;
 use inkstone::prelude::*;
 use inkstone::{Error, ModelFault, Optimizer};
-use model_file::{entry, with_entry};
 use ndarray::Array4;
 use std::fs;
 use std::path::PathBuf;

@@ -55,7 +55,7 @@ fn after_each_of_hundreds_of_kills_the_file_is_one_of_the_two_models() {
     let (mut kills, mut found, mut unfinished) = (0, [0, 0], 0);
     while kills < KILLS && start.elapsed() < PATIENCE {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child_that_saves_until_it_is_killed", "--nocapture"])
+            .args(["--exact", "crash::child_that_saves_until_it_is_killed", "--nocapture"])
             .env(FOLDER, folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

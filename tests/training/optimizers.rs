@@ -29,7 +29,7 @@ struct Step {
 }
 
 fn fixture() -> Fixture {
-    serde_json::from_str(include_str!("fixtures/optimizers.json")).unwrap()
+    serde_json::from_str(include_str!("../fixtures/optimizers.json")).unwrap()
 }
 
 /// A dense layer with the fixture's weights, and its examples.

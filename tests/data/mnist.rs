@@ -289,7 +289,7 @@ impl Search {
     fn run(&self) -> String {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
-            .args(["--exact", "child_that_loads_data", "--ignored", "--nocapture"])
+            .args(["--exact", "mnist::child_that_loads_data", "--ignored", "--nocapture"])
             .current_dir(self.root.path().join("work"))
             .env("INKSTONE_OFFLINE", "1")
             .env("HOME", self.root.path().join("home"))
@@ -432,7 +432,7 @@ fn the_real_pixels_have_the_known_mean() {
 fn tests_without_the_real_files_are_skipped_or_fail_as_the_environment_says() {
     let run = |required: bool| {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "the_real_labels_are_those_that_are_known", "--nocapture"]);
+        command.args(["--exact", "mnist::the_real_labels_are_those_that_are_known", "--nocapture"]);
         command.env_remove("INKSTONE_DATA").env_remove("INKSTONE_REQUIRE_MNIST");
         if required {
             command.env("INKSTONE_REQUIRE_MNIST", "1");

@@ -14,7 +14,7 @@ struct Fixture {
 }
 
 fn fixture() -> Fixture {
-    serde_json::from_str(include_str!("fixtures/training_step.json")).unwrap()
+    serde_json::from_str(include_str!("../fixtures/training_step.json")).unwrap()
 }
 
 /// The formula of the script: numbers from 0 up to 1.
@@ -68,7 +68,7 @@ fn example() -> (Model, Array4<f32>, Vec<usize>) {
 
 /// PyTorch's gradients, tensor by tensor.
 fn expected_gradients(model: &Model) -> Vec<Vec<f32>> {
-    let bytes = include_bytes!("fixtures/training_step.bin");
+    let bytes = include_bytes!("../fixtures/training_step.bin");
     let mut values = bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()));
     let tensors = model.get_weights().iter().map(|w| values.by_ref().take(w.values.len()).collect()).collect();
     assert_eq!(values.next(), None, "the fixture has as many numbers as the model has weights");

@@ -2,14 +2,10 @@
 //! `INKSTONE_PYTHON` names an interpreter that has them. What Rust's `tract` makes of the same models is in `tests/tract`.
 #![cfg(feature = "onnx")]
 
-#[path = "common/onnx_cases.rs"]
-mod onnx_cases;
-#[path = "common/python.rs"]
-mod python;
-
+use crate::common_onnx_cases::{Case, cases, trained};
+use crate::common_python as python;
 use inkstone::prelude::*;
 use ndarray::{Array2, Array4, ArrayViewD, Axis, concatenate};
-use onnx_cases::{Case, cases, trained};
 use safetensors::tensor::{Dtype, TensorView};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -27,7 +27,7 @@ fn constant(model: Sequential) -> Model {
 fn dense_layers_of_many_inputs_lose_no_digits() {
     for (inputs, bound) in [(25_600, 2.7e-6), (1 << 16, 3e-6), (1 << 20, 1e-6), ((1 << 21) + 7, 5e-5)] {
         for units in [1, 3] {
-            let mut model = constant(Sequential::new([inputs]).add(Dense::new(units)));
+            let model = constant(Sequential::new([inputs]).add(Dense::new(units)));
             let outputs = model.predict(&Array4::<f32>::ones((3, 1, 1, inputs))).unwrap();
             for output in outputs {
                 assert!(error(output, inputs) <= bound, "{inputs} inputs: {:e}", error(output, inputs));
@@ -39,7 +39,7 @@ fn dense_layers_of_many_inputs_lose_no_digits() {
 #[test]
 fn convolutions_with_large_windows_lose_no_digits() {
     // A window of 33 x 31 x 17 on an image of as many pixels and a few more.
-    let mut model = constant(Sequential::new([35, 32, 17]).add(Conv2D::new(5, (33, 31))).add(Flatten::new()));
+    let model = constant(Sequential::new([35, 32, 17]).add(Conv2D::new(5, (33, 31))).add(Flatten::new()));
     for output in model.predict(&Array4::<f32>::ones((2, 35, 32, 17))).unwrap() {
         assert!(error(output, 33 * 31 * 17) <= 1e-6, "{:e}", error(output, 33 * 31 * 17));
     }

@@ -1,9 +1,7 @@
 //! Losses and their gradients against Keras (label smoothing of one class for each example against PyTorch), with weights for
 //! examples and without. `tests/fixtures/make_losses.py` made the numbers.
 
-mod common;
-
-use common::assert_close;
+use crate::common::assert_close;
 use inkstone::layers::ActivationFunction;
 use inkstone::prelude::*;
 use inkstone::{Loss, Model, Targets, Weight};
@@ -39,7 +37,7 @@ struct Expected {
 }
 
 fn fixture() -> Fixture {
-    serde_json::from_str(include_str!("fixtures/losses.json")).unwrap()
+    serde_json::from_str(include_str!("../fixtures/losses.json")).unwrap()
 }
 
 fn weight(name: &str, shape: &[usize], values: &[f32]) -> Weight {

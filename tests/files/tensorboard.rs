@@ -2,9 +2,7 @@
 //! has it.
 #![cfg(feature = "tensorboard")]
 
-#[path = "common/python.rs"]
-mod python;
-
+use crate::common_python as python;
 use inkstone::callbacks::{LearningRateScheduler, TensorBoard};
 use inkstone::prelude::*;
 use inkstone::{Error, Model};
@@ -191,7 +189,7 @@ fn a_folder_that_cannot_be_made_is_named_before_training() {
 fn tests_without_python_are_skipped_or_fail_as_the_environment_says() {
     let run = |required: bool| {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "tensorboard_reads_back_what_the_history_has", "--nocapture"]);
+        command.args(["--exact", "tensorboard::tensorboard_reads_back_what_the_history_has", "--nocapture"]);
         command.env_remove("INKSTONE_PYTHON").env_remove("INKSTONE_REQUIRE_PYTHON");
         if required {
             command.env("INKSTONE_REQUIRE_PYTHON", "1");

@@ -1,6 +1,7 @@
 //! What a model from a file may take: small files that describe models of much memory or work are refused, with the limit
 //! and how to raise it.
 
+use crate::common_model_file as model_file;
 use inkstone::callbacks::SaveFreq;
 use inkstone::layers::Layer;
 use inkstone::prelude::*;
@@ -123,6 +124,3 @@ fn a_training_goes_on_from_its_own_checkpoints_however_large_its_model() {
     assert_eq!(fit(1), 1);
     assert_eq!(fit(2), 1, "the first epoch is behind");
 }
-
-#[path = "common/model_file.rs"]
-mod model_file;

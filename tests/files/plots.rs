@@ -1,10 +1,7 @@
 //! Each drawing is well-formed XML and shows what it is of: labels, counts, pixels; awkward input neither panics nor is clipped.
 #![cfg(feature = "plot")]
 
-#[path = "common/drawn.rs"]
-mod drawn;
-
-use drawn::{number, pictures, shapes, words};
+use crate::common_drawn::{number, pictures, shapes, words};
 use inkstone::ndarray::{Array2, Array4, Axis};
 use inkstone::prelude::*;
 use inkstone::{Epoch, EvaluationReport, History, Metric, Model, Scores};

@@ -285,7 +285,7 @@ fn a_program_says_where_it_was_interrupted_where_it_resumes_and_when_nothing_is_
     let folder = tempfile::tempdir().unwrap();
     let mut child = Command::new(env::current_exe().unwrap());
     child
-        .args(["child_that_is_interrupted", "--exact", "--nocapture", "--ignored"])
+        .args(["endings::child_that_is_interrupted", "--exact", "--nocapture", "--ignored"])
         .env("INKSTONE_INTERRUPTED", folder.path());
     let said = String::from_utf8(child.output().unwrap().stdout).unwrap();
     let said: String =

@@ -23,7 +23,7 @@ fn child_that_loads_data() {
 /// A process that loads MNIST from this folder or this mirror.
 fn start(folder: &Path, mirror: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_that_loads_data", "--ignored", "--nocapture"])
+        .args(["--exact", "download::child_that_loads_data", "--ignored", "--nocapture"])
         .current_dir(folder)
         .env("INKSTONE_DATA", folder)
         .env("INKSTONE_MIRROR", mirror)

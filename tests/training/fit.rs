@@ -196,7 +196,7 @@ fn child_that_prints() {
 /// What `fit` prints into a pipe, with or without its notes.
 fn child(verbose: u8, notes: Option<&str>) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "child_that_prints", "--ignored", "--nocapture"]);
+    command.args(["--exact", "fit::child_that_prints", "--ignored", "--nocapture"]);
     command.env("INKSTONE_TEST_VERBOSE", verbose.to_string());
     command.envs(notes.map(|notes| ("INKSTONE_TEST_NOTES", notes)));
     let output = String::from_utf8(command.output().unwrap().stdout).unwrap();
@@ -216,7 +216,7 @@ fn a_terminal_without_abilities_gets_lines() {
     for term in [Some("dumb"), None] {
         // `script`, of util-linux, runs a program on a terminal.
         let mut command = Command::new("script");
-        let child = format!("{} --exact child_that_prints --ignored --nocapture", exe.display());
+        let child = format!("{} --exact fit::child_that_prints --ignored --nocapture", exe.display());
         command.args(["--quiet", "--return", "--command", &child, "/dev/null"]).env("INKSTONE_TEST_VERBOSE", "1");
         command.env_remove("TERM").envs(term.map(|term| ("TERM", term)));
         let Ok(output) = command.output() else { return eprintln!("NOT RUN: there is no `script`") };

@@ -1,8 +1,6 @@
 //! Weights one by one: read and set by name, and out of files that something else wrote.
 
-#[path = "common/python.rs"]
-mod python;
-
+use crate::common_python as python;
 use inkstone::prelude::*;
 use inkstone::{Error, Mismatch, ModelFault, Weight};
 use ndarray::{ArrayD, IxDyn};

@@ -1,0 +1,32 @@
+//! What goes between programs: model files, checkpoints, ONNX, reports; and the rules of the sources. One program, because linking dozens takes minutes.
+
+#[cfg(feature = "plot")]
+#[path = "../common/drawn.rs"]
+mod common_drawn;
+#[path = "../common/model_file.rs"]
+mod common_model_file;
+#[cfg(feature = "onnx")]
+#[path = "../common/onnx_cases.rs"]
+mod common_onnx_cases;
+#[path = "../common/python.rs"]
+mod common_python;
+#[path = "../common/unknown_fields.rs"]
+mod common_unknown_fields;
+
+mod checkpoint_files;
+mod configuration;
+mod crash;
+mod damage;
+mod disk;
+mod formats;
+mod fuzz_seeds;
+mod levels;
+mod limits;
+mod onnx;
+mod plots;
+mod python;
+mod report;
+mod report_in_chromium;
+mod saving;
+mod tensorboard;
+mod weights;

@@ -1,0 +1,24 @@
+//! Models at work: training, callbacks, losses, optimizers, scores, predictions, and what is said of bad input. One program, because linking dozens takes minutes.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bad_input;
+mod bad_targets;
+mod callbacks;
+mod determinism;
+mod endings;
+mod evaluation;
+mod fit;
+mod gradients;
+mod logs;
+mod long_sums;
+mod losses;
+mod ops_fixtures;
+mod optimizers;
+mod predictions;
+mod predictor;
+mod resume;
+mod resume_killed;
+mod schedules;
+mod training_step;
