@@ -1,21 +1,22 @@
 //! Everything that a program which trains a model names: `use inkstone::prelude::*;`.
 
-pub use crate::callbacks::{BackupAndRestore, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau};
+pub use crate::callbacks::{BackupAndRestore, EarlyStopping, LambdaCallback, ModelCheckpoint, ReduceLROnPlateau};
 pub use crate::data::{Dataset, mnist};
-pub use crate::fit::FitConfig;
+pub use crate::fit::{FitConfig, Interrupt};
 pub use crate::layers::ActivationFunction::{Linear, Relu, Sigmoid, Softmax, Tanh};
 pub use crate::layers::{
-    Activation, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, MaxPooling2D, Reshape,
+    Activation, ActivationFunction, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, MaxPooling2D, Reshape,
     ZeroPadding2D,
 };
 pub use crate::loss::{
     BinaryCrossentropy, CategoricalCrossentropy, Huber, KlDivergence, MeanAbsoluteError, MeanSquaredError,
     SparseCategoricalCrossentropy,
 };
+pub use crate::metrics;
 pub use crate::metrics::Metric::Accuracy;
-pub use crate::metrics::{Auc, BinaryAccuracy, F1Score, Precision, Recall, TopKCategoricalAccuracy};
+pub use crate::metrics::{Auc, BinaryAccuracy, F1Score, Metric, Precision, Recall, TopKCategoricalAccuracy};
 pub use crate::model::Model;
-pub use crate::optimizer::{Adagrad, Adam, AdamW, Lion, Nadam, OptimizerOptions, RmsProp, Sgd};
+pub use crate::optimizer::{Adagrad, Adam, AdamW, Lion, Nadam, Optimizer, OptimizerOptions, RmsProp, Sgd};
 pub use crate::optimizer::{CosineDecay, ExponentialDecay, OneCycle, PiecewiseConstantDecay, WarmUp};
 pub use crate::predictor::Predictor;
 pub use crate::sequential::Sequential;

@@ -2,7 +2,7 @@
 //! arguments, defaults and meanings. What is said of a finished model, class by class, is in
 //! [`evaluation`](crate::evaluation).
 //!
-//! Metrics with arguments are small structs with builders, made a [`Metric`] by `into`:
+//! Metrics with arguments are small structs with builders. [`metrics!`](crate::metrics!) makes a list of different ones:
 //!
 //! ```
 //! use inkstone::prelude::*;
@@ -12,9 +12,22 @@
 //!     .compile(
 //!         Adam::default(),
 //!         SparseCategoricalCrossentropy::default(),
-//!         [Accuracy, TopKCategoricalAccuracy::new(3).into(), Recall::new().class_id(7).into()],
+//!         metrics![Accuracy, TopKCategoricalAccuracy::new(3), Recall::new().class_id(7)],
 //!     )?;
 //! # assert_eq!(model.parameter_count(), 7850);
+//! # Ok::<(), inkstone::Error>(())
+//! ```
+//!
+//! Losses that Keras also has as metrics are metrics here, by the same names:
+//!
+//! ```
+//! use inkstone::prelude::*;
+//! use inkstone::ndarray::array;
+//! let model = Sequential::new([2])
+//!     .add(Dense::new(1))
+//!     .compile(Adam::default(), MeanSquaredError, metrics![MeanAbsoluteError, MeanSquaredError])?;
+//! let scores = model.evaluate((&array![[0.0, 0.0], [0.0, 0.0]], &[3.0, -1.0]))?;
+//! assert_eq!(scores.to_string(), "mean_absolute_error: 2.0000 - mean_squared_error: 5.0000 - loss: 5.0000");
 //! # Ok::<(), inkstone::Error>(())
 //! ```
 //!
@@ -45,6 +58,9 @@ pub(crate) use state::MetricState;
 
 use crate::data::Target;
 use crate::error::{Error, Result};
+use crate::loss::{
+    BinaryCrossentropy, CategoricalCrossentropy, MeanAbsoluteError, MeanSquaredError, SparseCategoricalCrossentropy,
+};
 use accuracy::PlainAccuracy;
 use means::Mean;
 use serde::{Deserialize, Serialize};
@@ -208,3 +224,40 @@ macro_rules! into_metric {
     )*};
 }
 into_metric!(BinaryAccuracy, TopKCategoricalAccuracy, Precision, Recall, F1Score, Auc);
+
+/// Losses that Keras has as metrics too. Metrics see probabilities and the targets as they are, whatever a loss makes of
+/// logits and smoothed labels.
+macro_rules! loss_as_metric {
+    ($($loss:ident => $metric:ident),*) => {$(
+        impl From<$loss> for Metric {
+            /// The metric of this name, which has no settings: those of the loss are left behind.
+            fn from(_: $loss) -> Self {
+                Self::$metric
+            }
+        }
+    )*};
+}
+loss_as_metric!(
+    MeanSquaredError => MeanSquaredError,
+    MeanAbsoluteError => MeanAbsoluteError,
+    BinaryCrossentropy => BinaryCrossentropy,
+    CategoricalCrossentropy => CategoricalCrossentropy,
+    SparseCategoricalCrossentropy => CategoricalCrossentropy
+);
+
+/// An array of [`Metric`]s out of different metrics, for [`compile`](crate::Sequential::compile).
+///
+/// ```
+/// use inkstone::metrics;
+/// use inkstone::metrics::{Auc, Metric};
+/// let metrics = metrics![Metric::Accuracy, Auc::new()];
+/// assert_eq!(metrics, [Metric::Accuracy, Metric::Auc(Auc::new())]);
+/// assert_eq!(metrics![], []);
+/// ```
+#[macro_export]
+macro_rules! metrics {
+    ($($metric:expr),* $(,)?) => {{
+        let metrics: [$crate::Metric; _] = [$($crate::Metric::from($metric)),*];
+        metrics
+    }};
+}
