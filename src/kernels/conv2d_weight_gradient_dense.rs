@@ -91,27 +91,44 @@ fn of_tile<S: Simd, const ROWS: usize, const R: usize, const F: usize>(
         || {
             let (lanes, zero) = (S::f32s::LEN, S::f32s::splat(simd, 0.0));
             let Tile { filters, skip, dy } = tile;
-            let mut lost = [[[zero; R]; ROWS]; F];
-            let mut sums = lost;
             let mut place = Place { x, window: 0 };
             let pixels = terms_at_once(dy.len() / layout.filters);
-            let is_short = pixels * layout.filters >= dy.len();
+            if pixels * layout.filters >= dy.len() && *skip == 0 && block.is_whole::<S>(layout) {
+                let sums = products::<S, ROWS, R, F>(simd, layout, dy, filters.start, &mut place);
+                for f in 0..F {
+                    let dw = &mut dw[(filters.start + f) * layout.window_len()..];
+                    for row in 0..ROWS {
+                        let dw = &mut dw[row * layout.run..][..R * lanes];
+                        for r in 0..R {
+                            let dw = &mut dw[r * lanes..][..lanes];
+                            (S::f32s::from_slice(simd, dw) + sums[f][row][r]).store_slice(dw);
+                        }
+                    }
+                }
+                return;
+            }
+            let mut lost = [[[zero; R]; ROWS]; F];
             for dy in dy.chunks(pixels * layout.filters) {
-                products(simd, layout, dy, filters.start, &mut place, &mut sums);
+                let sums = products::<S, ROWS, R, F>(simd, layout, dy, filters.start, &mut place);
+                // A copy, made with constant bounds, because what is indexed with a variable lives in memory.
+                let mut spilled = lost;
+                for f in 0..F {
+                    for row in 0..ROWS {
+                        for r in 0..R {
+                            spilled[f][row][r] = sums[f][row][r];
+                        }
+                    }
+                }
                 for f in *skip..F {
                     let dw = &mut dw[(filters.start + f) * layout.window_len()..];
                     for row in 0..ROWS {
-                        let sums = &mut sums[f][row];
+                        let sums = &mut spilled[f][row];
                         sums[R - 1] = block.trim(simd, layout, sums[R - 1]);
                         let dw = &mut dw[row * layout.run..][..R * lanes];
                         for r in 0..R {
                             let dw = &mut dw[r * lanes..][..lanes];
                             let sum = S::f32s::from_slice(simd, dw);
-                            if is_short {
-                                (sum + sums[r]).store_slice(dw);
-                            } else {
-                                add_compensated::<S>(sums[r], sum, &mut lost[f][row][r]).store_slice(dw);
-                            }
+                            add_compensated::<S>(sums[r], sum, &mut lost[f][row][r]).store_slice(dw);
                         }
                     }
                 }
@@ -137,8 +154,7 @@ fn products<S: Simd, const ROWS: usize, const R: usize, const F: usize>(
     dy: &[f32],
     first: usize,
     place: &mut Place<'_>,
-    to: &mut [[[S::f32s; R]; ROWS]; F],
-) {
+) -> [[[S::f32s; R]; ROWS]; F] {
     let (lanes, zero) = (S::f32s::LEN, S::f32s::splat(simd, 0.0));
     let mut sums = [[[zero; R]; ROWS]; F];
     let Place { mut x, mut window } = *place;
@@ -166,12 +182,5 @@ fn products<S: Simd, const ROWS: usize, const R: usize, const F: usize>(
         }
     }
     *place = Place { x, window };
-    // One by one with constant bounds, because what is indexed with a variable, as by the caller, lives in memory.
-    for f in 0..F {
-        for row in 0..ROWS {
-            for r in 0..R {
-                to[f][row][r] = sums[f][row][r];
-            }
-        }
-    }
+    sums
 }
