@@ -1,5 +1,7 @@
-//! What a chain of layers does not reach: gradients of a value that several steps read.
+//! What a chain of layers does not show: gradients of a value that several steps read, and the memory that steps ask for.
 
+use super::memory::Memory;
+use super::run::Run;
 use super::{Pass, Purpose, Weights, Workspace, backward, forward, pack_step};
 use crate::layers::{ActivationFunction, Call, Conv2D, Flatten, Layer, Network, Source};
 use crate::plan::{InputGradient, Plan, Wanted};
@@ -86,4 +88,27 @@ fn the_gradient_of_a_value_is_the_sum_over_its_readers() {
         }
     }
     assert_eq!(seen, [true; 3], "sets, dense and turned");
+}
+
+#[test]
+fn a_convolution_asks_for_the_memory_of_its_algorithms_alone() {
+    let memory = |conv: Conv2D, wanted| {
+        let layers = vec![conv.into(), Flatten::new().into()];
+        let plan = Plan::new(&Network::chain(Shape::from([6, 6, 16]), layers), wanted).unwrap();
+        plan.steps[0].step.memory(IMAGES, Purpose::Training)
+    };
+    let conv = |filters| Conv2D::new(filters, (3, 3)).padding(Padding::Same);
+    let lists_and_sets = |memory: Memory| [memory.nonzeros > 0, memory.nonzero_lists > 0, memory.filter_sets > 0];
+    let relu = |conv: Conv2D| conv.activation(ActivationFunction::Relu);
+    assert_eq!(lists_and_sets(memory(relu(conv(5)), Wanted::OfInputs)), [true; 3]);
+    assert_eq!(lists_and_sets(memory(relu(conv(5)), Wanted::OfParameters)), [true, true, false]);
+    for filters in [5, 16] {
+        let dense = memory(conv(filters), Wanted::OfInputs);
+        assert_eq!(lists_and_sets(dense), [false; 3], "{filters} filters");
+        // The second is turned: it works on the outputs' gradients with a border.
+        assert_eq!((dense.cached_weights > 0, dense.bordered_dy > 0), (filters == 5, filters == 16));
+        assert_eq!(dense.lost, 0, "36 pixels an image are a short sum");
+    }
+    let without = memory(conv(5), Wanted::OfParameters);
+    assert_eq!((without.padded_gradient, without.cached_weights), (0, 0), "nobody wants the input's gradients");
 }

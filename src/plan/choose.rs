@@ -36,7 +36,10 @@ pub(super) fn choose(
                     parameters,
                     Surroundings {
                         behind_trained,
-                        needs_input_gradient: behind_trained || wanted == Wanted::OfInputs,
+                        needs_input_gradient: match wanted {
+                            Wanted::OfParameters => behind_trained,
+                            Wanted::OfInputs => true,
+                        },
                         density: density(conv, *writes, operations, outputs),
                     },
                     packed_end,
@@ -76,13 +79,9 @@ enum Density {
 fn density(conv: &Conv, output: ValueId, operations: &[Operation], outputs: &[ValueId]) -> Density {
     let mut readers = operations.iter().filter(|operation| operation.reads.contains(&output)).peekable();
     let is_read = readers.peek().is_some() && !outputs.contains(&output);
-    if conv.pool.is_some() || is_sparse_behind(conv.activation) {
-        Density::Sparse
-    } else if is_read && readers.all(|reader| reads_sparsely(&reader.kind)) {
-        Density::Sparse
-    } else {
-        Density::Dense
-    }
+    let is_fused = conv.pool.is_some() || is_sparse_behind(conv.activation);
+    let is_thinned = is_fused || is_read && readers.all(|reader| reads_sparsely(&reader.kind));
+    if is_thinned { Density::Sparse } else { Density::Dense }
 }
 
 /// Whether about half of the gradients that reach an operation's input are zero.
