@@ -1,7 +1,7 @@
 //! The engine from its parts to an epoch, on images that need no files. `cargo bench` runs it in about three minutes,
 //! `cargo bench -- --test` runs everything once.
 //!
-//! Where a rate is given in items, an item is a floating-point operation (`a_`, `b_forward_of`), an image (`c_` to `f_`, `h_` to `j_`) or
+//! Where a rate is given in items, an item is a floating-point operation (`a_`, `b_forward_of`, `b_training_step`), an image (`c_` to `f_`, `h_` to `j_`) or
 //! a byte (`g_`). A convolution counts the operations of the plain sum, so the way with fewer multiplications may pass the
 //! peak.
 
@@ -11,7 +11,7 @@ use fearless_simd::{Level, Simd, SimdBase, SimdFloat, dispatch};
 use inkstone::data::{Augment, synthetic};
 use inkstone::prelude::*;
 use inkstone::{Model, data::idx};
-use ndarray::Array4;
+use ndarray::{Array2, Array4};
 use std::time::Instant;
 
 fn main() {
@@ -35,6 +35,27 @@ fn print_percent_of_peak() {
         let seconds = median_seconds(|| {
             let sum = model.predict(black_box(&images)).expect("the images fit the model").sum();
             assert!(sum.is_finite());
+        });
+        let rate = operations as f64 / seconds / 1e9;
+        let (time, percent) = (seconds * 1e6, 100.0 * rate / peak);
+        println!(
+            "| {kernel}x{kernel}, {channels} to {filters}, {side}x{side} | {time:.1} µs | {rate:.0} | {percent:.0} % |"
+        );
+    }
+    print_percent_of_peak_in_training(peak);
+}
+
+/// The closing table's second part: whole training steps where nearly every gradient is other than zero.
+fn print_percent_of_peak_in_training(peak: f64) {
+    println!("\n| training step on 32 images, one core | time | GFLOP/s | of the peak |\n| --- | --- | --- | --- |");
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread can be started");
+    for (side, channels, filters, kernel) in LAYERS_WITHOUT_RELU {
+        let (mut model, images, targets, operations) = layer_without_relu(side, channels, filters, kernel);
+        let seconds = pool.install(|| {
+            median_seconds(|| {
+                let scores = model.train_on_batch(black_box(&images), &targets).expect("the loss stays finite");
+                assert!(scores.loss.is_finite());
+            })
         });
         let rate = operations as f64 / seconds / 1e9;
         let (time, percent) = (seconds * 1e6, 100.0 * rate / peak);
@@ -131,6 +152,38 @@ fn b_forward_and_backward_of_a_layer(bencher: Bencher<'_, '_>, (side, channels, 
     let labels = labels(32);
     bencher.counter(ItemsCount::new(32_usize)).bench_local(|| {
         let scores = model.train_on_batch(black_box(&images), &labels).expect("the loss stays finite");
+        assert!(scores.loss.is_finite());
+    });
+}
+
+const LAYERS_WITHOUT_RELU: [LayerSizes; 4] = [(14, 32, 64, 3), (8, 64, 128, 3), (14, 64, 256, 1), (1, 512, 512, 1)];
+
+/// One layer without an activation behind a small one that trains too, so that its input gradients are found; images and targets
+/// for four chunks; and the floating-point operations of the plain sums, forward and backward.
+fn layer_without_relu(
+    side: usize,
+    channels: usize,
+    filters: usize,
+    kernel: usize,
+) -> (Model, Array4<f32>, Array2<f32>, usize) {
+    let model = Sequential::new([side, side, 1])
+        .add(Conv2D::new(channels, (1, 1)))
+        .add(Conv2D::new(filters, (kernel, kernel)))
+        .add(Flatten::new())
+        .seed(1)
+        .compile(Sgd::new(1e-3), MeanSquaredError, [])
+        .expect("two layers compile");
+    let out = side - kernel + 1;
+    let images = Array4::from_shape_fn((32, side, side, 1), |(n, y, x, _)| ((n + y * 3 + x * 5) % 7) as f32 / 7.0);
+    let targets = Array2::from_shape_fn((32, out * out * filters), |(n, value)| ((n + value) % 5) as f32 / 5.0);
+    (model, images, targets, 3 * 2 * 32 * out * out * filters * kernel * kernel * channels)
+}
+
+#[divan::bench(args = LAYERS_WITHOUT_RELU)]
+fn b_training_step_without_relu(bencher: Bencher<'_, '_>, (side, channels, filters, kernel): LayerSizes) {
+    let (mut model, images, targets, operations) = layer_without_relu(side, channels, filters, kernel);
+    bencher.counter(ItemsCount::new(operations)).bench_local(|| {
+        let scores = model.train_on_batch(black_box(&images), &targets).expect("the loss stays finite");
         assert!(scores.loss.is_finite());
     });
 }

@@ -14,6 +14,7 @@ pub(super) struct Memory {
     pub(super) padded_gradient: usize,
     pub(super) bordered_dy: usize,
     pub(super) small_windows: usize,
+    pub(super) lost: usize,
     pub(super) nonzeros: usize,
     pub(super) nonzero_lists: usize,
     pub(super) filter_sets: usize,
@@ -40,6 +41,8 @@ pub(crate) struct Scratch {
     pub(super) bordered_dy: AlignedBuffer,
     /// What the weight gradients of small windows need.
     pub(super) small_windows: AlignedBuffer,
+    /// What the additions of dense weight gradients have lost.
+    pub(super) lost: AlignedBuffer,
     /// The outputs with a gradient.
     pub(super) nonzeros: Nonzeros,
     /// For each pixel, the filters with a gradient.
@@ -76,6 +79,7 @@ impl Memory {
             padded_gradient: self.padded_gradient.max(other.padded_gradient),
             bordered_dy: self.bordered_dy.max(other.bordered_dy),
             small_windows: self.small_windows.max(other.small_windows),
+            lost: self.lost.max(other.lost),
             nonzeros: self.nonzeros.max(other.nonzeros),
             nonzero_lists: self.nonzero_lists.max(other.nonzero_lists),
             filter_sets: self.filter_sets.max(other.filter_sets),
@@ -103,6 +107,7 @@ impl Scratch {
             padded_gradient: AlignedBuffer::zeroed(padded_gradient),
             bordered_dy: AlignedBuffer::zeroed(memory.bordered_dy),
             small_windows: AlignedBuffer::zeroed(small_windows),
+            lost: AlignedBuffer::zeroed(memory.lost),
             nonzeros: Nonzeros::with_room(nonzeros, nonzero_lists),
             filter_sets: vec![0; filter_sets],
             cached_weights: AlignedBuffer::zeroed(memory.cached_weights),

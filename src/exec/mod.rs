@@ -6,6 +6,8 @@ mod forward;
 mod memory;
 mod run;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod workspace;
 
 pub(crate) use backward::backward;

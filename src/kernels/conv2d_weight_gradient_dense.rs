@@ -10,16 +10,26 @@
 //!
 //! Without long sums it gives the same bits as [`super::conv2d_weight_gradient`].
 
-use super::conv2d::ConvLayout;
-use super::sum::{add_compensated, terms_at_once};
+use super::conv2d::{ConvLayout, SLACK};
+use super::sum::{BLOCK, SHORT, add_compensated};
 use super::window_block::{Block, narrow_blocks};
 use crate::simd::{Simd, SimdBase, SimdFloat, has_32_registers};
 use std::ops::Range;
 
+/// Pixels that are worked on at a time, so that what they read stays near the core: one running sum, or whole blocks.
+const PIXELS: usize = SHORT;
+
+/// Floats that [`weight_gradients_dense`] needs for long sums.
+pub(crate) fn lost_len(layout: &ConvLayout, max_images: usize) -> usize {
+    let is_long = max_images * layout.windows.len() > SHORT;
+    if is_long { layout.filters * layout.window_len() + SLACK } else { 0 }
+}
+
 /// `dw += dy * x[window]` for some images of a chunk. No pooling may be fused.
 ///
-/// - x: (images of the chunk, padded height, padded width, channels), and [`super::conv2d::SLACK`]
+/// - x: (images of the chunk, padded height, padded width, channels), and [`SLACK`]
 /// - dy: (images of the chunk, outputs, filters)
+/// - lost: room for [`lost_len`]
 /// - dw: (filters, window_len), and the same slack
 pub(crate) fn weight_gradients_dense<S: Simd>(
     simd: S,
@@ -27,25 +37,53 @@ pub(crate) fn weight_gradients_dense<S: Simd>(
     images: Range<usize>,
     x: &[f32],
     dy: &[f32],
+    lost: &mut [f32],
     dw: &mut [f32],
 ) {
-    let (filters, windows) = (layout.filters, layout.windows.len());
-    let x = &x[images.start * layout.image_len..];
-    let dy = &dy[images.start * windows * filters..images.end * windows * filters];
+    let per_image = layout.windows.len();
+    let lost = &mut lost[..lost_len(layout, images.len())];
+    lost.fill(0.0);
+    let dy = &dy[images.start * per_image * layout.filters..images.end * per_image * layout.filters];
+    for (band, dy) in dy.chunks(PIXELS * layout.filters).enumerate() {
+        let place = Place { image: images.start + band * PIXELS / per_image, window: band * PIXELS % per_image };
+        add_band(simd, layout, place, x, dy, lost, dw);
+    }
+}
+
+/// Where a band of pixels starts.
+#[derive(Clone, Copy)]
+struct Place {
+    image: usize,
+    window: usize,
+}
+
+/// [`weight_gradients_dense`] for a band of pixels.
+fn add_band<S: Simd>(
+    simd: S,
+    layout: &ConvLayout,
+    place: Place,
+    x: &[f32],
+    dy: &[f32],
+    lost: &mut [f32],
+    dw: &mut [f32],
+) {
+    let filters = layout.filters;
+    let x = &x[place.image * layout.image_len..];
     // As many sums as the registers hold beside a block's inputs and a gradient; tiles of four or one for fewer filters.
     let most = if has_32_registers::<S>() { 8 } else { 4 };
     let tile = if filters < 4 { 1 } else { most.min(filters - filters % 4) };
     for first in (0..filters).step_by(tile) {
         // The last tile starts early, and leaves out those that were there.
         let start = first.min(filters - tile);
-        let tile = Tile { filters: start..start + tile, skip: first - start, dy };
+        let tile = Tile { filters: start..start + tile, skip: first - start, dy, window: place.window };
         for block in narrow_blocks::<S>(layout) {
+            let to = Target { dw, lost };
             match (block.rows, block.vectors) {
-                (1, 1) => of_block::<S, 1, 1>(simd, layout, &tile, &block, x, dw),
-                (1, 2) => of_block::<S, 1, 2>(simd, layout, &tile, &block, x, dw),
-                (1, _) => of_block::<S, 1, 3>(simd, layout, &tile, &block, x, dw),
-                (2, _) => of_block::<S, 2, 1>(simd, layout, &tile, &block, x, dw),
-                (_, _) => of_block::<S, 3, 1>(simd, layout, &tile, &block, x, dw),
+                (1, 1) => of_block::<S, 1, 1>(simd, layout, &tile, &block, x, to),
+                (1, 2) => of_block::<S, 1, 2>(simd, layout, &tile, &block, x, to),
+                (1, _) => of_block::<S, 1, 3>(simd, layout, &tile, &block, x, to),
+                (2, _) => of_block::<S, 2, 1>(simd, layout, &tile, &block, x, to),
+                (_, _) => of_block::<S, 3, 1>(simd, layout, &tile, &block, x, to),
             }
         }
     }
@@ -57,6 +95,14 @@ struct Tile<'a> {
     skip: usize,
     /// (pixels, all filters).
     dy: &'a [f32],
+    /// The first pixel's window.
+    window: usize,
+}
+
+/// Where sums go, and what their additions have lost so far: nothing, and empty, where they are short.
+struct Target<'a> {
+    dw: &'a mut [f32],
+    lost: &'a mut [f32],
 }
 
 /// One tile of filters x one block of the window.
@@ -66,53 +112,68 @@ fn of_block<S: Simd, const ROWS: usize, const R: usize>(
     tile: &Tile<'_>,
     block: &Block,
     x: &[f32],
-    dw: &mut [f32],
+    to: Target<'_>,
 ) {
     let x = &x[block.input_offset(layout)..];
-    let dw = &mut dw[block.weight_offset(layout)..];
     match tile.filters.len() {
-        1 => of_tile::<S, ROWS, R, 1>(simd, layout, tile, block, x, dw),
-        4 => of_tile::<S, ROWS, R, 4>(simd, layout, tile, block, x, dw),
-        _ => of_tile::<S, ROWS, R, 8>(simd, layout, tile, block, x, dw),
+        1 => of_tile::<S, ROWS, R, 1>(simd, layout, tile, block, x, to),
+        4 => of_tile::<S, ROWS, R, 4>(simd, layout, tile, block, x, to),
+        _ => of_tile::<S, ROWS, R, 8>(simd, layout, tile, block, x, to),
     }
 }
 
-/// The weight gradients of `F` filters, from where the block starts in the windows and the weights.
+/// The weight gradients of `F` filters.
+///
+/// - x: from where the block starts in the first window on
 fn of_tile<S: Simd, const ROWS: usize, const R: usize, const F: usize>(
     simd: S,
     layout: &ConvLayout,
     tile: &Tile<'_>,
     block: &Block,
     x: &[f32],
-    dw: &mut [f32],
+    to: Target<'_>,
 ) {
     simd.vectorize(
         #[inline(always)]
         || {
-            let (lanes, zero) = (S::f32s::LEN, S::f32s::splat(simd, 0.0));
-            let Tile { filters, skip, dy } = tile;
-            let mut lost = [[[zero; R]; ROWS]; F];
-            let mut sums = lost;
-            let mut place = Place { x, window: 0 };
-            let pixels = terms_at_once(dy.len() / layout.filters);
-            let is_short = pixels * layout.filters >= dy.len();
-            for dy in dy.chunks(pixels * layout.filters) {
-                products(simd, layout, dy, filters.start, &mut place, &mut sums);
-                for f in *skip..F {
-                    let dw = &mut dw[(filters.start + f) * layout.window_len()..];
+            let lanes = S::f32s::LEN;
+            let Tile { filters, skip, dy, window } = tile;
+            let Target { dw, lost } = to;
+            let mut pixel = Pixel { x, window: *window };
+            if lost.is_empty() && *skip == 0 && block.is_whole::<S>(layout) {
+                let sums = products::<S, ROWS, R, F>(simd, layout, dy, filters.start, &mut pixel);
+                for f in 0..F {
+                    let dw = &mut dw[(filters.start + f) * layout.window_len() + block.weight_offset(layout)..];
                     for row in 0..ROWS {
-                        let sums = &mut sums[f][row];
-                        sums[R - 1] = block.trim(simd, layout, sums[R - 1]);
                         let dw = &mut dw[row * layout.run..][..R * lanes];
                         for r in 0..R {
                             let dw = &mut dw[r * lanes..][..lanes];
-                            let sum = S::f32s::from_slice(simd, dw);
-                            if is_short {
-                                (sum + sums[r]).store_slice(dw);
-                            } else {
-                                add_compensated::<S>(sums[r], sum, &mut lost[f][row][r]).store_slice(dw);
-                            }
+                            (S::f32s::from_slice(simd, dw) + sums[f][row][r]).store_slice(dw);
                         }
+                    }
+                }
+                return;
+            }
+            let pixels = if lost.is_empty() { SHORT } else { BLOCK };
+            for dy in dy.chunks(pixels * layout.filters) {
+                let sums = products::<S, ROWS, R, F>(simd, layout, dy, filters.start, &mut pixel);
+                // A copy, made with constant bounds, because what is indexed with a variable lives in memory.
+                let mut spilled = [[[S::f32s::splat(simd, 0.0); R]; ROWS]; F];
+                for f in 0..F {
+                    for row in 0..ROWS {
+                        for r in 0..R {
+                            spilled[f][row][r] = sums[f][row][r];
+                        }
+                    }
+                }
+                for f in *skip..F {
+                    for row in 0..ROWS {
+                        let sums = &mut spilled[f][row];
+                        sums[R - 1] = block.trim(simd, layout, sums[R - 1]);
+                        let start = (filters.start + f) * layout.window_len() + block.weight_offset(layout);
+                        let places = start + row * layout.run..start + row * layout.run + R * lanes;
+                        let lost = lost.get_mut(places.clone()).unwrap_or_default();
+                        add_sums(simd, sums, &mut dw[places], lost);
                     }
                 }
             }
@@ -120,8 +181,26 @@ fn of_tile<S: Simd, const ROWS: usize, const R: usize, const F: usize>(
     );
 }
 
+/// Adds sums to those in memory, with what the additions have lost so far if that is not empty.
+#[inline(always)]
+fn add_sums<S: Simd, const R: usize>(simd: S, sums: &[S::f32s; R], dw: &mut [f32], lost: &mut [f32]) {
+    let lanes = S::f32s::LEN;
+    for r in 0..R {
+        let dw = &mut dw[r * lanes..][..lanes];
+        let sum = S::f32s::from_slice(simd, dw);
+        match lost.get_mut(r * lanes..(r + 1) * lanes) {
+            Some(lost) => {
+                let mut rest = S::f32s::from_slice(simd, lost);
+                add_compensated::<S>(sums[r], sum, &mut rest).store_slice(dw);
+                rest.store_slice(lost);
+            }
+            None => (sum + sums[r]).store_slice(dw),
+        }
+    }
+}
+
 /// The next pixel.
-struct Place<'a> {
+struct Pixel<'a> {
     /// From its image on.
     x: &'a [f32],
     window: usize,
@@ -136,12 +215,11 @@ fn products<S: Simd, const ROWS: usize, const R: usize, const F: usize>(
     layout: &ConvLayout,
     dy: &[f32],
     first: usize,
-    place: &mut Place<'_>,
-    to: &mut [[[S::f32s; R]; ROWS]; F],
-) {
+    pixel: &mut Pixel<'_>,
+) -> [[[S::f32s; R]; ROWS]; F] {
     let (lanes, zero) = (S::f32s::LEN, S::f32s::splat(simd, 0.0));
     let mut sums = [[[zero; R]; ROWS]; F];
-    let Place { mut x, mut window } = *place;
+    let Pixel { mut x, mut window } = *pixel;
     for dy in dy.chunks_exact(layout.filters) {
         if window == layout.windows.len() {
             (window, x) = (0, &x[layout.image_len..]);
@@ -165,13 +243,6 @@ fn products<S: Simd, const ROWS: usize, const R: usize, const F: usize>(
             }
         }
     }
-    *place = Place { x, window };
-    // One by one with constant bounds, because what is indexed with a variable, as by the caller, lives in memory.
-    for f in 0..F {
-        for row in 0..ROWS {
-            for r in 0..R {
-                to[f][row][r] = sums[f][row][r];
-            }
-        }
-    }
+    *pixel = Pixel { x, window };
+    sums
 }

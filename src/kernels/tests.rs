@@ -3,7 +3,7 @@
 
 use super::conv2d::{ConvLayout, SLACK};
 use super::conv2d_input_gradient_dense::{COPIED_WEIGHTS, Factors, input_gradients_dense};
-use super::conv2d_weight_gradient_dense::weight_gradients_dense;
+use super::conv2d_weight_gradient_dense::{lost_len, weight_gradients_dense};
 use super::padding::{crop, pad};
 use super::turned::Turned;
 use crate::ops;
@@ -61,7 +61,7 @@ impl Case {
         let dy = self.dy.as_slice().unwrap();
         // In two parts, as where images are large.
         for images in [0..self.images / 2, self.images / 2..self.images] {
-            dispatch!(level, simd => weight_gradients_dense(simd, &layout, images, &x, dy, &mut dw));
+            dispatch!(level, simd => weight_gradients_dense(simd, &layout, images, &x, dy, &mut [], &mut dw));
         }
         assert!(dw[self.kernel_len()..].iter().all(|slack| *slack == 0.0), "{level:?}: slack is left as it is");
         dw.truncate(self.kernel_len());
@@ -152,8 +152,8 @@ fn dense_weight_gradients_over_many_pixels_lose_no_digits() {
     let (x, dy) = (vec![0.3_f32; 400 * 300 + SLACK], vec![1.0; 400 * 300 * 2]);
     let exact = f64::from(0.3_f32) * 120_000.0;
     for level in all_levels() {
-        let mut dw = vec![0.0; 2 + SLACK];
-        dispatch!(level, simd => weight_gradients_dense(simd, &layout, 0..1, &x, &dy, &mut dw));
+        let (mut lost, mut dw) = (vec![f32::NAN; lost_len(&layout, 1)], vec![0.0; 2 + SLACK]);
+        dispatch!(level, simd => weight_gradients_dense(simd, &layout, 0..1, &x, &dy, &mut lost, &mut dw));
         for sum in &dw[..2] {
             assert!((f64::from(*sum) / exact - 1.0).abs() < 2e-6, "{level:?}: {sum}, expected {exact}");
         }

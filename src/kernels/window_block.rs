@@ -53,6 +53,11 @@ impl Block {
         self.first_row * layout.run + self.start
     }
 
+    /// Whether all its vectors end within their rows.
+    pub(super) fn is_whole<S: Simd>(&self, layout: &ConvLayout) -> bool {
+        self.start + self.vectors * S::f32s::LEN <= layout.run
+    }
+
     /// Zeroes the lanes of a row's last vector that reach past the row's end.
     #[inline(always)]
     pub(super) fn trim<S: Simd>(&self, simd: S, layout: &ConvLayout, last: S::f32s) -> S::f32s {

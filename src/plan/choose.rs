@@ -36,7 +36,10 @@ pub(super) fn choose(
                     parameters,
                     Surroundings {
                         behind_trained,
-                        needs_input_gradient: behind_trained || wanted == Wanted::OfInputs,
+                        needs_input_gradient: match wanted {
+                            Wanted::OfParameters => behind_trained,
+                            Wanted::OfInputs => true,
+                        },
                         density: density(conv, *writes, operations, outputs),
                     },
                     packed_end,
@@ -76,13 +79,9 @@ enum Density {
 fn density(conv: &Conv, output: ValueId, operations: &[Operation], outputs: &[ValueId]) -> Density {
     let mut readers = operations.iter().filter(|operation| operation.reads.contains(&output)).peekable();
     let is_read = readers.peek().is_some() && !outputs.contains(&output);
-    if conv.pool.is_some() || is_sparse_behind(conv.activation) {
-        Density::Sparse
-    } else if is_read && readers.all(|reader| reads_sparsely(&reader.kind)) {
-        Density::Sparse
-    } else {
-        Density::Dense
-    }
+    let is_fused = conv.pool.is_some() || is_sparse_behind(conv.activation);
+    let is_thinned = is_fused || is_read && readers.all(|reader| reads_sparsely(&reader.kind));
+    if is_thinned { Density::Sparse } else { Density::Dense }
 }
 
 /// Whether about half of the gradients that reach an operation's input are zero.
@@ -164,4 +163,88 @@ fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packe
 
 fn pooling(window: &crate::shape::Window2d, channels: &usize) -> Pooling {
     Pooling { window: *window, channels: *channels }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::{
+        Activation, ActivationFunction, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D, Network,
+    };
+    use crate::plan::Plan;
+    use crate::shape::{Padding, Shape};
+    use ActivationFunction::{Linear, Relu, Sigmoid, Softmax, Tanh};
+
+    /// How the gradients of each convolution and dense layer are found.
+    fn algorithms(layers: Vec<Layer>, wanted: Wanted) -> Vec<(WeightGradient, &'static str)> {
+        let plan = Plan::new(&Network::chain(Shape::from([16, 16, 16]), layers), wanted).unwrap();
+        let convs = plan.steps.iter().filter_map(|placed| placed.step.conv());
+        convs
+            .map(|conv| {
+                let input = match &conv.input_gradient {
+                    InputGradient::Nobody => "nobody",
+                    InputGradient::Sets => "sets",
+                    InputGradient::Dense => "dense",
+                    InputGradient::Turned(_) => "turned",
+                };
+                (conv.weight_gradient, input)
+            })
+            .collect()
+    }
+
+    fn conv(size: usize, function: ActivationFunction) -> Layer {
+        Conv2D::new(16, (size, size)).padding(Padding::Same).activation(function).into()
+    }
+
+    fn end() -> [Layer; 2] {
+        [Flatten::new().into(), Dense::new(10).activation(Softmax).into()]
+    }
+
+    #[test]
+    fn gradients_are_sparse_behind_relu_and_max_pooling_and_dense_elsewhere() {
+        use WeightGradient::{Dense, Lists};
+        let pool = || Layer::from(MaxPooling2D::new((2, 2)));
+        let overlapping = || Layer::from(MaxPooling2D::new((3, 3)).strides((2, 2)));
+        let activation = |function| Layer::from(Activation::new(function));
+        let sparse = [
+            vec![conv(3, Relu)],
+            vec![conv(3, Tanh), pool()],
+            vec![conv(3, Linear), overlapping()],
+            vec![conv(3, Linear), activation(Relu)],
+            vec![conv(3, Tanh), activation(Relu)],
+        ];
+        let dense = [
+            vec![conv(3, Linear)],
+            vec![conv(3, Tanh)],
+            vec![conv(3, Linear), activation(Sigmoid)],
+            vec![conv(3, Linear), activation(Softmax)],
+            vec![conv(3, Linear), Dropout::new(0.5).into()],
+        ];
+        for (middles, expected) in [(sparse, (Lists, "sets")), (dense, (Dense, "turned"))] {
+            for middle in middles {
+                let layers = [vec![conv(1, Relu)], middle.clone(), end().to_vec()].concat();
+                let found = algorithms(layers, Wanted::OfParameters);
+                assert_eq!(found, [(WeightGradient::SmallWindows, "nobody"), expected, (Dense, "dense")], "{middle:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn input_gradients_are_turned_where_winograd_saves_enough() {
+        let second = |conv: Layer| {
+            let layers = [vec![self::conv(1, Linear), conv], end().to_vec()].concat();
+            algorithms(layers, Wanted::OfParameters)[1].1
+        };
+        assert_eq!(second(Conv2D::new(32, (3, 3)).into()), "turned");
+        assert_eq!(second(Conv2D::new(33, (3, 3)).into()), "dense", "no whole vectors of filters");
+        assert_eq!(second(Conv2D::new(32, (3, 3)).strides((2, 2)).into()), "dense");
+        assert_eq!(second(Conv2D::new(32, (5, 5)).into()), "dense");
+    }
+
+    #[test]
+    fn the_first_layer_s_input_gradients_are_found_for_those_who_want_them() {
+        let layers = || [vec![conv(3, Tanh)], end().to_vec()].concat();
+        assert_eq!(algorithms(layers(), Wanted::OfParameters)[0], (WeightGradient::Dense, "nobody"));
+        assert_eq!(algorithms(layers(), Wanted::OfInputs)[0], (WeightGradient::Dense, "turned"));
+    }
 }

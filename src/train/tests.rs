@@ -10,7 +10,7 @@ use crate::layers::{
 };
 use crate::loss::SparseCategoricalCrossentropy;
 use crate::ops;
-use crate::plan::{Plan, Step, Wanted};
+use crate::plan::{InputGradient, Placed, Plan, Step, Wanted};
 use crate::random::{Stream, stream};
 use crate::shape::{Padding, Shape};
 use crate::simd::all_levels;
@@ -289,6 +289,12 @@ fn functions() -> impl Strategy<Value = ActivationFunction> {
     prop_oneof![4 => Just(Relu), 2 => Just(Linear), 1 => Just(Sigmoid), 1 => Just(Tanh), 1 => Just(Softmax)]
 }
 
+/// Those behind which nearly every gradient is other than zero.
+fn smooth_functions() -> impl Strategy<Value = ActivationFunction> {
+    use ActivationFunction::{Linear, Sigmoid, Tanh};
+    prop_oneof![Just(Linear), Just(Sigmoid), Just(Tanh)]
+}
+
 fn paddings() -> impl Strategy<Value = Padding> {
     prop_oneof![Just(Padding::Valid), Just(Padding::Same)]
 }
@@ -415,6 +421,42 @@ proptest! {
         let input = Shape::from([height, width, channels * 16]);
         let plan = planned(input, &layers);
         prop_assume!(plan.is_ok_and(|plan| plan.steps[0].step.conv().is_some_and(|conv| conv.layout.winograd.is_some())));
+        check_model(input, &layers, count, seed);
+    }
+
+    #[test]
+    fn random_convolutions_with_dense_gradients_agree_with_the_reference(
+        (height, width) in (3..=10_usize, 3..=10_usize), inner in widths(), outer in widths(),
+        kernel in (1..=5_usize, 1..=5_usize), strides in (1..=3_usize, 1..=3_usize), padding in paddings(),
+        functions in (smooth_functions(), smooth_functions()), count in 1..=9_usize, seed: u64,
+    ) {
+        let layers = [
+            Conv2D::new(inner, (2, 1)).padding(padding).activation(functions.0).into(),
+            Conv2D::new(outer, kernel).strides(strides).padding(padding).activation(functions.1).into(),
+            Flatten::new().into(),
+            Dense::new(5).activation(ActivationFunction::Softmax).into(),
+        ];
+        let input = Shape::from([height, width, 3]);
+        prop_assume!(planned(input, &layers).is_ok());
+        check_model(input, &layers, count, seed);
+    }
+
+    #[test]
+    fn random_turned_convolutions_agree_with_the_reference(
+        (height, width) in (4..=12_usize, 4..=12_usize), inner in 1..=3_usize, outer in 1..=3_usize,
+        padding in paddings(), function in smooth_functions(), count in 1..=9_usize, seed: u64,
+    ) {
+        let layers = [
+            Conv2D::new(inner * 16, (1, 1)).activation(function).into(),
+            Conv2D::new(outer * 16, (3, 3)).padding(padding).activation(function).into(),
+            Flatten::new().into(),
+            Dense::new(5).activation(ActivationFunction::Softmax).into(),
+        ];
+        let input = Shape::from([height, width, 2]);
+        let is_turned = |placed: &Placed| {
+            placed.step.conv().is_some_and(|conv| matches!(conv.input_gradient, InputGradient::Turned(_)))
+        };
+        prop_assume!(planned(input, &layers).is_ok_and(|plan| plan.steps.iter().any(is_turned)));
         check_model(input, &layers, count, seed);
     }
 }

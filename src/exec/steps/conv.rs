@@ -11,7 +11,7 @@ use crate::kernels::conv2d_forward_small::conv2d_forward_small;
 use crate::kernels::conv2d_input_gradient::{CACHED_WEIGHTS, input_gradients, sets_len};
 use crate::kernels::conv2d_input_gradient_dense::{COPIED_WEIGHTS, Factors, input_gradients_dense};
 use crate::kernels::conv2d_weight_gradient::weight_gradients;
-use crate::kernels::conv2d_weight_gradient_dense::weight_gradients_dense;
+use crate::kernels::conv2d_weight_gradient_dense::{lost_len, weight_gradients_dense};
 use crate::kernels::nonzeros::{images_at_once, room};
 use crate::kernels::padding::{add_cropped, crop, pad};
 use crate::kernels::sum::{add, add_rows};
@@ -34,7 +34,10 @@ impl Run for ConvStep {
         let outputs = images * layout.outputs() * layout.filters;
         let kept = Memory { saved_indices: if layout.pool > 1 { outputs + SLACK } else { 0 }, ..inference };
         let weights = match self.weight_gradient {
-            WeightGradient::Nobody | WeightGradient::Dense => Memory::default(),
+            WeightGradient::Nobody => Memory::default(),
+            WeightGradient::Dense => {
+                Memory { lost: lost_len(layout, images_at_once(layout, images)), ..Memory::default() }
+            }
             WeightGradient::SmallWindows => Memory { small_windows: scratch_len(layout), ..Memory::default() },
             WeightGradient::Lists => {
                 let (nonzeros, nonzero_lists) = room(layout, images);
@@ -108,7 +111,7 @@ impl Run for ConvStep {
                 let at_once = images_at_once(&self.layout, images);
                 for start in (0..images).step_by(at_once) {
                     let some = start..(start + at_once).min(images);
-                    weight_gradients_dense(simd, &self.layout, some, x, &dy[..outputs], dw);
+                    weight_gradients_dense(simd, &self.layout, some, x, &dy[..outputs], &mut scratch.lost, dw);
                 }
             }
             WeightGradient::Lists => {
