@@ -16,12 +16,19 @@
 //! # Ok::<(), inkstone::Error>(())
 //! ```
 
+mod background;
 mod folder;
+mod frame;
+mod histogram;
+mod ink;
 mod mnist_form;
 mod png_file;
 mod sheet;
+mod shrink;
+mod transparency;
+mod two_shades;
 
-pub use folder::from_folder;
+pub use folder::{Order, from_folder, from_folder_in};
 pub use mnist_form::to_mnist;
 pub use png_file::{read_png, write_png};
 pub use sheet::write_contact_sheet;
@@ -36,7 +43,7 @@ use std::path::Path;
 /// As [`read_png`]; [`Error::Picture`] if there is nothing on it.
 pub fn read_digit(path: impl AsRef<Path>) -> Result<Array4<u8>> {
     let path = path.as_ref();
-    let image = to_mnist(&read_png(path)?).map_err(|error| match error {
+    let image = to_mnist(&transparency::as_grey(&png_file::decode(path)?, path)?).map_err(|error| match error {
         Error::Picture { problem, .. } => fault(path, problem),
         other => other,
     })?;

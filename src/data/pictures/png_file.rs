@@ -1,6 +1,7 @@
 //! Decides how PNG files become grey pictures, and which are refused before they cost memory.
 
 use super::fault;
+use super::transparency::{Pixel, laid_on};
 use crate::error::{Error, Result};
 use crate::whole_file::write_whole;
 use ndarray::Array2;
@@ -18,7 +19,11 @@ const MAX_PIXELS: u64 = 1 << 26;
 /// # Errors
 /// [`Error::Io`] if the file cannot be opened or read, [`Error::Picture`] if it is no whole PNG, or has more than 2^26 pixels.
 pub fn read_png(path: impl AsRef<Path>) -> Result<Array2<u8>> {
-    let path = path.as_ref();
+    Ok(decode(path.as_ref())?.mapv(|pixel| laid_on(255, pixel)))
+}
+
+/// As [`read_png`], with the alpha of each pixel.
+pub(super) fn decode(path: &Path) -> Result<Array2<Pixel>> {
     let io = |source| Error::Io { place: path.display().to_string(), source };
     let file = File::open(path).map_err(io)?;
     if file.metadata().map_err(io)?.is_dir() {
@@ -48,23 +53,18 @@ pub fn read_png(path: impl AsRef<Path>) -> Result<Array2<u8>> {
         ColorType::Rgba => 4,
     };
     let grey = pixels.chunks_exact(samples).map(|pixel| match *pixel {
-        [grey, alpha] => on_white(grey, alpha),
-        [red, green, blue] => luma(red, green, blue),
-        [red, green, blue, alpha] => on_white(luma(red, green, blue), alpha),
-        _ => pixel[0],
+        [grey, alpha] => [grey, alpha],
+        [red, green, blue] => [luma(red, green, blue), u8::MAX],
+        [red, green, blue, alpha] => [luma(red, green, blue), alpha],
+        _ => [pixel[0], u8::MAX],
     });
-    let grey: Vec<u8> = grey.take(height as usize * width as usize).collect();
+    let grey: Vec<Pixel> = grey.take(height as usize * width as usize).collect();
     Array2::from_shape_vec((height as usize, width as usize), grey)
         .map_err(|error| fault(path, format!("expected {height} x {width} pixels ({error})")))
 }
 
 fn luma(red: u8, green: u8, blue: u8) -> u8 {
     ((u32::from(red) * 299 + u32::from(green) * 587 + u32::from(blue) * 114 + 500) / 1000) as u8
-}
-
-fn on_white(grey: u8, alpha: u8) -> u8 {
-    let (grey, alpha) = (u32::from(grey), u32::from(alpha));
-    ((grey * alpha + 255 * (255 - alpha) + 127) / 255) as u8
 }
 
 /// Writes a grey picture, (H, W), as a PNG file.
