@@ -5,8 +5,8 @@ pub use crate::data::{Dataset, mnist};
 pub use crate::fit::{FitConfig, Interrupt};
 pub use crate::layers::ActivationFunction::{Linear, Relu, Sigmoid, Softmax, Tanh};
 pub use crate::layers::{
-    Activation, ActivationFunction, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, MaxPooling2D, Reshape,
-    ZeroPadding2D,
+    Activation, ActivationFunction, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D,
+    MaxPooling2D, Reshape, ZeroPadding2D,
 };
 pub use crate::loss::{
     BinaryCrossentropy, CategoricalCrossentropy, Huber, KlDivergence, MeanAbsoluteError, MeanSquaredError,

@@ -6,6 +6,7 @@ mod dataset;
 mod download;
 mod idx;
 mod mnist;
+mod own_pictures;
 mod pictures;
 mod synthetic;
 mod tables;

@@ -170,9 +170,36 @@ fn folders_are_classes_in_the_order_of_their_names() {
     }
     fs::create_dir(root.path().join(".git")).unwrap();
     fs::write(root.path().join("README"), "").unwrap();
-    let (dataset, classes) = pictures::from_folder(root.path()).unwrap();
+    let (dataset, classes) = pictures::from_folder_in(root.path(), pictures::Order::ByName).unwrap();
     assert_eq!(classes, ["apple", "fig", "pear"]);
     assert_eq!((dataset.labels(), dataset.shape()), (&[0, 1, 1, 2][..], [28, 28, 1].into()));
+}
+
+/// What `validation_split` takes, the last images, has all classes; sorted by class it would have one.
+#[test]
+fn folders_are_shuffled_by_a_seed_with_every_image_beside_its_label() {
+    let root = folder();
+    let images = synthetic::digits(60, 6).unwrap();
+    for (n, label) in images.labels().iter().enumerate() {
+        fs::create_dir_all(root.path().join(label.to_string())).unwrap();
+        pictures::write_png(root.path().join(format!("{label}/{n}.png")), &large(&images.images(), n)).unwrap();
+    }
+    let read = |order| pictures::from_folder_in(root.path(), order).unwrap().0;
+    let (in_order, shuffled) = (read(pictures::Order::ByName), pictures::from_folder(root.path()).unwrap().0);
+    assert!(in_order.labels().is_sorted());
+    let last: std::collections::BTreeSet<usize> = shuffled.labels()[36..].iter().copied().collect();
+    assert!(last.len() >= 7, "{last:?}");
+    let same = |one: &Dataset, other: &Dataset| one.labels() == other.labels() && one.images() == other.images();
+    assert!(same(&shuffled, &read(pictures::Order::Shuffled { seed: 0 })));
+    assert!(!same(&shuffled, &read(pictures::Order::Shuffled { seed: 1 })));
+    let by_image = |dataset: &Dataset| {
+        let images = dataset.images().mapv(|value| (value * 255.0) as u8);
+        let mut pairs: Vec<_> = images.outer_iter().map(|image| image.iter().copied().collect::<Vec<_>>()).collect();
+        pairs.iter_mut().zip(dataset.labels()).for_each(|(image, label)| image.push(*label as u8));
+        pairs.sort_unstable();
+        pairs
+    };
+    assert_eq!(by_image(&shuffled), by_image(&in_order));
 }
 
 #[test]

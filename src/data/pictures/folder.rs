@@ -7,15 +7,64 @@ use ndarray::{Axis, concatenate};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The order of the images of a data set that is read from a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Drawn from this seed, as by [`Dataset::shuffle`].
+    Shuffled {
+        /// What the order is drawn from.
+        seed: u64,
+    },
+    /// Class by class, and by file name in each. The last part of such a data set, which is what
+    /// [`validation_split`](crate::FitConfig::validation_split) takes, has images of the last classes only.
+    ByName,
+}
+
+/// Shuffled, from the seed 0.
+impl Default for Order {
+    fn default() -> Self {
+        Self::Shuffled { seed: 0 }
+    }
+}
+
 /// Reads the `.png` files in the folders of this folder, each brought into MNIST's form. A folder is a class; returns
-/// the classes' names by label. Folders named by numbers only are in the numbers' order, others in the alphabet's;
-/// files in each are in the order of their names. Hidden files and files of other kinds are passed over, as by Keras'
-/// [`image_dataset_from_directory`](https://keras.io/api/data_loading/image/).
+/// the classes' names by label. Folders named by numbers only are in the numbers' order, others in the alphabet's.
+/// Hidden files and files of other kinds are passed over.
+///
+/// The images are shuffled, always in the same way; [`from_folder_in`] takes another seed, or keeps the order of the
+/// names. Keras' [`image_dataset_from_directory`](https://keras.io/api/data_loading/image/) shuffles as well, in a new
+/// way each time.
 ///
 /// # Errors
 /// [`Error::Io`] if a folder or file cannot be read, [`Error::Picture`] if there are no folders in it, one has no pictures, or a
 /// picture is no digit.
+///
+/// ```
+/// use inkstone::data::{pictures, synthetic};
+/// let folder = tempfile::tempdir().unwrap();
+/// let digits = synthetic::digits(20, 0)?;
+/// for (n, (digit, label)) in digits.images().outer_iter().zip(digits.labels()).enumerate() {
+///     let class = folder.path().join(["even", "odd"][label % 2]);
+///     std::fs::create_dir_all(&class).unwrap();
+///     let picture = inkstone::ndarray::Array2::from_shape_fn((28, 28), |(y, x)| (digit[[y, x, 0]] * 255.0) as u8);
+///     pictures::write_png(class.join(format!("{n}.png")), &picture)?;
+/// }
+/// let (dataset, classes) = pictures::from_folder(folder.path())?;
+/// assert_eq!((dataset.len(), &classes[..]), (20, &["even".to_string(), "odd".into()][..]));
+/// assert!(!dataset.labels().is_sorted());
+/// let (in_order, _) = pictures::from_folder_in(folder.path(), pictures::Order::ByName)?;
+/// assert!(in_order.labels().is_sorted());
+/// # Ok::<(), inkstone::Error>(())
+/// ```
 pub fn from_folder(folder: impl AsRef<Path>) -> Result<(Dataset, Vec<String>)> {
+    from_folder_in(folder, Order::default())
+}
+
+/// As [`from_folder`], with the images in this order.
+///
+/// # Errors
+/// As [`from_folder`].
+pub fn from_folder_in(folder: impl AsRef<Path>, order: Order) -> Result<(Dataset, Vec<String>)> {
     let folder = folder.as_ref();
     let mut classes: Vec<(String, PathBuf)> = entries(folder)?.into_iter().filter(|(_, path)| path.is_dir()).collect();
     if classes.is_empty() {
@@ -38,7 +87,12 @@ pub fn from_folder(folder: impl AsRef<Path>) -> Result<(Dataset, Vec<String>)> {
     }
     let views: Vec<_> = images.iter().map(|image| image.view()).collect();
     let images = concatenate(Axis(0), &views).map_err(|error| Error::Data(error.to_string()))?;
-    Ok((Dataset::from_bytes(images, labels)?, classes.into_iter().map(|(name, _)| name).collect()))
+    let dataset = Dataset::from_bytes(images, labels)?;
+    let dataset = match order {
+        Order::Shuffled { seed } => dataset.shuffle(seed),
+        Order::ByName => dataset,
+    };
+    Ok((dataset, classes.into_iter().map(|(name, _)| name).collect()))
 }
 
 /// What is in a folder and not hidden, by name.

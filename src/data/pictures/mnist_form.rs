@@ -1,24 +1,28 @@
 //! Brings a picture of a digit into MNIST's form, [as its makers describe it](http://yann.lecun.com/exdb/mnist/): light
 //! on dark, fitted into 20x20 pixels with its aspect kept, anti-aliased, and placed in 28x28 by its centre of mass.
 
-use crate::error::{Error, Result};
-use ndarray::{Array2, ArrayView1, Axis, concatenate};
+use super::frame::part;
+use super::ink::ink;
+use super::shrink::{fitted, thickened};
+use crate::error::Result;
+use ndarray::{Array2, ArrayView1, Axis};
 
 const SIDE: usize = 28;
 /// Side of the box that holds the digit.
 const BOX: usize = 20;
-/// How much lighter or darker than its paper ink must be, of 255.
-const LEAST_CONTRAST: f32 = 16.0;
+/// How strong a typical line is at least where strokes are not thin, as a part of the strongest there can be.
+const FAINT: f32 = 0.6;
+/// How thick thin strokes become, in pixels of MNIST's.
+const STROKE: f64 = 2.0;
 /// What counts as ink when its edges are sought, as a part of the strongest.
 const EDGE: f32 = 0.08;
-/// How far from the background's level its own grain may reach, in median deviations.
-const GRAIN: f32 = 4.0;
 
-/// A grey picture, (H, W), of one digit in MNIST's form: (28, 28). The background is what most of the border is; the
-/// digit may be darker or lighter.
+/// A grey picture, (H, W), of one digit in MNIST's form: (28, 28). The digit may be darker or lighter than its background,
+/// which is what most of the picture is, and may be lighter on one side. A frame round the digit and the dark or bright edges of
+/// a scan are cut off, thin strokes thickened. Without a margin round it the digit is what is in one piece.
 ///
 /// # Errors
-/// [`Error::Picture`] if there is nothing on it.
+/// [`Error::Picture`](crate::Error::Picture) if there is nothing on it, or no digit that can be told from its background.
 ///
 /// ```
 /// use inkstone::data::pictures::to_mnist;
@@ -33,42 +37,26 @@ pub fn to_mnist(picture: &Array2<u8>) -> Result<Array2<u8>> {
     let ink = ink(picture)?;
     let rows = extent(ink.map_axis(Axis(1), |row| row.fold(0.0, |most: f32, value| most.max(*value))).view());
     let columns = extent(ink.map_axis(Axis(0), |column| column.fold(0.0, |most: f32, value| most.max(*value))).view());
-    let (height, width) = (rows.len(), columns.len());
-    let scaled = |len: usize| ((len * BOX) as f64 / height.max(width) as f64).round().max(1.0) as usize;
-    let digit = ink.select(Axis(0), &rows.collect::<Vec<_>>()).select(Axis(1), &columns.collect::<Vec<_>>());
-    let digit = resample(&resample(&digit, scaled(height)).reversed_axes(), scaled(width)).reversed_axes();
+    let ink = part(ink.view(), &(rows, columns));
+    let mut digit = fitted(&ink, BOX);
+    // Strokes much thinner than a pixel of MNIST's, whose strokes are two to three wide, would be faint and broken.
+    let strength = typical(&digit);
+    if strength < FAINT {
+        let scale = ink.dim().0.max(ink.dim().1) as f64 / BOX as f64;
+        let missing = (scale * (STROKE - f64::from(strength))).round() as usize;
+        digit = fitted(&thickened(&ink, missing), BOX);
+    }
+    let strongest = digit.fold(f32::MIN_POSITIVE, |most, value| most.max(*value));
+    digit /= strongest;
     Ok(centred(&digit))
 }
 
-/// How much ink each pixel has, 0 to 1.
-fn ink(picture: &Array2<u8>) -> Result<Array2<f32>> {
-    let nothing = |problem: String| Error::Picture { place: "the picture".into(), problem };
-    let (height, width) = picture.dim();
-    if height == 0 || width == 0 {
-        return Err(nothing(format!("expected at least one pixel on every axis, found {height} x {width}")));
-    }
-    let (last_row, last_column) = (height - 1, width - 1);
-    let border = [picture.row(0), picture.row(last_row), picture.column(0), picture.column(last_column)];
-    let mut border = concatenate(Axis(0), &border).map(|border| border.to_vec()).unwrap_or_default();
-    let background = median(&mut border);
-    let mut deviations: Vec<u8> = border.iter().map(|value| value.abs_diff(background)).collect();
-    let grain = GRAIN * f32::from(median(&mut deviations));
-    let (least, most) = picture.fold((u8::MAX, 0), |(least, most), value| (least.min(*value), most.max(*value)));
-    let darker = background - least > most - background;
-    let background = f32::from(background);
-    let amount = |value: u8| if darker { background - f32::from(value) } else { f32::from(value) - background };
-    let strongest = amount(if darker { least } else { most });
-    if strongest < LEAST_CONTRAST.max(2.0 * grain) {
-        return Err(nothing(format!(
-            "expected a digit darker or lighter than its background, found values from {least} to {most} only"
-        )));
-    }
-    Ok(picture.mapv(|value| ((amount(value) - grain) / (strongest - grain)).clamp(0.0, 1.0)))
-}
-
-fn median(values: &mut [u8]) -> u8 {
-    let middle = values.len() / 2;
-    *values.select_nth_unstable(middle).1
+/// The strongest pixel of a typical row or column.
+fn typical(digit: &Array2<f32>) -> f32 {
+    let most = |line: ArrayView1<'_, f32>| line.fold(0.0, |most: f32, value| most.max(*value));
+    let mut most: Vec<f32> = digit.rows().into_iter().chain(digit.columns()).map(most).collect();
+    let middle = most.len() / 2;
+    *most.select_nth_unstable_by(middle, f32::total_cmp).1
 }
 
 /// From the first to the last place with ink.
@@ -77,24 +65,6 @@ fn extent(most: ArrayView1<'_, f32>) -> std::ops::Range<usize> {
     let first = most.iter().position(has_ink).unwrap_or(0);
     let last = most.iter().rposition(has_ink).unwrap_or(0);
     first..last + 1
-}
-
-/// The picture with this many rows: each the mean of those that it covers, or where there are more than before, mixed
-/// of the two that it lies between.
-fn resample(picture: &Array2<f32>, rows: usize) -> Array2<f32> {
-    let (old_rows, columns) = picture.dim();
-    let step = old_rows as f64 / rows as f64;
-    let mut out = Array2::zeros((rows, columns));
-    for (row, mut out) in out.rows_mut().into_iter().enumerate() {
-        let middle = (row as f64 + 0.5) * step;
-        let (from, to) = (middle - step.max(1.0) / 2.0, middle + step.max(1.0) / 2.0);
-        let (from, to) = (from.max(0.0), to.min(old_rows as f64));
-        for old in from as usize..(to.ceil() as usize).min(old_rows) {
-            let covered = (to.min(old as f64 + 1.0) - from.max(old as f64)).max(0.0) / (to - from);
-            out.scaled_add(covered as f32, &picture.row(old));
-        }
-    }
-    out
 }
 
 /// The digit with its centre of mass at the pixel (14, 14), by whole pixels, and all of it in the image.
