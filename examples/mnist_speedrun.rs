@@ -77,7 +77,7 @@ fn train_once(train: &Dataset, test: &Dataset, seed: u64) -> inkstone::Result<f6
             [Accuracy],
         )?;
     model.fit(train, FitConfig::new().epochs(EPOCHS).batch_size(BATCH_SIZE).verbose(0))?;
-    Ok(model.evaluate(test)?.accuracy())
+    model.evaluate(test)?.accuracy()
 }
 
 /// The middle of sorted numbers, or the mean of the two in the middle.

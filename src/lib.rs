@@ -21,7 +21,7 @@
 //!     println!("{}", model.summary());
 //!     model.fit(&train, FitConfig::new().epochs(5).validation_data(&test))?;
 //!     let scores = model.evaluate(&test)?;
-//!     println!("Test accuracy: {:.4}", scores.accuracy());
+//!     println!("Test accuracy: {:.4}", scores.accuracy()?);
 //!     Ok(())
 //! }
 //! ```

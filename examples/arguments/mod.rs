@@ -71,7 +71,7 @@ impl Common {
 
     /// Prints the score on the test images, and writes what was asked for.
     pub(crate) fn finish(&self, model: &mut Model, history: &History, data: &Data) -> Result<()> {
-        println!("Test accuracy: {:.4}{}", model.evaluate(&data.test)?.accuracy(), data.remark);
+        println!("Test accuracy: {:.4}{}", model.evaluate(&data.test)?.accuracy()?, data.remark);
         if let Some(path) = &self.save {
             model.save(path)?;
             println!("Saved the model to {}", path.display());

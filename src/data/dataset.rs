@@ -200,7 +200,7 @@ impl Dataset {
         }
         check_values(&values.view())?;
         let values = if values.is_standard_layout() { values } else { values.as_standard_layout().into_owned() };
-        Ok(Self { values: Some(Arc::new(values)), ..self.from_zero() })
+        Ok(Self { values: Some(Arc::new(values)), ..self.rebased() })
     }
 
     /// How many examples there are, at least 1.
@@ -294,11 +294,11 @@ impl Dataset {
         };
         check_shape(count, shape)?;
         check_finite(&images.view())?;
-        Ok(Self { images: Images::floats(images), shape, scaling: None, order: None, ..self.from_zero() })
+        Ok(Self { images: Images::floats(images), shape, scaling: None, order: None, ..self.rebased() })
     }
 
-    /// The same with a range that begins at 0.
-    fn from_zero(&self) -> Self {
+    /// The same examples, with a range that begins at 0.
+    fn rebased(&self) -> Self {
         if self.range.start == 0 {
             return self.clone();
         }

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 ///     .add(Dense::new(2).activation(Softmax))
 ///     .compile(Adam::new(0.1), SparseCategoricalCrossentropy::default(), [Accuracy])?;
 /// model.fit((&images, &labels), FitConfig::new().epochs(20).verbose(0))?;
-/// assert_eq!(model.evaluate((&images, &labels))?.accuracy(), 1.0);
+/// assert_eq!(model.evaluate((&images, &labels))?.accuracy()?, 1.0);
 /// // Examples of weight 0 don't count.
 /// assert_eq!(model.evaluate((&images, &labels, &[0.0; 8]))?.loss, 0.0);
 /// assert_eq!(model.predict_classes(&images)?, labels);

@@ -80,7 +80,7 @@ impl Model {
     ///     .compile(Adam::new(0.1), SparseCategoricalCrossentropy::default(), [Accuracy])?;
     /// let history = model.fit(&train, FitConfig::new().epochs(5).verbose(0))?;
     /// assert!(history.losses()[4] < history.losses()[0]);
-    /// assert_eq!(model.evaluate(&train)?.accuracy(), 1.0);
+    /// assert_eq!(model.evaluate(&train)?.accuracy()?, 1.0);
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn fit<'a>(&mut self, data: impl Into<LabelledImages<'a>>, config: FitConfig<'_>) -> Result<History> {

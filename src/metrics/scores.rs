@@ -52,11 +52,23 @@ impl Scores {
         })
     }
 
-    /// The accuracy, from 0 to 1; NaN if [`Metric::Accuracy`] was not given to `compile`. [`value`](Self::value) makes that
-    /// an error.
-    #[must_use]
-    pub fn accuracy(&self) -> f64 {
-        self.get(Metric::Accuracy).unwrap_or(f64::NAN)
+    /// The accuracy, from 0 to 1.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if [`Metric::Accuracy`] was not given to `compile`.
+    ///
+    /// ```
+    /// use inkstone::{Metric, Scores};
+    /// assert_eq!(Scores { loss: 0.3, metrics: vec![(Metric::Accuracy, 0.9)] }.accuracy()?, 0.9);
+    /// assert_eq!(
+    ///     Scores { loss: 0.3, metrics: vec![] }.accuracy().unwrap_err().to_string(),
+    ///     "the model has no accuracy: give `Accuracy` to `compile`, as one of its metrics"
+    /// );
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn accuracy(&self) -> Result<f64> {
+        let missing = || Error::Model("has no accuracy: give `Accuracy` to `compile`, as one of its metrics".into());
+        self.get(Metric::Accuracy).ok_or_else(missing)
     }
 
     /// Keras' names of the metrics, in that order; from the second of a name on with `_1`, `_2` and so on after it.

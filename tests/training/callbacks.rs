@@ -204,7 +204,7 @@ fn logs_of_batches_are_the_means_of_the_epoch_so_far() {
             let (end, count) = (places.end as f64, places.len() as f64);
             let scores = by_hand.train_on_batch(&images(places.clone()), &labels(places)).unwrap();
             loss += scores.loss * count;
-            right += scores.accuracy() * count;
+            right += scores.accuracy().unwrap() * count;
             let (seen_loss, seen_accuracy) = seen[epoch * 3 + batch];
             // Sums of a few numbers near 1 in f64.
             assert!((seen_loss - loss / end).abs() < 1e-13, "epoch {epoch}, batch {batch}");
@@ -244,7 +244,7 @@ fn a_rate_of_zero_trains_nothing_and_one_below_is_refused() {
 fn rows(history: &History, first: usize, separator: &str) -> String {
     let row = |(epoch, record): (usize, &inkstone::Epoch)| {
         let scores = [Some(&record.training), record.validation.as_ref()];
-        let values = scores.into_iter().flatten().flat_map(|scores| [scores.accuracy(), scores.loss]);
+        let values = scores.into_iter().flatten().flat_map(|scores| [scores.accuracy().unwrap(), scores.loss]);
         let fields = values.map(|value| value.to_string());
         [(first + epoch).to_string()].into_iter().chain(fields).collect::<Vec<_>>().join(separator) + "\n"
     };

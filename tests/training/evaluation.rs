@@ -277,7 +277,7 @@ fn a_model_s_report_is_that_of_its_probabilities_whether_it_gives_them_or_logits
     assert_eq!(report, EvaluationReport::new(&labels, probabilities.view()).unwrap());
     assert_eq!(report, logits.evaluate_report((&images, &labels)).unwrap());
     let scores = softmax.evaluate((&images, &labels)).unwrap();
-    assert_eq!(report.accuracy(), scores.accuracy());
+    assert_eq!(report.accuracy(), scores.accuracy().unwrap());
     assert!((report.log_loss() - scores.loss).abs() < 1e-6);
     assert!(report.mistake_count() > 0);
 }

@@ -281,9 +281,9 @@ fn a_pipe_gets_plain_lines_for_each_epoch() {
             assert!(per_step.strip_suffix("ms/step").is_some_and(|time| time.parse::<f64>().is_ok()), "{line}");
             let validation = epoch.validation.as_ref().unwrap();
             let expected = [
-                format!("accuracy: {:.4}", epoch.training.accuracy()),
+                format!("accuracy: {:.4}", epoch.training.accuracy().unwrap()),
                 format!("loss: {:.4}", epoch.training.loss),
-                format!("val_accuracy: {:.4}", validation.accuracy()),
+                format!("val_accuracy: {:.4}", validation.accuracy().unwrap()),
                 format!("val_loss: {:.4}", validation.loss),
             ];
             assert_eq!(scores, expected);

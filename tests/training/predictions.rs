@@ -199,3 +199,22 @@ fn a_label_of_several_stays_a_class_for_accuracy_on_sigmoids() {
     let scores = model.evaluate((&column(&[0.0, 0.0]), &[0, 2])).unwrap();
     assert_eq!(scores.metrics[0].1, 0.5, "of equal outputs the first is the class");
 }
+
+#[test]
+fn a_loss_is_the_metric_of_its_name_and_sees_probabilities_where_the_model_gives_logits() {
+    let loss = BinaryCrossentropy::default().from_logits(true);
+    let metrics = metrics![loss, BinaryCrossentropy::default().label_smoothing(0.5), MeanAbsoluteError];
+    assert_eq!(metrics, [Metric::BinaryCrossentropy, Metric::BinaryCrossentropy, Metric::MeanAbsoluteError]);
+    let model = Sequential::new([1]).add(Dense::new(1)).seed(1).compile(Sgd::default(), loss, metrics).unwrap();
+    let scores = model.evaluate((&column(&[-2.0, 0.5, 3.0]), &[0, 1, 1])).unwrap();
+    assert!((scores.metrics[0].1 - scores.loss).abs() < 1e-6, "{scores}");
+    let sparse = SparseCategoricalCrossentropy::default();
+    assert_eq!(Metric::from(sparse), Metric::from(CategoricalCrossentropy::default()));
+}
+
+#[test]
+fn scores_without_accuracy_say_so() {
+    let model = lines(&[1.0], Linear, MeanSquaredError);
+    let error = model.evaluate((&column(&[1.0]), &[1])).unwrap().accuracy().unwrap_err();
+    assert_eq!(error.to_string(), "the model has no accuracy: give `Accuracy` to `compile`, as one of its metrics");
+}

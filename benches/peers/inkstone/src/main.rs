@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("epoch {epoch} {:.3}", history.epochs[0].seconds);
         let start = Instant::now();
         let scores = model.evaluate(&test)?;
-        println!("test {:.3} accuracy {:.4}", start.elapsed().as_secs_f64(), scores.accuracy());
+        println!("test {:.3} accuracy {:.4}", start.elapsed().as_secs_f64(), scores.accuracy()?);
     }
     Ok(())
 }
