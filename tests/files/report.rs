@@ -40,7 +40,7 @@ fn the_page_has_everything_in_one_file() {
     let history = model.fit(&train, FitConfig::new().epochs(2).validation_data(&test).verbose(0)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report.html");
-    report::write(&path, &mut model, &history, &test).unwrap();
+    report::write(&path, &model, &history, &test).unwrap();
     let page = std::fs::read_to_string(path).unwrap();
     assert_eq!(
         parts(&page),
@@ -68,9 +68,9 @@ fn the_page_has_everything_in_one_file() {
 
 #[test]
 fn without_history_and_examples_the_page_describes_the_model() {
-    let page = page(Report::new(&mut classifier()));
+    let page = page(Report::new(&classifier()));
     assert_eq!(parts(&page), ["filters", "summary", "settings"]);
-    let page = self::page(Report::new(&mut classifier()).history(&History::default()));
+    let page = self::page(Report::new(&classifier()).history(&History::default()));
     assert_eq!(parts(&page), ["filters", "summary", "settings"]);
 }
 
@@ -78,8 +78,8 @@ fn without_history_and_examples_the_page_describes_the_model() {
 fn names_and_titles_are_escaped() {
     let test = synthetic::digits(50, 2).unwrap();
     let names = (0..10).map(|class| format!("<b>&{class}"));
-    let mut model = classifier();
-    let page = page(Report::new(&mut model).title("</title><i>\"").evaluate(&test).class_names(names));
+    let model = classifier();
+    let page = page(Report::new(&model).title("</title><i>\"").evaluate(&test).class_names(names));
     assert!(
         page.contains("<h1>&lt;/title&gt;&lt;i&gt;\"</h1>") || page.contains("<h1>&lt;/title&gt;&lt;i&gt;&quot;</h1>")
     );
@@ -93,7 +93,7 @@ fn a_model_without_mistakes_has_none_to_show() {
     let layers = Sequential::new([2, 2, 3]).add(Flatten::new()).add(Dense::new(2).activation(Softmax)).seed(1);
     let mut model = layers.compile(Adam::new(0.1), SparseCategoricalCrossentropy::default(), [Accuracy]).unwrap();
     let history = model.fit(&data, FitConfig::new().epochs(20).verbose(0)).unwrap();
-    let page = page(Report::new(&mut model).history(&history).evaluate(&data));
+    let page = page(Report::new(&model).history(&history).evaluate(&data));
     assert!(page.contains("None: all 20 examples were classified right."));
 }
 
@@ -106,7 +106,7 @@ fn one_output_says_yes_or_no_or_is_a_number_that_has_scores_and_no_classes() {
     let number = layers(Linear).compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
     let page_of = |mut model: Model| {
         let history = model.fit((&points, &[0, 1, 0, 1]), FitConfig::new().epochs(1).verbose(0)).unwrap();
-        page(Report::new(&mut model).history(&history).evaluate((&points, &[0, 1, 0, 1])))
+        page(Report::new(&model).history(&history).evaluate((&points, &[0, 1, 0, 1])))
     };
     let page = page_of(yes_or_no);
     assert_eq!(parts(&page), ["curves", "classes", "confusion", "mistakes", "calibration", "summary", "settings"]);
@@ -120,9 +120,9 @@ fn vectors_have_mistakes_in_words_and_no_filters() {
     let points = Array4::from_shape_fn((40, 1, 1, 5), |(n, .., feature)| (n * feature % 7) as f32);
     let labels: Vec<usize> = (0..40).map(|n| n % 3).collect();
     let layers = Sequential::new([5]).add(Dense::new(3).activation(Softmax)).seed(1);
-    let mut model = layers.compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy]).unwrap();
+    let model = layers.compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy]).unwrap();
     let mistake = model.evaluate_report((&points, &labels)).unwrap().mistakes(1)[0].to_string();
-    let page = page(Report::new(&mut model).evaluate((&points, &labels)));
+    let page = page(Report::new(&model).evaluate((&points, &labels)));
     assert_eq!(parts(&page), ["classes", "confusion", "mistakes", "calibration", "summary", "settings"]);
     assert!(page.contains(&format!("<li>{mistake}</li>")));
 }
@@ -132,14 +132,14 @@ fn what_does_not_fit_is_told_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report.html");
     let test = synthetic::digits(20, 2).unwrap();
-    let mut model = classifier();
-    let error = Report::new(&mut model).evaluate(&test).class_names(["a"]).write(&path).unwrap_err();
+    let model = classifier();
+    let error = Report::new(&model).evaluate(&test).class_names(["a"]).write(&path).unwrap_err();
     assert_eq!(error.to_string(), "there must be one name for each class, got 1 names and 10 classes");
     let small = Array4::<u8>::zeros((2, 8, 8, 1));
-    let error = Report::new(&mut model).evaluate((&small, &[0, 1])).write(&path).unwrap_err();
+    let error = Report::new(&model).evaluate((&small, &[0, 1])).write(&path).unwrap_err();
     assert_eq!(error.to_string(), "the model expects images of (28, 28, 1), got (8, 8, 1)");
     let nowhere = folder.path().join("no such folder").join("report.html");
-    let error = Report::new(&mut model).write(&nowhere).unwrap_err().to_string();
+    let error = Report::new(&model).write(&nowhere).unwrap_err().to_string();
     assert!(error.starts_with(&format!("{} was not written: the folder", nowhere.display())), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -151,7 +151,7 @@ fn the_page_can_be_read_by_whom_other_new_files_can_be() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let (path, plain) = (folder.path().join("report.html"), folder.path().join("plain"));
-    Report::new(&mut classifier()).write(&path).unwrap();
+    Report::new(&classifier()).write(&path).unwrap();
     std::fs::write(&plain, "").unwrap();
     let mode = |path| std::fs::metadata(path).unwrap().permissions().mode();
     assert_eq!(mode(&path), mode(&plain));

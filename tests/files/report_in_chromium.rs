@@ -97,7 +97,7 @@ fn the_page_opens_on_every_screen() {
     let history = model.fit(&train, FitConfig::new().epochs(2).validation_data(&test).verbose(0)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("report.html");
-    report::write(&page, &mut model, &history, &test).unwrap();
+    report::write(&page, &model, &history, &test).unwrap();
     for window in ["--window-size=1280,900", "--window-size=500,900"] {
         let found = measured(&browser, &page, &[window]);
         check_words(&found);
