@@ -29,7 +29,7 @@
 //! # Where to look
 //!
 //! - [`Sequential`] describes a model, [`layers`] are what it is made of, [`Sequential::compile`] makes it a [`Model`].
-//! - [`Model::fit`] trains, [`Model::evaluate`] scores, [`Model::predict`] predicts; [`metrics`] are what is measured on the way,
+//! - [`Model::fit`] trains, [`Model::evaluate`] scores, [`Model::predict`] predicts; [`metrics`](mod@metrics) are what is measured on the way,
 //!   and [`Model::evaluate_report`] tells class by class what a model got right and wrong.
 //! - [`Model::save`] and [`Model::load`] keep a model, [`FitConfig::backup`] keeps a training that is interrupted,
 //!   [`Model::into_predictor`] makes a model that threads share.

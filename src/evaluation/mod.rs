@@ -1,5 +1,5 @@
 //! What is said of a finished model: [`EvaluationReport`], class by class, with scikit-learn's meanings. What is
-//! measured while training is in [`metrics`](crate::metrics).
+//! measured while training is in [`metrics`](mod@crate::metrics).
 
 mod calibration;
 mod checks;

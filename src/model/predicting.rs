@@ -14,7 +14,7 @@ impl Model {
     /// model ends with a softmax. Bytes become `x / 255`.
     ///
     /// # Errors
-    /// [`Error::Data`] if the images' shape does not fit the model, or a value is NaN or infinite.
+    /// [`Error::Data`](crate::Error::Data) if the examples' shape does not fit the model, or a value is NaN or infinite.
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -41,7 +41,7 @@ impl Model {
     /// is above one half (where the logit is above 0), 0 elsewhere.
     ///
     /// # Errors
-    /// As [`predict`](Self::predict), and [`Error::Model`] if the outputs stand for no class: numbers that are to be met, or
+    /// As [`predict`](Self::predict), and [`Error::Model`](crate::Error::Model) if the outputs stand for no class: numbers that are to be met, or
     /// several probabilities that do not exclude each other.
     ///
     /// ```
