@@ -98,10 +98,8 @@ fn strides_of_one() -> (usize, usize) {
 impl Describe for Conv2D {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
         let (_, _, channels) = image(inputs[0])?;
-        let window = self.window(inputs[0])?;
-        let (height, width) = window.out;
+        let (height, width) = self.window(inputs[0])?.out;
         let output = checked(Shape::Image { height, width, channels: self.filters })?;
-        check_convolution(&window, channels, self.filters)?;
         let (kernel_height, kernel_width) = self.kernel_size;
         let mut weights = vec![WeightSpec::kernel("kernel", vec![kernel_height, kernel_width, channels, self.filters])];
         weights.extend(self.use_bias.then(|| WeightSpec::zeros("bias", vec![self.filters])));
@@ -114,9 +112,11 @@ impl Describe for Conv2D {
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
         let x = inputs[0];
+        let (window, (_, _, channels)) = (self.window(x.shape)?, x.shape.as_image());
+        check_convolution(&window, channels, self.filters)?;
         let conv = Conv {
-            window: self.window(x.shape)?,
-            channels: x.shape.as_image().2,
+            window,
+            channels,
             filters: self.filters,
             kernel: weights[0],
             bias: weights.get(1).copied(),

@@ -65,7 +65,6 @@ impl Describe for Dense {
             }
         };
         let output = checked(Shape::Vector(self.units))?;
-        check_convolution(&one_pixel()?, features, self.units)?;
         let mut weights = vec![WeightSpec::kernel("kernel", vec![features, self.units])];
         weights.extend(self.use_bias.then(|| WeightSpec::zeros("bias", vec![self.units])));
         Ok(Spec { output, weights })
@@ -77,9 +76,11 @@ impl Describe for Dense {
 
     /// It is a convolution on an image of one pixel.
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
+        let (window, (_, _, channels)) = (one_pixel()?, inputs[0].shape.as_image());
+        check_convolution(&window, channels, self.units)?;
         let conv = Conv {
-            window: one_pixel()?,
-            channels: inputs[0].shape.as_image().2,
+            window,
+            channels,
             filters: self.units,
             kernel: weights[0],
             bias: weights.get(1).copied(),

@@ -89,7 +89,7 @@ fn old_runtime() -> Option<PathBuf> {
 fn without_python_the_test_is_skipped_or_fails_as_the_environment_says() {
     let run = |required: bool| {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        let test = "onnx_s_checker_takes_every_model_and_onnx_runtime_predicts_the_same";
+        let test = "onnx::onnx_s_checker_takes_every_model_and_onnx_runtime_predicts_the_same";
         command.args(["--exact", test, "--nocapture"]);
         command.env_remove("INKSTONE_PYTHON").env_remove("INKSTONE_REQUIRE_PYTHON");
         if required {

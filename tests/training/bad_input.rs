@@ -752,6 +752,10 @@ mod data {
     const SHAPE: &str = "the model expects images of (8, 8, 1), got (8, 8, 3)";
     const LABEL: &str = "labels must be from 0 to 9, as the model has 10 outputs, got 10 at index 2";
 
+    fn of_validation(text: &str) -> String {
+        format!("in the validation data: {text}")
+    }
+
     #[test]
     fn fit_refuses_images_of_another_shape() {
         assert_eq!(data_error(small().fit(&colour(), quiet())), SHAPE);
@@ -761,7 +765,10 @@ mod data {
     fn fit_refuses_validation_data_of_another_shape_before_it_trains() {
         let mut model = small();
         let before = model.get_weights();
-        assert_eq!(data_error(model.fit(&dataset(vec![0, 9]), quiet().validation_data(&colour()))), SHAPE);
+        assert_eq!(
+            data_error(model.fit(&dataset(vec![0, 9]), quiet().validation_data(&colour()))),
+            of_validation(SHAPE)
+        );
         assert_eq!(model.get_weights(), before);
     }
 
@@ -811,7 +818,7 @@ mod data {
         let mut model = small();
         let before = model.get_weights();
         let wrong = dataset(vec![0, 9, 10]);
-        assert_eq!(data_error(model.fit(&dataset(vec![0, 9]), quiet().validation_data(&wrong))), LABEL);
+        assert_eq!(data_error(model.fit(&dataset(vec![0, 9]), quiet().validation_data(&wrong))), of_validation(LABEL));
         assert_eq!(model.get_weights(), before);
     }
 

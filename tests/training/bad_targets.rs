@@ -44,9 +44,10 @@ fn refused<'t>(mut model: Model, targets: impl Into<Targets<'t>>, expected: &str
         model.evaluate((x, targets)).map(drop),
         model.train_on_batch(x, targets).map(drop),
         model.gradients(x, targets).map(drop),
-        validated.map(drop),
     ];
-    for error in errors {
+    let of_validation = format!("in the validation data: {expected}");
+    let expected = errors.map(|error| (error, expected)).into_iter().chain([(validated.map(drop), &*of_validation)]);
+    for (error, expected) in expected {
         let Err(error) = error else { panic!("expected an error") };
         assert!(matches!(error, Error::Data(_)));
         assert_eq!(error.to_string(), expected);

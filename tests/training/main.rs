@@ -5,6 +5,7 @@ mod common;
 
 mod bad_input;
 mod bad_targets;
+mod callback_checks;
 mod callbacks;
 mod determinism;
 mod endings;
