@@ -42,6 +42,7 @@ pub(crate) enum Role {
     /// The optimizer changes it.
     Trained,
     /// It could be trained, and is not.
+    #[expect(dead_code, reason = "no layer can be frozen yet")]
     Frozen,
     /// The forward pass of training changes it, as the moving mean of a normalisation.
     #[expect(dead_code, reason = "no layer has state yet")]

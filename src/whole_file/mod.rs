@@ -4,7 +4,7 @@
 mod destination;
 mod part;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "download"))]
 pub(crate) use part::STALE;
 pub(crate) use part::new_part;
 

@@ -194,7 +194,7 @@ fn real_digits_are_recognised_in_every_style() {
         return println!("skipped: set INKSTONE_DATA to the MNIST folder");
     };
     let (train, test) = mnist::load_from(real).unwrap();
-    let mut model = network(&train);
+    let model = network(&train);
     let test = test.take(DIGITS).unwrap();
     let digits = test.images().mapv(|value| (value * 255.0).round() as u8);
     let folder = tempfile::tempdir().unwrap();

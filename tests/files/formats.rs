@@ -197,7 +197,7 @@ fn format_of(bytes: &[u8]) -> u64 {
 #[test]
 #[ignore = "writes fixtures"]
 fn write_fixtures() {
-    let mut model = model();
+    let model = model();
     let weights = tempfile::NamedTempFile::new().unwrap();
     model.save_weights(weights.path()).unwrap();
     let first_rate = Model::from_bytes(&model.to_bytes().unwrap()).unwrap().learning_rate();
@@ -218,7 +218,7 @@ fn write_fixtures() {
     let mut model = described().compile(Adam::new(0.01), SparseCategoricalCrossentropy::default(), [Accuracy]).unwrap();
     let history = model.fit((&images(20), &labels(20)[..]), config().backup(backup)).unwrap();
     let path = backups.path().join("step-000000000007.safetensors");
-    let mut resumed = Model::resume(&path).unwrap();
+    let resumed = Model::resume(&path).unwrap();
     let expected = ExpectedTraining {
         predictions: rows(&resumed.predict(&images(6)).unwrap()),
         steps: 7,
