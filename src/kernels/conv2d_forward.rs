@@ -14,7 +14,6 @@ use super::conv2d::{ConvLayout, blocks, tile_pixels};
 use super::max_pool::pool_band;
 use super::sum::{BLOCK, SHORT, add_all_compensated};
 use crate::simd::{Simd, SimdBase, SimdFloat};
-use std::ops::Range;
 
 /// Computes `activation(max_pool(x * weights + bias))` for `images` images.
 ///
@@ -137,14 +136,17 @@ struct Target<'a> {
     filters: usize,
 }
 
-/// A part of a window: some rows, and of each so many floats from `start` on.
+/// A part of a window: so many rows from `first_row` on, and of each so many floats from `start` on.
+#[derive(Clone, Copy)]
 struct Piece {
-    rows: Range<usize>,
+    first_row: usize,
+    rows: usize,
     start: usize,
     len: usize,
 }
 
 /// The products of whole windows: in one sum where that is short, otherwise in pieces.
+#[inline(always)]
 fn window_products<S: Simd, const P: usize, const V: usize>(
     simd: S,
     layout: &ConvLayout,
@@ -156,9 +158,25 @@ fn window_products<S: Simd, const P: usize, const V: usize>(
     let columns = V * S::f32s::LEN;
     let bias = &block[layout.window_len() * columns..][..columns];
     if layout.window_len() <= SHORT {
-        let all = Piece { rows: 0..layout.rows, start: 0, len: layout.run };
-        return tile_products::<S, P, V>(simd, layout, x, windows, block, &all, bias, target);
+        let all = Piece { first_row: 0, rows: layout.rows, start: 0, len: layout.run };
+        return tile_products::<S, P, V>(simd, layout, x, windows, block, all, bias, target);
     }
+    long_window_products::<S, P, V>(simd, layout, x, windows, block, target);
+}
+
+/// [`window_products`] in pieces of [`BLOCK`] terms, whose sums are added with what the additions lose. Not inlined: it needs much
+/// more of the stack.
+#[inline(never)]
+fn long_window_products<S: Simd, const P: usize, const V: usize>(
+    simd: S,
+    layout: &ConvLayout,
+    x: &[f32],
+    windows: [usize; P],
+    block: &[f32],
+    target: Target<'_>,
+) {
+    let columns = V * S::f32s::LEN;
+    let bias = &block[layout.window_len() * columns..][..columns];
     let (mut sums, mut lost, mut part) = ([0.0; MAX_TILE], [0.0; MAX_TILE], [0.0; MAX_TILE]);
     let used = P * columns;
     for p in 0..P {
@@ -166,9 +184,9 @@ fn window_products<S: Simd, const P: usize, const V: usize>(
     }
     for row in 0..layout.rows {
         for start in (0..layout.run).step_by(BLOCK) {
-            let piece = Piece { rows: row..row + 1, start, len: BLOCK.min(layout.run - start) };
+            let piece = Piece { first_row: row, rows: 1, start, len: BLOCK.min(layout.run - start) };
             let of_piece = Target { out: &mut part, stride: columns, pixels: P, filters: columns };
-            tile_products::<S, P, V>(simd, layout, x, windows, block, &piece, &[0.0; MAX_COLUMNS][..columns], of_piece);
+            tile_products::<S, P, V>(simd, layout, x, windows, block, piece, &[0.0; MAX_COLUMNS][..columns], of_piece);
             add_all_compensated(simd, &part[..used], &mut sums[..used], &mut lost[..used]);
         }
     }
@@ -191,7 +209,7 @@ fn tile_products<S: Simd, const P: usize, const V: usize>(
     x: &[f32],
     windows: [usize; P],
     block: &[f32],
-    piece: &Piece,
+    piece: Piece,
     initial: &[f32],
     target: Target<'_>,
 ) {
@@ -200,6 +218,8 @@ fn tile_products<S: Simd, const P: usize, const V: usize>(
         || {
             // Every loop over pixels and vectors has constant bounds, so that the sums stay in registers.
             let (lanes, len) = (S::f32s::LEN, piece.len);
+            let first_input = piece.first_row * layout.row_stride + piece.start;
+            let weights_of_piece = &block[(piece.first_row * layout.run + piece.start) * V * S::f32s::LEN..];
             let columns = V * lanes;
             let mut sums = [[S::f32s::splat(simd, 0.0); V]; P];
             for v in 0..V {
@@ -208,12 +228,12 @@ fn tile_products<S: Simd, const P: usize, const V: usize>(
                     sums[v] = initial;
                 }
             }
-            for row in piece.rows.clone() {
+            for row in 0..piece.rows {
                 let mut inputs = [&x[..0]; P];
                 for p in 0..P {
-                    inputs[p] = &x[windows[p] + row * layout.row_stride + piece.start..][..len];
+                    inputs[p] = &x[windows[p] + first_input + row * layout.row_stride..][..len];
                 }
-                let weights = &block[(row * layout.run + piece.start) * columns..][..len * columns];
+                let weights = &weights_of_piece[row * layout.run * columns..][..len * columns];
                 for (i, weights) in (0..len).zip(weights.chunks_exact(columns)) {
                     let mut vectors = [S::f32s::splat(simd, 0.0); V];
                     for v in 0..V {

@@ -33,9 +33,11 @@ impl Pool {
 /// Makes sure there is a workspace for each thread that these parts of work can use; returns how many that is.
 pub(super) fn make_workspaces(plan: &Plan, workspaces: &mut Vec<Workspace>, parts: usize, max_images: usize) -> usize {
     let threads = rayon::current_num_threads().clamp(1, parts);
-    if workspaces.first().is_some_and(|workspace| workspace.max_images < max_images) {
+    if workspaces.iter().any(|workspace| workspace.max_images < max_images) {
         workspaces.clear();
     }
+    // All of one size, so that none is too small for a later call that another fits.
+    let max_images = workspaces.first().map_or(max_images, |workspace| workspace.max_images);
     while workspaces.len() < threads {
         workspaces.push(Workspace::new(plan, max_images, Purpose::Training));
     }

@@ -224,3 +224,20 @@ fn layers_have_the_names_of_the_summary_and_of_their_weights() {
         assert!(names.iter().any(|name| name == layer), "{}", weight.name);
     }
 }
+
+/// Memory to work in is kept between calls: what one call needs of it must not be too little for the next.
+#[test]
+fn calls_of_all_sizes_follow_each_other() {
+    let mut model = Sequential::new([3])
+        .add(Dense::new(2).activation(Softmax))
+        .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])
+        .unwrap();
+    let rows = |count: usize| (vec![[0.5_f32, 1.0, 2.0]; count], vec![1; count]);
+    for count in [8, 4, 100, 1, 3, 64, 2, 200] {
+        let (x, y) = rows(count);
+        let x = inkstone::ndarray::Array2::from_shape_fn((count, 3), |(row, column)| x[row][column]);
+        model.evaluate((&x, &y)).unwrap();
+        model.train_on_batch(&x, &y).unwrap();
+        model.predict(&x).unwrap();
+    }
+}
