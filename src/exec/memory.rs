@@ -59,8 +59,21 @@ impl Memory {
 
     /// The bytes of what steps share.
     pub(super) fn scratch_bytes(self) -> u64 {
-        let Self { forward, padded_gradient, small_windows, nonzeros, nonzero_lists, filter_sets, .. } = self;
-        let floats = [forward, padded_gradient, small_windows, self.cached_weights];
+        // Each field by its name, so that none is forgotten.
+        let Self {
+            saved_floats: _,
+            saved_indices: _,
+            forward,
+            padded_gradient,
+            bordered_dy,
+            small_windows,
+            lost,
+            nonzeros,
+            nonzero_lists,
+            filter_sets,
+            cached_weights,
+        } = self;
+        let floats = [forward, padded_gradient, bordered_dy, small_windows, lost, cached_weights];
         let floats = floats.map(|floats| bytes(floats, size_of::<f32>()));
         let others = [
             bytes(nonzeros, size_of::<Nonzero>()),

@@ -126,7 +126,7 @@ pub(super) trait Backup: Debug + Send {
     /// Keeps other trainings out of the folder, until the result is dropped or the program ends.
     ///
     /// # Errors
-    /// [`Error::Io`] if another one is at work there.
+    /// [`Error::NotWritten`] if another one is at work there.
     fn lock(&self) -> Result<File>;
 
     /// Whether it is time for a checkpoint within an epoch.
@@ -195,12 +195,15 @@ impl Backup for BackupAndRestore {
         fs::create_dir_all(&self.backup_dir).map_err(|source| self.not_written(source))?;
         let path = self.backup_dir.join(LOCK);
         let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        let file = opened.map_err(|source| self.not_written(source))?;
+        let file = opened.map_err(|source| Error::NotWritten {
+            place: path.display().to_string(),
+            reason: format!("the file that locks the folder could not be opened ({source}): give another folder"),
+            source,
+        })?;
         match file.try_lock() {
             Ok(()) => Ok(file),
-            // Not every file system has locks.
-            Err(TryLockError::Error(source)) if source.kind() == ErrorKind::Unsupported => Ok(file),
-            Err(TryLockError::Error(source)) => Err(io(&path, source)),
+            // Not every file system has locks, and each tells it otherwise.
+            Err(TryLockError::Error(_)) => Ok(file),
             Err(TryLockError::WouldBlock) => Err(Error::NotWritten {
                 place: self.backup_dir.display().to_string(),
                 reason: "another training writes its checkpoints there: give each `fit` a folder of its own".into(),
@@ -288,7 +291,10 @@ fn difference(model: &Model, found: &Model) -> Option<String> {
     } else if model.loss() != found.loss() || model.metrics() != found.metrics() {
         "another loss or other metrics"
     } else if began != position.began {
-        return Some(format!("a training that began after {} steps, not after {began}", position.began));
+        return Some(format!(
+            "a training that began after {} steps, not after {began}: to resume it, `fit` a model that is built anew",
+            position.began
+        ));
     } else {
         return None;
     };

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 ///
 /// [`fit`](crate::Model::fit) looks after each step. When it has been interrupted, it writes a checkpoint if it has a
 /// [backup](crate::FitConfig::backup), ends its callbacks, and returns the completed epochs; the model keeps what it has
-/// learned in the epoch that was interrupted. Started again with the same backup, the training resumes with the next batch.
+/// learned in the epoch that was interrupted. Started again with the same backup by a model that is
+/// built anew, as after a crash, the training resumes with the next batch.
 /// That is the difference to [`Training::stop_training`](crate::callbacks::Training::stop_training), which brings the epoch
 /// to its end and the training to completion.
 ///

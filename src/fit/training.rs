@@ -97,7 +97,7 @@ impl Training<'_> {
     }
 
     /// Interrupts the training before its next step, without what belongs to the end of an epoch. Started again with
-    /// its [backup](crate::FitConfig::backup), it resumes with that step. An [`Interrupt`] does the same from outside.
+    /// its [backup](crate::FitConfig::backup) by a model that is built anew, as after a crash, it resumes with that step. An [`Interrupt`] does the same from outside.
     ///
     /// ```
     /// use inkstone::callbacks::LambdaCallback;

@@ -1,8 +1,12 @@
 //! Average pooling: the mean of each window, without what padding adds.
 
 use super::max_pool::reach;
+use super::sum::SHORT;
 use crate::shape::Window2d;
 use crate::simd::Simd;
+
+/// How many channels of a long window are summed at a time.
+const LANES: usize = 16;
 
 /// The mean of each window; windows may overlap.
 ///
@@ -11,6 +15,9 @@ pub(crate) fn average_pool_forward<S: Simd>(simd: S, window: &Window2d, channels
     simd.vectorize(
         #[inline(always)]
         || {
+            if window.size.0.saturating_mul(window.size.1) > SHORT {
+                return long_means(window, channels, x, out);
+            }
             for (pixel, out) in out.chunks_exact_mut(channels).enumerate() {
                 out.fill(0.0);
                 let share = 1.0
@@ -21,6 +28,21 @@ pub(crate) fn average_pool_forward<S: Simd>(simd: S, window: &Window2d, channels
             }
         },
     );
+}
+
+/// The mean of windows of many pixels, whose sums would lose digits as `f32`.
+#[inline(always)]
+fn long_means(window: &Window2d, channels: usize, x: &[f32], out: &mut [f32]) {
+    for (pixel, out) in out.chunks_exact_mut(channels).enumerate() {
+        for (block, out) in out.chunks_mut(LANES).enumerate() {
+            let mut sums = [0.0_f64; LANES];
+            let count = each_input(window, channels, pixel, |start| {
+                let values = &x[start + block * LANES..][..out.len()];
+                sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(*value));
+            });
+            out.iter_mut().zip(sums).for_each(|(mean, sum)| *mean = (sum / count as f64) as f32);
+        }
+    }
 }
 
 /// Hands each output's gradient to the inputs of its window in equal shares.

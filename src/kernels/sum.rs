@@ -1,8 +1,8 @@
 //! Sums, in an order that nothing but the batch and the model decide.
 //!
 //! A running sum of `n` numbers in `f32` loses up to `n` roundings, and where the numbers are alike the roundings are
-//! too. So no running sum takes more than [`SHORT`] terms: longer sums are cut into blocks of [`BLOCK`], whose sums are added
-//! with what their additions lost ([`add_compensated`]), or in `f64`.
+//! too. So no running sum takes more than [`SHORT`] terms (of rows, twice as many): longer sums are cut into blocks of
+//! [`BLOCK`], whose sums are added with what their additions lost ([`add_compensated`]), or in `f64`.
 
 use crate::simd::{Simd, SimdBase};
 

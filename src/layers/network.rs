@@ -1,4 +1,4 @@
-//! Layers and how they are connected: what `Sequential` and `Functional` describe, and `plan` turns into a program.
+//! Layers and how they are connected: what `Sequential` describes, and `plan` turns into a program.
 
 use super::Layer;
 use crate::shape::Shape;

@@ -1,7 +1,7 @@
 //! Reckons what a plan costs: the memory of its lists, and the arithmetic of a forward pass.
 
 use super::Plan;
-use super::step::{Placed, Step};
+use super::step::{ConvStep, InputGradient, Placed, Step};
 use crate::aligned::round_up_to_line;
 use crate::kernels::conv2d::ConvLayout;
 use crate::shape::Window2d;
@@ -18,7 +18,11 @@ impl Plan {
     /// Bytes of the lists of where windows start.
     pub(crate) fn list_bytes(&self) -> u64 {
         let convs = self.steps.iter().filter_map(|placed| placed.step.conv());
-        let lens = convs.map(|conv| conv.layout.list_len() as u64);
+        let turned = |conv: &ConvStep| match &conv.input_gradient {
+            InputGradient::Turned(turned) => turned.layout.list_len() as u64,
+            _ => 0,
+        };
+        let lens = convs.map(|conv| (conv.layout.list_len() as u64).saturating_add(turned(conv)));
         lens.fold(0_u64, u64::saturating_add).saturating_mul(size_of::<u32>() as u64)
     }
 

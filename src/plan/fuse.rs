@@ -40,8 +40,11 @@ impl Conv {
     fn absorb(&mut self, follower: &OperationKind) -> bool {
         match follower {
             OperationKind::Activate(function) if self.activation == Elementwise::Linear => self.activation = *function,
-            OperationKind::MaxPool { window, .. }
-                if self.pool.is_none() && fuses(window) && self.activation.grows() =>
+            OperationKind::MaxPool { window, channels }
+                if self.pool.is_none()
+                    && self.activation.grows()
+                    && self.yields(window, *channels)
+                    && fuses(window) =>
             {
                 self.pool = Some(*window);
             }
@@ -56,6 +59,11 @@ impl Conv {
             | OperationKind::Concatenate { .. } => return false,
         }
         true
+    }
+
+    /// Whether the outputs are the images of a pooling: between the two, they may have been given another shape.
+    fn yields(&self, pool: &Window2d, channels: usize) -> bool {
+        (self.window.out, self.filters) == (pool.image, channels)
     }
 }
 

@@ -10,7 +10,7 @@ pub(crate) use part::new_part;
 
 use crate::error::{Error, Result};
 use destination::{Destination, folder};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 
@@ -51,7 +51,8 @@ pub(crate) fn check_can_write(path: &Path) -> Result<()> {
         Ok(Destination::Stream(_)) => Ok(()),
         Ok(Destination::File(target)) => {
             let name = target.file_name().unwrap_or_default().to_string_lossy();
-            new_part(folder(&target), &name).map(drop).map_err(|source| refusal(&target, source))
+            existing(&target)
+                .and_then(|_| new_part(folder(&target), &name).map(drop).map_err(|source| refusal(&target, source)))
         }
         Err(source) => Err(refusal(path, source)),
     };
@@ -70,18 +71,23 @@ fn write_through(stream: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result
     buffered.flush()
 }
 
-/// Replaces a file that is no link, or makes it.
-fn replace(target: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> std::result::Result<(), Refusal> {
-    let old = match OpenOptions::new().write(true).open(target).and_then(|file| file.metadata()) {
-        Ok(old) => Some(old),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
+/// What is known of the file that is to be replaced, if there is one; an error if it may not be written to.
+fn existing(target: &Path) -> std::result::Result<Option<Metadata>, Refusal> {
+    match OpenOptions::new().write(true).open(target).and_then(|file| file.metadata()) {
+        Ok(old) => Ok(Some(old)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         // Renaming would replace it all the same, but its owner does not want that.
         Err(source) if source.kind() == ErrorKind::PermissionDenied => {
             let reason = "the file may not be written to: change its permissions, or write elsewhere".to_owned();
-            return Err(Refusal { reason, source });
+            Err(Refusal { reason, source })
         }
-        Err(source) => return Err(refusal(target, source)),
-    };
+        Err(source) => Err(refusal(target, source)),
+    }
+}
+
+/// Replaces a file that is no link, or makes it.
+fn replace(target: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> std::result::Result<(), Refusal> {
+    let old = existing(target)?;
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     let written = || {
         let mut part = new_part(folder(target), &name)?;

@@ -19,7 +19,7 @@ const LEVELS: [&[&str]; 10] = [
 
 fn level(module: &str) -> usize {
     let found = LEVELS.iter().position(|modules| modules.contains(&module));
-    found.unwrap_or_else(|| panic!("`{module}` has no level: add it to tests/levels.rs and ARCHITECTURE.md"))
+    found.unwrap_or_else(|| panic!("`{module}` has no level: add it to tests/files/levels.rs and ARCHITECTURE.md"))
 }
 
 fn check(folder: &Path, module: Option<&str>, checked: &mut usize) {

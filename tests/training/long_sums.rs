@@ -87,3 +87,12 @@ fn gradients_of_a_large_batch_lose_no_digits() {
         assert!(error <= 1e-6, "{}: {error:e}", gradient.name);
     }
 }
+
+#[test]
+fn means_of_many_pixels_lose_no_digits() {
+    let model = Sequential::new([512, 512, 3]).add(GlobalAveragePooling2D::new());
+    let model = model.compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
+    for mean in model.predict(&Array4::from_elem((2, 512, 512, 3), VALUE)).unwrap() {
+        assert!(error(mean, 1) <= 1e-7, "{:e}", error(mean, 1));
+    }
+}

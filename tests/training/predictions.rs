@@ -218,3 +218,34 @@ fn scores_without_accuracy_say_so() {
     let error = model.evaluate((&column(&[1.0]), &[1])).unwrap().accuracy().unwrap_err();
     assert_eq!(error.to_string(), "the model has no accuracy: give `Accuracy` to `compile`, as one of its metrics");
 }
+
+/// A pooling follows what `Reshape` makes of the outputs before it, not the outputs as they lie.
+#[test]
+fn a_pooling_takes_the_images_that_reshape_makes() {
+    let pooled = |model: Sequential| {
+        let model = model.add(Reshape::new([4, 4, 4])).add(MaxPooling2D::new((2, 2))).add(Flatten::new());
+        model.seed(1).compile(Sgd::new(0.1), MeanSquaredError, []).unwrap()
+    };
+    let plain = |model: Sequential| {
+        let model = model.add(Flatten::new());
+        model.seed(1).compile(Sgd::new(0.1), MeanSquaredError, []).unwrap()
+    };
+    let wide = Conv2D::new(16, (3, 3)).padding(Same).activation(Relu);
+    let cases = [
+        (Sequential::new([8]).add(Dense::new(64)), vec![6, 1, 1, 8]),
+        (Sequential::new([2, 2, 1]).add(wide), vec![6, 2, 2, 1]),
+    ];
+    for (layers, shape) in cases {
+        let (model, before) = (pooled(layers.clone()), plain(layers));
+        let images = inkstone::ndarray::Array4::from_shape_fn((shape[0], shape[1], shape[2], shape[3]), |place| {
+            ((place.0 * 7 + place.1 * 5 + place.2 * 3 + place.3) as f32).sin()
+        });
+        let (found, values) = (model.predict(&images).unwrap(), before.predict(&images).unwrap());
+        for ((image, output), found) in found.indexed_iter() {
+            let (row, column, channel) = (output / 8, output / 4 % 2, output % 4);
+            let of = |r: usize, c: usize| values[[image, ((2 * row + r) * 4 + 2 * column + c) * 4 + channel]];
+            let expected = of(0, 0).max(of(0, 1)).max(of(1, 0)).max(of(1, 1));
+            assert_eq!(*found, expected);
+        }
+    }
+}

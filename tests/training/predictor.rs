@@ -241,3 +241,21 @@ fn calls_of_all_sizes_follow_each_other() {
         model.predict(&x).unwrap();
     }
 }
+
+/// The output function is applied where the border of zeros lies, so that it must be written again for the next images.
+#[test]
+fn a_border_of_zeros_before_the_output_is_the_same_for_all_images() {
+    let model = Sequential::new([2, 2, 1])
+        .add(ZeroPadding2D::new((1, 1)))
+        .add(Flatten::new())
+        .add(Activation::new(Sigmoid))
+        .compile(Adam::default(), BinaryCrossentropy::default(), [])
+        .unwrap();
+    let images = inkstone::ndarray::Array4::from_shape_fn((40, 2, 2, 1), |(image, row, ..)| (image + row) as f32);
+    let expected = model.predict(&images).unwrap();
+    assert_eq!((expected[[39, 0]], expected[[39, 5]] > 0.9), (0.5, true));
+    let predictor = model.into_predictor();
+    for _ in 0..2 {
+        assert_eq!(predictor.predict(&images).unwrap(), expected);
+    }
+}

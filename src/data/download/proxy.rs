@@ -81,9 +81,11 @@ fn ask(proxy: &Proxy, url: &str, patience: Patience) -> Attempt<Asked> {
     match (answer.code.unwrap_or_default(), field("location")) {
         (200, _) => {
             let length = field("content-length").and_then(|length| length.parse().ok());
-            Ok(Asked::Answer(Answer { length, body: Box::new(Cursor::new(rest).chain(stream)) }))
+            // A proxy may keep the connection open.
+            let body = Cursor::new(rest).chain(stream).take(length.unwrap_or(u64::MAX));
+            Ok(Asked::Answer(Answer { length, body: Box::new(body) }))
         }
-        (301 | 302 | 303 | 307 | 308, Some(to)) => redirect(host, to).map(Asked::Redirect),
+        (301 | 302 | 303 | 307 | 308, Some(to)) => redirect(authority, to).map(Asked::Redirect),
         (407, _) => Err(mirror(
             "the proxy wants a user name and password: put them into HTTP_PROXY, as http://user:password@host",
         )),
@@ -91,12 +93,12 @@ fn ask(proxy: &Proxy, url: &str, patience: Patience) -> Attempt<Asked> {
     }
 }
 
-/// Where an answer sends to.
-fn redirect(host: &str, to: &str) -> Attempt<String> {
+/// Where an answer sends to. On the same server, its user stays the same.
+fn redirect(authority: &str, to: &str) -> Attempt<String> {
     if to.starts_with("http://") {
         Ok(to.to_owned())
     } else if to.starts_with('/') && !to.starts_with("//") {
-        Ok(format!("http://{host}{to}"))
+        Ok(format!("http://{authority}{to}"))
     } else if to.starts_with("https://") {
         Err(mirror(super::NO_TLS))
     } else {

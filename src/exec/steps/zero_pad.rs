@@ -5,12 +5,13 @@ use crate::kernels::padding::{add_cropped, pad};
 use crate::plan::Pooling;
 use crate::simd::Simd;
 
-/// A border of zeros. The output's memory starts as zeros, and the border is never written.
+/// A border of zeros. It is written each time: of a model's output, a predictor turns each value into a probability.
 pub(crate) struct ZeroPad<'a>(pub(crate) &'a Pooling);
 
 impl Run for ZeroPad<'_> {
     fn forward<S: Simd>(&self, _simd: S, io: Forward<'_>) {
         let Pooling { window, channels } = self.0;
+        io.y.fill(0.0);
         pad(window, *channels, io.images, io.x[0], io.y);
     }
 
