@@ -292,7 +292,7 @@ fn difference(model: &Model, found: &Model) -> Option<String> {
         "another loss or other metrics"
     } else if began != position.began {
         return Some(format!(
-            "a training that began after {} steps, not after {began}: to resume it, `fit` a model that is built anew",
+            "a training that began after {} steps, not after {began} (a model that is built anew resumes it)",
             position.began
         ));
     } else {

@@ -282,7 +282,10 @@ fn checkpoints_of_another_training_are_refused() {
     assert_eq!(refusal(&mut model(Adam::new(CosineDecay::new(0.01, 9)), 3)), "a model with another optimizer");
     let mut second = model(Adam::new(0.01), 3);
     second.fit(&dataset(8), config().epochs(1)).unwrap();
-    assert_eq!(refusal(&mut second), "a training that began after 0 steps, not after 1");
+    assert_eq!(
+        refusal(&mut second),
+        "a training that began after 0 steps, not after 1 (a model that is built anew resumes it)"
+    );
 
     // As a callback of one's own might have put it there after training.
     let mut done = model(Adam::new(0.01), 3);
