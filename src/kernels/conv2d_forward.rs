@@ -11,6 +11,7 @@
 
 use super::activation::{Elementwise, activate};
 use super::conv2d::{ConvLayout, blocks, tile_pixels};
+use super::finite::{Sums, sums_of};
 use super::max_pool::pool_band;
 use super::sum::{BLOCK, SHORT, add_all_compensated};
 use crate::simd::{Simd, SimdBase, SimdFloat};
@@ -37,6 +38,7 @@ pub(crate) fn conv2d_forward<S: Simd>(
     let (filters, pool) = (layout.filters, layout.pool);
     let pixels = images * layout.windows.len();
     let band_pixels = layout.band::<S>();
+    let sums = if pool == 1 { Sums::Any } else { sums_of(simd, x, packed) };
     for start in (0..pixels).step_by(band_pixels) {
         let count = band_pixels.min(pixels - start);
         let done = start / pool * filters..(start + count) / pool * filters;
@@ -46,7 +48,7 @@ pub(crate) fn conv2d_forward<S: Simd>(
         } else {
             products(simd, layout, x, packed, start, count, band);
             let winners = if winners.is_empty() { &mut [][..] } else { &mut winners[done] };
-            pool_band(simd, &band[..count * filters], pool, filters, out, winners);
+            pool_band(simd, &band[..count * filters], sums, pool, filters, out, winners);
         }
         activate(simd, activation, out);
     }
@@ -113,67 +115,123 @@ fn block_products<S: Simd, const P: usize, const V: usize>(
                 windows[place] = windows[place - 1];
             }
         }
-        let filters = (layout.filters - first).min(V * S::f32s::LEN);
         let out = &mut out[done * layout.filters + first..];
-        let target = Target { out, stride: layout.filters, pixels: tile, filters };
-        match tile {
-            1 => window_products::<S, 1, V>(simd, layout, x, [windows[0]], block, target),
-            2..=4 => {
-                let windows = [windows[0], windows[1], windows[2], windows[3]];
-                window_products::<S, 4, V>(simd, layout, x, windows, block, target);
+        if layout.window_len() > SHORT {
+            long_windows::<S, P, V>(simd, layout, x, windows, block, out, tile, first);
+        } else {
+            match tile {
+                1 => tile_products::<S, 1, V>(simd, layout, x, [windows[0]], block, out, 1, first),
+                2..=4 => {
+                    let windows = [windows[0], windows[1], windows[2], windows[3]];
+                    tile_products::<S, 4, V>(simd, layout, x, windows, block, out, tile, first);
+                }
+                _ => tile_products::<S, P, V>(simd, layout, x, windows, block, out, tile, first),
             }
-            _ => window_products::<S, P, V>(simd, layout, x, windows, block, target),
         }
         done += tile;
     }
 }
 
-/// Where the outputs of a tile go: those of its first `pixels` pixels and `filters` filters, pixels `stride` apart.
-struct Target<'a> {
-    out: &'a mut [f32],
-    stride: usize,
+/// The microkernel: `P` pixels x `V` vectors of filters in registers while their windows stream by.
+///
+/// - windows: where each pixel's window starts in x
+/// - out: from the first pixel's first filter of this block on; `pixels` of the `P` are stored
+#[expect(clippy::too_many_arguments, reason = "each is one tensor or bound of the operation")]
+fn tile_products<S: Simd, const P: usize, const V: usize>(
+    simd: S,
+    layout: &ConvLayout,
+    x: &[f32],
+    windows: [usize; P],
+    block: &[f32],
+    out: &mut [f32],
     pixels: usize,
-    filters: usize,
-}
-
-/// A part of a window: so many rows from `first_row` on, and of each so many floats from `start` on.
-#[derive(Clone, Copy)]
-struct Piece {
-    first_row: usize,
-    rows: usize,
-    start: usize,
-    len: usize,
-}
-
-/// The products of whole windows: in one sum where that is short, otherwise in pieces.
-#[inline(always)]
-fn window_products<S: Simd, const P: usize, const V: usize>(
-    simd: S,
-    layout: &ConvLayout,
-    x: &[f32],
-    windows: [usize; P],
-    block: &[f32],
-    target: Target<'_>,
+    first: usize,
 ) {
-    let columns = V * S::f32s::LEN;
-    let bias = &block[layout.window_len() * columns..][..columns];
-    if layout.window_len() <= SHORT {
-        let all = Piece { first_row: 0, rows: layout.rows, start: 0, len: layout.run };
-        return tile_products::<S, P, V>(simd, layout, x, windows, block, all, bias, target);
-    }
-    long_window_products::<S, P, V>(simd, layout, x, windows, block, target);
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let (lanes, run) = (S::f32s::LEN, layout.run);
+            let columns = V * lanes;
+            let bias = &block[layout.window_len() * columns..][..columns];
+            let mut sums = [[S::f32s::splat(simd, 0.0); V]; P];
+            for v in 0..V {
+                let bias = S::f32s::from_slice(simd, &bias[v * lanes..][..lanes]);
+                for sums in &mut sums {
+                    sums[v] = bias;
+                }
+            }
+            for row in 0..layout.rows {
+                let weights = &block[row * run * columns..][..run * columns];
+                sums = add_products(simd, sums, x, windows, row * layout.row_stride, weights);
+            }
+            let filters = (layout.filters - first).min(columns);
+            if pixels == P && filters == columns {
+                for p in 0..P {
+                    let out = &mut out[p * layout.filters..][..columns];
+                    for v in 0..V {
+                        sums[p][v].store_slice(&mut out[v * lanes..][..lanes]);
+                    }
+                }
+            } else {
+                // A copy, because what is indexed with a variable lives in memory.
+                let spilled = sums;
+                for (p, sums) in spilled[..pixels].iter().enumerate() {
+                    store_some(sums, &mut out[p * layout.filters..][..filters]);
+                }
+            }
+        },
+    );
 }
 
-/// [`window_products`] in pieces of [`BLOCK`] terms, whose sums are added with what the additions lose. Not inlined: it needs much
-/// more of the stack.
-#[inline(never)]
-fn long_window_products<S: Simd, const P: usize, const V: usize>(
+/// Adds the products of a row of the window, or a part of one.
+///
+/// - offset: where it starts in each window; weights: (inputs, V vectors)
+#[inline(always)]
+fn add_products<S: Simd, const P: usize, const V: usize>(
+    simd: S,
+    mut sums: [[S::f32s; V]; P],
+    x: &[f32],
+    windows: [usize; P],
+    offset: usize,
+    weights: &[f32],
+) -> [[S::f32s; V]; P] {
+    // Every loop over pixels and vectors has constant bounds, so that the sums stay in registers.
+    let lanes = S::f32s::LEN;
+    let len = weights.len() / (V * lanes);
+    let mut inputs = [&x[..0]; P];
+    for p in 0..P {
+        inputs[p] = &x[windows[p] + offset..][..len];
+    }
+    for (i, weights) in (0..len).zip(weights.chunks_exact(V * lanes)) {
+        let mut vectors = [S::f32s::splat(simd, 0.0); V];
+        for v in 0..V {
+            vectors[v] = S::f32s::from_slice(simd, &weights[v * lanes..][..lanes]);
+        }
+        for p in 0..P {
+            let input = S::f32s::splat(simd, inputs[p][i]);
+            for v in 0..V {
+                sums[p][v] = input.mul_add(vectors[v], sums[p][v]);
+            }
+        }
+    }
+    sums
+}
+
+/// The most sums of a tile: 12 pixels x 2 vectors of 16 filters, 6 x 4, 8 x 3.
+const MAX_TILE: usize = 384;
+
+/// [`tile_products`] for windows of more than [`SHORT`] terms: in pieces of [`BLOCK`], whose sums are added with what the
+/// additions lose.
+#[expect(clippy::too_many_arguments, reason = "each is one tensor or bound of the operation")]
+fn long_windows<S: Simd, const P: usize, const V: usize>(
     simd: S,
     layout: &ConvLayout,
     x: &[f32],
     windows: [usize; P],
     block: &[f32],
-    target: Target<'_>,
+    out: &mut [f32],
+    pixels: usize,
+    first: usize,
 ) {
     let columns = V * S::f32s::LEN;
     let bias = &block[layout.window_len() * columns..][..columns];
@@ -184,82 +242,35 @@ fn long_window_products<S: Simd, const P: usize, const V: usize>(
     }
     for row in 0..layout.rows {
         for start in (0..layout.run).step_by(BLOCK) {
-            let piece = Piece { first_row: row, rows: 1, start, len: BLOCK.min(layout.run - start) };
-            let of_piece = Target { out: &mut part, stride: columns, pixels: P, filters: columns };
-            tile_products::<S, P, V>(simd, layout, x, windows, block, piece, &[0.0; MAX_COLUMNS][..columns], of_piece);
+            let len = BLOCK.min(layout.run - start);
+            let weights = &block[(row * layout.run + start) * columns..][..len * columns];
+            piece::<S, P, V>(simd, x, windows, row * layout.row_stride + start, weights, &mut part[..used]);
             add_all_compensated(simd, &part[..used], &mut sums[..used], &mut lost[..used]);
         }
     }
-    for (sums, out) in sums.chunks_exact(columns).zip(target.out.chunks_mut(target.stride)).take(target.pixels) {
-        out[..target.filters].copy_from_slice(&sums[..target.filters]);
+    let filters = (layout.filters - first).min(columns);
+    for (sums, out) in sums.chunks_exact(columns).zip(out.chunks_mut(layout.filters)).take(pixels) {
+        out[..filters].copy_from_slice(&sums[..filters]);
     }
 }
 
-/// The most filters of a tile, and the most sums.
-const MAX_COLUMNS: usize = 64;
-const MAX_TILE: usize = 384;
-
-/// The microkernel: `P` pixels x `V` vectors of filters in registers while a piece of their windows streams by.
-///
-/// - windows: where each pixel's window starts in x; initial: what the sums start from, for each filter
-#[expect(clippy::too_many_arguments, reason = "each is one tensor or bound of the operation")]
-fn tile_products<S: Simd, const P: usize, const V: usize>(
+/// The products of a piece of the windows, into `part`: (P, V vectors).
+fn piece<S: Simd, const P: usize, const V: usize>(
     simd: S,
-    layout: &ConvLayout,
     x: &[f32],
     windows: [usize; P],
-    block: &[f32],
-    piece: Piece,
-    initial: &[f32],
-    target: Target<'_>,
+    offset: usize,
+    weights: &[f32],
+    part: &mut [f32],
 ) {
     simd.vectorize(
         #[inline(always)]
         || {
-            // Every loop over pixels and vectors has constant bounds, so that the sums stay in registers.
-            let (lanes, len) = (S::f32s::LEN, piece.len);
-            let first_input = piece.first_row * layout.row_stride + piece.start;
-            let weights_of_piece = &block[(piece.first_row * layout.run + piece.start) * V * S::f32s::LEN..];
-            let columns = V * lanes;
-            let mut sums = [[S::f32s::splat(simd, 0.0); V]; P];
-            for v in 0..V {
-                let initial = S::f32s::from_slice(simd, &initial[v * lanes..][..lanes]);
-                for sums in &mut sums {
-                    sums[v] = initial;
-                }
-            }
-            for row in 0..piece.rows {
-                let mut inputs = [&x[..0]; P];
-                for p in 0..P {
-                    inputs[p] = &x[windows[p] + first_input + row * layout.row_stride..][..len];
-                }
-                let weights = &weights_of_piece[row * layout.run * columns..][..len * columns];
-                for (i, weights) in (0..len).zip(weights.chunks_exact(columns)) {
-                    let mut vectors = [S::f32s::splat(simd, 0.0); V];
-                    for v in 0..V {
-                        vectors[v] = S::f32s::from_slice(simd, &weights[v * lanes..][..lanes]);
-                    }
-                    for p in 0..P {
-                        let input = S::f32s::splat(simd, inputs[p][i]);
-                        for v in 0..V {
-                            sums[p][v] = input.mul_add(vectors[v], sums[p][v]);
-                        }
-                    }
-                }
-            }
-            let Target { out, stride, pixels, filters } = target;
-            if pixels == P && filters == columns {
-                for p in 0..P {
-                    let out = &mut out[p * stride..][..columns];
-                    for v in 0..V {
-                        sums[p][v].store_slice(&mut out[v * lanes..][..lanes]);
-                    }
-                }
-            } else {
-                // A copy, because what is indexed with a variable lives in memory.
-                let spilled = sums;
-                for (p, sums) in spilled[..pixels].iter().enumerate() {
-                    store_some(sums, &mut out[p * stride..][..filters]);
+            let zeros = [[S::f32s::splat(simd, 0.0); V]; P];
+            let sums = add_products(simd, zeros, x, windows, offset, weights);
+            for p in 0..P {
+                for v in 0..V {
+                    sums[p][v].store_slice(&mut part[(p * V + v) * S::f32s::LEN..][..S::f32s::LEN]);
                 }
             }
         },

@@ -6,7 +6,8 @@
 
 use super::activation::{Elementwise, activate};
 use super::conv2d::{ConvLayout, blocks};
-use super::max_pool::is_nan;
+use super::finite::{Sums, sums_of};
+use super::max_pool::wins;
 use crate::aligned::LINE_FLOATS;
 use crate::simd::{Select, Simd, SimdBase, SimdFloat, has_32_registers};
 
@@ -35,6 +36,7 @@ pub(crate) fn conv2d_forward_small<S: Simd>(
     winners: &mut [u32],
 ) {
     let outputs = layout.outputs() * layout.filters;
+    let sums = if layout.pool == 1 { Sums::Any } else { sums_of(simd, x, packed) };
     for image in 0..images {
         let x = &x[image * layout.image_len..][..layout.image_len];
         let out = &mut out[image * outputs..][..outputs];
@@ -46,11 +48,13 @@ pub(crate) fn conv2d_forward_small<S: Simd>(
             let step = if has_32_registers::<S>() { 2 } else { 1 };
             for vector in (0..vectors).step_by(step) {
                 let column = vector * S::f32s::LEN;
-                if step == 2 && vectors - vector >= 2 {
-                    stream::<S, 2>(simd, layout, x, block, columns, column, first + column, out, winners);
-                } else {
-                    stream::<S, 1>(simd, layout, x, block, columns, column, first + column, out, winners);
-                }
+                let stream = match (step == 2 && vectors - vector >= 2, sums) {
+                    (true, Sums::Finite) => stream::<S, 2, false>,
+                    (true, Sums::Any) => stream::<S, 2, true>,
+                    (false, Sums::Finite) => stream::<S, 1, false>,
+                    (false, Sums::Any) => stream::<S, 1, true>,
+                };
+                stream(simd, layout, x, block, columns, column, first + column, out, winners);
             }
             block = &block[(layout.window_len() + 1) * columns..];
         }
@@ -58,12 +62,12 @@ pub(crate) fn conv2d_forward_small<S: Simd>(
     }
 }
 
-/// All windows of an image for `V` vectors of filters.
+/// All windows of an image for `V` vectors of filters; `NAN` says whether sums may be NaN.
 ///
 /// - block: (window_len + 1, columns), of which the vectors start at `column`
 /// - out, winners: (outputs, filters), of which the vectors start at `filter`
 #[expect(clippy::too_many_arguments, reason = "each is one tensor or bound of the operation")]
-fn stream<S: Simd, const V: usize>(
+fn stream<S: Simd, const V: usize, const NAN: bool>(
     simd: S,
     layout: &ConvLayout,
     x: &[f32],
@@ -101,7 +105,7 @@ fn stream<S: Simd, const V: usize>(
                 for (place, window) in (1..).zip(&windows[1..]) {
                     let sums = convolve(simd, x, *window, &taps, &weights, &bias);
                     for v in 0..V {
-                        let larger = sums[v].simd_gt(best[v]) | is_nan::<S>(sums[v]);
+                        let larger = wins::<S, NAN>(sums[v], best[v]);
                         best[v] = larger.select(sums[v], best[v]);
                         winner[v] = larger.select(S::u32s::splat(simd, place), winner[v]);
                     }

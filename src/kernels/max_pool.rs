@@ -1,35 +1,41 @@
 //! Max pooling: fused behind a convolution, or alone.
 
+use super::finite::Sums;
 use crate::shape::Window2d;
 use crate::simd::{Select, Simd, SimdBase};
 
 /// The maximum of each `pool` consecutive pixels.
 ///
-/// - band: (outputs, pool, channels)
+/// - band: (outputs, pool, channels); sums: what they may be
 /// - out: (outputs, channels); winners: the same shape, the first place of the maximum, or empty if nobody asks
-pub(crate) fn pool_band<S: Simd>(
+pub(super) fn pool_band<S: Simd>(
     simd: S,
     band: &[f32],
+    sums: Sums,
     pool: usize,
     channels: usize,
     out: &mut [f32],
     winners: &mut [u32],
 ) {
     // With 2x2 as a constant the loop over places unrolls.
-    match pool {
-        4 => pool_places::<S, 4>(simd, band, pool, channels, out, winners),
-        _ => pool_places::<S, 0>(simd, band, pool, channels, out, winners),
+    match (pool, sums) {
+        (4, Sums::Finite) => pool_places::<S, 4, false>(simd, band, pool, channels, out, winners),
+        (4, Sums::Any) => pool_places::<S, 4, true>(simd, band, pool, channels, out, winners),
+        _ => pool_places::<S, 0, true>(simd, band, pool, channels, out, winners),
     }
 }
 
-/// Which lanes are NaN: the last NaN of a window wins, as in PyTorch, so that it reaches the loss.
+/// Which lanes of a window's next values win. The last NaN does, as in PyTorch, so that it reaches the loss.
+///
+/// - NAN: whether there may be any
 #[inline(always)]
-pub(super) fn is_nan<S: Simd>(values: S::f32s) -> <S::f32s as SimdBase<S>>::Mask {
-    !values.simd_eq(values)
+pub(super) fn wins<S: Simd, const NAN: bool>(values: S::f32s, best: S::f32s) -> <S::f32s as SimdBase<S>>::Mask {
+    let larger = values.simd_gt(best);
+    if NAN { larger | !values.simd_eq(values) } else { larger }
 }
 
 /// [`pool_band`] with the number of places as a constant; 0 is any number.
-fn pool_places<S: Simd, const POOL: usize>(
+fn pool_places<S: Simd, const POOL: usize, const NAN: bool>(
     simd: S,
     band: &[f32],
     pool: usize,
@@ -53,7 +59,7 @@ fn pool_places<S: Simd, const POOL: usize>(
                     let mut winner = S::u32s::splat(simd, 0);
                     for place in 1..pool {
                         let value = S::f32s::from_slice(simd, &band[place * channels + start..][..lanes]);
-                        let larger = value.simd_gt(best) | is_nan::<S>(value);
+                        let larger = wins::<S, NAN>(value, best);
                         best = larger.select(value, best);
                         winner = larger.select(S::u32s::splat(simd, place as u32), winner);
                     }

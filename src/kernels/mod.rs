@@ -23,6 +23,7 @@ pub(crate) mod conv2d_input_gradient;
 pub(crate) mod conv2d_input_gradient_dense;
 pub(crate) mod conv2d_weight_gradient;
 pub(crate) mod conv2d_weight_gradient_dense;
+mod finite;
 pub(crate) mod lion;
 pub(crate) mod max_pool;
 pub(crate) mod nadam;

@@ -18,6 +18,7 @@
 use super::activation::{Elementwise, activate};
 use super::conv2d::{ConvLayout, blocks};
 use super::conv2d_forward::products;
+use super::finite::{Sums, sums_of};
 use super::max_pool::pool_band;
 use crate::aligned::LINE_FLOATS;
 use crate::shape::Window2d;
@@ -216,6 +217,7 @@ fn forward<S: Simd, const M: usize, const N: usize>(
     let (patches, scratch) = scratch.split_at_mut(GROUP * N * N * channels);
     let (sums, scratch) = scratch.split_at_mut(GROUP * N * N * filters);
     let tiles = images * winograd.patches.len();
+    let pooled = if winograd.out_columns.is_some() { Sums::Any } else { sums_of(simd, x, packed) };
     for first in (0..tiles).step_by(GROUP) {
         let count = GROUP.min(tiles - first);
         for tile in 0..count {
@@ -236,7 +238,7 @@ fn forward<S: Simd, const M: usize, const N: usize>(
             None => {
                 let done = first * filters..(first + count) * filters;
                 let winners = if winners.is_empty() { &mut [][..] } else { &mut winners[done.clone()] };
-                pool_band(simd, band, M * M, filters, &mut out[done.clone()], winners);
+                pool_band(simd, band, pooled, M * M, filters, &mut out[done.clone()], winners);
                 activate(simd, activation, &mut out[done]);
             }
             Some(columns) => {
