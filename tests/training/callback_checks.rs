@@ -1,32 +1,14 @@
 //! What callbacks refuse before the first epoch: names that the logs do not have, settings that make no sense, files that
 //! cannot be written.
 
+use crate::small::{dataset, model, quiet};
 use inkstone::callbacks::{
     Callback, CsvLogger, EarlyStopping, LambdaCallback, LearningRateScheduler, ModelCheckpoint, ReduceLROnPlateau,
 };
 use inkstone::prelude::*;
-use inkstone::{Error, History, Model, OneCycle};
-use ndarray::Array4;
+use inkstone::{Error, History, OneCycle};
 use std::fs;
 use std::path::Path;
-
-fn model() -> Model {
-    Sequential::new([4, 4, 1])
-        .add(Flatten::new())
-        .add(Dense::new(3).activation(Softmax))
-        .seed(1)
-        .compile(Sgd::new(0.1), SparseCategoricalCrossentropy::default(), [Accuracy])
-        .unwrap()
-}
-
-fn dataset(count: usize) -> Dataset {
-    let images = Array4::from_shape_fn((count, 4, 4, 1), |(n, y, x, _)| ((n * 31 + y * 7 + x * (n % 3)) % 256) as u8);
-    Dataset::from_bytes(images, (0..count).map(|n| n % 3).collect()).unwrap()
-}
-
-fn quiet<'a>() -> FitConfig<'a> {
-    FitConfig::new().batch_size(4).shuffle(false).verbose(0)
-}
 
 #[track_caller]
 fn csv_refused(path: &Path) {

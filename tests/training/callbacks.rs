@@ -1,6 +1,7 @@
 //! Callbacks as a user writes and gives them: when they are called, with what, and what comes of it. That `EarlyStopping` and
 //! `ReduceLROnPlateau` do what Keras' do is tested beside them.
 
+use crate::small::{dataset, model, quiet};
 use inkstone::callbacks::{
     Callback, CsvLogger, EarlyStopping, LambdaCallback, LearningRateScheduler, Logs, TerminateOnNan, Training,
 };
@@ -8,24 +9,6 @@ use inkstone::prelude::*;
 use inkstone::{Error, History, Model};
 use ndarray::Array4;
 use std::fs;
-
-fn model() -> Model {
-    Sequential::new([4, 4, 1])
-        .add(Flatten::new())
-        .add(Dense::new(3).activation(Softmax))
-        .seed(1)
-        .compile(Sgd::new(0.1), SparseCategoricalCrossentropy::default(), [Accuracy])
-        .unwrap()
-}
-
-fn dataset(count: usize) -> Dataset {
-    let images = Array4::from_shape_fn((count, 4, 4, 1), |(n, y, x, _)| ((n * 31 + y * 7 + x * (n % 3)) % 256) as u8);
-    Dataset::from_bytes(images, (0..count).map(|n| n % 3).collect()).unwrap()
-}
-
-fn quiet<'a>() -> FitConfig<'a> {
-    FitConfig::new().batch_size(4).shuffle(false).verbose(0)
-}
 
 /// Writes down what it is called for, and fails or stops where it is told to.
 #[derive(Default)]

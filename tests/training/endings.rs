@@ -1,5 +1,6 @@
 //! How trainings end before their last epoch: by an error, a panic, an interruption; and what is left then.
 
+use crate::small::{dataset, model, quiet};
 use inkstone::callbacks::{CsvLogger, EarlyStopping, LambdaCallback, ModelCheckpoint, SaveFreq, Training};
 use inkstone::prelude::*;
 use inkstone::{Error, Interrupt, MeanAbsoluteError, Model, Optimizer};
@@ -10,24 +11,6 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 use std::{env, fs, mem, thread};
-
-fn model() -> Model {
-    Sequential::new([4, 4, 1])
-        .add(Flatten::new())
-        .add(Dense::new(3).activation(Softmax))
-        .seed(1)
-        .compile(Sgd::new(0.1), SparseCategoricalCrossentropy::default(), [Accuracy])
-        .unwrap()
-}
-
-fn dataset(count: usize) -> Dataset {
-    let images = Array4::from_shape_fn((count, 4, 4, 1), |(n, y, x, _)| ((n * 31 + y * 7 + x * (n % 3)) % 256) as u8);
-    Dataset::from_bytes(images, (0..count).map(|n| n % 3).collect()).unwrap()
-}
-
-fn quiet<'a>() -> FitConfig<'a> {
-    FitConfig::new().batch_size(4).shuffle(false).verbose(0)
-}
 
 #[test]
 fn every_callback_that_has_begun_is_ended_and_the_first_error_returned() {

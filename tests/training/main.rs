@@ -1,4 +1,5 @@
-//! Models at work: training, callbacks, losses, optimizers, scores, predictions, and what is said of bad input. One program, because linking dozens takes minutes.
+//! Models at work: training, callbacks, losses, optimizers, scores, predictions, and what is said of bad
+//! input. One program, because linking dozens takes minutes.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -22,4 +23,5 @@ mod predictor;
 mod resume;
 mod resume_killed;
 mod schedules;
+mod small;
 mod training_step;
