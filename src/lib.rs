@@ -85,6 +85,7 @@ struct Readme;
 
 mod aligned;
 pub mod callbacks;
+pub mod custom;
 pub mod data;
 mod error;
 pub mod evaluation;
@@ -115,6 +116,7 @@ mod shape;
 mod simd;
 mod summary;
 mod train;
+mod user_object;
 mod whole_file;
 
 /// The array library of every public tensor, so that users need not add it themselves.
@@ -136,7 +138,7 @@ pub use optimizer::{
     OneCycle, Optimizer, OptimizerOptions, PiecewiseConstantDecay, RmsProp, Sgd, WarmUp,
 };
 pub use predictor::{Predictor, Scratch};
-pub use saving::{LoadLimits, Mismatch};
+pub use saving::{LoadLimits, LoadOptions, Mismatch};
 pub use sequential::Sequential;
 pub use shape::{Padding, Shape};
 pub use summary::Summary;

@@ -58,6 +58,6 @@ pub use inputs::{Images, Inputs};
 pub(crate) use labelled::OrderedExamples;
 pub use labelled::{LabelledImages, LabelledInputs};
 pub use scaling::Normalization;
-pub use targets::Targets;
-pub(crate) use targets::{OrderedTargets, Target, TargetRows};
+pub(crate) use targets::{OrderedTargets, TargetRows};
+pub use targets::{Target, Targets};
 pub use values::Values;

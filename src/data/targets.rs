@@ -32,9 +32,18 @@ enum Source<'a> {
     Values(ArrayView2<'a, f32>),
 }
 
-/// What one example should have come out as.
+/// What one example should have come out as, as [losses](crate::custom::CustomLoss) and
+/// [metrics](crate::custom::CustomMetric) see it.
+///
+/// ```
+/// use inkstone::custom::Target;
+/// // A class of four stands for its one-hot row.
+/// assert_eq!([0, 1, 2, 3].map(|output| Target::Class(2).value(output, 4)), [0.0, 0.0, 1.0, 0.0]);
+/// // Values stand for the class of the largest.
+/// assert_eq!(Target::Values(&[0.1, 0.7, 0.2]).class(), 1);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Target<'a> {
+pub enum Target<'a> {
     /// This class. It stands for its one-hot row; for a single output it is the value itself.
     Class(usize),
     /// These values, one for each output.
@@ -204,7 +213,8 @@ impl<'a> TargetRows<'a> {
 
 impl Target<'_> {
     /// The class of the largest value; of a single one, whether it is nearer to 1 than to 0.
-    pub(crate) fn class(&self) -> usize {
+    #[must_use]
+    pub fn class(&self) -> usize {
         match self {
             Self::Class(class) => *class,
             Self::Values([value]) => usize::from(*value > 0.5),
@@ -216,7 +226,11 @@ impl Target<'_> {
     }
 
     /// What this output should have been; there are `outputs` of them.
-    pub(crate) fn value(&self, output: usize, outputs: usize) -> f32 {
+    ///
+    /// # Panics
+    /// If the target has values, and none for this output.
+    #[must_use]
+    pub fn value(&self, output: usize, outputs: usize) -> f32 {
         match self {
             Self::Class(class) if outputs == 1 => *class as f32,
             Self::Class(class) => f32::from(u8::from(*class == output)),

@@ -5,7 +5,7 @@ use super::say;
 use crate::callbacks::{Callbacks, SaveFreq};
 use crate::error::{Error, ModelFault, Result};
 use crate::model::Model;
-use crate::saving::LoadLimits;
+use crate::saving::{CustomObjects, LoadLimits, LoadOptions};
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
@@ -157,13 +157,16 @@ impl Backup for BackupAndRestore {
                 say(&line)
             }
         };
+        // This training wrote them: a model that is too large for strangers' files is not passed over.
+        let options = LoadOptions::new().limits(LoadLimits::unlimited()).custom_objects(CustomObjects::of(model));
         for (_, path) in self.checkpoints()?.into_iter().rev() {
-            // This training wrote them: a model that is too large for strangers' files is not passed over.
-            let found = match Model::resume_with(&path, LoadLimits::unlimited()) {
+            let found = match Model::resume_with(&path, options.clone()) {
                 Ok(found) => found,
                 Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => continue,
                 // Nothing is wrong with it; an older one would be no better.
-                Err(error @ Error::ModelFile { fault: ModelFault::Version { .. }, .. }) => return Err(error),
+                Err(
+                    error @ Error::ModelFile { fault: ModelFault::Version { .. } | ModelFault::CustomObject(_), .. },
+                ) => return Err(error),
                 Err(Error::ModelFile { place, fault }) => {
                     tell(format!("Passing over {place}: {fault}"));
                     continue;

@@ -3,11 +3,13 @@
 
 mod binary;
 mod cross_entropy;
+pub(crate) mod custom;
 mod divergence;
 mod regression;
 
 pub use binary::BinaryCrossentropy;
 pub use cross_entropy::{CategoricalCrossentropy, SparseCategoricalCrossentropy};
+pub use custom::{AnyLoss, CustomLoss};
 pub use divergence::KlDivergence;
 pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError};
 
@@ -20,7 +22,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Where an example has a class and no values, the class stands for its one-hot row, and for a model of one output it
 /// is the value; so a [`Dataset`](crate::Dataset) goes with every loss.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Loss {
     /// Cross-entropy against one class for each example.
@@ -37,6 +39,8 @@ pub enum Loss {
     Huber(Huber),
     /// How much a probability for each class differs from that of the target.
     KlDivergence(KlDivergence),
+    /// A [loss of a user's own](CustomLoss).
+    Custom(AnyLoss),
 }
 
 /// One example, as a loss sees it.
@@ -70,7 +74,7 @@ enum Range {
 impl Loss {
     /// Its name, as in `MeanSquaredError`.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &str {
         match self {
             Self::SparseCategoricalCrossentropy(_) => "SparseCategoricalCrossentropy",
             Self::CategoricalCrossentropy(_) => "CategoricalCrossentropy",
@@ -79,6 +83,7 @@ impl Loss {
             Self::MeanAbsoluteError(_) => "MeanAbsoluteError",
             Self::Huber(_) => "Huber",
             Self::KlDivergence(_) => "KlDivergence",
+            Self::Custom(loss) => loss.name(),
         }
     }
 
@@ -101,6 +106,7 @@ impl Loss {
             }
             Self::KlDivergence(_) => self.check_function(function, OutputFunction::Softmax, false),
             Self::Huber(huber) => huber.check(),
+            Self::Custom(loss) => loss.check(),
             Self::MeanSquaredError(_) | Self::MeanAbsoluteError(_) => Ok(()),
         }
     }
@@ -139,7 +145,11 @@ impl Loss {
             Self::SparseCategoricalCrossentropy(_) | Self::CategoricalCrossentropy(_) | Self::BinaryCrossentropy(_) => {
                 true
             }
-            Self::MeanSquaredError(_) | Self::MeanAbsoluteError(_) | Self::Huber(_) | Self::KlDivergence(_) => false,
+            Self::MeanSquaredError(_)
+            | Self::MeanAbsoluteError(_)
+            | Self::Huber(_)
+            | Self::KlDivergence(_)
+            | Self::Custom(_) => false,
         }
     }
 
@@ -155,7 +165,8 @@ impl Loss {
             | Self::MeanSquaredError(_)
             | Self::MeanAbsoluteError(_)
             | Self::Huber(_)
-            | Self::KlDivergence(_) => function,
+            | Self::KlDivergence(_)
+            | Self::Custom(_) => function,
         }
     }
 
@@ -166,13 +177,30 @@ impl Loss {
             | Self::CategoricalCrossentropy(_)
             | Self::BinaryCrossentropy(_)
             | Self::KlDivergence(_) => false,
-            Self::MeanSquaredError(_) | Self::MeanAbsoluteError(_) | Self::Huber(_) => true,
+            Self::MeanSquaredError(_) | Self::MeanAbsoluteError(_) | Self::Huber(_) | Self::Custom(_) => true,
         }
     }
 
     /// # Errors
     /// [`Error::Data`] if targets are not what the loss can compare this many outputs with.
     pub(crate) fn check_targets(&self, targets: &OrderedTargets<'_>, outputs: usize) -> Result<()> {
+        self.check_values(targets, outputs)?;
+        match self {
+            Self::Custom(loss) => {
+                let rows = targets.rows();
+                loss.check_targets((0..targets.len()).map(|example| rows.at(example)), outputs)
+            }
+            Self::SparseCategoricalCrossentropy(_)
+            | Self::CategoricalCrossentropy(_)
+            | Self::BinaryCrossentropy(_)
+            | Self::MeanSquaredError(_)
+            | Self::MeanAbsoluteError(_)
+            | Self::Huber(_)
+            | Self::KlDivergence(_) => Ok(()),
+        }
+    }
+
+    fn check_values(&self, targets: &OrderedTargets<'_>, outputs: usize) -> Result<()> {
         match targets {
             OrderedTargets::Classes(classes) => self.check_classes(classes, outputs),
             OrderedTargets::Values(values) if values.ncols() != outputs => Err(Error::Data(format!(
@@ -223,7 +251,9 @@ impl Loss {
             Self::CategoricalCrossentropy(_) | Self::BinaryCrossentropy(_) | Self::KlDivergence(_) => {
                 Some(Range::Probabilities)
             }
-            Self::MeanSquaredError(_) | Self::MeanAbsoluteError(_) | Self::Huber(_) => Some(Range::Numbers),
+            Self::MeanSquaredError(_) | Self::MeanAbsoluteError(_) | Self::Huber(_) | Self::Custom(_) => {
+                Some(Range::Numbers)
+            }
         }
     }
 
@@ -237,6 +267,7 @@ impl Loss {
             Self::MeanAbsoluteError(_) => regression::mean_absolute_error(outcome, gradient),
             Self::Huber(huber) => huber.of(outcome, gradient),
             Self::KlDivergence(_) => divergence::kl_divergence(outcome, gradient),
+            Self::Custom(loss) => loss.of(outcome, gradient),
         }
     }
 }

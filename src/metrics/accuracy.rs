@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(super) struct PlainAccuracy;
 
 impl Measure for PlainAccuracy {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "accuracy"
     }
 
@@ -76,7 +76,7 @@ impl BinaryAccuracy {
 
 /// Sums: how many outputs are right, how many there are.
 impl Measure for BinaryAccuracy {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "binary_accuracy"
     }
 
@@ -135,7 +135,7 @@ impl TopKCategoricalAccuracy {
 
 /// Sums: how many are right, how many there are.
 impl Measure for TopKCategoricalAccuracy {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "top_k_categorical_accuracy"
     }
 

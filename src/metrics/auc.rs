@@ -46,7 +46,7 @@ impl Auc {
 
 /// Sums: how many predictions lie between two thresholds, those that should be 1 before those that should be 0.
 impl Measure for Auc {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "auc"
     }
 

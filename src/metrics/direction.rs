@@ -2,7 +2,9 @@
 
 /// Whether less or more is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
+pub enum Direction {
+    /// Less, as of losses and errors.
     Down,
+    /// More, as of accuracies and scores.
     Up,
 }

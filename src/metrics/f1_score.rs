@@ -61,7 +61,7 @@ impl F1Score {
 
 /// Sums: for each class what was found and right, found and wrong, and missed.
 impl Measure for F1Score {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "f1_score"
     }
 

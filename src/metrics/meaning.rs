@@ -22,7 +22,7 @@ enum Wanted {
 
 impl Metric {
     /// Its type, as programs write it.
-    fn kind(self) -> &'static str {
+    fn kind(&self) -> &str {
         match self {
             Self::Accuracy => "Accuracy",
             Self::BinaryAccuracy(_) => "BinaryAccuracy",
@@ -35,23 +35,24 @@ impl Metric {
             Self::BinaryCrossentropy => "BinaryCrossentropy",
             Self::MeanSquaredError => "MeanSquaredError",
             Self::MeanAbsoluteError => "MeanAbsoluteError",
+            Self::Custom(_) => self.name(),
         }
     }
 
     /// The metric with what it leaves to the model: an F1 score of outputs that do not exclude each other has a threshold,
     /// as precision and recall have.
-    pub(crate) fn for_outputs(self, function: OutputFunction) -> Self {
+    pub(crate) fn for_outputs(&self, function: OutputFunction) -> Self {
         if let (Self::F1Score(F1Score { threshold: None, average }), OutputFunction::Sigmoid) = (self, function) {
-            return Self::F1Score(F1Score { threshold: Some(0.5), average });
+            return Self::F1Score(F1Score { threshold: Some(0.5), average: *average });
         }
-        self
+        self.clone()
     }
 
     /// The check of a model's metrics against what it gives: outputs of this function.
     ///
     /// # Errors
     /// [`Error::Model`] for a metric whose value would say nothing.
-    pub(crate) fn check_function(self, function: OutputFunction, outputs: usize) -> Result<()> {
+    pub(crate) fn check_function(&self, function: OutputFunction, outputs: usize) -> Result<()> {
         let linear = function == OutputFunction::Linear;
         let meaningless = match self.for_outputs(function) {
             Self::Accuracy => linear && outputs == 1,
@@ -60,7 +61,7 @@ impl Metric {
             Self::Recall(metric) => linear && metric.thresholds.is_none() && metric.top_k.is_none(),
             Self::F1Score(metric) => outputs == 1 && metric.threshold.is_none(),
             Self::Auc(_) | Self::CategoricalCrossentropy | Self::BinaryCrossentropy => linear,
-            Self::BinaryAccuracy(_) | Self::MeanSquaredError | Self::MeanAbsoluteError => false,
+            Self::BinaryAccuracy(_) | Self::MeanSquaredError | Self::MeanAbsoluteError | Self::Custom(_) => false,
         };
         if !meaningless {
             return Ok(());
@@ -79,7 +80,8 @@ impl Metric {
             | Self::BinaryCrossentropy
             | Self::BinaryAccuracy(_)
             | Self::MeanSquaredError
-            | Self::MeanAbsoluteError => "",
+            | Self::MeanAbsoluteError
+            | Self::Custom(_) => "",
         };
         Err(Error::Model(format!(
             "gives numbers, but the metric {kind} expects probabilities: measure MeanAbsoluteError or MeanSquaredError, or end the \
@@ -92,7 +94,7 @@ impl Metric {
     /// # Errors
     /// [`Error::Data`] for targets that the metric cannot count.
     pub(crate) fn check_targets(
-        self,
+        &self,
         targets: &OrderedTargets<'_>,
         function: OutputFunction,
         outputs: usize,
@@ -130,7 +132,7 @@ impl Metric {
         )))
     }
 
-    fn wanted(self, function: OutputFunction, outputs: usize) -> Wanted {
+    fn wanted(&self, function: OutputFunction, outputs: usize) -> Wanted {
         let softmax = function == OutputFunction::Softmax;
         match self {
             // A softmax is trained towards one class, or probabilities of which the highest is meant.
@@ -145,7 +147,8 @@ impl Metric {
             Self::CategoricalCrossentropy
             | Self::BinaryCrossentropy
             | Self::MeanSquaredError
-            | Self::MeanAbsoluteError => Wanted::Numbers,
+            | Self::MeanAbsoluteError
+            | Self::Custom(_) => Wanted::Numbers,
         }
     }
 }

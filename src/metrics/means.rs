@@ -19,7 +19,7 @@ pub(super) enum Mean {
 }
 
 impl Measure for Mean {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         match self {
             Self::CategoricalCrossentropy => "categorical_crossentropy",
             Self::BinaryCrossentropy => "binary_crossentropy",

@@ -38,6 +38,7 @@
 mod accuracy;
 mod auc;
 mod cells;
+pub(crate) mod custom;
 mod direction;
 mod f1_score;
 mod meaning;
@@ -50,7 +51,8 @@ mod tests;
 
 pub use accuracy::{BinaryAccuracy, TopKCategoricalAccuracy};
 pub use auc::Auc;
-pub(crate) use direction::Direction;
+pub use custom::{AnyMetric, CustomMetric};
+pub use direction::Direction;
 pub use f1_score::{Average, F1Score};
 pub use precision_recall::{Precision, Recall};
 pub use scores::Scores;
@@ -75,7 +77,7 @@ use std::fmt;
 /// assert_eq!(Metric::Accuracy.name(), "accuracy");
 /// assert_eq!(Metric::from(Auc::new()).name(), "auc");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Metric {
     /// The part of the examples that are right, from 0 to 1, as Keras' `"accuracy"`: for several outputs those whose
@@ -103,6 +105,8 @@ pub enum Metric {
     MeanSquaredError,
     /// The mean difference between output and target, without its sign, over all outputs.
     MeanAbsoluteError,
+    /// A [metric of a user's own](CustomMetric).
+    Custom(AnyMetric),
 }
 
 /// The most sums that a model's metrics may keep: 8 MB for each part of the work.
@@ -114,7 +118,7 @@ const MAX_SUMS: usize = 1 << 20;
 /// errors.
 trait Measure: fmt::Debug {
     /// Keras' name for it.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
     /// # Errors
     /// [`Error::Setting`] for an argument that makes no sense for a model with this many outputs.
@@ -147,13 +151,14 @@ impl Metric {
             Self::BinaryCrossentropy => &Mean::BinaryCrossentropy,
             Self::MeanSquaredError => &Mean::SquaredError,
             Self::MeanAbsoluteError => &Mean::AbsoluteError,
+            Self::Custom(metric) => metric,
         }
     }
 
     /// Keras' name for it, as in logs and histories. Where a metric is measured twice, [`Scores::names`] tells them
     /// apart.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         self.measure().name()
     }
 
@@ -171,6 +176,7 @@ impl Metric {
             | Self::BinaryCrossentropy
             | Self::MeanSquaredError
             | Self::MeanAbsoluteError => Direction::Down,
+            Self::Custom(metric) => metric.direction(),
         }
     }
 
@@ -186,7 +192,7 @@ impl Metric {
     /// more than 2^20 sums.
     pub(crate) fn check_all(metrics: &[Self], outputs: usize) -> Result<()> {
         metrics.iter().try_for_each(|metric| metric.check(outputs))?;
-        let sums: usize = metrics.iter().map(|metric| metric.measure().sums(outputs)).sum();
+        let sums = metrics.iter().map(|metric| metric.measure().sums(outputs)).fold(0, usize::saturating_add);
         require(sums <= MAX_SUMS, "metrics", "metrics that keep at most 1048576 sums together", || sums.to_string())
     }
 
@@ -199,7 +205,7 @@ impl Metric {
 
 /// The names of metrics in a log: Keras' names, and from the second of a name on with `_1`, `_2` and so on after it.
 pub(crate) fn unique_names<'a>(metrics: impl Iterator<Item = &'a Metric>) -> Vec<String> {
-    let mut seen: HashMap<&'static str, usize> = HashMap::new();
+    let mut seen: HashMap<&str, usize> = HashMap::new();
     let unique = metrics.map(|metric| {
         let name = metric.name();
         let before = seen.entry(name).or_default();

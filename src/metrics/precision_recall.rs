@@ -54,7 +54,7 @@ macro_rules! over_cells {
 
         /// Sums: those of [`Cells::count`].
         impl Measure for $metric {
-            fn name(&self) -> &'static str {
+            fn name(&self) -> &str {
                 $log_name
             }
 

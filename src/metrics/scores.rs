@@ -25,7 +25,8 @@ impl Scores {
 
     /// The value of a metric, if it was given to `compile`.
     #[must_use]
-    pub fn get(&self, metric: Metric) -> Option<f64> {
+    pub fn get(&self, metric: impl Into<Metric>) -> Option<f64> {
+        let metric = metric.into();
         self.metrics.iter().find(|(measured, _)| *measured == metric).map(|(_, value)| *value)
     }
 

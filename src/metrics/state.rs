@@ -14,7 +14,7 @@ pub(crate) struct MetricState {
 impl MetricState {
     /// Nothing seen so far. The metric's arguments have been checked for this many outputs.
     pub(crate) fn new(metric: Metric, outputs: usize) -> Self {
-        Self { metric, outputs, sums: vec![0.0; metric.sums(outputs)].into() }
+        Self { sums: vec![0.0; metric.sums(outputs)].into(), metric, outputs }
     }
 
     /// Whether `update` must be given probabilities; otherwise the order of the outputs is all that counts, and logits
@@ -38,7 +38,7 @@ impl MetricState {
 
     /// Adds what another state of the same metric has seen.
     pub(crate) fn merge(&mut self, other: &Self) {
-        debug_assert_eq!((self.metric, self.outputs), (other.metric, other.outputs), "states of one metric");
+        debug_assert_eq!((&self.metric, self.outputs), (&other.metric, other.outputs), "states of one metric");
         self.sums.iter_mut().zip(&other.sums).for_each(|(sum, other)| *sum += other);
     }
 

@@ -76,7 +76,7 @@ fn every_metric_has_keras_value_after_each_batch_with_classes_and_with_rows() {
             metric.check(case.outputs).unwrap();
             assert_eq!(metric.name(), name);
             for targets in [Targets::Classes, Targets::Rows] {
-                let mut state = MetricState::new(*metric, case.outputs);
+                let mut state = MetricState::new(metric.clone(), case.outputs);
                 for (index, (batch, expected)) in case.batches.iter().zip(values).enumerate() {
                     let examples = 0..batch.len(case.outputs);
                     examples.for_each(|example| batch.update(&mut state, case.outputs, example, targets));
@@ -98,7 +98,7 @@ fn metrics_that_need_only_the_order_say_the_same_of_logits() {
     let mut compared = 0;
     for case in cases() {
         for Measured { metric, values, .. } in &case.metrics {
-            let mut state = MetricState::new(*metric, case.outputs);
+            let mut state = MetricState::new(metric.clone(), case.outputs);
             if state.needs_probabilities() {
                 continue;
             }
@@ -122,7 +122,7 @@ fn metrics_that_need_only_the_order_say_the_same_of_logits() {
 fn shards_merged_are_the_whole_and_a_reset_forgets() {
     for case in cases() {
         for Measured { metric, values, .. } in &case.metrics {
-            let new = || MetricState::new(*metric, case.outputs);
+            let new = || MetricState::new(metric.clone(), case.outputs);
             let (mut even, mut odd, mut whole) = (new(), new(), new());
             even.update(&vec![0.75; case.outputs], Target::Class(0));
             even.reset();
@@ -146,7 +146,7 @@ fn shards_merged_are_the_whole_and_a_reset_forgets() {
 fn of_nothing_every_metric_is_zero_as_in_keras() {
     for case in cases() {
         for Measured { metric, .. } in &case.metrics {
-            assert_eq!(MetricState::new(*metric, case.outputs).value(), 0.0, "{metric:?}");
+            assert_eq!(MetricState::new(metric.clone(), case.outputs).value(), 0.0, "{metric:?}");
         }
     }
 }

@@ -55,7 +55,7 @@ impl Model {
     /// What training minimises.
     #[must_use]
     pub fn loss(&self) -> Loss {
-        self.engine.scoring.loss()
+        self.engine.scoring.loss().clone()
     }
 
     /// What is measured beside the loss, in the order given to `compile`.

@@ -1,7 +1,7 @@
 //! Saving a model with its training, and resuming it.
 
 use super::read::{self, Part};
-use super::{LoadLimits, open, write};
+use super::{LoadLimits, LoadOptions, open, write};
 use crate::callbacks::CallbackState;
 use crate::error::Result;
 use crate::model::Model;
@@ -88,14 +88,15 @@ impl Model {
         Self::resume_with(path, LoadLimits::new())
     }
 
-    /// As [`resume`](Self::resume), within other limits of what the model may take.
+    /// As [`resume`](Self::resume), within other limits of what the model may take, or with types of
+    /// your own ([`CustomObjects`](crate::custom::CustomObjects)).
     ///
     /// # Errors
     /// As [`resume`](Self::resume).
-    pub fn resume_with(path: impl AsRef<Path>, limits: LoadLimits) -> Result<Self> {
+    pub fn resume_with(path: impl AsRef<Path>, options: impl Into<LoadOptions>) -> Result<Self> {
         let path = path.as_ref();
         let (file, len) = open(path)?;
-        read::model(file, len, &path.display().to_string(), Part::Checkpoint, limits)
+        read::model(file, len, &path.display().to_string(), Part::Checkpoint, &options.into())
     }
 
     /// The bytes that [`save_checkpoint`](Self::save_checkpoint) would write.
@@ -126,11 +127,12 @@ impl Model {
         Self::resume_from_bytes_with(bytes, LoadLimits::new())
     }
 
-    /// As [`resume_from_bytes`](Self::resume_from_bytes), within other limits of what the model may take.
+    /// As [`resume_from_bytes`](Self::resume_from_bytes), within other limits of what the model may take, or with types of
+    /// your own ([`CustomObjects`](crate::custom::CustomObjects)).
     ///
     /// # Errors
     /// As [`resume_from_bytes`](Self::resume_from_bytes).
-    pub fn resume_from_bytes_with(bytes: &[u8], limits: LoadLimits) -> Result<Self> {
-        read::model(bytes, bytes.len() as u64, "the bytes", Part::Checkpoint, limits)
+    pub fn resume_from_bytes_with(bytes: &[u8], options: impl Into<LoadOptions>) -> Result<Self> {
+        read::model(bytes, bytes.len() as u64, "the bytes", Part::Checkpoint, &options.into())
     }
 }

@@ -2,17 +2,21 @@
 //! looks like is in `format`, how one is written so that none is lost in `whole_file`.
 
 mod checkpoint;
+mod custom_objects;
 mod floats;
 mod format;
 mod header;
 pub(crate) mod json;
 mod limits;
+mod options;
 mod read;
 mod training;
 mod weights;
 mod write;
 
+pub use custom_objects::CustomObjects;
 pub use limits::LoadLimits;
+pub use options::LoadOptions;
 pub use weights::Mismatch;
 #[cfg(feature = "onnx")]
 pub(crate) use write::check_finite;
@@ -64,12 +68,14 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read, [`Error::ModelFile`] if it is no whole and sound model file, or its model
-    /// takes more than the default [`LoadLimits`].
+    /// takes more than the default [`LoadLimits`], or has layers, a loss or metrics of a user's own types, which
+    /// [`load_with`](Self::load_with) takes.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         Self::load_with(path, LoadLimits::new())
     }
 
-    /// As [`load`](Self::load), within other limits of what the model may take.
+    /// As [`load`](Self::load), within other limits of what the model may take, or with types of your own
+    /// ([`CustomObjects`]).
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -88,10 +94,10 @@ impl Model {
     /// assert_eq!(loaded.get_weights(), model.get_weights());
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn load_with(path: impl AsRef<Path>, limits: LoadLimits) -> Result<Self> {
+    pub fn load_with(path: impl AsRef<Path>, options: impl Into<LoadOptions>) -> Result<Self> {
         let path = path.as_ref();
         let (file, len) = open(path)?;
-        read::model(file, len, &path.display().to_string(), Part::Model, limits)
+        read::model(file, len, &path.display().to_string(), Part::Model, &options.into())
     }
 
     /// The bytes that [`save`](Self::save) would write.
@@ -120,12 +126,13 @@ impl Model {
         Self::from_bytes_with(bytes, LoadLimits::new())
     }
 
-    /// As [`from_bytes`](Self::from_bytes), within other limits of what the model may take.
+    /// As [`from_bytes`](Self::from_bytes), within other limits of what the model may take, or with types of your own
+    /// ([`CustomObjects`]).
     ///
     /// # Errors
     /// As [`from_bytes`](Self::from_bytes).
-    pub fn from_bytes_with(bytes: &[u8], limits: LoadLimits) -> Result<Self> {
-        read::model(bytes, bytes.len() as u64, "the bytes", Part::Model, limits)
+    pub fn from_bytes_with(bytes: &[u8], options: impl Into<LoadOptions>) -> Result<Self> {
+        read::model(bytes, bytes.len() as u64, "the bytes", Part::Model, &options.into())
     }
 
     /// Saves the weights alone, for a program that builds the model itself.

@@ -4,7 +4,7 @@
 
 use super::format::{CHECKPOINT_VERSION, Description, ENTRY, Envelope, MODEL_VERSION, Version};
 use super::header::{self, Header, HeaderError};
-use super::limits::LoadLimits;
+use super::options::LoadOptions;
 use super::training::{FOLDERS, Training};
 use super::weights::{Mismatch, Wanted, check, checksum, decode, decode_finite, decode_sums, select};
 use crate::error::{Error, ModelFault, Result};
@@ -28,7 +28,7 @@ pub(super) enum Part {
 /// A whole model. All of the file is checked, whatever is wanted of it.
 ///
 /// - len: how many bytes there are; place: what errors call them
-pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, limits: LoadLimits) -> Result<Model> {
+pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, options: &LoadOptions) -> Result<Model> {
     let at = At { place, len };
     let header = at.header(&mut source)?;
     let Some(envelope) = envelope(&header).map_err(|fault| at.fault(fault))? else {
@@ -43,6 +43,10 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, li
     }
     let described = description(text).map_err(|fault| at.fault(fault))?;
     let Description { input, layers, seed, optimizer, loss, metrics, epochs } = described;
+    let (mut loss, mut metrics) = (loss.into_owned(), metrics.into_owned());
+    let LoadOptions { limits, custom_objects } = options;
+    let resolved = custom_objects.resolve_loss(&mut loss).and_then(|()| custom_objects.resolve_metrics(&mut metrics));
+    resolved.map_err(|problem| at.fault(ModelFault::CustomObject(problem)))?;
     let impossible = |error: Error| at.fault(ModelFault::Description(error.to_string()));
     let network = Network::chain(input, layers.into_owned());
     let Outline { shapes, parameters } = Outline::new(&network).map_err(impossible)?;
@@ -65,8 +69,7 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, li
     }
     let weights = |folder: &str| decode_finite(folder, &parameters, &header.tensors, &data);
     let own = weights("").map_err(|fault| at.fault(fault))?;
-    let (optimizer, loss, metrics) = (optimizer.into_owned(), loss.into_owned(), metrics.into_owned());
-    let mut model = Model::of_plan(plan, network, seed, optimizer, loss, metrics).map_err(impossible)?;
+    let mut model = Model::of_plan(plan, network, seed, optimizer.into_owned(), loss, metrics).map_err(impossible)?;
     model.set_weights(&own)?;
     model.epochs = epochs as usize;
     if let (Some(training), Part::Checkpoint) = (training, part) {

@@ -70,7 +70,7 @@ fn describe(model: &Model) -> Box<RawValue> {
         layers: Cow::Borrowed(&model.network.layers),
         seed: model.seed,
         optimizer: Cow::Borrowed(&model.optimizer),
-        loss: Cow::Owned(model.loss()),
+        loss: Cow::Borrowed(model.engine.scoring.loss()),
         metrics: Cow::Borrowed(model.metrics()),
         epochs: u32::try_from(model.epochs).unwrap_or(u32::MAX),
     };

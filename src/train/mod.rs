@@ -102,9 +102,10 @@ impl Engine {
         while self.shards.len() < self.used_shards {
             self.shards.push(Shard::new(&self.plan, &self.scoring));
         }
-        let Self { plan, weights, scoring, level, workspaces, .. } = self;
-        let workspaces = workspaces.get_mut();
-        let threads = make_workspaces(plan, workspaces, self.used_shards, chunk_len(plan).min(shard_len));
+        // Taken out, so that what a panic of a user's own layer or loss leaves of them is dropped.
+        let mut workspaces = std::mem::take(self.workspaces.get_mut());
+        let Self { plan, weights, scoring, level, .. } = self;
+        let threads = make_workspaces(plan, &mut workspaces, self.used_shards, chunk_len(plan).min(shard_len));
         let shards = &mut self.shards[..self.used_shards];
         let run = |index: usize, shard: &mut Shard, workspace: &mut Workspace| {
             let places = index * shard_len..((index + 1) * shard_len).min(batch.len());
@@ -123,6 +124,7 @@ impl Engine {
         });
         self.tally.reset();
         shards.iter().for_each(|shard| self.tally.merge(&shard.tally));
+        *self.workspaces.get_mut() = workspaces;
     }
 
     /// What the last batch scored.

@@ -35,12 +35,13 @@ impl Scoring {
         let outputs = plan.classes();
         let function = loss.output_function(plan.head().function);
         let mut scoring = Self { loss, metrics: metrics.to_vec(), function, outputs, needs_outputs: true };
-        scoring.needs_outputs = loss.needs_outputs() || scoring.states().any(|state| state.needs_probabilities());
+        scoring.needs_outputs =
+            scoring.loss.needs_outputs() || scoring.states().any(|state| state.needs_probabilities());
         scoring
     }
 
-    pub(crate) fn loss(&self) -> Loss {
-        self.loss
+    pub(crate) fn loss(&self) -> &Loss {
+        &self.loss
     }
 
     pub(crate) fn metrics(&self) -> &[Metric] {
@@ -94,7 +95,7 @@ impl Tally {
 
     /// Loss and metrics as users get them.
     pub(crate) fn scores(&self, scoring: &Scoring) -> Scores {
-        let metrics = scoring.metrics.iter().copied().zip(self.metrics.iter().map(MetricState::value)).collect();
+        let metrics = scoring.metrics.iter().cloned().zip(self.metrics.iter().map(MetricState::value)).collect();
         Scores { loss: self.mean_loss(), metrics }
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// The levels of ARCHITECTURE.md, from the ground up; a folder counts as the file of its name.
 const LEVELS: [&[&str]; 10] = [
-    &["error", "random", "shape"],
+    &["error", "random", "shape", "user_object"],
     &["aligned", "data", "simd", "whole_file"],
     &["kernels", "ops"],
     &["program"],
@@ -14,7 +14,7 @@ const LEVELS: [&[&str]; 10] = [
     &["exec", "loss", "optimizer"],
     &["history", "metrics", "train"],
     &["callbacks", "evaluation", "fit", "model", "onnx", "predictor", "report", "saving", "sequential", "summary"],
-    &["lib", "prelude"],
+    &["custom", "lib", "prelude"],
 ];
 
 fn level(module: &str) -> usize {

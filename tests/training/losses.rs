@@ -70,7 +70,7 @@ fn compare_case(case: &str, activation: ActivationFunction, loss: impl Into<Loss
     let rows = (targets.len() > COUNT).then(|| Array2::from_shape_vec((COUNT, OUTPUTS), targets.clone()).unwrap());
     let targets = || rows.as_ref().map_or(Targets::from(&classes), Targets::from);
 
-    let (scores, gradients) = model(&fixture, activation, loss).gradients(&x, targets()).unwrap();
+    let (scores, gradients) = model(&fixture, activation, loss.clone()).gradients(&x, targets()).unwrap();
     compare(case, scores.loss, &gradients, plain);
 
     let mut model = model(&fixture, activation, loss);
@@ -156,7 +156,7 @@ fn a_class_stands_for_its_one_hot_row() {
         (Linear, Huber::default().into()),
     ];
     for (activation, loss) in losses {
-        let mut model = model(&fixture, activation, loss);
+        let mut model = model(&fixture, activation, loss.clone());
         let of_classes = model.gradients(&x, &classes).unwrap();
         assert_eq!(of_classes, model.gradients(&x, &rows).unwrap(), "{loss:?}");
     }

@@ -8,6 +8,8 @@ mod bad_input;
 mod bad_targets;
 mod callback_checks;
 mod callbacks;
+mod custom_losses;
+mod custom_metrics;
 mod determinism;
 mod endings;
 mod evaluation;

@@ -164,7 +164,7 @@ fn targets_that_a_metric_cannot_count_are_refused() {
                   MeanAbsoluteError or MeanSquaredError";
     let rows = array![[1.0, 0.0], [1.0, 1.0]];
     for metric in [Accuracy, TopKCategoricalAccuracy::new(1).into()] {
-        let error = check(Sigmoid, BinaryCrossentropy::default().into(), metric, rows.clone()).unwrap_err();
+        let error = check(Sigmoid, BinaryCrossentropy::default().into(), metric.clone(), rows.clone()).unwrap_err();
         assert!(
             error.ends_with(&format!(
                 "expects targets of one class, such as one-hot rows, got [1, 1] at index 1: {advice}"

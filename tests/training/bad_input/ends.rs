@@ -35,8 +35,9 @@ fn a_model_without_softmax_is_refused_unless_the_loss_takes_logits() {
 #[test]
 fn metrics_that_would_take_too_much_memory_are_refused() {
     let auc: inkstone::Metric = Auc::new().num_thresholds(1 << 16).into();
-    let compile =
-        |count| head(image()).compile(Adam::default(), SparseCategoricalCrossentropy::default(), vec![auc; count]);
+    let compile = |count| {
+        head(image()).compile(Adam::default(), SparseCategoricalCrossentropy::default(), vec![auc.clone(); count])
+    };
     assert!(compile(8).is_ok());
     assert_eq!(
         compile(9).unwrap_err().to_string(),
