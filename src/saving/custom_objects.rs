@@ -12,7 +12,7 @@ use std::fmt;
 /// configuration of each custom layer, loss and metric, and no code: a program that loads it says which types they stand for.
 ///
 /// It goes to [`Model::load_with`](crate::Model::load_with) and its siblings, alone or in
-/// [`LoadOptions`](crate::LoadOptions), and to [`Sequential::from_json_with`](crate::Sequential::from_json_with).
+/// [`LoadOptions`](crate::LoadOptions).
 /// [`BackupAndRestore`](crate::callbacks::BackupAndRestore) needs none, as it takes the types from the model that is trained.
 ///
 /// ```
