@@ -7,6 +7,7 @@ use super::winograd::Winograd;
 use crate::aligned::{LINE_FLOATS, round_up_to_line};
 use crate::shape::Window2d;
 use crate::simd::{Simd, SimdBase, f32x4, has_32_registers};
+use std::ops::Range;
 
 /// How many floats past the end of inputs, weights, their gradients and winners the backward kernels may touch: a
 /// vector that starts at a window's last float.
@@ -132,6 +133,43 @@ impl ConvLayout {
             winograd.pack(simd, direct, transformed);
         }
     }
+}
+
+/// What a forward pass reads.
+#[derive(Clone, Copy)]
+pub(crate) struct Inputs<'a> {
+    pub(crate) images: usize,
+    /// (images, padded height, padded width, channels).
+    pub(crate) x: &'a [f32],
+    /// Weights and biases as [`ConvLayout::pack`] makes them.
+    pub(crate) packed: &'a [f32],
+}
+
+/// What a forward pass writes.
+pub(crate) struct Outputs<'a> {
+    /// (images, outputs, filters).
+    pub(crate) y: &'a mut [f32],
+    /// The same shape: which of the pooled outputs was the largest. Empty if nobody asks.
+    pub(crate) winners: &'a mut [u32],
+}
+
+impl Outputs<'_> {
+    /// Some consecutive outputs.
+    #[inline(always)]
+    pub(super) fn part(&mut self, places: Range<usize>) -> Outputs<'_> {
+        let winners = if self.winners.is_empty() { &mut [] } else { &mut self.winners[places.clone()] };
+        Outputs { y: &mut self.y[places], winners }
+    }
+}
+
+/// The gradient of a chunk's outputs.
+#[derive(Clone, Copy)]
+pub(crate) struct OutputGradient<'a> {
+    pub(crate) images: usize,
+    /// (images, outputs, filters).
+    pub(crate) dy: &'a [f32],
+    /// The same shape: which of the pooled outputs was the largest. Not read without pooling.
+    pub(crate) winners: &'a [u32],
 }
 
 /// Vectors of output channels that one block of packed weights spans at most.

@@ -7,7 +7,7 @@
 //!    image stream by: each gradient that is loaded serves every weight of the tile, each input every vector.
 //! 2. Behind a pooling, a pixel's gradients are those of the output, with zero in the lanes where another pixel won.
 
-use super::conv2d::ConvLayout;
+use super::conv2d::{ConvLayout, OutputGradient};
 use super::sum::{add_compensated, terms_at_once};
 use crate::aligned::round_up_to_line;
 use crate::simd::{Select, Simd, SimdBase, SimdFloat, has_32_registers};
@@ -28,17 +28,14 @@ pub(crate) fn scratch_len(layout: &ConvLayout) -> usize {
 /// Adds a chunk's weight gradients.
 ///
 /// - x: (images, padded height, padded width, channels)
-/// - dy: (images, outputs, filters), and [`super::conv2d::SLACK`]; winners: the same, or not read without pooling
+/// - of: its tensors reach [`super::conv2d::SLACK`] past their ends
 /// - sums: [`scratch_len`]
 /// - dw: (filters, window_len), and perhaps more, which is left alone; added to
-#[expect(clippy::too_many_arguments, reason = "each is one tensor of the operation")]
 pub(crate) fn weight_gradients_small<S: Simd>(
     simd: S,
     layout: &ConvLayout,
-    images: usize,
     x: &[f32],
-    dy: &[f32],
-    winners: &[u32],
+    of: OutputGradient<'_>,
     sums: &mut [f32],
     dw: &mut [f32],
 ) {
@@ -46,29 +43,32 @@ pub(crate) fn weight_gradients_small<S: Simd>(
     let columns = round_up_to_line(filters);
     let sums = &mut sums[..scratch_len(layout)];
     sums.fill(0.0);
-    for image in 0..images {
+    for image in 0..of.images {
         let x = &x[image * layout.image_len..][..layout.image_len];
         let start = image * outputs * filters;
-        let winners = if layout.pool == 1 { winners } else { &winners[start..] };
-        add_products(simd, layout, columns, x, &dy[start..], winners, sums);
+        let winners = if layout.pool == 1 { of.winners } else { &of.winners[start..] };
+        add_products(simd, layout, columns, Image { x, dy: &of.dy[start..], winners }, sums);
     }
     for (filter, dw) in dw.chunks_exact_mut(layout.window_len()).take(filters).enumerate() {
         dw.iter_mut().zip(sums.chunks_exact(columns)).for_each(|(dw, row)| *dw += row[filter]);
     }
 }
 
+/// An image, and the gradient of its outputs.
+#[derive(Clone, Copy)]
+struct Image<'a> {
+    /// (padded height, padded width, channels).
+    x: &'a [f32],
+    /// (outputs, filters), and what follows.
+    dy: &'a [f32],
+    /// The same shape; not read without pooling.
+    winners: &'a [u32],
+}
+
 /// `sums += x[window] * dy` for one image, tile by tile.
 ///
-/// - dy, winners: (outputs, filters), and what follows; sums: (weights of a window, columns)
-fn add_products<S: Simd>(
-    simd: S,
-    layout: &ConvLayout,
-    columns: usize,
-    x: &[f32],
-    dy: &[f32],
-    winners: &[u32],
-    sums: &mut [f32],
-) {
+/// - sums: (weights of a window, columns)
+fn add_products<S: Simd>(simd: S, layout: &ConvLayout, columns: usize, image: Image<'_>, sums: &mut [f32]) {
     let widest = if has_32_registers::<S>() { 2 } else { 1 };
     let vectors = layout.filters.div_ceil(S::f32s::LEN);
     for (tile, sums) in sums.chunks_exact_mut(TAPS * columns).enumerate() {
@@ -78,32 +78,42 @@ fn add_products<S: Simd>(
             tap / layout.run * layout.row_stride + tap % layout.run
         });
         for first in (0..vectors).step_by(widest) {
-            let column = first * S::f32s::LEN;
+            let tile = Tile { taps, columns, column: first * S::f32s::LEN };
             if vectors - first >= 2 && widest == 2 {
-                tile_products::<S, 2>(simd, layout, columns, column, x, &taps, dy, winners, sums);
+                tile_products::<S, 2>(simd, layout, image, &tile, sums);
             } else {
-                tile_products::<S, 1>(simd, layout, columns, column, x, &taps, dy, winners, sums);
+                tile_products::<S, 1>(simd, layout, image, &tile, sums);
             }
         }
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "each is one tensor or bound of the operation")]
+/// Some weights of the window x some vectors of filters.
+struct Tile {
+    /// Where each weight's input is, from the window's start on.
+    taps: [usize; TAPS],
+    /// Floats of a row of sums.
+    columns: usize,
+    /// The first filter.
+    column: usize,
+}
+
+/// What an image adds to the sums of a tile.
+///
+/// - sums: (TAPS, columns)
 fn tile_products<S: Simd, const V: usize>(
     simd: S,
     layout: &ConvLayout,
-    columns: usize,
-    column: usize,
-    x: &[f32],
-    taps: &[usize; TAPS],
-    dy: &[f32],
-    winners: &[u32],
+    image: Image<'_>,
+    tile: &Tile,
     sums: &mut [f32],
 ) {
     simd.vectorize(
         #[inline(always)]
         || {
             let (lanes, zero) = (S::f32s::LEN, S::f32s::splat(simd, 0.0));
+            let Image { x, dy, winners } = image;
+            let Tile { taps, columns, column } = *tile;
             let mut lost = [[zero; V]; TAPS];
             // Whole pooling windows.
             let outputs_at_once = (terms_at_once(layout.windows.len()) / layout.pool).max(1);

@@ -10,89 +10,87 @@
 //!    that pooling and activation follow while a band of outputs is still in the first-level cache.
 
 use super::activation::{Elementwise, activate};
-use super::conv2d::{ConvLayout, blocks, tile_pixels};
+use super::conv2d::{ConvLayout, Inputs, Outputs, blocks, tile_pixels};
 use super::finite::{Sums, sums_of};
 use super::max_pool::pool_band;
 use super::sum::{BLOCK, SHORT, add_all_compensated};
 use crate::simd::{Simd, SimdBase, SimdFloat};
+use std::ops::Range;
 
 /// Computes `activation(max_pool(x * weights + bias))` for `images` images.
 ///
-/// - x: (images, padded height, padded width, channels)
-/// - packed: as [`super::conv2d::pack`] makes it
 /// - band: room for [`ConvLayout::band`] x filters
-/// - out: (images, outputs, filters)
-/// - winners: the same shape, which of the pooled outputs was the largest; empty if nobody asks
-#[expect(clippy::too_many_arguments, reason = "each is one tensor of the operation")]
 pub(crate) fn conv2d_forward<S: Simd>(
     simd: S,
     layout: &ConvLayout,
     activation: Elementwise,
-    x: &[f32],
-    packed: &[f32],
-    images: usize,
+    inputs: Inputs<'_>,
     band: &mut [f32],
-    out: &mut [f32],
-    winners: &mut [u32],
+    mut outputs: Outputs<'_>,
 ) {
+    let Inputs { images, x, packed } = inputs;
     let (filters, pool) = (layout.filters, layout.pool);
     let pixels = images * layout.windows.len();
     let band_pixels = layout.band::<S>();
     let sums = if pool == 1 { Sums::Any } else { sums_of(simd, x, packed) };
     for start in (0..pixels).step_by(band_pixels) {
         let count = band_pixels.min(pixels - start);
-        let done = start / pool * filters..(start + count) / pool * filters;
-        let out = &mut out[done.clone()];
+        let mut outputs = outputs.part(start / pool * filters..(start + count) / pool * filters);
         if pool == 1 {
-            products(simd, layout, x, packed, start, count, out);
+            products(simd, layout, x, packed, start..start + count, outputs.y);
         } else {
-            products(simd, layout, x, packed, start, count, band);
-            let winners = if winners.is_empty() { &mut [][..] } else { &mut winners[done] };
-            pool_band(simd, &band[..count * filters], sums, pool, filters, out, winners);
+            products(simd, layout, x, packed, start..start + count, band);
+            pool_band(simd, &band[..count * filters], sums, pool, filters, &mut outputs);
         }
-        activate(simd, activation, out);
+        activate(simd, activation, outputs.y);
     }
 }
 
-/// The convolution outputs of pixels `start..start + count` of the chunk, into `out`: (count, filters).
+/// The convolution outputs of some pixels of the chunk, into `out`: (pixels, filters).
 pub(super) fn products<S: Simd>(
     simd: S,
     layout: &ConvLayout,
     x: &[f32],
     packed: &[f32],
-    start: usize,
-    count: usize,
+    pixels: Range<usize>,
     out: &mut [f32],
 ) {
     let mut rest = packed;
     for (first, vectors) in blocks::<S>(layout.filters) {
-        let (block, after) = rest.split_at((layout.window_len() + 1) * vectors * S::f32s::LEN);
+        let (weights, after) = rest.split_at((layout.window_len() + 1) * vectors * S::f32s::LEN);
         rest = after;
+        let (block, pixels) = (FilterBlock { weights, first }, pixels.clone());
         match (vectors, tile_pixels::<S>(vectors)) {
-            (4, _) => block_products::<S, 6, 4>(simd, layout, x, block, start, count, first, out),
-            (3, _) => block_products::<S, 8, 3>(simd, layout, x, block, start, count, first, out),
-            (2, 12) => block_products::<S, 12, 2>(simd, layout, x, block, start, count, first, out),
-            (2, _) => block_products::<S, 6, 2>(simd, layout, x, block, start, count, first, out),
-            (_, 12) => block_products::<S, 12, 1>(simd, layout, x, block, start, count, first, out),
-            (_, _) => block_products::<S, 8, 1>(simd, layout, x, block, start, count, first, out),
+            (4, _) => block_products::<S, 6, 4>(simd, layout, x, block, pixels, out),
+            (3, _) => block_products::<S, 8, 3>(simd, layout, x, block, pixels, out),
+            (2, 12) => block_products::<S, 12, 2>(simd, layout, x, block, pixels, out),
+            (2, _) => block_products::<S, 6, 2>(simd, layout, x, block, pixels, out),
+            (_, 12) => block_products::<S, 12, 1>(simd, layout, x, block, pixels, out),
+            (_, _) => block_products::<S, 8, 1>(simd, layout, x, block, pixels, out),
         }
     }
 }
 
+/// The packed weights of some vectors of filters.
+#[derive(Clone, Copy)]
+struct FilterBlock<'a> {
+    /// (window_len + 1, vectors * lanes); the last row holds the biases.
+    weights: &'a [f32],
+    /// The first filter.
+    first: usize,
+}
+
 /// [`products`] for one block of `V` vectors of filters, in tiles of `P` pixels.
-#[expect(clippy::too_many_arguments, reason = "each is one tensor or bound of the operation")]
 fn block_products<S: Simd, const P: usize, const V: usize>(
     simd: S,
     layout: &ConvLayout,
     x: &[f32],
-    block: &[f32],
-    start: usize,
-    count: usize,
-    first: usize,
+    block: FilterBlock<'_>,
+    pixels: Range<usize>,
     out: &mut [f32],
 ) {
-    let per_image = layout.windows.len();
-    let (mut base, mut pixel) = (start / per_image * layout.image_len, start % per_image);
+    let (per_image, count) = (layout.windows.len(), pixels.len());
+    let (mut base, mut pixel) = (pixels.start / per_image * layout.image_len, pixels.start % per_image);
     let mut done = 0;
     while done < count {
         // A whole tile while it lasts, then one of four; what a tile lacks repeats its last pixel. Eight are two of four.
@@ -115,17 +113,17 @@ fn block_products<S: Simd, const P: usize, const V: usize>(
                 windows[place] = windows[place - 1];
             }
         }
-        let out = &mut out[done * layout.filters + first..];
+        let out = &mut out[done * layout.filters + block.first..];
         if layout.window_len() > SHORT {
-            long_windows::<S, P, V>(simd, layout, x, windows, block, out, tile, first);
+            long_windows::<S, P, V>(simd, layout, x, windows, block, out, tile);
         } else {
             match tile {
-                1 => tile_products::<S, 1, V>(simd, layout, x, [windows[0]], block, out, 1, first),
+                1 => tile_products::<S, 1, V>(simd, layout, x, [windows[0]], block, out, 1),
                 2..=4 => {
                     let windows = [windows[0], windows[1], windows[2], windows[3]];
-                    tile_products::<S, 4, V>(simd, layout, x, windows, block, out, tile, first);
+                    tile_products::<S, 4, V>(simd, layout, x, windows, block, out, tile);
                 }
-                _ => tile_products::<S, P, V>(simd, layout, x, windows, block, out, tile, first),
+                _ => tile_products::<S, P, V>(simd, layout, x, windows, block, out, tile),
             }
         }
         done += tile;
@@ -136,23 +134,21 @@ fn block_products<S: Simd, const P: usize, const V: usize>(
 ///
 /// - windows: where each pixel's window starts in x
 /// - out: from the first pixel's first filter of this block on; `pixels` of the `P` are stored
-#[expect(clippy::too_many_arguments, reason = "each is one tensor or bound of the operation")]
 fn tile_products<S: Simd, const P: usize, const V: usize>(
     simd: S,
     layout: &ConvLayout,
     x: &[f32],
     windows: [usize; P],
-    block: &[f32],
+    block: FilterBlock<'_>,
     out: &mut [f32],
     pixels: usize,
-    first: usize,
 ) {
     simd.vectorize(
         #[inline(always)]
         || {
             let (lanes, run) = (S::f32s::LEN, layout.run);
             let columns = V * lanes;
-            let bias = &block[layout.window_len() * columns..][..columns];
+            let bias = &block.weights[layout.window_len() * columns..][..columns];
             let mut sums = [[S::f32s::splat(simd, 0.0); V]; P];
             for v in 0..V {
                 let bias = S::f32s::from_slice(simd, &bias[v * lanes..][..lanes]);
@@ -161,10 +157,10 @@ fn tile_products<S: Simd, const P: usize, const V: usize>(
                 }
             }
             for row in 0..layout.rows {
-                let weights = &block[row * run * columns..][..run * columns];
+                let weights = &block.weights[row * run * columns..][..run * columns];
                 sums = add_products(simd, sums, x, windows, row * layout.row_stride, weights);
             }
-            let filters = (layout.filters - first).min(columns);
+            let filters = (layout.filters - block.first).min(columns);
             if pixels == P && filters == columns {
                 for p in 0..P {
                     let out = &mut out[p * layout.filters..][..columns];
@@ -222,19 +218,17 @@ const MAX_TILE: usize = 384;
 
 /// [`tile_products`] for windows of more than [`SHORT`] terms: in pieces of [`BLOCK`], whose sums are added with what the
 /// additions lose.
-#[expect(clippy::too_many_arguments, reason = "each is one tensor or bound of the operation")]
 fn long_windows<S: Simd, const P: usize, const V: usize>(
     simd: S,
     layout: &ConvLayout,
     x: &[f32],
     windows: [usize; P],
-    block: &[f32],
+    block: FilterBlock<'_>,
     out: &mut [f32],
     pixels: usize,
-    first: usize,
 ) {
     let columns = V * S::f32s::LEN;
-    let bias = &block[layout.window_len() * columns..][..columns];
+    let bias = &block.weights[layout.window_len() * columns..][..columns];
     let (mut sums, mut lost, mut part) = ([0.0; MAX_TILE], [0.0; MAX_TILE], [0.0; MAX_TILE]);
     let used = P * columns;
     for p in 0..P {
@@ -243,12 +237,12 @@ fn long_windows<S: Simd, const P: usize, const V: usize>(
     for row in 0..layout.rows {
         for start in (0..layout.run).step_by(BLOCK) {
             let len = BLOCK.min(layout.run - start);
-            let weights = &block[(row * layout.run + start) * columns..][..len * columns];
+            let weights = &block.weights[(row * layout.run + start) * columns..][..len * columns];
             piece::<S, P, V>(simd, x, windows, row * layout.row_stride + start, weights, &mut part[..used]);
             add_all_compensated(simd, &part[..used], &mut sums[..used], &mut lost[..used]);
         }
     }
-    let filters = (layout.filters - first).min(columns);
+    let filters = (layout.filters - block.first).min(columns);
     for (sums, out) in sums.chunks_exact(columns).zip(out.chunks_mut(layout.filters)).take(pixels) {
         out[..filters].copy_from_slice(&sums[..filters]);
     }

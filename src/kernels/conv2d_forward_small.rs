@@ -5,7 +5,7 @@
 //! anything is stored.
 
 use super::activation::{Elementwise, activate};
-use super::conv2d::{ConvLayout, blocks};
+use super::conv2d::{ConvLayout, Inputs, Outputs, blocks};
 use super::finite::{Sums, sums_of};
 use super::max_pool::wins;
 use crate::aligned::LINE_FLOATS;
@@ -20,27 +20,19 @@ pub(crate) fn has_tiny_windows(layout: &ConvLayout) -> bool {
 }
 
 /// Computes `activation(max_pool(x * weights + bias))` for `images` images.
-///
-/// - x: (images, padded height, padded width, channels)
-/// - packed: as `ConvLayout::pack` makes it
-/// - out: (images, outputs, filters); winners: the same shape, or empty if nobody asks
-#[expect(clippy::too_many_arguments, reason = "each is one tensor of the operation")]
 pub(crate) fn conv2d_forward_small<S: Simd>(
     simd: S,
     layout: &ConvLayout,
     activation: Elementwise,
-    x: &[f32],
-    packed: &[f32],
-    images: usize,
-    out: &mut [f32],
-    winners: &mut [u32],
+    inputs: Inputs<'_>,
+    mut outputs: Outputs<'_>,
 ) {
-    let outputs = layout.outputs() * layout.filters;
+    let Inputs { images, x, packed } = inputs;
+    let per_image = layout.outputs() * layout.filters;
     let sums = if layout.pool == 1 { Sums::Any } else { sums_of(simd, x, packed) };
     for image in 0..images {
         let x = &x[image * layout.image_len..][..layout.image_len];
-        let out = &mut out[image * outputs..][..outputs];
-        let winners = if winners.is_empty() { &mut [][..] } else { &mut winners[image * outputs..][..outputs] };
+        let mut outputs = outputs.part(image * per_image..(image + 1) * per_image);
         let mut block = packed;
         for (first, vectors) in blocks::<S>(layout.filters) {
             let columns = vectors * S::f32s::LEN;
@@ -54,36 +46,43 @@ pub(crate) fn conv2d_forward_small<S: Simd>(
                     (false, Sums::Finite) => stream::<S, 1, false>,
                     (false, Sums::Any) => stream::<S, 1, true>,
                 };
-                stream(simd, layout, x, block, columns, column, first + column, out, winners);
+                let weights = Columns { block, columns, first: column, filter: first + column };
+                stream(simd, layout, x, weights, &mut outputs);
             }
             block = &block[(layout.window_len() + 1) * columns..];
         }
-        activate(simd, activation, out);
+        activate(simd, activation, outputs.y);
     }
 }
 
+/// The weights of some vectors of filters: columns of a packed block.
+#[derive(Clone, Copy)]
+struct Columns<'a> {
+    /// (window_len + 1, columns); the last row holds the biases.
+    block: &'a [f32],
+    columns: usize,
+    /// The first of the columns.
+    first: usize,
+    /// The filter whose weights the first column holds.
+    filter: usize,
+}
+
 /// All windows of an image for `V` vectors of filters; `NAN` says whether sums may be NaN.
-///
-/// - block: (window_len + 1, columns), of which the vectors start at `column`
-/// - out, winners: (outputs, filters), of which the vectors start at `filter`
-#[expect(clippy::too_many_arguments, reason = "each is one tensor or bound of the operation")]
 fn stream<S: Simd, const V: usize, const NAN: bool>(
     simd: S,
     layout: &ConvLayout,
     x: &[f32],
-    block: &[f32],
-    columns: usize,
-    column: usize,
-    filter: usize,
-    out: &mut [f32],
-    winners: &mut [u32],
+    weights: Columns<'_>,
+    outputs: &mut Outputs<'_>,
 ) {
     simd.vectorize(
         #[inline(always)]
         || {
             let (lanes, filters, window_len) = (S::f32s::LEN, layout.filters, layout.window_len());
+            let Columns { block, columns, first, filter } = weights;
+            let Outputs { y, winners } = outputs;
             let load =
-                |row: usize, v: usize| S::f32s::from_slice(simd, &block[row * columns + column + v * lanes..][..lanes]);
+                |row: usize, v: usize| S::f32s::from_slice(simd, &block[row * columns + first + v * lanes..][..lanes]);
             // What is missing of nine weights is zero, times any input of the window.
             let mut weights = [[S::f32s::splat(simd, 0.0); V]; TAPS];
             let mut taps = [0; TAPS];
@@ -112,7 +111,7 @@ fn stream<S: Simd, const V: usize, const NAN: bool>(
                 }
                 let at = output * filters + filter;
                 for v in 0..V {
-                    best[v].store_slice(&mut out[at + v * lanes..][..lanes]);
+                    best[v].store_slice(&mut y[at + v * lanes..][..lanes]);
                     if let Some(winners) = winners.get_mut(at + v * lanes..at + (v + 1) * lanes) {
                         winner[v].store_slice(winners);
                     }

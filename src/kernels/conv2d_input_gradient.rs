@@ -9,7 +9,7 @@
 //! 3. Blocks are so small that their weights, for 64 filters, stay in the first-level cache while all pixels of the
 //!    chunk go by. They are copied together first: where they lie, they would compete for the same cache sets.
 
-use super::conv2d::ConvLayout;
+use super::conv2d::{ConvLayout, OutputGradient};
 use super::window_block::{Block, blocks, with_block_size};
 use crate::simd::{Simd, SimdBase, SimdFloat, SimdMask};
 
@@ -23,33 +23,36 @@ pub(crate) fn sets_len(layout: &ConvLayout, max_images: usize) -> usize {
     layout.filters.div_ceil(SET) * layout.windows.len() * max_images
 }
 
+/// What [`input_gradients`] works in.
+pub(crate) struct Room<'a> {
+    /// [`sets_len`].
+    pub(crate) sets: &'a mut [u64],
+    /// [`CACHED_WEIGHTS`].
+    pub(crate) cached: &'a mut [f32],
+}
+
 /// `dx[window] += gradient * weights` for every output of some images that has a gradient.
 ///
-/// - dy: (images, outputs, filters); winners: the same shape, which of the pooled windows won; not read without pooling
 /// - weights: (filters, window_len), and [`super::conv2d::SLACK`]
-/// - sets: room for [`sets_len`]; cached: room for [`CACHED_WEIGHTS`]
 /// - dx: (images, padded height, padded width, channels), and the same slack
-#[expect(clippy::too_many_arguments, reason = "each is one tensor of the operation")]
 pub(crate) fn input_gradients<S: Simd>(
     simd: S,
     layout: &ConvLayout,
-    images: usize,
-    dy: &[f32],
-    winners: &[u32],
+    of: OutputGradient<'_>,
     weights: &[f32],
-    sets: &mut [u64],
-    cached: &mut [f32],
+    room: Room<'_>,
     dx: &mut [f32],
 ) {
-    let pixels = images * layout.windows.len();
+    let Room { sets, cached } = room;
+    let pixels = of.images * layout.windows.len();
     let filters_at_once = layout.filters.min(SET);
     let max_vectors = CACHED_WEIGHTS / (filters_at_once * S::f32s::LEN);
     for (group, sets) in sets.chunks_exact_mut(pixels).enumerate().take(layout.filters.div_ceil(SET)) {
         let first = group * SET;
-        find(simd, layout, first, dy, winners, sets);
-        let weights = &weights[first * layout.window_len()..];
+        find(simd, layout, first, of, sets);
+        let group = Group { first, dy: of.dy, weights: &weights[first * layout.window_len()..], sets };
         for block in blocks::<S>(layout, max_vectors) {
-            with_block_size!(block, gradients_of_block(simd, layout, &block, first, dy, weights, sets, cached, dx));
+            with_block_size!(block, gradients_of_block(simd, layout, &block, &group, cached, dx));
         }
     }
 }
@@ -57,7 +60,7 @@ pub(crate) fn input_gradients<S: Simd>(
 /// Finds for each pixel the filters from `first` on that have a gradient there.
 ///
 /// - sets: (images, windows)
-fn find<S: Simd>(simd: S, layout: &ConvLayout, first: usize, dy: &[f32], winners: &[u32], sets: &mut [u64]) {
+fn find<S: Simd>(simd: S, layout: &ConvLayout, first: usize, of: OutputGradient<'_>, sets: &mut [u64]) {
     simd.vectorize(
         #[inline(always)]
         || {
@@ -65,12 +68,12 @@ fn find<S: Simd>(simd: S, layout: &ConvLayout, first: usize, dy: &[f32], winners
             let of_group = first..(first + SET).min(filters);
             for (output, sets) in sets.chunks_exact_mut(layout.pool).enumerate() {
                 let start = output * filters;
-                let dy = &dy[start..][of_group.clone()];
+                let dy = &of.dy[start..][of_group.clone()];
                 if layout.pool == 1 {
                     sets[0] = bits_of(simd, dy, &[], 0);
                     continue;
                 }
-                let winners = &winners[start..][of_group.clone()];
+                let winners = &of.winners[start..][of_group.clone()];
                 for (place, set) in sets.iter_mut().enumerate() {
                     *set = bits_of(simd, dy, winners, place as u32);
                 }
@@ -100,15 +103,24 @@ fn bits_of<S: Simd>(simd: S, dy: &[f32], winners: &[u32], place: u32) -> u64 {
     bits
 }
 
-#[expect(clippy::too_many_arguments, reason = "each is one tensor or bound of the operation")]
+/// As many filters as a set holds.
+struct Group<'a> {
+    /// The first filter.
+    first: usize,
+    /// (images, outputs, all filters).
+    dy: &'a [f32],
+    /// From the first filter on: (filters, window_len).
+    weights: &'a [f32],
+    /// Which of them have a gradient: (images, windows).
+    sets: &'a [u64],
+}
+
+/// What a group of filters adds to the gradients of a block of each window.
 fn gradients_of_block<S: Simd, const ROWS: usize, const R: usize>(
     simd: S,
     layout: &ConvLayout,
     block: &Block,
-    first: usize,
-    dy: &[f32],
-    weights: &[f32],
-    sets: &[u64],
+    group: &Group<'_>,
     cached: &mut [f32],
     dx: &mut [f32],
 ) {
@@ -116,6 +128,7 @@ fn gradients_of_block<S: Simd, const ROWS: usize, const R: usize>(
         #[inline(always)]
         || {
             let lanes = S::f32s::LEN;
+            let Group { first, dy, weights, sets } = *group;
             let per_image = layout.windows.len();
             let filters = (layout.filters - first).min(SET);
             let cached = &mut cached[..filters * ROWS * R * lanes];

@@ -1,5 +1,6 @@
 //! Max pooling: fused behind a convolution, or alone.
 
+use super::conv2d::Outputs;
 use super::finite::Sums;
 use crate::shape::Window2d;
 use crate::simd::{Select, Simd, SimdBase};
@@ -7,21 +8,20 @@ use crate::simd::{Select, Simd, SimdBase};
 /// The maximum of each `pool` consecutive pixels.
 ///
 /// - band: (outputs, pool, channels); sums: what they may be
-/// - out: (outputs, channels); winners: the same shape, the first place of the maximum, or empty if nobody asks
+/// - out: (outputs, channels); a winner is the first place of the maximum
 pub(super) fn pool_band<S: Simd>(
     simd: S,
     band: &[f32],
     sums: Sums,
     pool: usize,
     channels: usize,
-    out: &mut [f32],
-    winners: &mut [u32],
+    out: &mut Outputs<'_>,
 ) {
     // With 2x2 as a constant the loop over places unrolls.
     match (pool, sums) {
-        (4, Sums::Finite) => pool_places::<S, 4, false>(simd, band, pool, channels, out, winners),
-        (4, Sums::Any) => pool_places::<S, 4, true>(simd, band, pool, channels, out, winners),
-        _ => pool_places::<S, 0, true>(simd, band, pool, channels, out, winners),
+        (4, Sums::Finite) => pool_places::<S, 4, false>(simd, band, pool, channels, out),
+        (4, Sums::Any) => pool_places::<S, 4, true>(simd, band, pool, channels, out),
+        _ => pool_places::<S, 0, true>(simd, band, pool, channels, out),
     }
 }
 
@@ -40,18 +40,16 @@ fn pool_places<S: Simd, const POOL: usize, const NAN: bool>(
     band: &[f32],
     pool: usize,
     channels: usize,
-    out: &mut [f32],
-    winners: &mut [u32],
+    out: &mut Outputs<'_>,
 ) {
     simd.vectorize(
         #[inline(always)]
         || {
             let lanes = S::f32s::LEN;
+            let Outputs { y, winners } = out;
             let pool = if POOL == 0 { pool } else { POOL };
             let whole = channels - channels % lanes;
-            for (pixel, (band, out)) in
-                band.chunks_exact(pool * channels).zip(out.chunks_exact_mut(channels)).enumerate()
-            {
+            for (pixel, (band, y)) in band.chunks_exact(pool * channels).zip(y.chunks_exact_mut(channels)).enumerate() {
                 let winners =
                     if winners.is_empty() { &mut [][..] } else { &mut winners[pixel * channels..][..channels] };
                 for start in (0..whole).step_by(lanes) {
@@ -63,7 +61,7 @@ fn pool_places<S: Simd, const POOL: usize, const NAN: bool>(
                         best = larger.select(value, best);
                         winner = larger.select(S::u32s::splat(simd, place as u32), winner);
                     }
-                    best.store_slice(&mut out[start..][..lanes]);
+                    best.store_slice(&mut y[start..][..lanes]);
                     if let Some(winners) = winners.get_mut(start..start + lanes) {
                         winner.store_slice(winners);
                     }
@@ -76,7 +74,7 @@ fn pool_places<S: Simd, const POOL: usize, const NAN: bool>(
                             (best, winner) = (value, place as u32);
                         }
                     }
-                    out[channel] = best;
+                    y[channel] = best;
                     if let Some(to) = winners.get_mut(channel) {
                         *to = winner;
                     }

@@ -5,7 +5,7 @@
 //! ([`super::conv2d_input_gradient_dense`]) takes none for the border. So it pays where [`super::winograd`] takes fewer.
 
 use super::activation::Elementwise;
-use super::conv2d::{ConvLayout, blocks};
+use super::conv2d::{ConvLayout, Inputs, Outputs, blocks};
 use super::conv2d_forward::conv2d_forward;
 use super::padding::pad;
 use super::winograd::winograd_forward;
@@ -70,12 +70,11 @@ impl Turned {
         } else {
             dy
         };
+        let (linear, inputs) = (Elementwise::Linear, Inputs { images, x: dy, packed });
+        let outputs = Outputs { y: dx, winners: &mut [] };
         match &layout.winograd {
-            Some(winograd) => {
-                let linear = Elementwise::Linear;
-                winograd_forward(simd, layout, winograd, linear, dy, packed, images, scratch, dx, &mut []);
-            }
-            None => conv2d_forward(simd, layout, Elementwise::Linear, dy, packed, images, scratch, dx, &mut []),
+            Some(winograd) => winograd_forward(simd, layout, winograd, linear, inputs, scratch, outputs),
+            None => conv2d_forward(simd, layout, linear, inputs, scratch, outputs),
         }
     }
 

@@ -16,7 +16,7 @@
 //! computes alike.
 
 use super::activation::{Elementwise, activate};
-use super::conv2d::{ConvLayout, blocks};
+use super::conv2d::{ConvLayout, Inputs, Outputs, blocks};
 use super::conv2d_forward::products;
 use super::finite::{Sums, sums_of};
 use super::max_pool::pool_band;
@@ -175,43 +175,33 @@ fn transform_weights<S: Simd, const N: usize>(simd: S, weights: &[f32], packed: 
 
 /// Computes `activation(max_pool(x * weights + bias))` for `images` images.
 ///
-/// - x: (images, padded height, padded width, channels)
-/// - packed: as `ConvLayout::pack` makes it
 /// - scratch: [`ConvLayout::scratch_len`]
-/// - out: (images, outputs, filters); winners: the same shape, or empty if nobody asks
-#[expect(clippy::too_many_arguments, reason = "each is one tensor of the operation")]
 pub(crate) fn winograd_forward<S: Simd>(
     simd: S,
     layout: &ConvLayout,
     winograd: &Winograd,
     activation: Elementwise,
-    x: &[f32],
-    packed: &[f32],
-    images: usize,
+    inputs: Inputs<'_>,
     scratch: &mut [f32],
-    out: &mut [f32],
-    winners: &mut [u32],
+    outputs: Outputs<'_>,
 ) {
     match winograd.side {
-        2 => forward::<S, 2, 4>(simd, layout, winograd, activation, x, packed, images, scratch, out, winners),
-        _ => forward::<S, 3, 5>(simd, layout, winograd, activation, x, packed, images, scratch, out, winners),
+        2 => forward::<S, 2, 4>(simd, layout, winograd, activation, inputs, scratch, outputs),
+        _ => forward::<S, 3, 5>(simd, layout, winograd, activation, inputs, scratch, outputs),
     }
 }
 
 /// [`winograd_forward`] for one size of tiles.
-#[expect(clippy::too_many_arguments, reason = "each is one tensor of the operation")]
 fn forward<S: Simd, const M: usize, const N: usize>(
     simd: S,
     layout: &ConvLayout,
     winograd: &Winograd,
     activation: Elementwise,
-    x: &[f32],
-    packed: &[f32],
-    images: usize,
+    inputs: Inputs<'_>,
     scratch: &mut [f32],
-    out: &mut [f32],
-    winners: &mut [u32],
+    mut outputs: Outputs<'_>,
 ) {
+    let Inputs { images, x, packed } = inputs;
     let (filters, channels) = (layout.filters, winograd.channels);
     let (direct, transformed) = packed.split_at(layout.direct_packed_len());
     let (patches, scratch) = scratch.split_at_mut(GROUP * N * N * channels);
@@ -230,25 +220,24 @@ fn forward<S: Simd, const M: usize, const N: usize>(
             let weights = &transformed[number * product.packed_len()..][..product.packed_len()];
             let patches = &patches[number * GROUP * channels..][..GROUP * channels];
             let sums = &mut sums[number * GROUP * filters..][..GROUP * filters];
-            products(simd, product, patches, weights, 0, count, sums);
+            products(simd, product, patches, weights, 0..count, sums);
         }
         let band = &mut scratch[..count * M * M * filters];
         back_transform::<S, M, N>(simd, layout, direct, sums, band);
         match winograd.out_columns {
             None => {
-                let done = first * filters..(first + count) * filters;
-                let winners = if winners.is_empty() { &mut [][..] } else { &mut winners[done.clone()] };
-                pool_band(simd, band, pooled, M * M, filters, &mut out[done.clone()], winners);
-                activate(simd, activation, &mut out[done]);
+                let mut outputs = outputs.part(first * filters..(first + count) * filters);
+                pool_band(simd, band, pooled, M * M, filters, &mut outputs);
+                activate(simd, activation, outputs.y);
             }
             Some(columns) => {
                 activate(simd, activation, band);
-                for (tile, outputs) in (first..).zip(band.chunks_exact(M * M * filters)) {
+                for (tile, values) in (first..).zip(band.chunks_exact(M * M * filters)) {
                     // The tile's row and column, which go on from image to image, are those of an M-th of the output.
                     let (row, column) = (tile / (columns / M), tile % (columns / M));
                     let at = (row * M * columns + column * M) * filters;
-                    for (row, outputs) in outputs.chunks_exact(M * filters).enumerate() {
-                        out[at + row * columns * filters..][..M * filters].copy_from_slice(outputs);
+                    for (row, values) in values.chunks_exact(M * filters).enumerate() {
+                        outputs.y[at + row * columns * filters..][..M * filters].copy_from_slice(values);
                     }
                 }
             }

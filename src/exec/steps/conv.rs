@@ -4,11 +4,11 @@ use crate::exec::forward::Pass;
 use crate::exec::memory::{Memory, Scratch};
 use crate::exec::run::{Backward, Forward, InputGradient, Purpose, Run};
 use crate::kernels::activation::activate_backward;
-use crate::kernels::conv2d::SLACK;
+use crate::kernels::conv2d::{Inputs, OutputGradient, Outputs, SLACK};
 use crate::kernels::conv2d_backward_small::{scratch_len, weight_gradients_small};
 use crate::kernels::conv2d_forward::conv2d_forward;
 use crate::kernels::conv2d_forward_small::conv2d_forward_small;
-use crate::kernels::conv2d_input_gradient::{CACHED_WEIGHTS, input_gradients, sets_len};
+use crate::kernels::conv2d_input_gradient::{CACHED_WEIGHTS, Room, input_gradients, sets_len};
 use crate::kernels::conv2d_input_gradient_dense::{COPIED_WEIGHTS, Factors, input_gradients_dense};
 use crate::kernels::conv2d_weight_gradient::weight_gradients;
 use crate::kernels::conv2d_weight_gradient_dense::{lost_len, weight_gradients_dense};
@@ -78,17 +78,18 @@ impl Run for ConvStep {
             Pass::Inference => &mut [],
             Pass::Training { .. } => &mut saved.indices[..],
         };
-        let (layout, activation, packed) = (&self.layout, self.activation, &weights.packed[self.packed.clone()]);
-        let room = &mut scratch.forward;
+        let (layout, activation, scratch) = (&self.layout, self.activation, &mut scratch.forward);
+        let inputs = Inputs { images, x, packed: &weights.packed[self.packed.clone()] };
+        let outputs = Outputs { y, winners };
         match (self.forward, &layout.winograd) {
             (ForwardAlgorithm::Winograd, Some(winograd)) => {
-                winograd_forward(simd, layout, winograd, activation, x, packed, images, room, y, winners);
+                winograd_forward(simd, layout, winograd, activation, inputs, scratch, outputs);
             }
             (ForwardAlgorithm::Tiny, _) => {
-                conv2d_forward_small(simd, layout, activation, x, packed, images, y, winners);
+                conv2d_forward_small(simd, layout, activation, inputs, outputs);
             }
             (ForwardAlgorithm::Direct | ForwardAlgorithm::Winograd, _) => {
-                conv2d_forward(simd, layout, activation, x, packed, images, room, y, winners);
+                conv2d_forward(simd, layout, activation, inputs, scratch, outputs);
             }
         }
     }
@@ -102,9 +103,9 @@ impl Run for ConvStep {
         match self.weight_gradient {
             WeightGradient::Nobody => {}
             WeightGradient::SmallWindows => {
-                let (dy, sums) = (&dy[..outputs + SLACK], &mut scratch.small_windows);
+                let of = OutputGradient { images, dy: &dy[..outputs + SLACK], winners };
                 let dw = &mut gradients[with_slack(&self.weights)];
-                weight_gradients_small(simd, &self.layout, images, x, dy, winners, sums, dw);
+                weight_gradients_small(simd, &self.layout, x, of, &mut scratch.small_windows, dw);
             }
             WeightGradient::Dense => {
                 let dw = &mut gradients[with_slack(&self.weights)];
@@ -144,16 +145,6 @@ impl Run for ConvStep {
     }
 }
 
-/// The gradient of a chunk's outputs.
-#[derive(Clone, Copy)]
-struct OutputGradient<'a> {
-    images: usize,
-    /// (images, outputs, filters).
-    dy: &'a [f32],
-    /// The same shape, which of the pooled windows won; not read without pooling.
-    winners: &'a [u32],
-}
-
 impl ConvStep {
     /// Writes or adds the gradients of the inputs, by adding to overlapping windows.
     fn add_input_gradients<S: Simd>(
@@ -164,7 +155,7 @@ impl ConvStep {
         scratch: &mut Scratch,
         dx: &mut InputGradient<'_>,
     ) {
-        let OutputGradient { images, dy, winners } = of;
+        let images = of.images;
         let Scratch { padded_gradient, filter_sets, cached_weights, .. } = scratch;
         let padded_len = images * self.layout.image_len + SLACK;
         let to = match (dx.flow, &self.border) {
@@ -181,10 +172,11 @@ impl ConvStep {
         };
         match self.input_gradient {
             plan::InputGradient::Sets => {
-                input_gradients(simd, &self.layout, images, dy, winners, weights, filter_sets, cached_weights, to);
+                let room = Room { sets: filter_sets, cached: cached_weights };
+                input_gradients(simd, &self.layout, of, weights, room, to);
             }
             plan::InputGradient::Dense => {
-                input_gradients_dense(simd, &self.layout, Factors { dy, weights }, cached_weights, to);
+                input_gradients_dense(simd, &self.layout, Factors { dy: of.dy, weights }, cached_weights, to);
             }
             plan::InputGradient::Nobody | plan::InputGradient::Turned(_) => {}
         }
