@@ -44,6 +44,12 @@ pub struct CsvLogger {
     columns: Vec<String>,
 }
 
+/// What becomes of the lines of a file that exists.
+enum Lines {
+    Kept,
+    Replaced,
+}
+
 /// The longest header that is read, in bytes.
 const MAX_HEADER: u64 = 1 << 24;
 
@@ -86,9 +92,13 @@ impl CsvLogger {
 
     /// Opens the file. The header of one that is added to, if there is one; the file then stands at its end, behind a
     /// line end.
-    fn open(&mut self, appends: bool) -> io::Result<Option<String>> {
+    fn open(&mut self, lines: &Lines) -> io::Result<Option<String>> {
         // A pipe or a device has no place to go to, and nothing in it to be read again.
         let is_file = self.path.metadata().is_ok_and(|metadata| metadata.is_file());
+        let appends = match lines {
+            Lines::Kept => true,
+            Lines::Replaced => false,
+        };
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(!appends);
         if !(appends && is_file) {
@@ -145,8 +155,8 @@ impl Callback for CsvLogger {
         }
         self.columns = training.epoch_logs().iter().map(|(name, _)| name.to_owned()).collect();
         self.columns.sort();
-        let appends = self.append || training.is_resumed();
-        match self.open(appends).map_err(|source| self.fault(source))? {
+        let lines = if self.append || training.is_resumed() { Lines::Kept } else { Lines::Replaced };
+        match self.open(&lines).map_err(|source| self.fault(source))? {
             Some(header) => self.follow(&header),
             None => self.write_header(),
         }

@@ -29,7 +29,7 @@ impl RocAuc {
         let mut keys = vec![0_u32; labels.len()];
         let area = |class: usize| {
             let column = probabilities.iter().skip(class).step_by(classes);
-            keys.iter_mut().zip(column.zip(labels)).for_each(|(to, (p, label))| *to = key(*p, *label == class));
+            keys.iter_mut().zip(column.zip(labels)).for_each(|(to, (p, label))| *to = key(*p, *label, class));
             keys.sort_unstable();
             area(&keys)
         };
@@ -46,11 +46,11 @@ impl RocAuc {
     }
 }
 
-/// A probability and whether it should be high, in a number of the same order: bits of floats that are not negative are
+/// A probability of `class`, and whether that is the label, in a number of the same order: bits of floats that are not negative are
 /// ordered as the floats are, and one bit is free, as they are below 2.
-fn key(probability: f32, positive: bool) -> u32 {
+fn key(probability: f32, label: usize, class: usize) -> u32 {
     // -0.0 becomes 0.0.
-    (probability + 0.0).to_bits() << 1 | u32::from(positive)
+    (probability + 0.0).to_bits() << 1 | u32::from(label == class)
 }
 
 /// The area of sorted keys; `None` without positives, or without negatives.

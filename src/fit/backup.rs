@@ -180,7 +180,7 @@ impl Backup for BackupAndRestore {
             *model = found;
             if let Some(position) = &model.ongoing.position {
                 let (epoch, batch) = (position.epoch + 1, position.batches + 1);
-                if !position.is_over(position.stops, epochs) {
+                if !position.is_over(epochs) {
                     tell(format!("Resuming from {place}, with epoch {epoch}, batch {batch}"));
                 } else if position.stops {
                     let ended = position.epoch;

@@ -102,7 +102,7 @@ impl Ongoing {
             return Ok(Position { epoch, batches, examples, batch_size, shuffle, learning_rate, stops, began });
         };
         if resumed.batches > 0 {
-            resumed.check(examples, batch_size, shuffle)?;
+            resumed.check(examples, config)?;
         }
         Ok(Position { examples, batch_size, shuffle, ..resumed })
     }
@@ -110,11 +110,13 @@ impl Ongoing {
 
 impl Position {
     /// Whether nothing is left to do of a training of so many epochs.
-    pub(super) fn is_over(&self, stops: bool, epochs: usize) -> bool {
-        self.batches == 0 && (stops || self.epoch >= epochs)
+    pub(super) fn is_over(&self, epochs: usize) -> bool {
+        self.batches == 0 && (self.stops || self.epoch >= epochs)
     }
 
-    fn check(&self, examples: usize, batch_size: usize, shuffle: bool) -> Result<()> {
+    /// # Errors
+    /// [`Error::Setting`] or [`Error::Data`] unless the epoch can be resumed with these arguments.
+    fn check(&self, examples: usize, config: &FitConfig<'_>) -> Result<()> {
         if examples != self.examples {
             return Err(Error::Data(format!(
                 "the model was resumed in the middle of an epoch of {} examples, got {examples}: give `fit` the same data",
@@ -125,6 +127,7 @@ impl Position {
             let expected = "that of the checkpoint, which was written in the middle of an epoch";
             Err(Error::Setting { name, expected, received })
         };
+        let FitConfig { batch_size, shuffle, .. } = *config;
         if batch_size != self.batch_size {
             return setting("batch_size", format!("{batch_size} instead of {}", self.batch_size));
         }

@@ -101,8 +101,9 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
         let trained = self.epochs();
         let ended = self.callbacks.end(&mut self.training);
         trained.and(ended)?;
+        let position = Position { stops: self.training.stops, ..self.position };
         match &self.backup {
-            Some(backup) if self.position.is_over(self.training.stops, self.training.epochs) => backup.end()?,
+            Some(backup) if position.is_over(self.training.epochs) => backup.end()?,
             Some(_) | None => {}
         }
         Ok(self.training.history.clone())

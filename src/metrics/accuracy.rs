@@ -31,7 +31,7 @@ impl Measure for PlainAccuracy {
     fn update(&self, sums: &mut [f64], probabilities: &[f32], target: Target<'_>) {
         match probabilities {
             [_] => BinaryAccuracy::default().update(sums, probabilities, target),
-            _ => count(sums, argmax(probabilities) == target.class()),
+            _ => count(sums, u8::from(argmax(probabilities) == target.class())),
         }
     }
 
@@ -96,7 +96,7 @@ impl Measure for BinaryAccuracy {
     fn update(&self, sums: &mut [f64], probabilities: &[f32], target: Target<'_>) {
         for (output, probability) in probabilities.iter().enumerate() {
             let found = f32::from(u8::from(*probability > self.threshold));
-            count(sums, found == target.value(output, probabilities.len()));
+            count(sums, u8::from(found == target.value(output, probabilities.len())));
         }
     }
 
@@ -163,7 +163,7 @@ impl Measure for TopKCategoricalAccuracy {
             _ => target.class(),
         };
         let higher = probabilities.iter().filter(|probability| **probability > probabilities[class]).count();
-        count(sums, higher < self.k);
+        count(sums, u8::from(higher < self.k));
     }
 
     fn value(&self, sums: &[f64]) -> f64 {
@@ -171,7 +171,8 @@ impl Measure for TopKCategoricalAccuracy {
     }
 }
 
-fn count(sums: &mut [f64], right: bool) {
-    sums[0] += f64::from(u8::from(right));
+/// Counts one prediction that is right (1) or wrong (0).
+fn count(sums: &mut [f64], right: u8) {
+    sums[0] += f64::from(right);
     sums[1] += 1.0;
 }

@@ -13,11 +13,12 @@ use crate::shape::{Shape, Window2d};
 pub(super) fn graph(plan: &Plan, layers: &[Layer], weights: &[Weight]) -> Graph {
     let mut chain = Chain::new(plan.input());
     let mut weights = weights.iter();
+    let mut next = || weights.next().expect(CHECKED);
     let inputs = std::iter::once(plan.input()).chain(plan.shapes.iter().copied());
     for ((layer, name), input) in layers.iter().zip(layer_names(layers)).zip(inputs) {
         match layer {
             Layer::Conv2D(conv) => {
-                let (kernel, bias) = take(&mut weights, conv.use_bias);
+                let (kernel, bias) = (next(), conv.use_bias.then(&mut next));
                 let weights = std::iter::once(convolution_kernel(kernel)).chain(bias.map(weight)).collect();
                 convolve(&mut chain, &name, conv, input, weights);
                 activate(&mut chain, &name, conv.activation);
@@ -29,7 +30,7 @@ pub(super) fn graph(plan: &Plan, layers: &[Layer], weights: &[Weight]) -> Graph 
                 slide(&mut chain, name, "AveragePool", &pool.window(input).expect(CHECKED));
             }
             Layer::Dense(dense) => {
-                let (kernel, bias) = take(&mut weights, dense.use_bias);
+                let (kernel, bias) = (next(), dense.use_bias.then(&mut next));
                 let weights = std::iter::once(kernel).chain(bias).map(weight).collect();
                 chain.push(name.clone(), "Gemm", weights, vec![], Layout::Vector);
                 activate(&mut chain, &name, dense.activation);
@@ -66,12 +67,6 @@ pub(super) fn graph(plan: &Plan, layers: &[Layer], weights: &[Weight]) -> Graph 
         }
     }
     chain.finish(input_info(plan.input()), output_info(plan.classes()))
-}
-
-/// The weights of the next layer that has any.
-fn take<'a>(weights: &mut std::slice::Iter<'a, Weight>, use_bias: bool) -> (&'a Weight, Option<&'a Weight>) {
-    let mut next = || weights.next().expect(CHECKED);
-    (next(), use_bias.then(next))
 }
 
 fn convolve(chain: &mut Chain, name: &str, conv: &Conv2D, input: Shape, weights: Vec<Tensor>) {
