@@ -83,6 +83,9 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[macro_use]
+mod setters;
+
 mod aligned;
 pub mod callbacks;
 pub mod custom;

@@ -60,16 +60,12 @@ impl CsvLogger {
         Self { path: path.into(), separator: ',', append: false, file: None, columns: Vec::new() }
     }
 
-    /// Sets what stands between values.
-    #[must_use]
-    pub fn separator(self, separator: char) -> Self {
-        Self { separator, ..self }
-    }
+    setters! {
+        /// Sets what stands between values.
+        separator: char,
 
-    /// Sets whether lines are added to a file that is there, as when a training is resumed; it gets no second header.
-    #[must_use]
-    pub fn append(self, append: bool) -> Self {
-        Self { append, ..self }
+        /// Sets whether lines are added to a file that is there, as when a training is resumed; it gets no second header.
+        append: bool,
     }
 
     fn fault(&self, source: io::Error) -> Error {

@@ -90,22 +90,15 @@ impl EarlyStopping {
         Self { baseline: Some(baseline), ..self }
     }
 
-    /// Sets whether the model ends with the weights of its best epoch; otherwise it keeps those of the last.
-    #[must_use]
-    pub fn restore_best_weights(self, restore_best_weights: bool) -> Self {
-        Self { restore_best_weights, ..self }
-    }
+    setters! {
+        /// Sets whether the model ends with the weights of its best epoch; otherwise it keeps those of the last.
+        restore_best_weights: bool,
 
-    /// Sets how many epochs pass before it looks.
-    #[must_use]
-    pub fn start_from_epoch(self, start_from_epoch: usize) -> Self {
-        Self { start_from_epoch, ..self }
-    }
+        /// Sets how many epochs pass before it looks.
+        start_from_epoch: usize,
 
-    /// Sets whether it says what it does: 1, or 0 for silence.
-    #[must_use]
-    pub fn verbose(self, verbose: u8) -> Self {
-        Self { verbose, ..self }
+        /// Sets whether it says what it does: 1, or 0 for silence.
+        verbose: u8,
     }
 
     /// The epoch after which it stopped the training, from 0; `None` if it did not.

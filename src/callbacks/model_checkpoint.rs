@@ -90,22 +90,15 @@ impl ModelCheckpoint {
         self
     }
 
-    /// Sets whether only models are saved that are better than all before.
-    #[must_use]
-    pub fn save_best_only(self, save_best_only: bool) -> Self {
-        Self { save_best_only, ..self }
-    }
+    setters! {
+        /// Sets whether only models are saved that are better than all before.
+        save_best_only: bool,
 
-    /// Sets whether the weights alone are saved.
-    #[must_use]
-    pub fn save_weights_only(self, save_weights_only: bool) -> Self {
-        Self { save_weights_only, ..self }
-    }
+        /// Sets whether the weights alone are saved.
+        save_weights_only: bool,
 
-    /// Sets when models are saved.
-    #[must_use]
-    pub fn save_freq(self, save_freq: SaveFreq) -> Self {
-        Self { save_freq, ..self }
+        /// Sets when models are saved.
+        save_freq: SaveFreq,
     }
 
     /// Sets the value that the first saved model must be better than.

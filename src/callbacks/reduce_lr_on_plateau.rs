@@ -59,16 +59,12 @@ impl ReduceLROnPlateau {
         }
     }
 
-    /// Sets what the learning rate is multiplied by, less than 1.
-    #[must_use]
-    pub fn factor(self, factor: f64) -> Self {
-        Self { factor, ..self }
-    }
+    setters! {
+        /// Sets what the learning rate is multiplied by, less than 1.
+        factor: f64,
 
-    /// Sets after how many epochs without a better value the rate is lowered.
-    #[must_use]
-    pub fn patience(self, patience: usize) -> Self {
-        Self { patience, ..self }
+        /// Sets after how many epochs without a better value the rate is lowered.
+        patience: usize,
     }
 
     /// Sets which way the value gets better.
@@ -85,22 +81,15 @@ impl ReduceLROnPlateau {
         self
     }
 
-    /// Sets how many epochs after lowering the rate it does not look.
-    #[must_use]
-    pub fn cooldown(self, cooldown: usize) -> Self {
-        Self { cooldown, ..self }
-    }
+    setters! {
+        /// Sets how many epochs after lowering the rate it does not look.
+        cooldown: usize,
 
-    /// Sets the rate below which it is not lowered.
-    #[must_use]
-    pub fn min_lr(self, min_lr: f64) -> Self {
-        Self { min_lr, ..self }
-    }
+        /// Sets the rate below which it is not lowered.
+        min_lr: f64,
 
-    /// Sets whether it says what it does: 1, or 0 for silence.
-    #[must_use]
-    pub fn verbose(self, verbose: u8) -> Self {
-        Self { verbose, ..self }
+        /// Sets whether it says what it does: 1, or 0 for silence.
+        verbose: u8,
     }
 
     /// The best value so far.

@@ -94,22 +94,15 @@ impl BackupAndRestore {
         Self { backup_dir: backup_dir.into(), save_freq: SaveFreq::Epoch, keep: 2, delete_checkpoint: false }
     }
 
-    /// Sets when checkpoints are written: after each epoch alone, or after so many steps of the optimizer as well.
-    #[must_use]
-    pub fn save_freq(self, save_freq: SaveFreq) -> Self {
-        Self { save_freq, ..self }
-    }
+    setters! {
+        /// Sets when checkpoints are written: after each epoch alone, or after so many steps of the optimizer as well.
+        save_freq: SaveFreq,
 
-    /// Sets how many checkpoints are kept, the last ones; 2, so that there is another should the last be damaged.
-    #[must_use]
-    pub fn keep(self, keep: usize) -> Self {
-        Self { keep, ..self }
-    }
+        /// Sets how many checkpoints are kept, the last ones; 2, so that there is another should the last be damaged.
+        keep: usize,
 
-    /// Sets whether the checkpoints are removed when the training has ended, as in Keras; false.
-    #[must_use]
-    pub fn delete_checkpoint(self, delete_checkpoint: bool) -> Self {
-        Self { delete_checkpoint, ..self }
+        /// Sets whether the checkpoints are removed when the training has ended, as in Keras; false.
+        delete_checkpoint: bool,
     }
 }
 

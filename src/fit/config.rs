@@ -72,41 +72,31 @@ impl<'a> FitConfig<'a> {
         }
     }
 
-    /// Sets the number of the last epoch.
-    #[must_use]
-    pub fn epochs(self, epochs: usize) -> Self {
-        Self { epochs, ..self }
-    }
+    setters! {
+        /// Sets the number of the last epoch.
+        epochs: usize,
 
-    /// Sets how many epochs are behind the model already. Epochs are numbered on from there, and `epochs` counts them
-    /// too.
-    ///
-    /// ```
-    /// use inkstone::prelude::*;
-    /// # let dataset = Dataset::from_bytes(inkstone::ndarray::Array4::zeros((4, 2, 2, 1)), vec![0, 1, 0, 1])?;
-    /// # let mut model = Sequential::new([2, 2, 1])
-    /// #     .add(Flatten::new())
-    /// #     .add(Dense::new(2).activation(Softmax))
-    /// #     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
-    /// let history = model.fit(&dataset, FitConfig::new().initial_epoch(3).epochs(5).verbose(0))?;
-    /// assert_eq!(history.epochs.len(), 2);
-    /// # Ok::<(), inkstone::Error>(())
-    /// ```
-    #[must_use]
-    pub fn initial_epoch(self, initial_epoch: usize) -> Self {
-        Self { initial_epoch, ..self }
-    }
+        /// Sets how many epochs are behind the model already. Epochs are numbered on from there, and `epochs` counts them
+        /// too.
+        ///
+        /// ```
+        /// use inkstone::prelude::*;
+        /// # let dataset = Dataset::from_bytes(inkstone::ndarray::Array4::zeros((4, 2, 2, 1)), vec![0, 1, 0, 1])?;
+        /// # let mut model = Sequential::new([2, 2, 1])
+        /// #     .add(Flatten::new())
+        /// #     .add(Dense::new(2).activation(Softmax))
+        /// #     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+        /// let history = model.fit(&dataset, FitConfig::new().initial_epoch(3).epochs(5).verbose(0))?;
+        /// assert_eq!(history.epochs.len(), 2);
+        /// # Ok::<(), inkstone::Error>(())
+        /// ```
+        initial_epoch: usize,
 
-    /// Sets how many examples make one step of the optimizer.
-    #[must_use]
-    pub fn batch_size(self, batch_size: usize) -> Self {
-        Self { batch_size, ..self }
-    }
+        /// Sets how many examples make one step of the optimizer.
+        batch_size: usize,
 
-    /// Sets whether every epoch has an order of its own.
-    #[must_use]
-    pub fn shuffle(self, shuffle: bool) -> Self {
-        Self { shuffle, ..self }
+        /// Sets whether every epoch has an order of its own.
+        shuffle: bool,
     }
 
     /// Sets how images are varied at random while training. Each is drawn anew in each step, from the model's seed.

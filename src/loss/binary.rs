@@ -30,16 +30,12 @@ pub struct BinaryCrossentropy {
 }
 
 impl BinaryCrossentropy {
-    /// Sets whether the model's outputs are logits.
-    #[must_use]
-    pub fn from_logits(self, from_logits: bool) -> Self {
-        Self { from_logits, ..self }
-    }
+    setters! {
+        /// Sets whether the model's outputs are logits.
+        from_logits: bool,
 
-    /// Sets how far targets are moved towards one half.
-    #[must_use]
-    pub fn label_smoothing(self, label_smoothing: f32) -> Self {
-        Self { label_smoothing, ..self }
+        /// Sets how far targets are moved towards one half.
+        label_smoothing: f32,
     }
 
     pub(super) fn of(&self, outcome: &Outcome<'_>, gradient: Option<Gradient<'_>>) -> f64 {

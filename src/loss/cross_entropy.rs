@@ -57,16 +57,12 @@ pub struct CategoricalCrossentropy {
 }
 
 impl SparseCategoricalCrossentropy {
-    /// Sets whether the model's outputs are logits.
-    #[must_use]
-    pub fn from_logits(self, from_logits: bool) -> Self {
-        Self { from_logits, ..self }
-    }
+    setters! {
+        /// Sets whether the model's outputs are logits.
+        from_logits: bool,
 
-    /// Sets how much of the target is spread evenly over all classes.
-    #[must_use]
-    pub fn label_smoothing(self, label_smoothing: f32) -> Self {
-        Self { label_smoothing, ..self }
+        /// Sets how much of the target is spread evenly over all classes.
+        label_smoothing: f32,
     }
 
     pub(super) fn of(&self, outcome: &Outcome<'_>, gradient: Option<Gradient<'_>>) -> f64 {
@@ -80,16 +76,12 @@ impl SparseCategoricalCrossentropy {
 }
 
 impl CategoricalCrossentropy {
-    /// Sets whether the model's outputs are logits.
-    #[must_use]
-    pub fn from_logits(self, from_logits: bool) -> Self {
-        Self { from_logits, ..self }
-    }
+    setters! {
+        /// Sets whether the model's outputs are logits.
+        from_logits: bool,
 
-    /// Sets how much of the target is spread evenly over all classes.
-    #[must_use]
-    pub fn label_smoothing(self, label_smoothing: f32) -> Self {
-        Self { label_smoothing, ..self }
+        /// Sets how much of the target is spread evenly over all classes.
+        label_smoothing: f32,
     }
 
     pub(super) fn of(&self, outcome: &Outcome<'_>, gradient: Option<Gradient<'_>>) -> f64 {

@@ -1,8 +1,8 @@
 //! Average pooling, as plain loops.
 
-use super::{on_image, require};
-use crate::error::{Error, Result};
-use crate::shape::{Padding, Window2d};
+use super::{check_dy, on_image, pooling};
+use crate::error::Result;
+use crate::shape::Padding;
 use ndarray::{Array4, ArrayView4};
 
 /// The mean of each window, without what padding adds, as
@@ -26,7 +26,7 @@ pub fn average_pool2d(
     strides: (usize, usize),
     padding: Padding,
 ) -> Result<Array4<f32>> {
-    let window = geometry(x, pool_size, strides, padding)?;
+    let window = pooling("average_pool2d", x, pool_size, strides, padding)?;
     let (count, _, _, channels) = x.dim();
     Ok(Array4::from_shape_fn((count, window.out.0, window.out.1, channels), |(n, y, out_x, c)| {
         let pixels = || on_image(&window, (y, out_x));
@@ -58,12 +58,8 @@ pub fn average_pool2d_backward(
     strides: (usize, usize),
     padding: Padding,
 ) -> Result<Array4<f32>> {
-    let window = geometry(x, pool_size, strides, padding)?;
-    let (count, _, _, channels) = x.dim();
-    let expected = (count, window.out.0, window.out.1, channels);
-    require(dy.dim() == expected, || {
-        format!("average_pool2d_backward: expected dy of {expected:?}, got {:?}", dy.dim())
-    })?;
+    let window = pooling("average_pool2d", x, pool_size, strides, padding)?;
+    check_dy("average_pool2d_backward", (x.dim().0, window.out.0, window.out.1, x.dim().3), dy)?;
     let mut dx = Array4::<f64>::zeros(x.dim());
     for ((n, y, out_x, c), gradient) in dy.indexed_iter() {
         let pixels = || on_image(&window, (y, out_x));
@@ -71,18 +67,4 @@ pub fn average_pool2d_backward(
         pixels().for_each(|(_, (row, column))| dx[[n, row, column, c]] += share);
     }
     Ok(dx.mapv(|value| value as f32))
-}
-
-fn geometry(
-    x: ArrayView4<'_, f32>,
-    pool_size: (usize, usize),
-    strides: (usize, usize),
-    padding: Padding,
-) -> Result<Window2d> {
-    let (_, height, width, _) = x.dim();
-    require(!x.is_empty(), || {
-        format!("average_pool2d: every axis must be at least 1, got {:?} (N, H, W, C)", x.dim())
-    })?;
-    Window2d::new((height, width), pool_size, strides, padding)
-        .map_err(|reason| Error::Data(format!("average_pool2d: {reason}")))
 }

@@ -1,6 +1,6 @@
 //! The convolution.
 
-use super::{on_image, require};
+use super::{check_dy, on_image, require};
 use crate::error::{Error, Result};
 use crate::shape::{Padding, Window2d};
 use ndarray::{Array1, Array4, ArrayView1, ArrayView4};
@@ -86,8 +86,7 @@ pub fn conv2d_backward(
 ) -> Result<Conv2dGradients> {
     let window = geometry(x, kernel, strides, padding)?;
     let (count, _, _, channels) = x.dim();
-    let expected = (count, window.out.0, window.out.1, kernel.dim().3);
-    require(dy.dim() == expected, || format!("conv2d_backward: expected dy of {expected:?}, got {:?}", dy.dim()))?;
+    check_dy("conv2d_backward", (count, window.out.0, window.out.1, kernel.dim().3), dy)?;
     let mut dx = Array4::<f64>::zeros(x.dim());
     let mut dw = Array4::<f64>::zeros(kernel.dim());
     let mut db = Array1::<f64>::zeros(kernel.dim().3);

@@ -1,6 +1,6 @@
 //! The fully connected operation.
 
-use super::require;
+use super::{check_dy, require};
 use crate::error::Result;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
@@ -69,8 +69,7 @@ pub fn dense_backward(
     dy: ArrayView2<'_, f32>,
 ) -> Result<DenseGradients> {
     check(x, kernel)?;
-    let expected = (x.dim().0, kernel.dim().1);
-    require(dy.dim() == expected, || format!("dense_backward: expected dy of {expected:?}, got {:?}", dy.dim()))?;
+    check_dy("dense_backward", (x.dim().0, kernel.dim().1), dy)?;
     Ok(DenseGradients { dx: product(dy, kernel.t()), dw: product(x.t(), dy), db: dy.sum_axis(Axis(0)) })
 }
 

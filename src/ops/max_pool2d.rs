@@ -1,7 +1,7 @@
 //! Max pooling.
 
-use super::{on_image, require};
-use crate::error::{Error, Result};
+use super::{check_dy, on_image, pooling};
+use crate::error::Result;
 use crate::shape::{Padding, Window2d};
 use ndarray::{Array4, ArrayView4};
 
@@ -27,7 +27,7 @@ pub fn max_pool2d(
     strides: (usize, usize),
     padding: Padding,
 ) -> Result<Array4<f32>> {
-    let window = geometry(x, pool_size, strides, padding)?;
+    let window = pooling("max_pool2d", x, pool_size, strides, padding)?;
     let (count, _, _, channels) = x.dim();
     Ok(Array4::from_shape_fn((count, window.out.0, window.out.1, channels), |(n, y, out_x, c)| {
         winner(&window, x, (n, y, out_x, c)).1
@@ -57,10 +57,8 @@ pub fn max_pool2d_backward(
     strides: (usize, usize),
     padding: Padding,
 ) -> Result<Array4<f32>> {
-    let window = geometry(x, pool_size, strides, padding)?;
-    let (count, _, _, channels) = x.dim();
-    let expected = (count, window.out.0, window.out.1, channels);
-    require(dy.dim() == expected, || format!("max_pool2d_backward: expected dy of {expected:?}, got {:?}", dy.dim()))?;
+    let window = pooling("max_pool2d", x, pool_size, strides, padding)?;
+    check_dy("max_pool2d_backward", (x.dim().0, window.out.0, window.out.1, x.dim().3), dy)?;
     let mut dx = Array4::zeros(x.dim());
     for (place, gradient) in dy.indexed_iter() {
         let (row, column) = winner(&window, x, place).0;
@@ -83,16 +81,4 @@ fn winner(
         }
     }
     best.unwrap_or(((0, 0), f32::NEG_INFINITY))
-}
-
-fn geometry(
-    x: ArrayView4<'_, f32>,
-    pool_size: (usize, usize),
-    strides: (usize, usize),
-    padding: Padding,
-) -> Result<Window2d> {
-    let (_, height, width, _) = x.dim();
-    require(!x.is_empty(), || format!("max_pool2d: every axis must be at least 1, got {:?} (N, H, W, C)", x.dim()))?;
-    Window2d::new((height, width), pool_size, strides, padding)
-        .map_err(|reason| Error::Data(format!("max_pool2d: {reason}")))
 }

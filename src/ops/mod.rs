@@ -20,12 +20,36 @@ pub use dense::{DenseGradients, dense, dense_backward};
 pub use max_pool2d::{max_pool2d, max_pool2d_backward};
 
 use crate::error::{Error, Result};
-use crate::shape::Window2d;
+use crate::shape::{Padding, Window2d};
+use ndarray::{ArrayView, ArrayView4, Dimension};
 
 /// # Errors
 /// [`Error::Data`] with this message unless `holds`.
 fn require(holds: bool, message: impl FnOnce() -> String) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::Data(message())) }
+}
+
+/// The windows of a pooling.
+///
+/// # Errors
+/// [`Error::Data`] if x has an axis of zero, or the window does not fit.
+fn pooling(
+    name: &str,
+    x: ArrayView4<'_, f32>,
+    pool_size: (usize, usize),
+    strides: (usize, usize),
+    padding: Padding,
+) -> Result<Window2d> {
+    let (_, height, width, _) = x.dim();
+    require(!x.is_empty(), || format!("{name}: every axis must be at least 1, got {:?} (N, H, W, C)", x.dim()))?;
+    Window2d::new((height, width), pool_size, strides, padding)
+        .map_err(|reason| Error::Data(format!("{name}: {reason}")))
+}
+
+/// # Errors
+/// [`Error::Data`] unless the gradient of an output has the shape of that output.
+fn check_dy<D: Dimension>(name: &str, expected: D::Pattern, dy: ArrayView<'_, f32, D>) -> Result<()> {
+    require(dy.dim() == expected, || format!("{name}: expected dy of {expected:?}, got {:?}", dy.dim()))
 }
 
 /// Where a window lies on the image: each of its places (ky, kx) that is not padding, with the pixel (row, column) under

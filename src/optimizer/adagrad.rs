@@ -39,16 +39,12 @@ impl Adagrad {
         Self { learning_rate: learning_rate.into(), ..Self::default() }
     }
 
-    /// Sets where the sums start.
-    #[must_use]
-    pub fn initial_accumulator_value(self, initial_accumulator_value: f32) -> Self {
-        Self { initial_accumulator_value, ..self }
-    }
+    setters! {
+        /// Sets where the sums start.
+        initial_accumulator_value: f32,
 
-    /// Sets what keeps the division finite.
-    #[must_use]
-    pub fn epsilon(self, epsilon: f32) -> Self {
-        Self { epsilon, ..self }
+        /// Sets what keeps the division finite.
+        epsilon: f32,
     }
 
     pub(super) fn check(&self) -> Result<()> {

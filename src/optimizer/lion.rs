@@ -40,16 +40,12 @@ impl Lion {
         Self { learning_rate: learning_rate.into(), ..Self::default() }
     }
 
-    /// Sets how much the moment counts against the gradient in a step's direction.
-    #[must_use]
-    pub fn beta_1(self, beta_1: f32) -> Self {
-        Self { beta_1, ..self }
-    }
+    setters! {
+        /// Sets how much the moment counts against the gradient in a step's direction.
+        beta_1: f32,
 
-    /// Sets how much of the moment stays from step to step.
-    #[must_use]
-    pub fn beta_2(self, beta_2: f32) -> Self {
-        Self { beta_2, ..self }
+        /// Sets how much of the moment stays from step to step.
+        beta_2: f32,
     }
 
     pub(super) fn check(&self) -> Result<()> {

@@ -41,22 +41,15 @@ impl Nadam {
         Self { learning_rate: learning_rate.into(), ..Self::default() }
     }
 
-    /// Sets how much of the first moment stays from step to step.
-    #[must_use]
-    pub fn beta_1(self, beta_1: f32) -> Self {
-        Self { beta_1, ..self }
-    }
+    setters! {
+        /// Sets how much of the first moment stays from step to step.
+        beta_1: f32,
 
-    /// Sets how much of the second moment stays from step to step.
-    #[must_use]
-    pub fn beta_2(self, beta_2: f32) -> Self {
-        Self { beta_2, ..self }
-    }
+        /// Sets how much of the second moment stays from step to step.
+        beta_2: f32,
 
-    /// Sets what keeps the division finite.
-    #[must_use]
-    pub fn epsilon(self, epsilon: f32) -> Self {
-        Self { epsilon, ..self }
+        /// Sets what keeps the division finite.
+        epsilon: f32,
     }
 
     pub(super) fn check(&self) -> Result<()> {

@@ -45,28 +45,18 @@ impl RmsProp {
         Self { learning_rate: learning_rate.into(), ..Self::default() }
     }
 
-    /// Sets how much of the running mean stays from step to step.
-    #[must_use]
-    pub fn rho(self, rho: f32) -> Self {
-        Self { rho, ..self }
-    }
+    setters! {
+        /// Sets how much of the running mean stays from step to step.
+        rho: f32,
 
-    /// Sets how much of the velocity stays from step to step.
-    #[must_use]
-    pub fn momentum(self, momentum: f32) -> Self {
-        Self { momentum, ..self }
-    }
+        /// Sets how much of the velocity stays from step to step.
+        momentum: f32,
 
-    /// Sets what keeps the division finite.
-    #[must_use]
-    pub fn epsilon(self, epsilon: f32) -> Self {
-        Self { epsilon, ..self }
-    }
+        /// Sets what keeps the division finite.
+        epsilon: f32,
 
-    /// Sets whether steps are divided by the root of the variance instead of the mean square.
-    #[must_use]
-    pub fn centered(self, centered: bool) -> Self {
-        Self { centered, ..self }
+        /// Sets whether steps are divided by the root of the variance instead of the mean square.
+        centered: bool,
     }
 
     pub(super) fn check(&self) -> Result<()> {

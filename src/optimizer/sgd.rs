@@ -39,16 +39,12 @@ impl Sgd {
         Self { learning_rate: learning_rate.into(), ..Self::default() }
     }
 
-    /// Sets how much of the velocity stays from step to step.
-    #[must_use]
-    pub fn momentum(self, momentum: f32) -> Self {
-        Self { momentum, ..self }
-    }
+    setters! {
+        /// Sets how much of the velocity stays from step to step.
+        momentum: f32,
 
-    /// Sets whether a step looks ahead along its velocity; without momentum it changes nothing.
-    #[must_use]
-    pub fn nesterov(self, nesterov: bool) -> Self {
-        Self { nesterov, ..self }
+        /// Sets whether a step looks ahead along its velocity; without momentum it changes nothing.
+        nesterov: bool,
     }
 
     pub(super) fn check(&self) -> Result<()> {

@@ -56,16 +56,12 @@ impl LoadLimits {
         Self { memory: u64::MAX, operations: u64::MAX }
     }
 
-    /// Sets the most bytes that predicting on one thread may take beside the weights.
-    #[must_use]
-    pub fn memory(self, memory: u64) -> Self {
-        Self { memory, ..self }
-    }
+    setters! {
+        /// Sets the most bytes that predicting on one thread may take beside the weights.
+        memory: u64,
 
-    /// Sets the most multiply-adds that predicting may take for one image.
-    #[must_use]
-    pub fn operations(self, operations: u64) -> Self {
-        Self { operations, ..self }
+        /// Sets the most multiply-adds that predicting may take for one image.
+        operations: u64,
     }
 
     /// Checks the lists of where windows start, before a plan is made, which has them.

@@ -1,5 +1,8 @@
 //! Data sets: files, downloads, pictures, tables, parts, augmentation. One program, because linking dozens takes minutes.
 
+#[path = "../common/keras_example.rs"]
+mod common_keras_example;
+
 mod augment;
 mod bad_input_table;
 mod dataset;

@@ -1,6 +1,7 @@
 //! Digits as people have them: real digits drawn in many styles, saved as PNG files, and read by a network that knows MNIST.
 #![cfg(feature = "image")]
 
+use crate::common_keras_example::keras_example;
 use inkstone::data::{mnist, pictures};
 use inkstone::prelude::*;
 use ndarray::{Array2, Array4, Axis, concatenate};
@@ -172,16 +173,7 @@ fn thinned(mut shape: Array2<bool>) -> Array2<bool> {
 
 /// The network of the Keras MNIST example after one epoch.
 fn network(train: &Dataset) -> Model {
-    let model = Sequential::new([28, 28, 1])
-        .add(Conv2D::new(32, (3, 3)).activation(Relu))
-        .add(MaxPooling2D::new((2, 2)))
-        .add(Conv2D::new(64, (3, 3)).activation(Relu))
-        .add(MaxPooling2D::new((2, 2)))
-        .add(Conv2D::new(64, (3, 3)).activation(Relu))
-        .add(Flatten::new())
-        .add(Dense::new(64).activation(Relu))
-        .add(Dense::new(10).activation(Softmax))
-        .seed(1);
+    let model = keras_example().seed(1);
     let mut model = model.compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy]).unwrap();
     model.fit(train, FitConfig::new().epochs(1).batch_size(64).verbose(0)).unwrap();
     model

@@ -1,5 +1,6 @@
 //! Drawn digits: that they repeat by their seed, have MNIST's form, and are good enough to learn handwriting from.
 
+use crate::common_keras_example::keras_example;
 use inkstone::data::{mnist, synthetic};
 use inkstone::prelude::*;
 use ndarray::Axis;
@@ -75,15 +76,7 @@ fn a_network_that_has_seen_drawn_digits_only_reads_handwriting() {
     let (_, test) = mnist::load_from(folder).unwrap();
     let accuracies = [1, 2, 3].map(|seed| {
         let (train, _) = synthetic::load_data(seed).unwrap();
-        let mut model = Sequential::new([28, 28, 1])
-            .add(Conv2D::new(32, (3, 3)).activation(Relu))
-            .add(MaxPooling2D::new((2, 2)))
-            .add(Conv2D::new(64, (3, 3)).activation(Relu))
-            .add(MaxPooling2D::new((2, 2)))
-            .add(Conv2D::new(64, (3, 3)).activation(Relu))
-            .add(Flatten::new())
-            .add(Dense::new(64).activation(Relu))
-            .add(Dense::new(10).activation(Softmax))
+        let mut model = keras_example()
             .seed(seed)
             .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])
             .unwrap();

@@ -2,20 +2,12 @@
 
 use crate::common_model_file::{entry, with_entry};
 use crate::common_unknown_fields::with_unknown;
+use crate::saving::small;
 use inkstone::callbacks::SaveFreq;
 use inkstone::prelude::*;
 use ndarray::Array4;
 use serde_json::{Value, json};
 use std::fs;
-
-/// A model of two weights.
-fn small() -> Model {
-    Sequential::new([2])
-        .add(Dense::new(3).activation(Softmax))
-        .seed(1)
-        .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])
-        .unwrap()
-}
 
 /// A checkpoint in the middle of an epoch, with a callback that remembers weights.
 fn checkpoint() -> Vec<u8> {

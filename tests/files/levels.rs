@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// The levels of ARCHITECTURE.md, from the ground up; a folder counts as the file of its name.
 const LEVELS: [&[&str]; 10] = [
-    &["error", "random", "shape", "user_object"],
+    &["error", "random", "setters", "shape", "user_object"],
     &["aligned", "data", "simd", "whole_file"],
     &["kernels", "ops"],
     &["program"],

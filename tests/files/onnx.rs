@@ -87,21 +87,9 @@ fn old_runtime() -> Option<PathBuf> {
 
 #[test]
 fn without_python_the_test_is_skipped_or_fails_as_the_environment_says() {
-    let run = |required: bool| {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        let test = "onnx::onnx_s_checker_takes_every_model_and_onnx_runtime_predicts_the_same";
-        command.args(["--exact", test, "--nocapture"]);
-        command.env_remove("INKSTONE_PYTHON").env_remove("INKSTONE_REQUIRE_PYTHON");
-        if required {
-            command.env("INKSTONE_REQUIRE_PYTHON", "1");
-        }
-        let output = command.output().unwrap();
-        (output.status.success(), String::from_utf8(output.stderr).unwrap())
-    };
-    let (passed, said) = run(false);
-    assert!(passed && said.contains("skipped: set INKSTONE_PYTHON to a Python interpreter"), "{said}");
-    let (passed, said) = run(true);
-    assert!(!passed && said.contains("INKSTONE_PYTHON must name a Python interpreter"), "{said}");
+    python::is_skipped_or_fails_as_the_environment_says(
+        "onnx::onnx_s_checker_takes_every_model_and_onnx_runtime_predicts_the_same",
+    );
 }
 
 fn small() -> Model {

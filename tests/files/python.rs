@@ -67,18 +67,5 @@ fn keras_predicts_the_same_from_a_saved_model() {
 
 #[test]
 fn without_python_the_test_is_skipped_or_fails_as_the_environment_says() {
-    let run = |required: bool| {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "python::keras_predicts_the_same_from_a_saved_model", "--nocapture"]);
-        command.env_remove("INKSTONE_PYTHON").env_remove("INKSTONE_REQUIRE_PYTHON");
-        if required {
-            command.env("INKSTONE_REQUIRE_PYTHON", "1");
-        }
-        let output = command.output().unwrap();
-        (output.status.success(), String::from_utf8(output.stderr).unwrap())
-    };
-    let (passed, said) = run(false);
-    assert!(passed && said.contains("skipped: set INKSTONE_PYTHON to a Python interpreter"), "{said}");
-    let (passed, said) = run(true);
-    assert!(!passed && said.contains("INKSTONE_PYTHON must name a Python interpreter"), "{said}");
+    python::is_skipped_or_fails_as_the_environment_says("python::keras_predicts_the_same_from_a_saved_model");
 }

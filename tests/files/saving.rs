@@ -36,7 +36,7 @@ fn images(count: usize) -> Array4<f32> {
 }
 
 /// A model of two weights.
-fn small() -> Model {
+pub(crate) fn small() -> Model {
     Sequential::new([2])
         .add(Dense::new(3).activation(Softmax))
         .seed(1)

@@ -187,18 +187,5 @@ fn a_folder_that_cannot_be_made_is_named_before_training() {
 
 #[test]
 fn tests_without_python_are_skipped_or_fail_as_the_environment_says() {
-    let run = |required: bool| {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "tensorboard::tensorboard_reads_back_what_the_history_has", "--nocapture"]);
-        command.env_remove("INKSTONE_PYTHON").env_remove("INKSTONE_REQUIRE_PYTHON");
-        if required {
-            command.env("INKSTONE_REQUIRE_PYTHON", "1");
-        }
-        let output = command.output().unwrap();
-        (output.status.success(), String::from_utf8(output.stderr).unwrap())
-    };
-    let (passed, said) = run(false);
-    assert!(passed && said.contains("skipped: set INKSTONE_PYTHON to a Python interpreter"), "{said}");
-    let (passed, said) = run(true);
-    assert!(!passed && said.contains("INKSTONE_PYTHON must name a Python interpreter"), "{said}");
+    python::is_skipped_or_fails_as_the_environment_says("tensorboard::tensorboard_reads_back_what_the_history_has");
 }

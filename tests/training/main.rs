@@ -3,6 +3,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/keras_example.rs"]
+mod common_keras_example;
 
 mod bad_input;
 mod bad_targets;

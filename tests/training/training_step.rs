@@ -1,6 +1,7 @@
 //! The Keras example's CNN against PyTorch: every gradient of the first step, every weight after it, and the losses of
 //! ten steps. `tests/fixtures/make_training_step.py` made the numbers.
 
+use crate::common_keras_example::keras_example;
 use inkstone::prelude::*;
 use inkstone::{Model, Weight};
 use ndarray::{Array4, ArrayD, IxDyn};
@@ -42,15 +43,7 @@ fn weight(salt: usize, shape: &[usize]) -> ArrayD<f32> {
 }
 
 fn example() -> (Model, Array4<f32>, Vec<usize>) {
-    let mut model = Sequential::new([28, 28, 1])
-        .add(Conv2D::new(32, (3, 3)).activation(Relu))
-        .add(MaxPooling2D::new((2, 2)))
-        .add(Conv2D::new(64, (3, 3)).activation(Relu))
-        .add(MaxPooling2D::new((2, 2)))
-        .add(Conv2D::new(64, (3, 3)).activation(Relu))
-        .add(Flatten::new())
-        .add(Dense::new(64).activation(Relu))
-        .add(Dense::new(10).activation(Softmax))
+    let mut model = keras_example()
         .compile(Sgd::new(fixture().learning_rate), SparseCategoricalCrossentropy::default(), [Accuracy])
         .unwrap();
     let weights: Vec<Weight> = model

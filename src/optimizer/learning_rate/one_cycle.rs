@@ -42,22 +42,15 @@ impl OneCycle {
         Self { max_learning_rate, total_steps, rising: 0.3, div_factor: 25.0, final_div_factor: 1e4 }
     }
 
-    /// Sets the part of the steps in which the rate rises.
-    #[must_use]
-    pub fn rising(self, rising: f64) -> Self {
-        Self { rising, ..self }
-    }
+    setters! {
+        /// Sets the part of the steps in which the rate rises.
+        rising: f64,
 
-    /// Sets how many times smaller than the maximum the first rate is.
-    #[must_use]
-    pub fn div_factor(self, div_factor: f32) -> Self {
-        Self { div_factor, ..self }
-    }
+        /// Sets how many times smaller than the maximum the first rate is.
+        div_factor: f32,
 
-    /// Sets how many times smaller than the first rate the last one is.
-    #[must_use]
-    pub fn final_div_factor(self, final_div_factor: f32) -> Self {
-        Self { final_div_factor, ..self }
+        /// Sets how many times smaller than the first rate the last one is.
+        final_div_factor: f32,
     }
 
     /// The rate of a step; `step` counts those before it.
