@@ -78,6 +78,10 @@
 //! what to mind where that is a thread of the pool itself.
 #![forbid(unsafe_code)]
 
+/// What unit tests share with the programs in `tests` names the crate as those do.
+#[cfg(test)]
+extern crate self as inkstone;
+
 /// The README's program compiles.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -7,7 +7,7 @@ mod memory;
 mod run;
 mod steps;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod workspace;
 
 pub(crate) use backward::backward;

@@ -53,6 +53,11 @@ impl Chain {
         self.layout
     }
 
+    /// Whether the last node is one of this operator.
+    pub(super) fn is_behind(&self, operator: &str) -> bool {
+        self.nodes.last().is_some_and(|node| node.op_type == operator)
+    }
+
     /// Adds a node that reads the chain's value and these weights, and gives a value of this layout under the node's
     /// name.
     pub(super) fn push(

@@ -91,6 +91,32 @@ fn padding_is_tensorflow_s_with_the_odd_row_at_the_end() {
     assert_eq!((of(2, "kernel_shape"), of(2, "strides")), (vec![2, 2], vec![2, 2]));
 }
 
+/// As ONNX Runtime 1.20 takes a `Pad` into the pooling behind it, where zeros do not count.
+#[test]
+fn a_border_in_front_of_a_pooling_is_not_taken_for_its_padding() {
+    let border = || ZeroPadding2D::new((1, 2)).into();
+    let layers: [Layer; 6] = [
+        border(),
+        Dropout::new(0.5).into(),
+        MaxPooling2D::new((2, 2)).into(),
+        border(),
+        Conv2D::new(3, (2, 2)).into(),
+        Flatten::new().into(),
+    ];
+    let graph = graph(&model([5, 6, 1], layers));
+    let expected = [
+        "zero_padding2d/channels_first = Transpose(input)",
+        "zero_padding2d = Pad(zero_padding2d/channels_first, zero_padding2d/pads)",
+        "max_pooling2d/bordered = Clip(zero_padding2d)",
+        "max_pooling2d = MaxPool(max_pooling2d/bordered)",
+        "zero_padding2d_1 = Pad(max_pooling2d, zero_padding2d_1/pads)",
+        "conv2d = Conv(zero_padding2d_1, conv2d/kernel, conv2d/bias)",
+        "flatten/channels_last = Transpose(conv2d)",
+        "output = Flatten(flatten/channels_last)",
+    ];
+    assert_eq!(chain(&graph), expected);
+}
+
 #[test]
 fn kernels_of_convolutions_have_their_filters_first() {
     let mut model = model([2, 3, 2], [Conv2D::new(2, (2, 3)).use_bias(false).into(), Flatten::new().into()]);

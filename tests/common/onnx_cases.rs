@@ -1,17 +1,19 @@
-//! Models that between them have every layer with every option, and models drawn at random, each with inputs: what the programs
-//! that run ONNX files are compared on.
+//! Models that between them have every layer with every option, those of the table of cases, and models drawn at random, each with
+//! inputs: what the programs that run ONNX files are compared on.
 
+use crate::cases::{KINDS, Random, model as model_of};
+use inkstone::Shape;
 use inkstone::layers::{ActivationFunction, Layer};
 use inkstone::prelude::*;
-use inkstone::{Padding, Shape};
 use ndarray::Array4;
-use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use std::ops::RangeInclusive;
 
 /// How many models are drawn.
 const DRAWN: u64 = 48;
+/// How many models there are for each kind of layer.
+const OF_EACH_KIND: u64 = 4;
 /// Inputs for each model that is not trained.
 const INPUTS: usize = 7;
 
@@ -27,11 +29,13 @@ pub(crate) fn cases() -> Vec<Case> {
         let (input, model) = drawn(seed);
         case(format!("drawn {seed}"), input, model, seed)
     });
-    written()
-        .into_iter()
-        .map(|(name, input, layers)| case(name.into(), input, model(input, layers), 99))
-        .chain(drawn)
-        .collect()
+    let of_kinds =
+        KINDS.iter().flat_map(|kind| (0..OF_EACH_KIND).map(|seed| (kind.case(seed), seed))).map(|(of, seed)| {
+            let model = model_of(&of).compile(Adam::default(), MeanSquaredError, []).unwrap();
+            case(format!("{:?} {seed}", of.kind), of.inputs[0], model, seed)
+        });
+    let written = written().into_iter().map(|(name, input, layers)| case(name.into(), input, model(input, layers), 99));
+    written.chain(of_kinds).chain(drawn).collect()
 }
 
 /// The Keras example's network, trained on drawn digits, with digits that it has not seen.
@@ -84,6 +88,19 @@ fn written() -> Vec<(&'static str, Shape, Vec<Layer>)> {
         ("a softmax of every pixel", [3, 4, 5].into(), vec![Activation::new(Softmax).into(), Flatten::new().into()]),
         ("a softmax of all values", [3, 4, 1].into(), vec![Flatten::new().into(), Activation::new(Softmax).into()]),
         (
+            "poolings of borders",
+            [5, 4, 2].into(),
+            vec![
+                ZeroPadding2D::new((2, 1)).into(),
+                MaxPooling2D::new((2, 2)).strides((1, 1)).into(),
+                ZeroPadding2D::new((1, 2)).into(),
+                AveragePooling2D::new((3, 3)).padding(Same).into(),
+                ZeroPadding2D::new((1, 1)).into(),
+                MaxPooling2D::new((1, 1)).into(),
+                Flatten::new().into(),
+            ],
+        ),
+        (
             "windows larger than images, and strides larger than windows",
             [5, 4, 2].into(),
             vec![
@@ -98,12 +115,14 @@ fn written() -> Vec<(&'static str, Shape, Vec<Layer>)> {
 
 /// A model that compiles, drawn at random; the description is drawn again until one does.
 fn drawn(seed: u64) -> (Shape, Model) {
-    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let mut random = Random::seed_from_u64(seed);
     loop {
         let input = [one_of(&mut random, 1..=14), one_of(&mut random, 1..=14), one_of(&mut random, 1..=4)];
         let mut described = Sequential::new(input).seed(seed);
         for _ in 0..random.random_range(0..=5) {
-            described = described.add(image_layer(&mut random));
+            // Behind another layer the shape is another, and may be one that the layer does not take.
+            let kind = *KINDS.choose(&mut random).unwrap();
+            described = kind.layer(&mut random, &[input.into()]).into_iter().fold(described, Sequential::add);
         }
         described = described.add(Flatten::new());
         for _ in 0..random.random_range(0..=2) {
@@ -116,33 +135,17 @@ fn drawn(seed: u64) -> (Shape, Model) {
     }
 }
 
-fn image_layer(random: &mut Xoshiro256PlusPlus) -> Layer {
-    let window = (one_of(random, 1..=5), one_of(random, 1..=5));
-    let strides = (one_of(random, 1..=3), one_of(random, 1..=3));
-    let padding: Padding = *[Valid, Same].choose(random).unwrap();
-    match random.random_range(0..8) {
-        0..=3 => {
-            let conv = Conv2D::new(one_of(random, 1..=20), window).strides(strides).padding(padding);
-            conv.activation(function(random)).use_bias(random.random()).into()
-        }
-        4 => MaxPooling2D::new(window).padding(padding).into(),
-        5 => MaxPooling2D::new(window).strides(strides).padding(padding).into(),
-        6 => Activation::new(function(random)).into(),
-        _ => Dropout::new(0.25).into(),
-    }
-}
-
-fn one_of(random: &mut Xoshiro256PlusPlus, sizes: RangeInclusive<usize>) -> usize {
+fn one_of(random: &mut Random, sizes: RangeInclusive<usize>) -> usize {
     random.random_range(sizes)
 }
 
-fn function(random: &mut Xoshiro256PlusPlus) -> ActivationFunction {
+fn function(random: &mut Random) -> ActivationFunction {
     *[Linear, Relu, Sigmoid, Tanh, Softmax].choose(random).unwrap()
 }
 
 /// Draws inputs, and biases, which start as zeros.
 fn case(name: String, input: Shape, mut model: Model, seed: u64) -> Case {
-    let mut random = Xoshiro256PlusPlus::seed_from_u64(!seed);
+    let mut random = Random::seed_from_u64(!seed);
     let mut weights = model.get_weights();
     for weight in weights.iter_mut().filter(|weight| weight.name.ends_with("/bias")) {
         weight.values.mapv_inplace(|_| random.random_range(-0.5..0.5));

@@ -1,5 +1,7 @@
 //! What goes between programs: model files, checkpoints, ONNX, reports; and the rules of the sources. One program, because linking dozens takes minutes.
 
+#[path = "../common/cases.rs"]
+mod cases;
 #[cfg(feature = "plot")]
 #[path = "../common/drawn.rs"]
 mod common_drawn;
@@ -18,6 +20,7 @@ mod configuration;
 mod crash;
 mod damage;
 mod disk;
+mod each_layer;
 mod formats;
 mod fuzz_seeds;
 mod levels;

@@ -1,5 +1,7 @@
 //! Rust's `tract` reads what `export_onnx` writes, and predicts the same.
 
+#[path = "../common/cases.rs"]
+mod cases;
 #[path = "../common/onnx_cases.rs"]
 mod onnx_cases;
 

@@ -1,6 +1,8 @@
 //! Models at work: training, callbacks, losses, optimizers, scores, predictions, and what is said of bad
 //! input. One program, because linking dozens takes minutes.
 
+#[path = "../common/cases.rs"]
+mod cases;
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../common/keras_example.rs"]

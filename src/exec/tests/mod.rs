@@ -1,4 +1,11 @@
-//! What a chain of layers does not show: gradients of a value that several steps read, and the memory that steps ask for.
+//! What a chain of layers does not show: gradients of a value that several steps read, and the memory that steps ask for. Then
+//! every layer of the table of cases on its own.
+
+#[path = "../../../tests/common/cases.rs"]
+pub(crate) mod cases;
+mod each_layer;
+pub(crate) mod oracle;
+mod sample;
 
 use super::memory::Memory;
 use super::run::Run;

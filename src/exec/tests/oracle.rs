@@ -1,0 +1,304 @@
+//! What `ops` makes of a network: the value of each call, and the gradients of everything. Each layer has its lines in
+//! [`linear_part`] and [`backward`]; [`kind_of`] ties it to the table of cases.
+
+use super::cases::{Kind, axes};
+use crate::layers::{ActivationFunction, Dropout, Layer, Network, Source};
+use crate::ops;
+use crate::plan::{Parameter, Plan};
+use crate::program::StoredOrder;
+use crate::shape::{Padding, Shape};
+use ndarray::{Array4, ArrayD, ArrayView1, ArrayView2, ArrayView4, ArrayViewD, Dimension, Ix1, Ix2, Ix4, ShapeError};
+
+/// A layer's entry in the table of cases.
+pub(crate) fn kind_of(layer: &Layer) -> Kind {
+    match layer {
+        Layer::Conv2D(_) => Kind::Conv2D,
+        Layer::MaxPooling2D(_) => Kind::MaxPooling2D,
+        Layer::AveragePooling2D(_) => Kind::AveragePooling2D,
+        Layer::GlobalAveragePooling2D(_) => Kind::GlobalAveragePooling2D,
+        Layer::ZeroPadding2D(_) => Kind::ZeroPadding2D,
+        Layer::Reshape(_) => Kind::Reshape,
+        Layer::Dense(_) => Kind::Dense,
+        Layer::Flatten(_) => Kind::Flatten,
+        Layer::Activation(_) => Kind::Activation,
+        Layer::Dropout(_) => Kind::Dropout,
+    }
+}
+
+/// The layer as the oracle knows it: with nothing left to chance.
+pub(crate) fn without_chance(layer: &Layer) -> Layer {
+    match layer {
+        Layer::Dropout(_) => Dropout::new(0.0).into(),
+        Layer::Conv2D(_)
+        | Layer::MaxPooling2D(_)
+        | Layer::AveragePooling2D(_)
+        | Layer::GlobalAveragePooling2D(_)
+        | Layer::ZeroPadding2D(_)
+        | Layer::Reshape(_)
+        | Layer::Dense(_)
+        | Layer::Flatten(_)
+        | Layer::Activation(_) => layer.clone(),
+    }
+}
+
+/// A network whose weights are known.
+#[derive(Clone, Copy)]
+pub(crate) struct Oracle<'a> {
+    pub(crate) network: &'a Network,
+    pub(crate) plan: &'a Plan,
+    /// All weights, laid out as the plan says.
+    pub(crate) flat: &'a [f32],
+}
+
+/// The gradients of a network.
+pub(crate) struct Gradients {
+    /// Of each input: (N, its axes).
+    pub(crate) inputs: Vec<ArrayD<f32>>,
+    /// Of each parameter, in the order of the engine's memory.
+    pub(crate) parameters: Vec<Vec<f32>>,
+}
+
+impl Oracle<'_> {
+    /// The output of each call.
+    ///
+    /// - inputs: (N, its axes) each
+    pub(crate) fn values(&self, inputs: &[ArrayD<f32>]) -> Vec<ArrayD<f32>> {
+        let mut values: Vec<ArrayD<f32>> = Vec::new();
+        for (call, shape) in self.network.calls.iter().zip(&self.plan.shapes) {
+            let layer = &self.network.layers[call.layer];
+            let reads: Vec<&ArrayD<f32>> = call.reads.iter().map(|source| value(source, inputs, &values)).collect();
+            let linear = linear_part(layer, &self.weights(call.layer), &reads);
+            // Layers that only change the shape do it here.
+            let shaped = linear.into_shape_with_order(batch_axes(reads[0].shape()[0], *shape)).unwrap();
+            values.push(activate(function_of(layer), shaped));
+        }
+        values
+    }
+
+    /// All gradients.
+    ///
+    /// - values: what [`Self::values`] made of the inputs; dy: the gradient of each output of the network
+    pub(crate) fn gradients(&self, inputs: &[ArrayD<f32>], values: &[ArrayD<f32>], dy: &[ArrayD<f32>]) -> Gradients {
+        let zeros = |values: &[ArrayD<f32>]| values.iter().map(|value| ArrayD::zeros(value.shape())).collect();
+        let (mut of_inputs, mut of_calls): (Vec<ArrayD<f32>>, Vec<ArrayD<f32>>) = (zeros(inputs), zeros(values));
+        let parameters = &self.plan.parameters.all;
+        let mut of_parameters: Vec<Vec<f32>> = parameters.iter().map(|each| vec![0.0; each.range.len()]).collect();
+        for (source, dy) in self.network.outputs.iter().zip(dy) {
+            *gradient_mut(source, &mut of_inputs, &mut of_calls) += dy;
+        }
+        for (index, call) in self.network.calls.iter().enumerate().rev() {
+            let layer = &self.network.layers[call.layer];
+            let reads: Vec<&ArrayD<f32>> = call.reads.iter().map(|source| value(source, inputs, values)).collect();
+            let dy = activate_backward(function_of(layer), &values[index], of_calls[index].clone());
+            let weights = self.weights(call.layer);
+            let back = backward(layer, &weights, &reads, dy);
+            for ((source, dx), x) in call.reads.iter().zip(back.inputs).zip(reads) {
+                *gradient_mut(source, &mut of_inputs, &mut of_calls) += &dx.into_shape_with_order(x.shape()).unwrap();
+            }
+            for (place, parameter) in parameters.iter().enumerate().filter(|(_, each)| each.layer == call.layer) {
+                let dw = stored(parameter, &back.weights[parameter.place]);
+                of_parameters[place].iter_mut().zip(dw).for_each(|(sum, dw)| *sum += dw);
+            }
+        }
+        Gradients { inputs: of_inputs, parameters: of_parameters }
+    }
+
+    /// A layer's weights in Keras' layout.
+    fn weights(&self, layer: usize) -> Vec<ArrayD<f32>> {
+        let of_layer = self.plan.parameters.all.iter().filter(|parameter| parameter.layer == layer);
+        let read = |parameter: &Parameter| {
+            let stored = ArrayViewD::from_shape(parameter.stored_shape(), &self.flat[parameter.range.clone()]).unwrap();
+            match parameter.stored {
+                StoredOrder::AsShaped => stored.to_owned(),
+                StoredOrder::LastAxisFirst => {
+                    let order: Vec<usize> = (1..stored.ndim()).chain([0]).collect();
+                    stored.permuted_axes(order).as_standard_layout().into_owned()
+                }
+            }
+        };
+        of_layer.map(read).collect()
+    }
+}
+
+/// Keras' layout back to the engine's.
+fn stored(parameter: &Parameter, values: &ArrayD<f32>) -> Vec<f32> {
+    match parameter.stored {
+        StoredOrder::AsShaped => values.iter().copied().collect(),
+        StoredOrder::LastAxisFirst => {
+            let last = values.ndim() - 1;
+            let order: Vec<usize> = [last].into_iter().chain(0..last).collect();
+            values.view().permuted_axes(order).iter().copied().collect()
+        }
+    }
+}
+
+fn value<'a>(source: &Source, inputs: &'a [ArrayD<f32>], calls: &'a [ArrayD<f32>]) -> &'a ArrayD<f32> {
+    match *source {
+        Source::Input(index) => &inputs[index],
+        Source::Call(index) => &calls[index],
+    }
+}
+
+fn gradient_mut<'a>(
+    source: &Source,
+    inputs: &'a mut [ArrayD<f32>],
+    calls: &'a mut [ArrayD<f32>],
+) -> &'a mut ArrayD<f32> {
+    match *source {
+        Source::Input(index) => &mut inputs[index],
+        Source::Call(index) => &mut calls[index],
+    }
+}
+
+/// The axes of a batch.
+pub(crate) fn batch_axes(count: usize, shape: Shape) -> Vec<usize> {
+    [count].into_iter().chain(axes(shape)).collect()
+}
+
+/// The function that a layer ends with.
+fn function_of(layer: &Layer) -> ActivationFunction {
+    match layer {
+        Layer::Conv2D(conv) => conv.activation,
+        Layer::Dense(dense) => dense.activation,
+        Layer::Activation(activation) => activation.function,
+        Layer::MaxPooling2D(_)
+        | Layer::AveragePooling2D(_)
+        | Layer::GlobalAveragePooling2D(_)
+        | Layer::ZeroPadding2D(_)
+        | Layer::Reshape(_)
+        | Layer::Flatten(_)
+        | Layer::Dropout(_) => ActivationFunction::Linear,
+    }
+}
+
+fn activate(function: ActivationFunction, x: ArrayD<f32>) -> ArrayD<f32> {
+    match function {
+        ActivationFunction::Linear => x,
+        ActivationFunction::Relu => ops::relu(x.view()),
+        ActivationFunction::Sigmoid => ops::sigmoid(x.view()),
+        ActivationFunction::Tanh => ops::tanh(x.view()),
+        ActivationFunction::Softmax => ops::softmax(x.view()),
+    }
+}
+
+fn activate_backward(function: ActivationFunction, y: &ArrayD<f32>, dy: ArrayD<f32>) -> ArrayD<f32> {
+    let gradient = match function {
+        ActivationFunction::Linear => Ok(dy),
+        ActivationFunction::Relu => ops::relu_backward(y.view(), dy.view()),
+        ActivationFunction::Sigmoid => ops::sigmoid_backward(y.view(), dy.view()),
+        ActivationFunction::Tanh => ops::tanh_backward(y.view(), dy.view()),
+        ActivationFunction::Softmax => ops::softmax_backward(y.view(), dy.view()),
+    };
+    gradient.unwrap()
+}
+
+fn of_axes<D: Dimension>(x: &ArrayD<f32>) -> Result<ndarray::ArrayView<'_, f32, D>, ShapeError> {
+    x.view().into_dimensionality()
+}
+
+fn images(x: &ArrayD<f32>) -> ArrayView4<'_, f32> {
+    of_axes::<Ix4>(x).unwrap()
+}
+
+fn vectors(x: &ArrayD<f32>) -> ArrayView2<'_, f32> {
+    of_axes::<Ix2>(x).unwrap()
+}
+
+fn bias(weights: &[ArrayD<f32>]) -> Option<ArrayView1<'_, f32>> {
+    weights.get(1).map(|bias| of_axes::<Ix1>(bias).unwrap())
+}
+
+/// A layer's output before its own activation; layers that only change the shape leave that to the caller.
+fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>]) -> ArrayD<f32> {
+    let x = reads[0];
+    match layer {
+        Layer::Conv2D(conv) => {
+            ops::conv2d(images(x), images(&weights[0]), bias(weights), conv.strides, conv.padding).unwrap().into_dyn()
+        }
+        Layer::Dense(_) => ops::dense(vectors(x), vectors(&weights[0]), bias(weights)).unwrap().into_dyn(),
+        Layer::MaxPooling2D(pool) => {
+            let strides = pool.strides.unwrap_or(pool.pool_size);
+            ops::max_pool2d(images(x), pool.pool_size, strides, pool.padding).unwrap().into_dyn()
+        }
+        Layer::AveragePooling2D(pool) => {
+            let strides = pool.strides.unwrap_or(pool.pool_size);
+            ops::average_pool2d(images(x), pool.pool_size, strides, pool.padding).unwrap().into_dyn()
+        }
+        Layer::GlobalAveragePooling2D(_) => {
+            let (_, height, width, _) = images(x).dim();
+            let window = (height, width);
+            ops::average_pool2d(images(x), window, window, Padding::Valid).unwrap().into_dyn()
+        }
+        Layer::ZeroPadding2D(padding) => {
+            let ((top, bottom), (left, right)) = padding.padding;
+            let (count, height, width, channels) = images(x).dim();
+            let x = images(x);
+            let inside = |place: usize, before: usize, len: usize| place.checked_sub(before).filter(|at| *at < len);
+            Array4::from_shape_fn(
+                (count, top + height + bottom, left + width + right, channels),
+                |(n, row, column, c)| match (inside(row, top, height), inside(column, left, width)) {
+                    (Some(row), Some(column)) => x[[n, row, column, c]],
+                    _ => 0.0,
+                },
+            )
+            .into_dyn()
+        }
+        Layer::Flatten(_) | Layer::Reshape(_) => x.clone(),
+        Layer::Activation(_) | Layer::Dropout(_) => x.clone(),
+    }
+}
+
+/// The gradients of one call.
+struct Back {
+    /// Of each read, in any shape of as many values.
+    inputs: Vec<ArrayD<f32>>,
+    /// Of each weight, in Keras' layout.
+    weights: Vec<ArrayD<f32>>,
+}
+
+impl Back {
+    fn of_input(dx: ArrayD<f32>) -> Self {
+        Self { inputs: vec![dx], weights: Vec::new() }
+    }
+}
+
+/// The gradients of a layer's reads and weights, its own activation left out.
+fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: ArrayD<f32>) -> Back {
+    let x = reads[0];
+    match layer {
+        Layer::Conv2D(conv) => {
+            let back = ops::conv2d_backward(images(x), images(&weights[0]), images(&dy), conv.strides, conv.padding);
+            let back = back.unwrap();
+            Back { inputs: vec![back.dx.into_dyn()], weights: vec![back.dw.into_dyn(), back.db.into_dyn()] }
+        }
+        Layer::Dense(_) => {
+            let back = ops::dense_backward(vectors(x), vectors(&weights[0]), vectors(&dy)).unwrap();
+            Back { inputs: vec![back.dx.into_dyn()], weights: vec![back.dw.into_dyn(), back.db.into_dyn()] }
+        }
+        Layer::MaxPooling2D(pool) => {
+            let strides = pool.strides.unwrap_or(pool.pool_size);
+            let dx = ops::max_pool2d_backward(images(x), images(&dy), pool.pool_size, strides, pool.padding);
+            Back::of_input(dx.unwrap().into_dyn())
+        }
+        Layer::AveragePooling2D(pool) => {
+            let strides = pool.strides.unwrap_or(pool.pool_size);
+            let dx = ops::average_pool2d_backward(images(x), images(&dy), pool.pool_size, strides, pool.padding);
+            Back::of_input(dx.unwrap().into_dyn())
+        }
+        Layer::GlobalAveragePooling2D(_) => {
+            let (count, height, width, channels) = images(x).dim();
+            let dy = dy.into_shape_with_order((count, 1, 1, channels)).unwrap();
+            let window = (height, width);
+            let dx = ops::average_pool2d_backward(images(x), dy.view(), window, window, Padding::Valid);
+            Back::of_input(dx.unwrap().into_dyn())
+        }
+        Layer::ZeroPadding2D(padding) => {
+            let ((top, _), (left, _)) = padding.padding;
+            let dy = images(&dy);
+            let inside = |(n, row, column, c)| dy[[n, top + row, left + column, c]];
+            Back::of_input(Array4::from_shape_fn(images(x).dim(), inside).into_dyn())
+        }
+        Layer::Flatten(_) | Layer::Reshape(_) => Back::of_input(dy),
+        Layer::Activation(_) | Layer::Dropout(_) => Back::of_input(dy),
+    }
+}

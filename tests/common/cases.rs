@@ -1,0 +1,213 @@
+//! The table of layers: for each kind, the inputs that it takes and a layer drawn at random for them. Tests of what must hold for
+//! every layer go through [`KINDS`]. What each layer computes says the oracle, `src/exec/tests/oracle.rs`; a match over all
+//! layers there does not compile while a layer has no entry here.
+//!
+//! Unit tests, the programs in `tests` and `tests/tract` share this file; the crate calls itself `inkstone` in its unit tests.
+#![allow(dead_code, reason = "each program takes what it needs")]
+
+use inkstone::layers::{ActivationFunction, Layer};
+use inkstone::prelude::*;
+use inkstone::{Padding, Shape};
+use ndarray::Array4;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+
+/// The generator of whatever is drawn.
+pub(crate) use rand::rngs::Xoshiro256PlusPlus as Random;
+
+/// Declares the kinds of layers, and the list of all of them.
+macro_rules! kinds {
+    ($($kind:ident,)*) => {
+        /// A kind of layer, under its name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Kind {
+            $($kind,)*
+        }
+
+        /// Every kind there is.
+        pub(crate) const KINDS: &[Kind] = &[$(Kind::$kind,)*];
+    };
+}
+
+kinds! {
+    Conv2D,
+    MaxPooling2D,
+    AveragePooling2D,
+    GlobalAveragePooling2D,
+    ZeroPadding2D,
+    Reshape,
+    Dense,
+    Flatten,
+    Activation,
+    Dropout,
+}
+
+/// A layer, with the shapes of the inputs that it was drawn for.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) kind: Kind,
+    pub(crate) inputs: Vec<Shape>,
+    pub(crate) layer: Layer,
+}
+
+impl Kind {
+    /// The case of this number: the same every time.
+    pub(crate) fn case(self, seed: u64) -> Case {
+        let mut random = Random::seed_from_u64(seed);
+        let inputs = self.inputs(&mut random);
+        let layer = self.layer(&mut random, &inputs).unwrap_or_else(|| panic!("{self:?} takes no {inputs:?}"));
+        Case { kind: self, inputs, layer }
+    }
+
+    /// How many inputs it takes.
+    fn arity(self) -> usize {
+        match self {
+            Self::Conv2D
+            | Self::MaxPooling2D
+            | Self::AveragePooling2D
+            | Self::GlobalAveragePooling2D
+            | Self::ZeroPadding2D
+            | Self::Reshape
+            | Self::Dense
+            | Self::Flatten
+            | Self::Activation
+            | Self::Dropout => 1,
+        }
+    }
+
+    /// Shapes of inputs that this kind of layer takes.
+    fn inputs(self, random: &mut Random) -> Vec<Shape> {
+        match self {
+            Self::Conv2D
+            | Self::MaxPooling2D
+            | Self::AveragePooling2D
+            | Self::GlobalAveragePooling2D
+            | Self::ZeroPadding2D => vec![image(random)],
+            Self::Dense => vec![vector(random)],
+            Self::Reshape | Self::Flatten | Self::Activation | Self::Dropout => {
+                vec![if random.random() { image(random) } else { vector(random) }]
+            }
+        }
+    }
+
+    /// A layer of this kind for these inputs, or none if no such layer takes them.
+    pub(crate) fn layer(self, random: &mut Random, inputs: &[Shape]) -> Option<Layer> {
+        if inputs.len() != self.arity() {
+            return None;
+        }
+        let axes = axes(inputs[0]);
+        Some(match self {
+            Self::Conv2D => {
+                let Window { size, strides, padding } = window(random, &axes, 4)?;
+                let conv = Conv2D::new(width(random), size).strides(strides).padding(padding);
+                conv.activation(function(random)).use_bias(random.random()).into()
+            }
+            Self::MaxPooling2D => {
+                let Window { size, strides, padding } = window(random, &axes, 3)?;
+                let pool = MaxPooling2D::new(size).padding(padding);
+                if random.random() { pool.strides(strides).into() } else { pool.into() }
+            }
+            Self::AveragePooling2D => {
+                let Window { size, strides, padding } = window(random, &axes, 3)?;
+                let pool = AveragePooling2D::new(size).padding(padding);
+                if random.random() { pool.strides(strides).into() } else { pool.into() }
+            }
+            Self::GlobalAveragePooling2D if axes.len() == 3 => {
+                GlobalAveragePooling2D::new().keepdims(random.random()).into()
+            }
+            Self::ZeroPadding2D if axes.len() == 3 => {
+                let mut pair = || (random.random_range(0..=2), random.random_range(0..=2));
+                ZeroPadding2D::asymmetric(pair(), pair()).into()
+            }
+            Self::GlobalAveragePooling2D | Self::ZeroPadding2D => return None,
+            Self::Reshape => Reshape::new(same_len(random, axes.iter().product())).into(),
+            Self::Dense if axes.len() == 1 => {
+                Dense::new(width(random)).activation(function(random)).use_bias(random.random()).into()
+            }
+            Self::Dense => return None,
+            Self::Flatten => Flatten::new().into(),
+            Self::Activation => Activation::new(function(random)).into(),
+            Self::Dropout => Dropout::new(*[0.25, 0.5].choose(random)?).into(),
+        })
+    }
+}
+
+/// A model of three classes with the layer of a case between others that have weights.
+pub(crate) fn model(case: &Case) -> Sequential {
+    let [input] = case.inputs[..] else { panic!("a chain has one input, {case:?} has others") };
+    let before: Layer = match axes(input)[..] {
+        [features] => Dense::new(features).activation(Tanh).into(),
+        [_, _, channels] => Conv2D::new(channels, (1, 1)).activation(Tanh).into(),
+        _ => panic!("no layer that keeps {input} is known"),
+    };
+    let described = Sequential::new(input).add(before).add(case.layer.clone());
+    described.add(Flatten::new()).add(Dense::new(3).activation(Softmax)).seed(7)
+}
+
+/// Inputs for the model of a case.
+pub(crate) fn inputs(case: &Case, count: usize) -> Array4<f32> {
+    let mut random = Random::seed_from_u64(count as u64);
+    let (height, width, channels) = case.inputs[0].as_image();
+    Array4::from_shape_simple_fn((count, height, width, channels), || random.random_range(-1.0..1.0))
+}
+
+/// The axes of one example.
+pub(crate) fn axes(shape: Shape) -> Vec<usize> {
+    match shape {
+        Shape::Vector(features) => vec![features],
+        Shape::Image { height, width, channels } => vec![height, width, channels],
+    }
+}
+
+/// A number of channels or units: around the lane counts 4, 8 and 16, and around the blocks of them.
+fn width(random: &mut Random) -> usize {
+    let ranges = [1..=5, 7..=9, 15..=18, 31..=34, 48..=49, 63..=81];
+    let range = ranges.choose(random).expect("there are some");
+    random.random_range(range.clone())
+}
+
+fn function(random: &mut Random) -> ActivationFunction {
+    *[Linear, Relu, Relu, Sigmoid, Tanh, Softmax].choose(random).expect("there are some")
+}
+
+fn image(random: &mut Random) -> Shape {
+    let channels = *[1, 2, 3, 4, 8, 15, 16, 17].choose(random).expect("there are some");
+    [random.random_range(1..=11), random.random_range(1..=11), channels].into()
+}
+
+fn vector(random: &mut Random) -> Shape {
+    [width(random)].into()
+}
+
+/// A window that works on an image.
+struct Window {
+    size: (usize, usize),
+    strides: (usize, usize),
+    padding: Padding,
+}
+
+/// A window of at most so many rows and columns; none for what is no image.
+fn window(random: &mut Random, axes: &[usize], most: usize) -> Option<Window> {
+    let &[height, width, _] = axes else { return None };
+    let padding = *[Valid, Same].choose(random)?;
+    let mut size = |axis: usize| match padding {
+        Valid => random.random_range(1..=most.min(axis)),
+        Same => random.random_range(1..=most),
+    };
+    let size = (size(height), size(width));
+    Some(Window { size, strides: (random.random_range(1..=3), random.random_range(1..=3)), padding })
+}
+
+/// A shape of so many values, with few channels if it is an image's.
+fn same_len(random: &mut Random, len: usize) -> Shape {
+    if random.random() {
+        return [len].into();
+    }
+    let mut divisor = |len: usize, most: usize| {
+        let divisors: Vec<usize> = (1..=len.min(most)).filter(|divisor| len.is_multiple_of(*divisor)).collect();
+        *divisors.choose(random).expect("1 divides all")
+    };
+    let channels = divisor(len, 20);
+    let height = divisor(len / channels, len);
+    [height, len / channels / height, channels].into()
+}
