@@ -1,5 +1,9 @@
 //! The training loop allocates nothing after its first step, and predicting nothing but the result.
 
+#[path = "common/cases.rs"]
+mod cases;
+
+use cases::{KINDS, inputs, model as model_of};
 use inkstone::callbacks::SaveFreq;
 use inkstone::data::{Augment, Flip};
 use inkstone::prelude::*;
@@ -52,6 +56,18 @@ fn steps_and_predictions_allocate_nothing_of_their_own() {
     let ten_steps = blocks(|| drop(clipped.fit(&short, quiet()).unwrap()));
     let twenty_steps = blocks(|| drop(clipped.fit(&long, quiet()).unwrap()));
     assert!(twenty_steps <= ten_steps + 2, "clipped, {ten_steps} blocks for 10 steps, {twenty_steps} for 20");
+
+    // Every kind of layer, in batches of a size of its own.
+    for case in KINDS.iter().flat_map(|kind| (0..3).map(|seed| kind.case(seed))) {
+        let long = Dataset::from_floats(inputs(&case, 60), (0..60).map(|n| n % 3).collect()).unwrap();
+        let short = long.take(30).unwrap();
+        let described = model_of(&case);
+        let mut model = described.compile(Adam::default(), SparseCategoricalCrossentropy::default(), []).unwrap();
+        let mut steps = |data: &Dataset| blocks(|| drop(model.fit(data, quiet().batch_size(3)).unwrap()));
+        steps(&long);
+        let (ten_steps, twenty_steps) = (steps(&short), steps(&long));
+        assert!(twenty_steps <= ten_steps + 2, "{case:?}, {ten_steps} blocks for 10 steps, {twenty_steps} for 20");
+    }
 
     // A checkpoint at the end of the epoch, the same one for both; the steps on the way there allocate nothing.
     let folder = tempfile::tempdir().unwrap();

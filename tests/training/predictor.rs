@@ -1,5 +1,6 @@
 //! A predictor gives what its model gave, on any number of threads at once, and soon after the program starts.
 
+use crate::cases::{KINDS, inputs, model as model_of};
 use inkstone::Error;
 use inkstone::prelude::*;
 use ndarray::{Array2, Array4, Axis};
@@ -63,6 +64,20 @@ fn a_predictor_gives_the_model_s_bits() {
         }
         let expected = model.predict(&digits).unwrap();
         assert_eq!(model.into_predictor().predict(&digits).unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_predictor_gives_the_model_s_bits_for_every_layer_and_for_each_image_alone() {
+    for case in KINDS.iter().flat_map(|kind| (0..12).map(|seed| kind.case(seed))) {
+        let model = model_of(&case).compile(Adam::default(), SparseCategoricalCrossentropy::default(), []).unwrap();
+        let images = inputs(&case, 11);
+        let expected = model.predict(&images).unwrap();
+        let predictor = model.into_predictor();
+        assert_eq!(predict_with(&predictor, &images), expected, "{case:?}");
+        for (place, image) in images.axis_chunks_iter(Axis(0), 1).enumerate() {
+            assert_eq!(predict_with(&predictor, &image.to_owned()).row(0), expected.row(place), "{case:?}: {place}");
+        }
     }
 }
 
