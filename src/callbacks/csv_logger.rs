@@ -2,6 +2,7 @@
 
 use super::{Callback, CallbackState, Logs, Training};
 use crate::error::{Error, Result};
+use crate::whole_file::Destination;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -9,12 +10,12 @@ use std::path::PathBuf;
 
 /// Writes a line of comma-separated values for each epoch, as [Keras'
 /// `CSVLogger`](https://keras.io/api/callbacks/csv_logger/): the epoch, from 0, and what the logs have, sorted by name.
-/// Each line is written before training goes on. A training that is resumed goes on in the same file; if by
-/// [`FitConfig::backup`](crate::FitConfig::backup), lines of epochs that it takes again are removed.
+/// Each line is written before training continues. A resumed training appends to the same file; with
+/// [`FitConfig::backup`](crate::FitConfig::backup), lines of epochs that are repeated are removed first.
 ///
-/// Lines that are added to a file follow its header: `NA` stands for values that this training does not have, as those of
-/// validation data, and for what a callback did not [log](Training::log) in an epoch. A header without one of the values
-/// that there will be is an [`Error::Callback`], as is one with another separator.
+/// Appended lines have the columns of the file's header, with `NA` for values that this training does not have, such as
+/// those of validation data, and for values that a callback did not [log](Training::log) in an epoch. A header that
+/// lacks a value of this training, or has another separator, is an [`Error::Callback`].
 ///
 /// A file that cannot be written is an [`Error::Io`]; a separator that values may contain, an [`Error::Setting`].
 ///
@@ -54,17 +55,17 @@ enum Lines {
 const MAX_HEADER: u64 = 1 << 24;
 
 impl CsvLogger {
-    /// Writes to this file, in place of what is there.
+    /// Writes to this file, replacing its content.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), separator: ',', append: false, file: None, columns: Vec::new() }
     }
 
     setters! {
-        /// Sets what stands between values.
+        /// Sets the separator between values.
         separator: char,
 
-        /// Sets whether lines are added to a file that is there, as when a training is resumed; it gets no second header.
+        /// Sets whether to append to an existing file, without a second header. A resumed training always does.
         append: bool,
     }
 
@@ -86,11 +87,18 @@ impl CsvLogger {
         self.write_row("epoch", names.into_iter())
     }
 
-    /// Opens the file. The header of one that is added to, if there is one; the file then stands at its end, behind a
+    /// Opens the file, and returns the header of one that is appended to. It is then positioned at its end, after a
     /// line end.
     fn open(&mut self, lines: &Lines) -> io::Result<Option<String>> {
-        // A pipe or a device has no place to go to, and nothing in it to be read again.
-        let is_file = self.path.metadata().is_ok_and(|metadata| metadata.is_file());
+        // A pipe or a device has no place to go to and nothing in it to be read again, and the open file behind
+        // `/dev/stdout` may hold what the program has printed.
+        let is_file = match Destination::of(&self.path)? {
+            Destination::File(target) => target.is_file(),
+            Destination::Stream(stream) => {
+                self.file = Some(OpenOptions::new().append(true).open(stream)?);
+                return Ok(None);
+            }
+        };
         let appends = match lines {
             Lines::Kept => true,
             Lines::Replaced => false,
@@ -101,7 +109,7 @@ impl CsvLogger {
             self.file = Some(options.open(&self.path)?);
             return Ok(None);
         }
-        // Not opened to append: some systems then allow no cutting.
+        // Not opened with `append`: some systems do not truncate such files.
         let file = self.file.insert(options.read(true).open(&self.path)?);
         let mut header = Vec::new();
         BufReader::new(&*file).take(MAX_HEADER).read_until(b'\n', &mut header)?;
@@ -117,10 +125,10 @@ impl CsvLogger {
         Ok(Some(String::from_utf8_lossy(&header).trim_end_matches(['\r', '\n']).to_owned()))
     }
 
-    /// Takes the columns of a file that is added to.
+    /// Adopts the columns of a file that is appended to.
     ///
     /// # Errors
-    /// [`Error::Callback`] if they have no place for one of the values that there will be.
+    /// [`Error::Callback`] if one of this training's values has no column.
     fn follow(&mut self, header: &str) -> Result<()> {
         let mut columns = header.split(self.separator).map(str::to_owned);
         let first = columns.next();
@@ -128,7 +136,7 @@ impl CsvLogger {
         if first.as_deref() != Some("epoch") || !self.columns.iter().all(|name| columns.contains(name)) {
             let expected = ["epoch"].into_iter().chain(self.columns.iter().map(String::as_str));
             let expected = expected.collect::<Vec<_>>().join(&self.separator.to_string());
-            // What is no log may have a first line of any length.
+            // A file that is not a log may have a first line of any length.
             let found: String = header.chars().take(200).collect();
             self.file = None;
             return Err(Error::Callback(format!(

@@ -41,9 +41,14 @@ impl<R: BufRead> Read for Unpacked<R> {
                 Some(_) if self.padding + zeros == 0 => {
                     self.stream = self.stream.take().map(|end| GzDecoder::new(end.into_inner()))
                 }
-                None | Some(_) => return Err(io::Error::new(ErrorKind::InvalidData, "other data follow the stream")),
+                None => return Err(damage(format!("more than {MAX_PADDING} zeros follow the stream"))),
+                Some(_) => return Err(damage("other data follow the stream")),
             }
         }
         Ok(0)
     }
+}
+
+fn damage(reason: impl Into<String>) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, reason.into())
 }

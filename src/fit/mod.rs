@@ -1,6 +1,5 @@
-//! Training over epochs. Here its arguments are checked, and the examples parted; the rest is decided beside: what
-//! happens when (`run`), how much examples count (`weights`), what is printed (`progress`), and what a checkpoint must
-//! know (`ongoing`).
+//! Training over epochs. This file checks the arguments and splits the examples; `run` is the training loop, `weights`
+//! computes example weights, `progress` prints, and `ongoing` is the state that checkpoints save.
 
 mod backup;
 #[cfg(feature = "progress")]
@@ -24,7 +23,7 @@ pub(crate) use progress::say;
 pub use training::Training;
 pub(crate) use training::monitored;
 
-use crate::data::LabelledImages;
+use crate::data::LabelledInputs;
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::model::Model;
@@ -41,13 +40,12 @@ struct Parts<'a> {
 }
 
 impl Model {
-    /// Trains the model on a data set, or on images with their [`Targets`](crate::Targets). It may be called again, and
-    /// goes on where it stopped.
+    /// Trains the model on a data set, or on inputs with their [`Targets`](crate::Targets). Called again, it continues
+    /// from the current weights.
     ///
-    /// The first `fit` of a model that was [resumed](Self::resume) is the one that was going on when the checkpoint was
-    /// written: given the same arguments, it starts with the epoch and batch where that stood, and ends where that
-    /// would have ended.
-    /// [`FitConfig::backup`] writes checkpoints and resumes by itself.
+    /// The first `fit` of a model that was [resumed](Self::resume) continues the one during which the checkpoint was
+    /// written: given the same arguments, it starts at the same epoch and batch, and ends where that one would have
+    /// ended. [`FitConfig::backup`] writes checkpoints and resumes automatically.
     ///
     /// An optimizer that keeps a moving average of the weights gives it to the model at the end, after the last
     /// validation.
@@ -55,19 +53,18 @@ impl Model {
     /// The loop and the callbacks run on the calling thread; each step is handed to rayon's current thread pool, with
     /// validation and [`predict`](Self::predict) between them. So any number of trainings may share a pool, and their
     /// callbacks may wait for each other. This does not hold for a call from one of the pool's own threads, as inside
-    /// `ThreadPool::install`, `rayon::spawn` or a parallel iterator: the whole training is a piece of work of the pool then, which
-    /// another of its threads may run while it waits for something else. Call `fit` from threads of your own
-    /// (`std::thread::scope`), or give each training a pool of its own. Any number of threads gives the same bits.
+    /// `ThreadPool::install`, `rayon::spawn` or a parallel iterator: the whole training is a piece of work of the pool
+    /// then, which another of its threads may run while it waits for something else. Call `fit` from threads of your
+    /// own (`std::thread::scope`), or give each training a pool of its own. Any number of threads gives the same bits.
     ///
     /// # Errors
-    /// [`Error::Data`] if the shape of images or a target does not fit the model, there is not one target for each image, or a
-    /// value is NaN or infinite; [`Error::Model`] if the model is being trained already, or a callback replaced it;
-    /// [`Error::Setting`] for a batch size of 0, a `verbose` above 2, or another argument out
-    /// of range;
+    /// [`Error::Data`] if the shape of images or a target does not fit the model, there is not one target for each
+    /// image, or a value is NaN or infinite; [`Error::Model`] if the model is being trained already, or a callback
+    /// replaced it; [`Error::Setting`] for a batch size of 0, a `verbose` above 2, or another argument out of range;
     /// [`Error::Diverged`] if the loss becomes NaN or infinite: training stops, and that step is not taken;
-    /// [`Error::WeightDiverged`] if a weight does; [`Error::NotWritten`] if another training writes its checkpoints to the
-    /// folder of this one's; and whatever a callback returns; for checkpoints, what [`save_checkpoint`](Self::save_checkpoint) and [`resume`](Self::resume)
-    /// do.
+    /// [`Error::WeightDiverged`] if a weight does; [`Error::NotWritten`] if another training writes its checkpoints to
+    /// the folder of this one's; and whatever a callback returns; for checkpoints, what
+    /// [`save_checkpoint`](Self::save_checkpoint) and [`resume`](Self::resume) do.
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -85,7 +82,7 @@ impl Model {
     /// assert_eq!(model.evaluate(&train)?.accuracy()?, 1.0);
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn fit<'a>(&mut self, data: impl Into<LabelledImages<'a>>, config: FitConfig<'_>) -> Result<History> {
+    pub fn fit<'a>(&mut self, data: impl Into<LabelledInputs<'a>>, config: FitConfig<'_>) -> Result<History> {
         self.ongoing.check_free()?;
         config.check()?;
         let mut examples = self.check_labelled(data.into())?;
@@ -124,19 +121,23 @@ impl Model {
         }
         let start = self.ongoing.start(parts.trained, self.state.step, &config)?;
         let (resumed, states) = (self.ongoing.position, mem::take(&mut self.ongoing.callbacks));
+        let history = self.ongoing.history.clone();
         let mut run = Run::new(self, &parts, config, start);
         match run.begin(&states) {
             Ok(()) => run.train(),
             Err(error) => {
+                let replaced = !run.has_its_model();
                 drop(run);
-                self.ongoing.stay_resumed(resumed, states);
+                if !replaced {
+                    self.ongoing.stay_resumed(resumed, states, history);
+                }
                 Err(error)
             }
         }
     }
 
-    /// The completed epochs of the last [`fit`](Self::fit), which that has returned too, unless it ended with an error or a
-    /// panic of a callback. They are not saved with the model.
+    /// The completed epochs of the last [`fit`](Self::fit), even if it ended with an error or a panic of a callback.
+    /// They are not saved with the model.
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -160,7 +161,7 @@ impl Model {
     }
 }
 
-/// Tells faults of the validation data from those of the data that are trained on.
+/// Marks an error as one of the validation data.
 fn of_validation(error: Error) -> Error {
     match error {
         Error::Data(fault) => Error::Data(format!("in the validation data: {fault}")),

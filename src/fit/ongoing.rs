@@ -1,6 +1,6 @@
-//! What a model knows of the `fit` that works on it, or that it was resumed from: all that a checkpoint must keep
-//! beside weights and optimizer to go on in the middle of an epoch. Every random number hangs on seed, epoch and step,
-//! so no generator has a state.
+//! A model's record of the `fit` that is training it, or from which it was resumed: what a checkpoint needs in addition
+//! to weights and optimizer to resume within an epoch. Seed, epoch and step determine every random number, so there is
+//! no generator state.
 
 use super::FitConfig;
 use crate::callbacks::CallbackState;
@@ -10,29 +10,29 @@ use crate::train::Tally;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Weak};
 
-/// A training that is going on, or that was when the model was saved.
+/// A training in progress, now or when the model was saved.
 #[derive(Clone, Debug)]
 pub(crate) struct Ongoing {
     /// `None` outside of `fit`, unless the model was resumed.
     pub(crate) position: Option<Position>,
-    /// What the epoch's batches have scored so far.
+    /// The scores of the epoch's batches so far.
     pub(crate) total: Tally,
-    /// What the callbacks remember; only in a model that was resumed and is not trained yet.
+    /// The state of the callbacks; only in a model that was resumed and has not been trained since.
     pub(crate) callbacks: Vec<CallbackState>,
     /// The epochs of the last `fit`.
     pub(crate) history: History,
-    /// The `fit` that works on the model; nothing is behind it when that has ended without the model, which a callback had
-    /// put elsewhere.
+    /// The `fit` that is training the model. It dangles if that `fit` ended after a callback had moved the model
+    /// elsewhere.
     claim: Option<Weak<()>>,
 }
 
-/// Where a training stands between two steps.
+/// The position of a training between two steps.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Position {
-    /// The epoch of this `fit` that is worked on, or comes next; from 0.
+    /// The current or next epoch of this `fit`, from 0.
     pub(crate) epoch: usize,
-    /// How many of its batches are behind.
+    /// How many of its batches are already processed.
     pub(crate) batches: usize,
     /// The examples of an epoch.
     pub(crate) examples: usize,
@@ -42,8 +42,7 @@ pub(crate) struct Position {
     pub(crate) learning_rate: f32,
     /// Whether a callback has ended the training.
     pub(crate) stops: bool,
-    /// How many steps the optimizer had taken when this `fit` was called: what tells one `fit` of a program from
-    /// another.
+    /// How many steps the optimizer had taken when this `fit` was called. It identifies a `fit` within a program.
     pub(crate) began: u64,
 }
 
@@ -79,21 +78,22 @@ impl Ongoing {
         self.claim.as_ref().is_some_and(|held| std::ptr::eq(held.as_ptr(), Arc::as_ptr(claim)))
     }
 
-    /// Forgets a training that has ended, but for its epochs.
+    /// Clears the state of a training that has ended, except for its history.
     pub(super) fn end(&mut self, history: History) {
         (self.position, self.history, self.claim) = (None, history, None);
         self.callbacks.clear();
     }
 
-    /// Takes up again what a checkpoint said, after a `fit` that could not begin.
-    pub(super) fn stay_resumed(&mut self, position: Option<Position>, callbacks: Vec<CallbackState>) {
-        (self.position, self.callbacks) = (position, callbacks);
+    /// Restores what a `fit` that could not begin has found.
+    pub(super) fn stay_resumed(&mut self, position: Option<Position>, callbacks: Vec<CallbackState>, history: History) {
+        (self.position, self.callbacks, self.history) = (position, callbacks, history);
     }
 
     /// Where a training of these arguments starts: at its beginning, or where the model was resumed.
     ///
     /// # Errors
-    /// [`Error::Setting`] or [`Error::Data`] for another order or other batches than those of the epoch that has been begun.
+    /// [`Error::Setting`] or [`Error::Data`] for another order or other batches than those of the epoch that has been
+    /// begun.
     pub(super) fn start(&self, examples: usize, step: u64, config: &FitConfig<'_>) -> Result<Position> {
         let FitConfig { batch_size, shuffle, initial_epoch, .. } = *config;
         let Some(resumed) = self.position else {
@@ -137,7 +137,7 @@ impl Position {
         Ok(())
     }
 
-    /// What makes no sense of a position that was read.
+    /// What is impossible in a position from a file.
     pub(crate) fn nonsense(&self, step: u64) -> Option<&'static str> {
         let Self { epoch, batches, examples, batch_size, learning_rate, began, .. } = *self;
         let limit = u32::MAX as usize;
@@ -145,7 +145,7 @@ impl Position {
             return Some("a position that no training has");
         }
         if batches > examples.div_ceil(batch_size) {
-            return Some("a position behind the end of an epoch");
+            return Some("a position past the end of an epoch");
         }
         let is_rate = learning_rate.is_finite() && learning_rate >= 0.0;
         (!is_rate).then_some("a learning rate that is negative or no number")

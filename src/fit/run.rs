@@ -1,4 +1,4 @@
-//! A training at work: epochs, their batches, validation, and who is told of each.
+//! The training loop: epochs, their batches, validation, and the callbacks for each.
 
 use super::backup::Backup;
 use super::logs::{Logs, Validates};
@@ -15,8 +15,8 @@ use rand::seq::SliceRandom;
 use std::mem;
 use std::time::{Duration, Instant};
 
-/// How long the pool keeps the steps of one training, that of others being left to wait.
-const STRETCH: Duration = Duration::from_millis(3);
+/// How long the steps of one training may occupy the pool while other trainings wait.
+const POOL_TURN: Duration = Duration::from_millis(3);
 
 /// How the batches of an epoch ended.
 enum Batches {
@@ -25,7 +25,7 @@ enum Batches {
     Diverged,
 }
 
-/// All that a call of `fit` works with.
+/// The state of a call of `fit`.
 pub(super) struct Run<'m, 'p, 'c> {
     parts: &'p Parts<'p>,
     training: Training<'m>,
@@ -33,7 +33,7 @@ pub(super) struct Run<'m, 'p, 'c> {
     backup: Option<Box<dyn Backup>>,
     progress: Progress,
     shuffle: bool,
-    /// Where it stands.
+    /// The current position.
     position: Position,
     /// The examples in the order of this epoch.
     order: Vec<u32>,
@@ -94,6 +94,11 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             let _ = self.callbacks.end(&mut self.training);
         }
         begun
+    }
+
+    /// Whether the model is the one that `fit` was called on: a callback may have put another one in its place.
+    pub(super) fn has_its_model(&self) -> bool {
+        self.training.model.ongoing.is_claimed_by(&self.training.claim)
     }
 
     /// Trains to the end, whatever it is: callbacks end in any case.
@@ -210,8 +215,8 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
         Ok(Batches::Trained)
     }
 
-    /// Some steps: as many as no callback comes between, while they are short. The pool takes them over together, as that
-    /// costs about as much as a small step.
+    /// Takes one or more steps: as many short steps as need no callback in between. They enter the pool together,
+    /// because entering costs about as much as a small step.
     ///
     /// # Errors
     /// [`Error::Diverged`](crate::Error::Diverged) after the first whose loss is no finite number.
@@ -229,7 +234,7 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             outcome?;
             let over = position.batches == training.steps || training.is_interrupted();
             let looked_at = callbacks.any() || backup.as_ref().is_some_and(|backup| backup.is_due(training.model));
-            if over || looked_at || start.elapsed() > STRETCH {
+            if over || looked_at || start.elapsed() > POOL_TURN {
                 return Ok(());
             }
         }
@@ -250,8 +255,8 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
 /// One step on a batch, whose scores are added to those of the epoch.
 ///
 /// # Errors
-/// [`Error::Diverged`](crate::Error::Diverged) with this epoch and step if the loss is no finite number; then the weights stay
-/// as they are.
+/// [`Error::Diverged`](crate::Error::Diverged) with this epoch and step if the loss is no finite number; then the
+/// weights stay as they are.
 fn step(model: &mut Model, batch: &Examples<'_>, (epoch, step): (usize, usize)) -> Result<()> {
     model.engine.run_batch(batch, model.seed, model.state.step);
     model.ongoing.total.merge(model.engine.tally());

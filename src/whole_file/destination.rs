@@ -1,5 +1,5 @@
-//! Decides where bytes go that are written to a path: into a file that is replaced as a whole, or through to a pipe or a
-//! device, which must stay what it is.
+//! Decides where bytes go that are written to a path: into a file that is replaced as a whole, or through to a pipe or
+//! a device, which must stay what it is.
 
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
@@ -10,7 +10,7 @@ const MOST_LINKS: usize = 40;
 
 /// What a path leads to.
 #[derive(Debug, PartialEq)]
-pub(super) enum Destination {
+pub(crate) enum Destination {
     /// A regular file at this path, which is no link, or nothing yet.
     File(PathBuf),
     /// A pipe, a terminal or another device, or a file that a process has open: it is written through, not replaced.
@@ -21,9 +21,9 @@ impl Destination {
     /// Follows symbolic links to their end, also to files that do not exist yet.
     ///
     /// # Errors
-    /// What the system says; [`ErrorKind::IsADirectory`] for a folder, [`ErrorKind::Unsupported`] for what is no place for
-    /// files: a socket or a disk.
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
+    /// What the system says; [`ErrorKind::IsADirectory`] for a folder, [`ErrorKind::Unsupported`] for what is no place
+    /// for files: a socket or a disk.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let mut path = path.to_owned();
         for _ in 0..MOST_LINKS {
             let metadata = match path.symlink_metadata() {

@@ -1,15 +1,17 @@
 //! Decides how a file is written so that none is lost: under another name in the same folder, synced, then renamed, and
-//! the folder synced. Whoever looks, and whatever is killed when, there is the old file or the new one.
+//! the folder synced. Readers see the old file or the new one, even if the
+//! process is killed at any moment.
 
 mod destination;
 mod part;
 
+pub(crate) use destination::Destination;
 #[cfg(all(test, feature = "download"))]
 pub(crate) use part::STALE;
 pub(crate) use part::new_part;
 
 use crate::error::{Error, Result};
-use destination::{Destination, folder};
+use destination::folder;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
@@ -21,12 +23,14 @@ struct Refusal {
 }
 
 /// Writes what `write` writes to this path; behind symbolic links, to what they name. A new file gets the permissions
-/// that the system gives new files, one that was there keeps its owner, its group and its permissions. Pipes and devices
-/// get the bytes and stay what they are; a named pipe waits for a reader, as it does for every program.
+/// that the system gives new files, one that was there keeps its permissions and, where the system lets this process
+/// give files away, its owner and group. Pipes and devices get the bytes and stay what they are; a named pipe waits for
+/// a reader, as it does for every program.
 ///
 /// # Errors
-/// [`Error::NotWritten`] with the reason and what to do; then what was there before is still there, and nothing else is.
-/// [`Error::Io`] if the new file is there, but its folder could not be synced: a power cut might bring the old one back.
+/// [`Error::NotWritten`] with the reason and what to do; then what was there before is still there, and nothing else
+/// is. [`Error::Io`] if the new file is there, but its folder could not be synced: a power cut might bring the old one
+/// back.
 pub(crate) fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let not_written =
         |Refusal { reason, source }| Error::NotWritten { place: path.display().to_string(), reason, source };
@@ -110,7 +114,8 @@ fn sync(folder: &Path) -> io::Result<()> {
         return Ok(());
     }
     match File::open(folder).and_then(|folder| folder.sync_all()) {
-        // Some network and FUSE file systems know no such thing; folders that may be written to, but not read, can't be opened.
+        // Some network and FUSE file systems know no such thing; folders that may be written to, but not read, can't be
+        // opened.
         Err(error)
             if matches!(
                 error.kind(),

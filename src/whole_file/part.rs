@@ -13,8 +13,8 @@ const RANDOM: usize = 6;
 /// From what age on an unfinished file is one whose process was killed.
 pub(crate) const STALE: Duration = Duration::from_secs(3600);
 
-/// An empty file in this folder that removes itself unless it is renamed, with the permissions that the system gives new
-/// files. Before that, those of the same name that killed processes left behind are removed.
+/// An empty file in this folder that removes itself unless it is renamed, with the permissions that the system gives
+/// new files. Before that, those of the same name that killed processes left behind are removed.
 pub(crate) fn new_part(folder: &Path, name: &str) -> io::Result<NamedTempFile> {
     let prefix = prefix(name);
     remove_stale(folder, &prefix);
@@ -61,8 +61,9 @@ pub(super) fn take_after(part: &fs::File, old: &Metadata) -> io::Result<()> {
     let new = part.metadata()?;
     let mut mode = old.mode() & 0o7777;
     // Only root may give files away, and others only to groups that they belong to.
-    if new.uid() != old.uid() {
-        let _ = fchown(part, Some(old.uid()), None);
+    if new.uid() != old.uid() && fchown(part, Some(old.uid()), None).is_err() {
+        // Running as the owner of the file, or as one of its group, is not for the new owner to give.
+        mode &= 0o777;
     }
     if new.gid() != old.gid() && fchown(part, None, Some(old.gid())).is_err() {
         // What the old group was allowed, another one is not.

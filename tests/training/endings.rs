@@ -40,6 +40,26 @@ fn every_callback_that_has_begun_is_ended_and_the_first_error_returned() {
 }
 
 #[test]
+fn a_training_that_could_not_begin_leaves_the_history_of_the_last_one() {
+    let train = dataset(16);
+    let fails = || LambdaCallback::new().on_train_begin(|_| Err(Error::Callback("of the beginning".into())));
+    let mut model = model();
+    let history = model.fit(&train, quiet().epochs(2)).unwrap();
+    model.fit(&train, quiet().callback(fails())).unwrap_err();
+    assert_eq!(model.history(), &history);
+    // A model that is put in the place of another one keeps its own.
+    let mut other = crate::small::model();
+    let others = other.fit(&train, quiet().epochs(1)).unwrap();
+    let mut other = Some(other);
+    let replaces = LambdaCallback::new().on_train_begin(|training| {
+        other.take().into_iter().for_each(|other| *training.model_mut() = other);
+        Ok(())
+    });
+    model.fit(&train, quiet().callback(replaces).callback(fails())).unwrap_err();
+    assert_eq!(model.history(), &others);
+}
+
+#[test]
 fn an_error_keeps_the_best_weights_and_the_epochs_so_far() {
     let train = dataset(16);
     let mut stopping = EarlyStopping::new("loss").patience(9).restore_best_weights(true);
@@ -146,8 +166,8 @@ fn a_model_in_training_can_neither_be_replaced_nor_trained_by_its_callbacks() {
     assert_eq!(refusals, [refusal, refusal]);
 }
 
-/// A program of three epochs of four batches, interrupted when this event comes for the `nth` time; the epochs it returns,
-/// and its model.
+/// A program of three epochs of four batches, interrupted when this event comes for the `nth` time; the epochs it
+/// returns, and its model.
 fn interrupted(folder: &Path, event: &str, nth: usize) -> (usize, Model) {
     let mut model = model();
     let mut seen = 0;
@@ -234,8 +254,8 @@ fn another_thread_interrupts_a_training() {
     assert_eq!((epochs, model.steps()), (0, 0));
 }
 
-/// What a program says whose training is of two epochs: interrupted, resumed, complete; then with one more epoch, which a
-/// callback stops; and complete again.
+/// What a program says whose training is of two epochs: interrupted, resumed, complete; then with one more epoch, which
+/// a callback stops; and complete again.
 #[test]
 #[ignore = "no test of its own: the one below runs it in a process whose output is a pipe"]
 fn child_that_is_interrupted() {

@@ -84,6 +84,22 @@ fn a_separator_that_values_contain_is_refused() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_to_an_open_file_follows_what_is_there() {
+    use std::io::{Read, Seek, Write};
+    use std::os::fd::AsRawFd;
+    // As `/dev/stdout` of a program whose output goes to a file, and that has printed something.
+    let mut output = tempfile::tempfile().unwrap();
+    output.write_all(b"printed before\n").unwrap();
+    let path = format!("/proc/self/fd/{}", output.as_raw_fd());
+    model().fit(&dataset(), quiet().callback(CsvLogger::new(path))).unwrap();
+    let mut text = String::new();
+    output.rewind().unwrap();
+    output.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("printed before\nepoch,accuracy,loss\n0,"), "{text}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_log_can_be_added_to_a_pipe() {

@@ -25,7 +25,8 @@ fn user_info(url: &str) -> Option<Range<usize>> {
     if let Some(end) = authority.rfind('@') {
         return Some(start..start + end);
     }
-    // A password with a slash that should have been written as %2F is no password for the rules of addresses. For people it is.
+    // A password with a slash that should have been written as %2F is no password for the rules of addresses. For
+    // people it is.
     let port = authority.rsplit_once(':')?.1;
     let is_port = port.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit());
     let end = url.rfind('@').filter(|_| !is_port)?;

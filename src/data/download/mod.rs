@@ -100,6 +100,11 @@ fn fetch_from<'a>(
     Ok(())
 }
 
+/// What servers are told of who asks.
+const USER_AGENT: &str = concat!("inkstone/", env!("CARGO_PKG_VERSION"));
+/// The most redirects that are followed.
+const MAX_REDIRECTS: u32 = 5;
+
 /// A client that takes its proxy from the environment.
 fn agent(patience: Patience) -> ureq::Agent {
     ureq::Agent::config_builder()
@@ -108,8 +113,8 @@ fn agent(patience: Patience) -> ureq::Agent {
         .timeout_recv_response(Some(patience.answer))
         .timeout_per_read(Some(patience.answer))
         .timeout_recv_body(Some(patience.body))
-        .max_redirects(5)
-        .user_agent(concat!("inkstone/", env!("CARGO_PKG_VERSION")))
+        .max_redirects(MAX_REDIRECTS)
+        .user_agent(USER_AGENT)
         .build()
         .new_agent()
 }

@@ -1,7 +1,7 @@
-//! Plain HTTP through a proxy, as curl does it: `GET http://...`. The HTTP client takes CONNECT for everything, which many
-//! proxies, Squid's default among them, allow to port 443 alone.
+//! Plain HTTP through a proxy, as curl does it: `GET http://...`. The HTTP client takes CONNECT for everything, which
+//! many proxies, Squid's default among them, allow to port 443 alone.
 
-use super::{Attempt, Fault, Patience};
+use super::{Attempt, Fault, MAX_REDIRECTS, Patience, USER_AGENT};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use std::io::{self, Cursor, Read, Write};
@@ -14,8 +14,6 @@ use ureq::{Proxy, ProxyProtocol};
 const MAX_HEAD: usize = 64 << 10;
 /// The most fields in it.
 const MAX_FIELDS: usize = 100;
-/// The most redirects.
-const MAX_REDIRECTS: usize = 5;
 
 /// A good answer.
 pub(super) struct Answer {
@@ -57,9 +55,9 @@ fn ask(proxy: &Proxy, url: &str, patience: Patience) -> Attempt<Asked> {
     let (user, host) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let mut request = format!("GET http://{host}{path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n");
-    request += concat!("User-Agent: inkstone/", env!("CARGO_PKG_VERSION"), "\r\n");
+    request += &format!("User-Agent: {USER_AGENT}\r\n");
     if let Some(user) = user {
-        request += &format!("Authorization: Basic {}\r\n", BASE64_STANDARD.encode(user));
+        request += &format!("Authorization: Basic {}\r\n", BASE64_STANDARD.encode(percent_decoded(user)));
     }
     if let Some(user) = proxy.username() {
         let secret = format!("{user}:{}", proxy.password().unwrap_or_default());
@@ -79,6 +77,9 @@ fn ask(proxy: &Proxy, url: &str, patience: Patience) -> Attempt<Asked> {
         found.and_then(|field| std::str::from_utf8(field.value).ok()).map(str::trim)
     };
     match (answer.code.unwrap_or_default(), field("location")) {
+        (200, _) if field("transfer-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) => {
+            Err(mirror("the proxy sends the file in chunks, which HTTP/1.0 does not have: use another proxy or mirror"))
+        }
         (200, _) => {
             let length = field("content-length").and_then(|length| length.parse().ok());
             // A proxy may keep the connection open.
@@ -108,7 +109,9 @@ fn redirect(authority: &str, to: &str) -> Attempt<String> {
 
 fn connect(proxy: &Proxy, patience: Patience) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the proxy's name was not found");
-    for address in (proxy.host(), proxy.port()).to_socket_addrs()? {
+    // An IPv6 address has brackets in a URL, and none as the name of a host.
+    let host = proxy.host().trim_start_matches('[').trim_end_matches(']');
+    for address in (host, proxy.port()).to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, patience.connect) {
             Ok(stream) => {
                 stream.set_read_timeout(Some(patience.answer))?;
@@ -141,9 +144,11 @@ fn read_head(stream: &mut impl Read) -> Attempt<(Vec<u8>, Vec<u8>)> {
     const END: &[u8] = b"\r\n\r\n";
     let (mut head, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
-        match stream.read(&mut buffer).map_err(broken)? {
-            0 => return Err(mirror("the answer broke off in its head")),
-            count => head.extend_from_slice(&buffer[..count]),
+        match stream.read(&mut buffer) {
+            Ok(0) => return Err(mirror("the answer broke off in its head")),
+            Ok(count) => head.extend_from_slice(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(broken(error)),
         }
         if let Some(end) = head.windows(END.len()).position(|bytes| bytes == END) {
             let rest = head.split_off(end + END.len());
@@ -155,6 +160,18 @@ fn read_head(stream: &mut impl Read) -> Attempt<(Vec<u8>, Vec<u8>)> {
             )));
         }
     }
+}
+
+/// A user name and password of a URL, in which `%40` stands for `@`.
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let hex = |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
+    let (mut decoded, mut rest) = (Vec::new(), text.as_bytes());
+    while let [first, after @ ..] = rest {
+        let escaped = after.get(..2).filter(|_| *first == b'%').and_then(hex);
+        decoded.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &after[2..] } else { after };
+    }
+    decoded
 }
 
 fn mirror(reason: impl Into<String>) -> Fault {
@@ -224,16 +241,18 @@ mod tests {
             "HTTP/1.1 302 Found\r\nLocation: /b.gz\r\n\r\n",
             "HTTP/1.0 200 OK\r\nContent-Length: 7\r\n\r\ncontent",
         ]);
-        let answer = get(&proxy, "http://ben:other@mirror.example:81/a.gz?x=1", SHORT).ok().unwrap();
+        let answer = get(&proxy, "http://ben:o%74h%40r%@mirror.example:81/a.gz?x=1", SHORT).ok().unwrap();
         assert_eq!(answer.length, Some(7));
         assert_eq!(read(answer).unwrap(), "content");
         let first = requests.recv().unwrap();
         assert_eq!(first[0], "GET http://mirror.example:81/a.gz?x=1 HTTP/1.0");
         assert!(first.contains(&"Host: mirror.example:81".to_owned()), "{first:?}");
-        assert!(first.contains(&format!("Authorization: Basic {}", BASE64_STANDARD.encode("ben:other"))), "{first:?}");
+        assert!(first.contains(&format!("Authorization: Basic {}", BASE64_STANDARD.encode("ben:oth@r%"))), "{first:?}");
         let secret = BASE64_STANDARD.encode("ann:secret");
         assert!(first.contains(&format!("Proxy-Authorization: Basic {secret}")), "{first:?}");
-        assert_eq!(requests.recv().unwrap()[0], "GET http://mirror.example:81/b.gz HTTP/1.0");
+        let second = requests.recv().unwrap();
+        assert_eq!(second[0], "GET http://mirror.example:81/b.gz HTTP/1.0");
+        assert_eq!(second[1..], first[1..], "the same users");
     }
 
     #[test]
@@ -248,6 +267,10 @@ mod tests {
                 "the server redirects to an address that makes",
             ),
             ("SSH-2.0-OpenSSH\r\n\r\n", "the proxy answered with something else than HTTP"),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+                "the proxy sends the file in chunks",
+            ),
             ("HTTP/1.0 200", "the answer broke off in its head"),
             ("HTTP/1.0 200 OK\r\n...", "no answer of the proxy in time"),
         ] {
@@ -262,6 +285,20 @@ mod tests {
         let (proxy, _requests) = proxy(&["HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\nsome..."]);
         let answer = get(&proxy, "http://mirror.example/a.gz", SHORT).ok().unwrap();
         assert!(matches!(read(answer).unwrap_err().kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut));
+    }
+
+    #[test]
+    fn a_proxy_may_have_an_address_of_version_6() {
+        // A machine may have none.
+        let Ok(listener) = TcpListener::bind("[::1]:0") else { return };
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            read_head(&mut stream).ok().unwrap();
+            let _ = stream.write_all(b"HTTP/1.0 200 OK\r\n\r\ncontent");
+        });
+        let proxy = Proxy::new(&format!("http://[::1]:{port}")).unwrap();
+        assert_eq!(read(get(&proxy, "http://mirror.example/a.gz", SHORT).ok().unwrap()).unwrap(), "content");
     }
 
     #[test]
