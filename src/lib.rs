@@ -29,8 +29,8 @@
 //! # Where to look
 //!
 //! - [`Sequential`] describes a model, [`layers`] are what it is made of, [`Sequential::compile`] makes it a [`Model`].
-//! - [`Model::fit`] trains, [`Model::evaluate`] scores, [`Model::predict`] predicts; [`metrics`](mod@metrics) are what is measured on the way,
-//!   and [`Model::evaluate_report`] tells class by class what a model got right and wrong.
+//! - [`Model::fit`] trains, [`Model::evaluate`] scores, [`Model::predict`] predicts; [`metrics`](mod@metrics) are what
+//!   is measured on the way, and [`Model::evaluate_report`] tells class by class what a model got right and wrong.
 //! - [`Model::save`] and [`Model::load`] keep a model, [`FitConfig::backup`] keeps a training that is interrupted,
 //!   [`Model::into_predictor`] makes a model that threads share.
 //! - [`data::mnist`] loads MNIST, [`data::synthetic`] draws digits, [`data::idx`] reads any file of MNIST's format, and
@@ -57,25 +57,27 @@
 //! - `download`, on by default: `load_data` fetches MNIST and its relatives where they are missing
 //!   ([how](data#downloads)). Without it the crate has no network code at all.
 //! - `progress`, on by default: [`Model::fit`] shows a progress bar on a terminal.
-//! - `image`, off by default: `data::pictures` reads PNG files as digits in MNIST's form, and writes data sets as PNG files.
-//! - `tensorboard`, off by default: `callbacks::TensorBoard` writes what TensorBoard shows: curves of losses, metrics and learning
-//!   rates, and histograms of weights.
-//! - `plot`, off by default: `report` draws the curves of a training, the confusion matrix, the mistakes, the filters and the
-//!   calibration as SVG files, or writes all of it, with the summary and the scores, into one HTML page.
-//! - `onnx`, off by default: `Model::export_onnx` writes a model as an ONNX file, which programs in other languages run.
+//! - `image`, off by default: `data::pictures` reads PNG files as digits in MNIST's form, and writes data sets as PNG
+//!   files.
+//! - `tensorboard`, off by default: `callbacks::TensorBoard` writes what TensorBoard shows: curves of losses, metrics
+//!   and learning rates, and histograms of weights.
+//! - `plot`, off by default: `report` draws the curves of a training, the confusion matrix, the mistakes, the filters
+//!   and the calibration as SVG files, or writes all of it, with the summary and the scores, into one HTML page.
+//! - `onnx`, off by default: `Model::export_onnx` writes a model as an ONNX file, which programs in other languages
+//!   run.
 //!
 //! # The same seed, the same bits
 //!
-//! [`Sequential::seed`] fixes initial weights, shuffling and dropout. Training then gives the same bits on any number of
-//! threads, on machines with the same instruction set. Between instruction sets there is no such promise, as sums are taken in another
-//! order, and multiplications and additions are fused or not: as measured, AVX2 and AVX-512 agree to the bit in forward passes but
-//! not in all gradients, and SSE2 agrees with them in few results.
+//! [`Sequential::seed`] fixes initial weights, shuffling and dropout. Training then gives the same bits on any number
+//! of threads, on machines with the same instruction set. Between instruction sets there is no such promise, as sums
+//! are taken in another order, and multiplications and additions are fused or not: as measured, AVX2 and AVX-512 agree
+//! to the bit in forward passes but not in all gradients, and SSE2 agrees with them in few results.
 //!
 //! # Threads
 //!
 //! Work runs in [rayon](https://docs.rs/rayon)'s current pool: all cores, or as many as `RAYON_NUM_THREADS` says, or
-//! the pool whose `install` you call from. [`Model::fit`] keeps its loop and the callbacks on the thread that calls it, and tells
-//! what to mind where that is a thread of the pool itself.
+//! the pool whose `install` you call from. [`Model::fit`] keeps its loop and the callbacks on the thread that calls it,
+//! and tells what to mind where that is a thread of the pool itself.
 #![forbid(unsafe_code)]
 
 /// What unit tests share with the programs in `tests` names the crate as those do.
@@ -129,7 +131,7 @@ mod whole_file;
 /// The array library of every public tensor, so that users need not add it themselves.
 pub use ndarray;
 
-pub use data::{Dataset, Images, Inputs, LabelledImages, LabelledInputs, Targets};
+pub use data::{Dataset, Inputs, LabelledInputs, Targets};
 pub use error::{Error, IdxFault, ModelFault, Result};
 pub use evaluation::EvaluationReport;
 pub use fit::{FitConfig, Interrupt};

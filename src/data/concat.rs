@@ -1,6 +1,6 @@
-//! Puts two data sets together.
+//! Concatenates data sets.
 
-use super::dataset::Images;
+use super::dataset::StoredInputs;
 use super::inputs::nouns;
 use super::{Dataset, Values};
 use crate::error::{Error, Result};
@@ -8,23 +8,23 @@ use crate::shape::MAX_ELEMENTS;
 use ndarray::{Array4, Axis, concatenate};
 
 impl Dataset {
-    /// The examples of this data set and after them those of another one. Their pixels are copied; bytes stay bytes where
-    /// both are stored as bytes and neither is scaled.
+    /// The examples of this data set and after them those of another one. Their pixels are copied; bytes stay bytes
+    /// where both are stored as bytes and neither is scaled.
     ///
     /// # Errors
-    /// [`Error::Data`] if the examples differ in shape, or only one of the data sets has classes, or values, or the values
-    /// differ in number.
+    /// [`Error::Data`] if the examples differ in shape, or only one of the data sets has classes, or values, the values
+    /// differ in number, or there would be more than 2^28 examples.
     ///
     /// ```
     /// use inkstone::Dataset;
     /// use inkstone::ndarray::array;
     /// let first = Dataset::from_table(array![[1.0, 2.0]], vec![0])?;
     /// let second = Dataset::from_table(array![[3.0, 4.0]], vec![1])?;
-    /// let both = first.concat(&second)?;
+    /// let both = first.concatenate(&second)?;
     /// assert_eq!((both.labels(), both.table()), (&[0, 1][..], array![[1.0, 2.0], [3.0, 4.0]]));
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn concat(&self, other: &Self) -> Result<Self> {
+    pub fn concatenate(&self, other: &Self) -> Result<Self> {
         if self.shape() != other.shape() {
             return Err(Error::Data(format!(
                 "data sets are put together if their examples have one shape, got {} and {}",
@@ -51,10 +51,12 @@ impl Dataset {
             (Some(_), None) | (None, Some(_)) | (None, None) => None,
         };
         let images = match (self.unscaled_bytes(), other.unscaled_bytes()) {
-            (Some(first), Some(second)) => Images::bytes(joined(concatenate(Axis(0), &[first.view(), second.view()]))?),
+            (Some(first), Some(second)) => {
+                StoredInputs::bytes(joined(concatenate(Axis(0), &[first.view(), second.view()]))?)
+            }
             (Some(_), None) | (None, Some(_)) | (None, None) => {
                 let (first, second) = (self.images(), other.images());
-                Images::floats(joined(concatenate(Axis(0), &[first.view(), second.view()]))?)
+                StoredInputs::floats(joined(concatenate(Axis(0), &[first.view(), second.view()]))?)
             }
         };
         Self::of_parts(images, self.shape(), labels, values)
@@ -63,11 +65,11 @@ impl Dataset {
     /// A copy of the bytes that it has, if it has some as they are.
     fn unscaled_bytes(&self) -> Option<Array4<u8>> {
         match self.stored_images() {
-            Images::Bytes(bytes) if self.scaling.is_none() => {
+            StoredInputs::Bytes(bytes) if self.scaling.is_none() => {
                 let places: Vec<usize> = (0..self.len()).map(|example| self.stored(example)).collect();
                 Some(bytes.select(Axis(0), &places))
             }
-            Images::Bytes(_) | Images::Floats(_) => None,
+            StoredInputs::Bytes(_) | StoredInputs::Floats(_) => None,
         }
     }
 

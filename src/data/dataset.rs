@@ -1,5 +1,5 @@
-//! Examples with their targets: how they are stored and read. Parts and orders, scaling and cleaning have files of their
-//! own.
+//! Examples with their targets: how they are stored and read. Parts and orders, scaling and cleaning have files of
+//! their own.
 
 use super::checks::{check_finite, check_labels, check_shape};
 use super::inputs::nouns;
@@ -12,8 +12,8 @@ use ndarray::{Array2, Array4, ArrayView2, Axis, Slice};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Images or the rows of a table, with a class or values for each, never empty. Clones, parts and other orders share the
-/// memory of images and rows.
+/// Images or the rows of a table, with a class or values for each, never empty. Clones, parts and other orders share
+/// the memory of images and rows.
 ///
 /// Images of bytes stay bytes, and become `x / 255` as they are used.
 ///
@@ -27,7 +27,7 @@ use std::sync::Arc;
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 ///
-/// A table, whose rows have a number to be met:
+/// A table with a target value for each row:
 ///
 /// ```
 /// use inkstone::Dataset;
@@ -40,7 +40,7 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    images: Images,
+    images: StoredInputs,
     /// Of one example.
     shape: Shape,
     /// What is done to every value as it is used, after bytes have become `x / 255`.
@@ -57,7 +57,7 @@ pub struct Dataset {
 
 /// A table is stored as images of one pixel.
 #[derive(Clone, Debug)]
-pub(super) enum Images {
+pub(super) enum StoredInputs {
     Bytes(Arc<Array4<u8>>),
     Floats(Arc<Array4<f32>>),
 }
@@ -80,10 +80,10 @@ impl Dataset {
     /// A data set of images of bytes, (N, H, W, C), which are scaled to 0.0..=1.0 as they are used.
     ///
     /// # Errors
-    /// [`Error::Data`] if there are no images or more than 2^28, an axis is zero, there is not exactly one label for each
-    /// image, or a label is 2^28 or more.
+    /// [`Error::Data`] if there are no images or more than 2^28, an axis is zero, there is not exactly one label for
+    /// each image, or a label is 2^28 or more.
     pub fn from_bytes(images: Array4<u8>, labels: Vec<usize>) -> Result<Self> {
-        Self::new(Images::bytes(images), None, Some(labels), None)
+        Self::new(StoredInputs::bytes(images), None, Some(labels), None)
     }
 
     /// A data set of images of floats, (N, H, W, C), which are used as they are.
@@ -91,26 +91,27 @@ impl Dataset {
     /// # Errors
     /// As [`from_bytes`](Self::from_bytes), and [`Error::Data`] if a value is NaN or infinite.
     pub fn from_floats(images: Array4<f32>, labels: Vec<usize>) -> Result<Self> {
-        Self::new(Images::floats(images), None, Some(labels), None)
+        Self::new(StoredInputs::floats(images), None, Some(labels), None)
     }
 
-    /// A data set of images of bytes, as [`from_bytes`](Self::from_bytes), with values to be met instead of classes.
+    /// A data set of images of bytes, as [`from_bytes`](Self::from_bytes), with target values instead of classes.
     ///
     /// - values: for each output, (N, outputs), or of a model of one output for each image, (N)
     ///
     /// # Errors
-    /// [`Error::Data`] if there are no images or more than 2^28, an axis is zero, there are not values for each image, or one is
-    /// NaN or infinite.
+    /// [`Error::Data`] if there are no images or more than 2^28, an axis is zero, there are not values for each image,
+    /// or one is NaN or infinite.
     pub fn from_bytes_and_values(images: Array4<u8>, values: impl Into<Values>) -> Result<Self> {
-        Self::new(Images::bytes(images), None, None, Some(values.into()))
+        Self::new(StoredInputs::bytes(images), None, None, Some(values.into()))
     }
 
-    /// A data set of images of floats, as [`from_floats`](Self::from_floats), with values to be met instead of classes.
+    /// A data set of images of floats, as [`from_floats`](Self::from_floats), with target values instead of classes.
     ///
     /// # Errors
-    /// As [`from_bytes_and_values`](Self::from_bytes_and_values), and [`Error::Data`] if an image holds NaN or infinity.
+    /// As [`from_bytes_and_values`](Self::from_bytes_and_values), and [`Error::Data`] if an image holds NaN or
+    /// infinity.
     pub fn from_floats_and_values(images: Array4<f32>, values: impl Into<Values>) -> Result<Self> {
-        Self::new(Images::floats(images), None, None, Some(values.into()))
+        Self::new(StoredInputs::floats(images), None, None, Some(values.into()))
     }
 
     /// A data set of the rows of a table, N rows of F features, (N, F), with a class for each.
@@ -127,10 +128,10 @@ impl Dataset {
     /// ```
     pub fn from_table(table: Array2<f32>, labels: Vec<usize>) -> Result<Self> {
         let features = table.ncols();
-        Self::new(Images::table(table), Some(features), Some(labels), None)
+        Self::new(StoredInputs::table(table), Some(features), Some(labels), None)
     }
 
-    /// A data set of the rows of a table, (N, F), with values to be met for each.
+    /// A data set of the rows of a table, (N, F), with target values for each.
     ///
     /// - values: for each output, (N, outputs), or of a model of one output for each row, (N)
     ///
@@ -138,12 +139,12 @@ impl Dataset {
     /// As [`from_floats_and_values`](Self::from_floats_and_values).
     pub fn from_table_and_values(table: Array2<f32>, values: impl Into<Values>) -> Result<Self> {
         let features = table.ncols();
-        Self::new(Images::table(table), Some(features), None, Some(values.into()))
+        Self::new(StoredInputs::table(table), Some(features), None, Some(values.into()))
     }
 
     /// - features: of a table
     fn new(
-        images: Images,
+        images: StoredInputs,
         features: Option<usize>,
         labels: Option<Vec<usize>>,
         values: Option<Values>,
@@ -154,7 +155,7 @@ impl Dataset {
         if let Some(labels) = &labels {
             check_labels(count, labels, shape)?;
         }
-        if let Images::Floats(floats) = &images {
+        if let StoredInputs::Floats(floats) = &images {
             match shape {
                 Shape::Image { .. } => check_finite(&floats.view())?,
                 Shape::Vector(_) => check_finite(&floats.view().remove_axis(Axis(1)).remove_axis(Axis(1)))?,
@@ -164,7 +165,12 @@ impl Dataset {
     }
 
     /// A data set of what has been checked, but for the values.
-    pub(super) fn of_parts(images: Images, shape: Shape, labels: Vec<usize>, values: Option<Values>) -> Result<Self> {
+    pub(super) fn of_parts(
+        images: StoredInputs,
+        shape: Shape,
+        labels: Vec<usize>,
+        values: Option<Values>,
+    ) -> Result<Self> {
         let range = 0..images.dim().0;
         let whole = Self { images, shape, scaling: None, order: None, labels: labels.into(), values: None, range };
         match values {
@@ -173,7 +179,7 @@ impl Dataset {
         }
     }
 
-    /// The data set with these values to be met. Classes stay, for [`split`](Self::split) and
+    /// The data set with these target values. Classes are kept, for [`split`](Self::split) and
     /// [`labels`](Self::labels), but models are trained and scored on the values.
     ///
     /// # Errors
@@ -222,13 +228,13 @@ impl Dataset {
         if self.labels.is_empty() { &[] } else { &self.labels[self.range.clone()] }
     }
 
-    /// The values that are to be met, (N, outputs); `None` if models are trained on the classes.
+    /// The target values, (N, outputs); `None` if models are trained on the classes.
     #[must_use]
     pub fn values(&self) -> Option<ArrayView2<'_, f32>> {
         self.values.as_ref().map(|values| values.slice_axis(Axis(0), Slice::from(self.range.clone())))
     }
 
-    /// What models are trained and scored on: the values if there are some, the classes otherwise.
+    /// The targets that models are trained and evaluated on: the values if there are any, otherwise the classes.
     #[must_use]
     pub fn targets(&self) -> Targets<'_> {
         self.values().map_or_else(|| self.labels().into(), Targets::from)
@@ -249,8 +255,8 @@ impl Dataset {
     pub fn images(&self) -> Array4<f32> {
         let stored: Vec<usize> = (0..self.len()).map(|example| self.stored(example)).collect();
         let mut images = match &self.images {
-            Images::Bytes(images) => images.select(Axis(0), &stored).mapv(|byte| f32::from(byte) / 255.0),
-            Images::Floats(images) => images.select(Axis(0), &stored),
+            StoredInputs::Bytes(images) => images.select(Axis(0), &stored).mapv(|byte| f32::from(byte) / 255.0),
+            StoredInputs::Floats(images) => images.select(Axis(0), &stored),
         };
         self.scaling.iter().for_each(|scaling| scaling.apply(&mut images));
         images
@@ -294,7 +300,7 @@ impl Dataset {
         };
         check_shape(count, shape)?;
         check_finite(&images.view())?;
-        Ok(Self { images: Images::floats(images), shape, scaling: None, order: None, ..self.rebased() })
+        Ok(Self { images: StoredInputs::floats(images), shape, scaling: None, order: None, ..self.rebased() })
     }
 
     /// The same examples, with a range that begins at 0.
@@ -307,7 +313,7 @@ impl Dataset {
     }
 
     /// What is stored of it.
-    pub(super) fn stored_images(&self) -> &Images {
+    pub(super) fn stored_images(&self) -> &StoredInputs {
         &self.images
     }
 
@@ -333,8 +339,8 @@ impl Dataset {
         let len = height * width * channels;
         let of = |all: usize| if self.order.is_some() { 0..all } else { self.range.start * len..self.range.end * len };
         let stored = match &self.images {
-            Images::Bytes(images) => Stored::Bytes(&images.as_slice().expect(IN_ORDER)[of(images.len())]),
-            Images::Floats(images) => Stored::Floats(&images.as_slice().expect(IN_ORDER)[of(images.len())]),
+            StoredInputs::Bytes(images) => Stored::Bytes(&images.as_slice().expect(IN_ORDER)[of(images.len())]),
+            StoredInputs::Floats(images) => Stored::Floats(&images.as_slice().expect(IN_ORDER)[of(images.len())]),
         };
         Pixels { stored, scaling: self.scaling.as_deref() }
     }
@@ -343,7 +349,7 @@ impl Dataset {
 /// What [`in_memory_order`] sees to.
 const IN_ORDER: &str = "a dataset's images are in memory order";
 
-impl Images {
+impl StoredInputs {
     pub(super) fn bytes(images: Array4<u8>) -> Self {
         Self::Bytes(Arc::new(in_memory_order(images)))
     }

@@ -1,10 +1,10 @@
-//! One example of a data set, to be looked at.
+//! One example of a data set.
 
 use super::Dataset;
 use ndarray::{Array1, Array3, ArrayView1, Axis};
 
-/// One example of a [`Dataset`]: [`get`](Dataset::get) and [`iter`](Dataset::iter) give it. Its pixels are copied only where
-/// they are asked for.
+/// One example of a [`Dataset`]: [`get`](Dataset::get) and [`iter`](Dataset::iter) give it. Its pixels are copied only
+/// where they are asked for.
 ///
 /// ```
 /// use inkstone::Dataset;
@@ -36,7 +36,7 @@ impl<'a> Example<'a> {
         self.dataset.labels().get(self.index).copied()
     }
 
-    /// The values that are to be met, (outputs), if the data set has some.
+    /// The target values, (outputs), if the data set has any.
     #[must_use]
     pub fn values(&self) -> Option<ArrayView1<'a, f32>> {
         self.dataset.values().map(|values| values.index_axis_move(Axis(0), self.index))

@@ -100,8 +100,8 @@ impl Family {
         choose_native_strategy().ok().map(|user| user.cache_dir().join("inkstone").join(self.folder))
     }
 
-    /// The file in this folder, plain or compressed: as its makers named it, or as it comes from Kaggle, with a dot in its name
-    /// or in a folder of its own; and all of these in the folders that torchvision makes.
+    /// The file in this folder, plain or compressed: as its makers named it, or as it comes from Kaggle, with a dot in
+    /// its name or in a folder of its own; and all of these in the folders that torchvision makes.
     fn find(&self, folder: &Path, file: &str) -> Option<PathBuf> {
         let dotted = file.replacen("-idx", ".idx", 1);
         let folders = [folder.to_owned(), folder.join(self.torchvision), folder.join("raw")];

@@ -1,5 +1,5 @@
-//! [Fashion-MNIST](https://github.com/zalandoresearch/fashion-mnist) (Xiao, Rasul, Vollgraf, 2017; MIT licence): 70,000 pictures of
-//! clothes in MNIST's form, and harder.
+//! [Fashion-MNIST](https://github.com/zalandoresearch/fashion-mnist) (Xiao, Rasul, Vollgraf, 2017; MIT licence): 70,000
+//! pictures of clothes in MNIST's form, and harder.
 
 use super::Dataset;
 use super::family::{Family, Sum};

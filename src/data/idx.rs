@@ -27,8 +27,8 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// input there is [`read`].
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be opened or read, or is a pipe or a device; [`Error::Idx`] if its content is not a whole IDX file of
-/// unsigned bytes with 1 to 4 dimensions.
+/// [`Error::Io`] if the file cannot be opened or read, or is a pipe or a device; [`Error::Idx`] if its content is not a
+/// whole IDX file of unsigned bytes with 1 to 4 dimensions.
 pub fn read_file(path: impl AsRef<Path>) -> Result<ArrayD<u8>> {
     let place = path.as_ref().display().to_string();
     match open(path.as_ref()) {
@@ -41,8 +41,8 @@ pub fn read_file(path: impl AsRef<Path>) -> Result<ArrayD<u8>> {
 /// old file or the new one.
 ///
 /// # Errors
-/// [`Error::Data`] unless the array has 1 to 4 axes without a zero and at most 2^31 elements, [`Error::NotWritten`] if it
-/// cannot be written.
+/// [`Error::Data`] unless the array has 1 to 4 axes without a zero and at most 2^31 elements, [`Error::NotWritten`] if
+/// it cannot be written.
 ///
 /// ```
 /// use inkstone::data::idx;

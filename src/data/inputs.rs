@@ -1,5 +1,5 @@
-//! Decides what a model's inputs may be: a data set, images or a table. Nothing is copied unless an array is not in memory
-//! order.
+//! Decides what a model's inputs may be: a data set, images or a table. Nothing is copied unless an array is not in
+//! memory order.
 
 use super::checks::check_finite;
 use super::dataset::{Dataset, Pixels, Stored};
@@ -29,9 +29,6 @@ use ndarray::{Array2, Array4, ArrayView, ArrayView2, ArrayView4, CowArray, Dimen
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a>(Source<'a>);
-
-/// [`Inputs`] under the name that suits images.
-pub type Images<'a> = Inputs<'a>;
 
 #[derive(Clone, Copy, Debug)]
 enum Source<'a> {

@@ -1,5 +1,5 @@
-//! [Kuzushiji-MNIST](https://github.com/rois-codh/kmnist) (Clanuwat and others, 2018; CC BY-SA 4.0): 70,000 pictures of cursive
-//! Japanese characters in MNIST's form.
+//! [Kuzushiji-MNIST](https://github.com/rois-codh/kmnist) (Clanuwat and others, 2018; CC BY-SA 4.0): 70,000 pictures of
+//! cursive Japanese characters in MNIST's form.
 
 use super::Dataset;
 use super::family::{Family, Sum};

@@ -5,8 +5,8 @@ use super::inputs::{Inputs, OrderedImages};
 use super::targets::{OrderedTargets, Targets};
 use crate::error::{Error, Result};
 
-/// [`Inputs`] with a target for each, as [`fit`](crate::Model::fit) and [`evaluate`](crate::Model::evaluate) take them: a
-/// `&Dataset`, a pair of inputs and [`Targets`], such as `(&array, &vec)`, or those and a weight for each, as Keras'
+/// [`Inputs`] with a target for each, as [`fit`](crate::Model::fit) and [`evaluate`](crate::Model::evaluate) take them:
+/// a `&Dataset`, a pair of inputs and [`Targets`], such as `(&array, &vec)`, or those and a weight for each, as Keras'
 /// `(x, y, sample_weight)`.
 ///
 /// ```
@@ -46,9 +46,6 @@ pub struct LabelledInputs<'a> {
     sample_weight: Option<&'a [f32]>,
 }
 
-/// [`LabelledInputs`] under the name that suits images.
-pub type LabelledImages<'a> = LabelledInputs<'a>;
-
 /// Inputs, targets and weights that fit each other, in memory order.
 #[derive(Debug)]
 pub(crate) struct OrderedExamples<'a> {
@@ -86,8 +83,8 @@ impl<'a> LabelledInputs<'a> {
     /// All of it in memory order.
     ///
     /// # Errors
-    /// [`Error::Data`] unless there are images, a target for each, and if there are weights one for each; and if a value is
-    /// NaN or infinite, or a weight less than 0.
+    /// [`Error::Data`] unless there are images, a target for each, and if there are weights one for each; and if a
+    /// value is NaN or infinite, or a weight less than 0.
     pub(crate) fn checked(self) -> Result<OrderedExamples<'a>> {
         let (images, targets) = (self.images.len(), self.targets.len());
         if images != targets || images == 0 {
@@ -108,7 +105,8 @@ impl OrderedExamples<'_> {
     /// Sets how much each example counts.
     ///
     /// # Errors
-    /// [`Error::Data`] unless there is a weight for each, finite and at least 0; [`Error::Setting`] if there are weights already.
+    /// [`Error::Data`] unless there is a weight for each, finite and at least 0; [`Error::Setting`] if there are
+    /// weights already.
     pub(crate) fn set_weights(&mut self, weights: &[f32]) -> Result<()> {
         if self.weights.is_some() {
             return Err(Error::Setting {

@@ -44,14 +44,14 @@ pub fn load_data() -> Result<(Dataset, Dataset)> {
     MNIST.load_data()
 }
 
-/// Loads MNIST, or another data set of its format, from this folder: the four files, each plain or with `.gz` added. They may have
-/// the names that Kaggle gives them (`train-images.idx3-ubyte`, or a folder for each file), or lie where torchvision puts
-/// them (`MNIST/raw`).
+/// Loads MNIST, or another data set of its format, from this folder: the four files, each plain or with `.gz` added.
+/// They may have the names that Kaggle gives them (`train-images.idx3-ubyte`, or a folder for each file), or lie where
+/// torchvision puts them (`MNIST/raw`).
 ///
 /// # Errors
-/// [`Error::MissingData`](crate::Error::MissingData) if a file is not there, [`Error::Io`](crate::Error::Io) if one cannot be
-/// read, [`Error::Idx`](crate::Error::Idx) if one is no IDX file of images of equal size or of labels from 0 to 9,
-/// [`Error::Data`](crate::Error::Data) if images and labels differ in number.
+/// [`Error::MissingData`](crate::Error::MissingData) if a file is not there, [`Error::Io`](crate::Error::Io) if one
+/// cannot be read, [`Error::Idx`](crate::Error::Idx) if one is no IDX file of images of equal size or of labels from 0
+/// to 9, [`Error::Data`](crate::Error::Data) if images and labels differ in number.
 pub fn load_from(folder: impl AsRef<Path>) -> Result<(Dataset, Dataset)> {
     MNIST.load_from(folder.as_ref())
 }

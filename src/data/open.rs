@@ -7,8 +7,8 @@ use std::path::Path;
 /// Opens a file.
 ///
 /// # Errors
-/// What the system says, and for a named pipe, a device or a socket what it is: opening a pipe waits for a writer, and a
-/// device may have no end.
+/// What the system says, and for a named pipe, a device or a socket what it is: opening a pipe waits for a writer, and
+/// a device may have no end.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     let metadata = path.metadata()?;
     if !metadata.is_file() && !metadata.is_dir() {

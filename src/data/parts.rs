@@ -179,10 +179,10 @@ impl Dataset {
     /// use inkstone::Dataset;
     /// use inkstone::ndarray::Array4;
     /// let dataset = Dataset::from_bytes(Array4::zeros((10, 2, 2, 1)), vec![0; 10])?;
-    /// assert_eq!(dataset.batches(4)?.map(|batch| batch.len()).collect::<Vec<_>>(), [4, 4, 2]);
+    /// assert_eq!(dataset.batch(4)?.map(|batch| batch.len()).collect::<Vec<_>>(), [4, 4, 2]);
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn batches(&self, size: usize) -> Result<impl Iterator<Item = Self> + '_> {
+    pub fn batch(&self, size: usize) -> Result<impl Iterator<Item = Self> + '_> {
         if size == 0 {
             return Err(Error::Setting { name: "size", expected: "at least 1", received: "0".into() });
         }

@@ -57,8 +57,9 @@ impl Normalization {
     pub fn adapt(train: &Dataset) -> Self {
         let (_, _, channels) = train.shape().as_image();
         let (mut sums, mut squares) = (vec![0.0_f64; channels], vec![0.0_f64; channels]);
-        // A few images at a time, as `images` copies them. The first pass gives the means, the second the squares around them.
-        let parts = || train.batches(1024).into_iter().flatten().map(|part| part.images());
+        // A few images at a time, as `images` copies them. The first pass gives the means, the second the squares
+        // around them.
+        let parts = || train.batch(1024).into_iter().flatten().map(|part| part.images());
         let count = (train.len() * train.shape().len().unwrap_or(channels) / channels) as f64;
         for images in parts() {
             images.axis_iter(Axis(3)).zip(&mut sums).for_each(|(channel, sum)| {

@@ -104,8 +104,8 @@ from_views! {
     Array2, ArrayView2, f32;
 }
 
-/// Slices, vectors and arrays of fixed length. There are none of `u8`: `&[0, 1]` could then be bytes or classes, and would not
-/// compile.
+/// Slices, vectors and arrays of fixed length. There are none of `u8`: `&[0, 1]` could then be bytes or classes, and
+/// would not compile.
 macro_rules! from_slices {
     ($($element:ty, $view:ident, [$($of:ident)?];)*) => {$(
         impl<'a $(, const $of: usize)?> From<&'a [$element]> for Targets<'a> {

@@ -1,9 +1,9 @@
-//! Values that are to be met, as a data set keeps them.
+//! The target values of a data set.
 
 use ndarray::{Array1, Array2, Axis};
 
-/// Values to be met, owned: for each output, (N, outputs), from an `Array2<f32>`; of a model of one output for each example,
-/// (N), from an `Array1<f32>` or a `Vec<f32>`.
+/// Owned target values: for each output, (N, outputs), from an `Array2<f32>`; of a model of one output for each
+/// example, (N), from an `Array1<f32>` or a `Vec<f32>`.
 ///
 /// ```
 /// use inkstone::data::Values;

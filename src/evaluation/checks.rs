@@ -7,8 +7,8 @@ use ndarray::ArrayView2;
 const SUM_TOLERANCE: f64 = 3.45e-4;
 
 /// # Errors
-/// [`Error::Data`] unless there are examples, at least two classes, a label less than their number for each example, and each row is
-/// a distribution.
+/// [`Error::Data`] unless there are examples, at least two classes, a label less than their number for each example,
+/// and each row is a distribution.
 pub(super) fn check(labels: &[usize], probabilities: &ArrayView2<'_, f32>) -> Result<()> {
     let (examples, classes) = probabilities.dim();
     let fail = |problem: String| Err(Error::Data(problem));

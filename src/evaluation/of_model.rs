@@ -1,7 +1,7 @@
 //! The report on a model: what it predicts, and whether that is a choice of a class.
 
 use super::EvaluationReport;
-use crate::data::LabelledImages;
+use crate::data::LabelledInputs;
 use crate::error::Result;
 use crate::kernels::output::OutputFunction;
 use crate::model::Model;
@@ -13,8 +13,8 @@ impl Model {
     /// classification report; [`EvaluationReport`] tells what else it has.
     ///
     /// # Errors
-    /// As [`evaluate`](Self::evaluate), and [`Error::Model`](crate::Error::Model) if the model's outputs stand for no class, as for
-    /// [`predict_classes`](Self::predict_classes).
+    /// As [`evaluate`](Self::evaluate), and [`Error::Model`](crate::Error::Model) if the model's outputs stand for no
+    /// class, as for [`predict_classes`](Self::predict_classes).
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -40,7 +40,7 @@ impl Model {
     /// assert_eq!((mistake.index, mistake.label, mistake.predicted), (63, 0, 1));
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn evaluate_report<'a>(&self, data: impl Into<LabelledImages<'a>>) -> Result<EvaluationReport> {
+    pub fn evaluate_report<'a>(&self, data: impl Into<LabelledInputs<'a>>) -> Result<EvaluationReport> {
         self.engine.decision().check()?;
         let examples = self.check_labelled(data.into())?;
         let outputs = self.engine.plan.classes();

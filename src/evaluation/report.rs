@@ -14,12 +14,13 @@ use serde::Serialize;
 use std::fmt;
 
 /// What a classifier got right and wrong on labelled examples.
-/// [`Model::evaluate_report`](crate::Model::evaluate_report) makes it, or [`new`](Self::new) from probabilities of any origin.
+/// [`Model::evaluate_report`](crate::Model::evaluate_report) makes it, or [`new`](Self::new) from probabilities of any
+/// origin.
 ///
 /// Predicted is the class of the highest probability, the first of equals. All of the model's classes count, those
 /// without examples too. Printed with `{}`, it is the text of scikit-learn's
-/// [`classification_report`](https://scikit-learn.org/stable/modules/generated/sklearn.metrics.classification_report.html) with
-/// `labels=range(classes), digits=4, zero_division=0`.
+/// [`classification_report`](https://scikit-learn.org/stable/modules/generated/sklearn.metrics.classification_report.html)
+/// with `labels=range(classes), digits=4, zero_division=0`.
 ///
 /// ```
 /// use inkstone::EvaluationReport;
@@ -57,9 +58,9 @@ impl EvaluationReport {
     /// - labels: (N), each less than `classes`; probabilities: (N, classes)
     ///
     /// # Errors
-    /// [`Error::Data`] if there are no examples, fewer than two classes, not one label for each example, a label out of range,
-    /// a probability that is NaN or not from 0 to 1, or a row whose sum is not 1. As rounding goes, 0.0003 more or less
-    /// are accepted.
+    /// [`Error::Data`] if there are no examples, fewer than two classes, not one label for each example, a label out of
+    /// range, a probability that is NaN or not from 0 to 1, or a row whose sum is not 1. As rounding goes, 0.0003 more
+    /// or less are accepted.
     pub fn new(labels: &[usize], probabilities: ArrayView2<'_, f32>) -> Result<Self> {
         check(labels, &probabilities)?;
         let classes = probabilities.ncols();

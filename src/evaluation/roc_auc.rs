@@ -5,7 +5,8 @@ use serde::Serialize;
 /// The area under each class' ROC curve, with the class' probability as the score and all other classes as negatives:
 /// how likely an example of the class has a higher probability of it than an example of another one, where a tie is
 /// half. As scikit-learn's
-/// [`roc_auc_score`](https://scikit-learn.org/stable/modules/generated/sklearn.metrics.roc_auc_score.html) with `multi_class="ovr"`.
+/// [`roc_auc_score`](https://scikit-learn.org/stable/modules/generated/sklearn.metrics.roc_auc_score.html) with
+/// `multi_class="ovr"`.
 ///
 /// A class without examples, or to which all belong, has no such area: `None` here, `nan` in scikit-learn. The averages
 /// are over the classes that have one, where scikit-learn's are `nan` as well; `None` if no class has one.
@@ -46,8 +47,8 @@ impl RocAuc {
     }
 }
 
-/// A probability of `class`, and whether that is the label, in a number of the same order: bits of floats that are not negative are
-/// ordered as the floats are, and one bit is free, as they are below 2.
+/// A probability of `class`, and whether that is the label, in a number of the same order: bits of floats that are not
+/// negative are ordered as the floats are, and one bit is free, as they are below 2.
 fn key(probability: f32, label: usize, class: usize) -> u32 {
     // -0.0 becomes 0.0.
     (probability + 0.0).to_bits() << 1 | u32::from(label == class)

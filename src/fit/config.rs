@@ -3,7 +3,7 @@
 use super::backup::Backup;
 use super::{BackupAndRestore, Interrupt};
 use crate::callbacks::Callback;
-use crate::data::{Augment, LabelledImages};
+use crate::data::{Augment, LabelledInputs};
 use crate::error::{Error, Result};
 use std::fmt;
 
@@ -15,30 +15,31 @@ use std::fmt;
 /// assert_eq!((config.epochs, config.batch_size, config.shuffle, config.verbose), (5, 128, true, 1));
 /// ```
 pub struct FitConfig<'a> {
-    /// The number of the last epoch; 1. With [`initial_epoch`](Self::initial_epoch) 0, how often the whole data set is
-    /// gone through.
+    /// The number of the last epoch; 1. With [`initial_epoch`](Self::initial_epoch) 0, the number of passes over the
+    /// data set.
     pub epochs: usize,
-    /// How many epochs are behind the model already, so that training takes `epochs - initial_epoch`; 0.
+    /// The number of epochs that the model has already been trained for; training takes `epochs - initial_epoch` more;
+    /// 0.
     pub initial_epoch: usize,
-    /// How many examples make one step of the optimizer; 32. The last batch of an epoch may be smaller.
+    /// The number of examples in one step of the optimizer; 32. The last batch of an epoch may be smaller.
     pub batch_size: usize,
-    /// Whether every epoch has an order of its own; true.
+    /// Whether the examples are shuffled before each epoch; true.
     pub shuffle: bool,
-    /// How images are varied at random while training; not at all.
+    /// Random augmentation of the training images; none.
     pub augment: Option<Augment>,
-    /// What is scored after each epoch; nothing.
-    pub validation_data: Option<LabelledImages<'a>>,
-    /// The part of the examples, from the end, that is not trained on but scored after each epoch; 0.
+    /// The data to evaluate after each epoch; none.
+    pub validation_data: Option<LabelledInputs<'a>>,
+    /// The fraction of the examples, from the end, that is evaluated after each epoch instead of trained on; 0.
     pub validation_split: f64,
-    /// How much the examples of some classes count; those of others count 1.
+    /// Weights of classes in the loss; other classes have weight 1.
     pub class_weight: Vec<(usize, f32)>,
-    /// How much each example counts.
+    /// The weight of each example in the loss.
     pub sample_weight: Option<&'a [f32]>,
-    /// What is called on the way.
+    /// The callbacks.
     pub callbacks: Vec<Box<dyn Callback + Send + 'a>>,
-    /// Where checkpoints are written, and the training goes on after an interruption; nowhere.
+    /// Where to write checkpoints and from where to resume; none.
     pub(super) backup: Option<Box<dyn Backup>>,
-    /// What may interrupt the training from outside; nothing.
+    /// A handle that interrupts the training from outside; none.
     pub interrupt: Option<Interrupt>,
     /// 0 prints nothing, 1 shows a progress bar on a terminal and a line for each epoch elsewhere, 2 prints a line for
     /// each epoch; 1.
@@ -76,8 +77,8 @@ impl<'a> FitConfig<'a> {
         /// Sets the number of the last epoch.
         epochs: usize,
 
-        /// Sets how many epochs are behind the model already. Epochs are numbered on from there, and `epochs` counts them
-        /// too.
+        /// Sets the number of epochs that the model has already been trained for. Numbering continues from there, and
+        /// `epochs` includes them.
         ///
         /// ```
         /// use inkstone::prelude::*;
@@ -92,35 +93,35 @@ impl<'a> FitConfig<'a> {
         /// ```
         initial_epoch: usize,
 
-        /// Sets how many examples make one step of the optimizer.
+        /// Sets the number of examples in one step of the optimizer.
         batch_size: usize,
 
-        /// Sets whether every epoch has an order of its own.
+        /// Sets whether the examples are shuffled before each epoch.
         shuffle: bool,
     }
 
-    /// Sets how images are varied at random while training. Each is drawn anew in each step, from the model's seed.
+    /// Sets the random augmentation of training images. Each step draws new variations, from the model's seed.
     #[must_use]
     pub fn augment(self, augment: Augment) -> Self {
         Self { augment: Some(augment), ..self }
     }
 
-    /// Sets what is scored after each epoch: a data set, or images with their targets, and if wanted with weights.
+    /// Sets the data to evaluate after each epoch: a data set, or inputs with targets and optional weights.
     #[must_use]
-    pub fn validation_data(self, data: impl Into<LabelledImages<'a>>) -> Self {
+    pub fn validation_data(self, data: impl Into<LabelledInputs<'a>>) -> Self {
         Self { validation_data: Some(data.into()), ..self }
     }
 
-    /// Sets the part of the examples that is not trained on but scored after each epoch: the last ones, before any
-    /// shuffling. Where there are [`validation_data`](Self::validation_data) too, those are scored, and nothing is
-    /// split off.
+    /// Sets the fraction of the examples that is evaluated after each epoch instead of trained on: the last ones,
+    /// before shuffling. With [`validation_data`](Self::validation_data), nothing is split off, and that data is
+    /// evaluated.
     #[must_use]
     pub fn validation_split(self, validation_split: f64) -> Self {
         Self { validation_split, ..self }
     }
 
-    /// Sets how much the examples of some classes count in the training loss; those of others count 1. Where targets
-    /// are rows of values, an example's class is that of its largest.
+    /// Sets the weights of classes in the training loss; other classes have weight 1. Where targets are rows of values,
+    /// the class of an example is the index of its largest value.
     ///
     /// ```
     /// use inkstone::FitConfig;
@@ -132,13 +133,13 @@ impl<'a> FitConfig<'a> {
         Self { class_weight: class_weight.into_iter().collect(), ..self }
     }
 
-    /// Sets how much each example counts in the training loss.
+    /// Sets the weight of each example in the training loss.
     #[must_use]
     pub fn sample_weight(self, sample_weight: &'a [f32]) -> Self {
         Self { sample_weight: Some(sample_weight), ..self }
     }
 
-    /// Adds a callback: by value, or by `&mut` where it is to be looked at afterwards.
+    /// Adds a callback, by value, or by `&mut` to inspect it afterwards.
     ///
     /// ```
     /// use inkstone::callbacks::EarlyStopping;
@@ -153,9 +154,8 @@ impl<'a> FitConfig<'a> {
         self
     }
 
-    /// Sets the folder for checkpoints: the training writes them, and goes on from the newest one if it was
-    /// interrupted.
-    /// [`BackupAndRestore`] tells more.
+    /// Sets the folder for checkpoints: training writes them, and resumes from the newest one after an interruption;
+    /// see [`BackupAndRestore`].
     ///
     /// ```
     /// use inkstone::callbacks::SaveFreq;
@@ -169,7 +169,7 @@ impl<'a> FitConfig<'a> {
         Self { backup: Some(Box::new(backup)), ..self }
     }
 
-    /// Sets what may interrupt the training from outside: another thread, or Ctrl-C.
+    /// Sets a handle with which another thread or a signal handler interrupts the training.
     #[must_use]
     pub fn interrupt(self, interrupt: &Interrupt) -> Self {
         Self { interrupt: Some(interrupt.clone()), ..self }
@@ -183,7 +183,7 @@ impl<'a> FitConfig<'a> {
     }
 
     /// # Errors
-    /// [`Error::Setting`] for a number that makes no sense.
+    /// [`Error::Setting`] for a number out of range.
     pub(super) fn check(&self) -> Result<()> {
         let setting = |name, expected, received: String| Err(Error::Setting { name, expected, received });
         if self.batch_size == 0 {

@@ -8,14 +8,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
-/// A metric of your own. A type that implements it goes into [`compile`](crate::Sequential::compile) as the crate's metrics do;
-/// logs, histories, callbacks and checkpoints have its values under its [`NAME`](Self::NAME), and files have its serde form.
+/// A metric of your own. A type that implements it goes into [`compile`](crate::Sequential::compile) as the crate's
+/// metrics do; logs, histories, callbacks and checkpoints have its values under its [`NAME`](Self::NAME), and files
+/// have its serde form.
 ///
-/// It keeps sums. An example is added to them by [`update`](Self::update), the sums of the parts of a data set are added up, and
-/// [`value`](Self::value) makes one number of them, for all of what a mean, a ratio or a matrix of counts can tell.
+/// It keeps sums. An example is added to them by [`update`](Self::update), the sums of the parts of a data set are
+/// added up, and [`value`](Self::value) makes one number of them, for all of what a mean, a ratio or a matrix of counts
+/// can tell.
 ///
-/// Threads call it at the same time, each with sums of its own. A panic unwinds through `fit`, and leaves the model as it was
-/// after the last step.
+/// Threads call it at the same time, each with sums of its own. A panic unwinds through `fit`, and leaves the model as
+/// it was after the last step.
 ///
 /// To read a file with such a metric, [`CustomObjects`](crate::custom::CustomObjects) names its type.
 ///
@@ -58,14 +60,15 @@ use std::fmt::Debug;
 /// let model = Sequential::new([1]).add(Dense::new(1)).compile(Sgd::default(), MeanSquaredError, metrics![within])?;
 /// // The model gives 0 for 0.
 /// let scores = model.evaluate((&[[0.0], [0.0]], &[0.05, 2.0]))?;
-/// assert_eq!(scores.value("within")?, 0.5);
+/// assert_eq!(scores.get("within")?, 0.5);
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 pub trait CustomMetric: Serialize + DeserializeOwned + Debug + Send + Sync + 'static {
     /// The name in logs and histories, and in files.
     const NAME: &'static str;
 
-    /// Which way it gets better: what [`EarlyStopping`](crate::callbacks::EarlyStopping) and others that monitor it go by.
+    /// Which way it gets better: what [`EarlyStopping`](crate::callbacks::EarlyStopping) and others that monitor it go
+    /// by.
     fn direction(&self) -> Direction;
 
     /// How many sums it keeps for a model of this many outputs, always the same for equal arguments.
@@ -73,8 +76,8 @@ pub trait CustomMetric: Serialize + DeserializeOwned + Debug + Send + Sync + 'st
 
     /// Adds one example to the sums, which start as 0.
     ///
-    /// - outputs: (outputs), as [`predict`](crate::Model::predict) gives them; probabilities too where the model leaves it to the
-    ///   loss to make some of its logits
+    /// - outputs: (outputs), as [`predict`](crate::Model::predict) gives them; probabilities too where the model leaves
+    ///   it to the loss to make some of its logits
     fn update(&self, sums: &mut [f64], outputs: &[f32], target: Target<'_>);
 
     /// Its value, given the sums of all examples. Of no example it is shown too, so NaN is better than a panic.

@@ -23,14 +23,8 @@ impl Scores {
         metrics.chain([("loss".to_owned(), self.loss)])
     }
 
-    /// The value of a metric, if it was given to `compile`.
-    #[must_use]
-    pub fn get(&self, metric: impl Into<Metric>) -> Option<f64> {
-        let metric = metric.into();
-        self.metrics.iter().find(|(measured, _)| *measured == metric).map(|(_, value)| *value)
-    }
-
-    /// The value of this name, as in [`names`](Self::names), or `loss`.
+    /// The value of this name, as in [`names`](Self::names), or `loss`. [`History::get`](crate::History::get) has those
+    /// of all epochs.
     ///
     /// # Errors
     /// [`Error::Data`] with the names there are, if there is none of this name.
@@ -38,12 +32,12 @@ impl Scores {
     /// ```
     /// use inkstone::{Metric, Scores};
     /// let scores = Scores { loss: 0.2, metrics: vec![(Metric::Accuracy, 0.94)] };
-    /// assert_eq!(scores.value("accuracy")?, 0.94);
-    /// let error = scores.value("auc").unwrap_err().to_string();
+    /// assert_eq!(scores.get("accuracy")?, 0.94);
+    /// let error = scores.get("auc").unwrap_err().to_string();
     /// assert_eq!(error, "the scores have no auc, they have accuracy, loss: give the metric to `compile`");
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn value(&self, name: &str) -> Result<f64> {
+    pub fn get(&self, name: &str) -> Result<f64> {
         self.named().find(|(known, _)| known == name).map(|(_, value)| value).ok_or_else(|| {
             let names: Vec<String> = self.named().map(|(name, _)| name).collect();
             Error::Data(format!(
@@ -56,20 +50,19 @@ impl Scores {
     /// The accuracy, from 0 to 1.
     ///
     /// # Errors
-    /// [`Error::Model`] if [`Metric::Accuracy`] was not given to `compile`.
+    /// [`Error::Data`] if [`Metric::Accuracy`] was not given to `compile`.
     ///
     /// ```
     /// use inkstone::{Metric, Scores};
     /// assert_eq!(Scores { loss: 0.3, metrics: vec![(Metric::Accuracy, 0.9)] }.accuracy()?, 0.9);
     /// assert_eq!(
     ///     Scores { loss: 0.3, metrics: vec![] }.accuracy().unwrap_err().to_string(),
-    ///     "the model has no accuracy: give `Accuracy` to `compile`, as one of its metrics"
+    ///     "the scores have no accuracy, they have loss: give the metric to `compile`"
     /// );
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn accuracy(&self) -> Result<f64> {
-        let missing = || Error::Model("has no accuracy: give `Accuracy` to `compile`, as one of its metrics".into());
-        self.get(Metric::Accuracy).ok_or_else(missing)
+        self.get("accuracy")
     }
 
     /// Keras' names of the metrics, in that order; from the second of a name on with `_1`, `_2` and so on after it.

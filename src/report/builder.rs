@@ -2,7 +2,7 @@
 
 use super::page::{Evaluated, Page, page};
 use super::{filters, mistakes, svg};
-use crate::data::LabelledImages;
+use crate::data::LabelledInputs;
 use crate::error::Result;
 use crate::history::History;
 use crate::model::Model;
@@ -31,7 +31,7 @@ pub struct Report<'a> {
     model: &'a Model,
     title: String,
     history: Option<&'a History>,
-    test: Option<LabelledImages<'a>>,
+    test: Option<LabelledInputs<'a>>,
     class_names: Vec<String>,
     mistakes: usize,
 }
@@ -55,7 +55,7 @@ impl<'a> Report<'a> {
 
     /// Adds the scores on these examples, and if the model chooses one of several classes, what it makes of each of
     /// them.
-    pub fn evaluate(self, test: impl Into<LabelledImages<'a>>) -> Self {
+    pub fn evaluate(self, test: impl Into<LabelledInputs<'a>>) -> Self {
         Self { test: Some(test.into()), ..self }
     }
 
@@ -73,7 +73,8 @@ impl<'a> Report<'a> {
     ///
     /// # Errors
     /// As [`Model::evaluate`], and [`Error::Data`](crate::Error::Data) if there is not one name for each class;
-    /// [`Error::NotWritten`](crate::Error::Io) if the file cannot be written, then what was there before is still there.
+    /// [`Error::NotWritten`](crate::Error::Io) if the file cannot be written, then what was there before is still
+    /// there.
     pub fn write(self, path: impl AsRef<Path>) -> Result<()> {
         let Self { model, title, history, test, class_names, mistakes } = self;
         let evaluated = test.map(|test| evaluate(model, test, class_names, mistakes)).transpose()?;
@@ -85,7 +86,7 @@ impl<'a> Report<'a> {
     }
 }
 
-fn evaluate(model: &Model, test: LabelledImages<'_>, names: Vec<String>, mistakes: usize) -> Result<Evaluated> {
+fn evaluate(model: &Model, test: LabelledInputs<'_>, names: Vec<String>, mistakes: usize) -> Result<Evaluated> {
     let scores = model.evaluate(test)?;
     let report = match model.chooses_a_class() {
         false => None,

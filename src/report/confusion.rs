@@ -28,7 +28,8 @@ impl ConfusionMatrix {
     /// colours are drawn.
     ///
     /// # Errors
-    /// [`Error::NotWritten`](crate::Error::Io) if the file cannot be written; then what was there before is still there.
+    /// [`Error::NotWritten`](crate::Error::Io) if the file cannot be written; then what was there before is still
+    /// there.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

@@ -26,8 +26,8 @@ impl History {
     /// ran.
     ///
     /// # Errors
-    /// [`Error::Data`] if there are no epochs; [`Error::NotWritten`] if the file cannot be written, then what was there before is still
-    /// there.
+    /// [`Error::Data`] if there are no epochs; [`Error::NotWritten`] if the file cannot be written, then what was there
+    /// before is still there.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

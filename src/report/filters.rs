@@ -20,8 +20,8 @@ impl Model {
     /// filters the first 64 are shown, channels side by side, of more than three the first three.
     ///
     /// # Errors
-    /// [`Error::Model`] if no layer has weights or the first one that has reads vectors; [`Error::NotWritten`] if the file cannot be written,
-    /// then what was there before is still there.
+    /// [`Error::Model`] if no layer has weights or the first one that has reads vectors; [`Error::NotWritten`] if the
+    /// file cannot be written, then what was there before is still there.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

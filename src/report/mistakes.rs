@@ -3,7 +3,7 @@
 use super::picture::Picture;
 use super::sheet::{Sheet, Tile};
 use super::svg::{short, write};
-use crate::data::Images;
+use crate::data::Inputs;
 use crate::error::{Error, Result};
 use crate::evaluation::EvaluationReport;
 use ndarray::Axis;
@@ -22,8 +22,9 @@ impl EvaluationReport {
     /// largest white; images of three channels are in colour, of others the first channel is shown.
     ///
     /// # Errors
-    /// [`Error::Data`] if there are not as many images as the report has examples, or they are vectors; [`Error::Setting`] if `n` is 0;
-    /// [`Error::NotWritten`] if the file cannot be written, then what was there before is still there.
+    /// [`Error::Data`] if there are not as many images as the report has examples, or they are vectors;
+    /// [`Error::Setting`] if `n` is 0; [`Error::NotWritten`] if the file cannot be written, then what was there before
+    /// is still there.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -38,7 +39,7 @@ impl EvaluationReport {
     /// assert!(std::fs::read_to_string(&path).unwrap().contains("predicted"));
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn plot_mistakes<'a>(&self, path: impl AsRef<Path>, images: impl Into<Images<'a>>, n: usize) -> Result<()> {
+    pub fn plot_mistakes<'a>(&self, path: impl AsRef<Path>, images: impl Into<Inputs<'a>>, n: usize) -> Result<()> {
         let images = images.into();
         if n == 0 {
             return Err(Error::Setting { name: "n", expected: "at least 1", received: "0".into() });
@@ -61,13 +62,13 @@ impl EvaluationReport {
 }
 
 /// Whether there is more than one pixel.
-pub(super) fn has_pictures(images: &Images<'_>) -> bool {
+pub(super) fn has_pictures(images: &Inputs<'_>) -> bool {
     let (height, width, _) = images.shape().as_image();
     height * width > 1
 }
 
 /// The sheet of the `n` most confident mistakes.
-pub(super) fn sheet(report: &EvaluationReport, images: &Images<'_>, n: usize) -> Sheet {
+pub(super) fn sheet(report: &EvaluationReport, images: &Inputs<'_>, n: usize) -> Sheet {
     let mistakes = report.mistakes(n);
     let indices: Vec<usize> = mistakes.iter().map(|mistake| mistake.index).collect();
     let shown = images.select(&indices);

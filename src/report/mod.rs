@@ -47,7 +47,7 @@ mod tables;
 
 pub use builder::Report;
 
-use crate::data::LabelledImages;
+use crate::data::LabelledInputs;
 use crate::error::Result;
 use crate::history::History;
 use crate::model::Model;
@@ -61,7 +61,7 @@ pub fn write<'a>(
     path: impl AsRef<Path>,
     model: &'a Model,
     history: &'a History,
-    test: impl Into<LabelledImages<'a>>,
+    test: impl Into<LabelledInputs<'a>>,
 ) -> Result<()> {
     Report::new(model).history(history).evaluate(test).write(path)
 }

@@ -22,7 +22,8 @@ impl Calibration {
     /// sure the model was of them; on the diagonal the two agree. Below it is how many examples each bin has.
     ///
     /// # Errors
-    /// [`Error::NotWritten`](crate::Error::Io) if the file cannot be written; then what was there before is still there.
+    /// [`Error::NotWritten`](crate::Error::Io) if the file cannot be written; then what was there before is still
+    /// there.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

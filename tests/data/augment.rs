@@ -1,5 +1,5 @@
-//! Augmentation: what it changes and what it leaves, that it repeats whatever the number of threads, and that only training
-//! sees it.
+//! Augmentation: what it changes and what it leaves, that it repeats whatever the number of threads, and that only
+//! training sees it.
 
 use inkstone::data::{Augment, Flip};
 use inkstone::prelude::*;

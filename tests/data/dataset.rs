@@ -1,5 +1,5 @@
-//! Parts and orders of a data set: that images keep their labels, that nothing is lost or doubled, and that training sees
-//! just what `images` shows.
+//! Parts and orders of a data set: that images keep their labels, that nothing is lost or doubled, and that training
+//! sees just what `images` shows.
 
 use inkstone::data::{Normalization, to_categorical};
 use inkstone::prelude::*;
@@ -42,8 +42,7 @@ fn parts_of_parts_of_a_shuffle_are_those_of_its_order() {
     let shuffled = numbered(50).shuffle(3);
     let order = numbers(&shuffled);
     assert_eq!(numbers(&shuffled.take(20).unwrap()), order[..20]);
-    let batches: Vec<Vec<usize>> =
-        shuffled.take(20).unwrap().batches(8).unwrap().map(|batch| numbers(&batch)).collect();
+    let batches: Vec<Vec<usize>> = shuffled.take(20).unwrap().batch(8).unwrap().map(|batch| numbers(&batch)).collect();
     assert_eq!(batches, [&order[..8], &order[8..16], &order[16..20]]);
     assert_eq!(numbers(&shuffled.take(20).unwrap().take(5).unwrap()), order[..5]);
     let mut again = numbers(&shuffled.take(20).unwrap().shuffle(4));
@@ -87,13 +86,13 @@ fn examples_are_those_of_the_part_one_by_one() {
 fn data_sets_put_together_have_the_examples_of_both_as_the_model_sees_them() {
     let dataset = numbered(30).shuffle(1);
     let (first, second) = (dataset.skip(4).unwrap().take(9).unwrap(), dataset.skip(20).unwrap());
-    let both = first.concat(&second).unwrap();
+    let both = first.concatenate(&second).unwrap();
     assert_eq!(numbers(&both), [numbers(&first), numbers(&second)].concat());
     // Bytes, scaled and floats with each other.
     let bytes = Dataset::from_bytes(Array4::from_shape_fn((4, 2, 3, 1), |(n, ..)| 60 * n as u8), vec![0; 4]).unwrap();
     let scaled = bytes.rescale(2.0, -1.0).unwrap();
     for (first, second) in [(&bytes, &bytes), (&bytes, &scaled), (&scaled, &first), (&second, &bytes)] {
-        let both = first.shuffle(2).concat(&second.skip(1).unwrap()).unwrap();
+        let both = first.shuffle(2).concatenate(&second.skip(1).unwrap()).unwrap();
         let (left, right) = (first.shuffle(2).images(), second.skip(1).unwrap().images());
         assert_eq!(both.images(), ndarray::concatenate![Axis(0), left, right]);
         assert_eq!(both.len(), first.len() + second.len() - 1);
@@ -102,7 +101,7 @@ fn data_sets_put_together_have_the_examples_of_both_as_the_model_sees_them() {
 
 #[test]
 fn data_sets_that_differ_are_not_put_together() {
-    let error = |first: &Dataset, second: &Dataset| first.concat(second).unwrap_err().to_string();
+    let error = |first: &Dataset, second: &Dataset| first.concatenate(second).unwrap_err().to_string();
     let (images, table) = (numbered(3), Dataset::from_table(array![[1.0, 2.0]], vec![0]).unwrap());
     assert_eq!(
         error(&images, &table),
@@ -116,7 +115,7 @@ fn data_sets_that_differ_are_not_put_together() {
     assert_eq!(error(&one, &two), expected("rows of 1 values", "rows of 2 values"));
     let both = table.with_values(array![[1.0]]).unwrap();
     assert_eq!(error(&one, &both), expected("rows of 1 values", "classes with rows of 1 values"));
-    assert_eq!(both.concat(&both).unwrap().values(), Some(array![[1.0], [1.0]].view()));
+    assert_eq!(both.concatenate(&both).unwrap().values(), Some(array![[1.0], [1.0]].view()));
 }
 
 #[test]
@@ -173,7 +172,7 @@ fn labels_that_no_model_could_have_are_refused() {
 
 #[test]
 fn batches_of_no_images_are_refused() {
-    let error = numbered(3).batches(0).err().unwrap().to_string();
+    let error = numbered(3).batch(0).err().unwrap().to_string();
     assert_eq!(error, "size must be at least 1, got 0");
 }
 
@@ -186,7 +185,7 @@ fn class_counts_reach_to_the_highest_label() {
 #[test]
 fn batches_of_any_size_cover_the_data_set() {
     for (size, count) in [(1, 10), (3, 4), (10, 1), (usize::MAX, 1)] {
-        let batches: Vec<Dataset> = numbered(10).batches(size).unwrap().collect();
+        let batches: Vec<Dataset> = numbered(10).batch(size).unwrap().collect();
         assert_eq!(batches.len(), count, "size {size}");
         assert_eq!(batches.iter().flat_map(numbers).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
     }

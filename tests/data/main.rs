@@ -1,4 +1,5 @@
-//! Data sets: files, downloads, pictures, tables, parts, augmentation. One program, because linking dozens takes minutes.
+//! Data sets: files, downloads, pictures, tables, parts, augmentation. One program, because linking dozens takes
+//! minutes.
 
 #[path = "../common/keras_example.rs"]
 mod common_keras_example;

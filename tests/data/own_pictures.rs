@@ -1,4 +1,5 @@
-//! Digits as people have them: real digits drawn in many styles, saved as PNG files, and read by a network that knows MNIST.
+//! Digits as people have them: real digits drawn in many styles, saved as PNG files, and read by a network that knows
+//! MNIST.
 #![cfg(feature = "image")]
 
 use crate::common_keras_example::keras_example;
@@ -16,8 +17,8 @@ const DIGITS: usize = 300;
 /// Writes one digit, (28, 28), light on dark, as a PNG file.
 type Style = fn(&Path, &Array2<u8>);
 
-/// Each style with the fewest digits of a hundred that must be recognised. After three epochs 99.3 were, of thin strokes
-/// 97.3, cropped 98.3 (2026-11-26). A frame of one pixel alone once cost nine of ten.
+/// Each style with the fewest digits of a hundred that must be recognised. After three epochs 99.3 were, of thin
+/// strokes 97.3, cropped 98.3 (2026-11-26). A frame of one pixel alone once cost nine of ten.
 const STYLES: [(&str, f64, Style); 16] = [
     ("light on dark", 97.0, |path, digit| grey(path, digit)),
     ("dark on light", 97.0, |path, digit| grey(path, &dark(digit))),

@@ -212,8 +212,8 @@ fn a_data_set_of_a_table_keeps_its_values_through_parts_and_orders() {
     assert_eq!((first.len(), second.len()), (6, 3));
     fits(&first);
     fits(&second);
-    fits(&first.concat(&second).unwrap());
-    shuffled.batches(3).unwrap().for_each(|batch| fits(&batch));
+    fits(&first.concatenate(&second).unwrap());
+    shuffled.batch(3).unwrap().for_each(|batch| fits(&batch));
     fits(&shuffled.filter(|example| example.features()[0] > 5.0).unwrap());
     fits(&shuffled.skip(3).unwrap().with_values(shuffled.skip(3).unwrap().table() * 10.0).unwrap());
     let error = text(dataset.take(2).unwrap().split(0.1, 1));

@@ -216,7 +216,7 @@ fn a_loss_is_the_metric_of_its_name_and_sees_probabilities_where_the_model_gives
 fn scores_without_accuracy_say_so() {
     let model = lines(&[1.0], Linear, MeanSquaredError);
     let error = model.evaluate((&column(&[1.0]), &[1])).unwrap().accuracy().unwrap_err();
-    assert_eq!(error.to_string(), "the model has no accuracy: give `Accuracy` to `compile`, as one of its metrics");
+    assert_eq!(error.to_string(), "the scores have no accuracy, they have loss: give the metric to `compile`");
 }
 
 /// A pooling follows what `Reshape` makes of the outputs before it, not the outputs as they lie.

@@ -27,8 +27,9 @@ use tone::Tone;
 
 /// Random changes to each image of a training batch, composed call by call; without any it changes nothing.
 ///
-/// [`FitConfig::augment`](crate::FitConfig::augment) switches it on for training; validation and prediction see the images as they
-/// are. Each image is drawn anew in each epoch. What moves in from outside repeats the edge, except for [`crop`](Self::crop).
+/// [`FitConfig::augment`](crate::FitConfig::augment) switches it on for training; validation and prediction see the
+/// images as they are. Each image is drawn anew in each epoch. What moves in from outside repeats the edge, except for
+/// [`crop`](Self::crop).
 ///
 /// The order of the calls does not matter. Each image is warped (shift, rotation, zoom, shear and elastic distortion in
 /// one map), cropped and flipped; then its brightness and its contrast change; then noise is added, and a rectangle
@@ -40,7 +41,8 @@ use tone::Tone;
 /// use inkstone::ndarray::Array4;
 /// let augment = Augment::new().shift(2).rotate(10.0).zoom(0.1);
 /// // What it makes of a data set, to be looked at:
-/// let images = Array4::from_shape_fn((3, 28, 28, 1), |(_, y, x, _)| if y.abs_diff(14) + x.abs_diff(14) < 5 { 255 } else { 0 });
+/// let is_ink = |y: usize, x: usize| y.abs_diff(14) + x.abs_diff(14) < 5;
+/// let images = Array4::from_shape_fn((3, 28, 28, 1), |(_, y, x, _)| if is_ink(y, x) { 255 } else { 0 });
 /// let dataset = Dataset::from_bytes(images, vec![0, 1, 2])?;
 /// let varied = dataset.augment(&augment, 1)?;
 /// assert_eq!((varied.len(), varied.shape()), (3, dataset.shape()));

@@ -36,8 +36,8 @@ impl Default for Order {
 /// way each time.
 ///
 /// # Errors
-/// [`Error::Io`] if a folder or file cannot be read, [`Error::Picture`] if there are no folders in it, one has no pictures, or a
-/// picture is no digit.
+/// [`Error::Io`] if a folder or file cannot be read, [`Error::Picture`] if there are no folders in it, one has no
+/// pictures, or a picture is no digit.
 ///
 /// ```
 /// use inkstone::data::{pictures, synthetic};
@@ -56,6 +56,7 @@ impl Default for Order {
 /// assert!(in_order.labels().is_sorted());
 /// # Ok::<(), inkstone::Error>(())
 /// ```
+#[doc(alias = "image_dataset_from_directory")]
 pub fn from_folder(folder: impl AsRef<Path>) -> Result<(Dataset, Vec<String>)> {
     from_folder_in(folder, Order::default())
 }

@@ -17,18 +17,21 @@ const STROKE: f64 = 2.0;
 /// What counts as ink when its edges are sought, as a part of the strongest.
 const EDGE: f32 = 0.08;
 
-/// A grey picture, (H, W), of one digit in MNIST's form: (28, 28). The digit may be darker or lighter than its background,
-/// which is what most of the picture is, and may be lighter on one side. A frame round the digit and the dark or bright edges of
-/// a scan are cut off, thin strokes thickened. Without a margin round it the digit is what is in one piece.
+/// A grey picture, (H, W), of one digit in MNIST's form: (28, 28). The digit may be darker or lighter than its
+/// background, which is what most of the picture is, and may be lighter on one side. A frame round the digit and the
+/// dark or bright edges of a scan are cut off, thin strokes thickened. Without a margin round it the digit is what is
+/// in one piece.
 ///
 /// # Errors
-/// [`Error::Picture`](crate::Error::Picture) if there is nothing on it, or no digit that can be told from its background.
+/// [`Error::Picture`](crate::Error::Picture) if there is nothing on it, or no digit that can be told from its
+/// background.
 ///
 /// ```
 /// use inkstone::data::pictures::to_mnist;
 /// use inkstone::ndarray::Array2;
 /// // A dark bar on light paper becomes a light one of 20 pixels, centred, on black.
-/// let bar = Array2::from_shape_fn((200, 100), |(y, x)| if (50..150).contains(&y) && (45..55).contains(&x) { 20 } else { 240 });
+/// let is_ink = |y, x| (50..150).contains(&y) && (45..55).contains(&x);
+/// let bar = Array2::from_shape_fn((200, 100), |(y, x)| if is_ink(y, x) { 20 } else { 240 });
 /// let image = to_mnist(&bar)?;
 /// assert_eq!((image.dim(), image[[14, 14]], image[[14, 18]], image[[3, 14]]), ((28, 28), 255, 0, 0));
 /// # Ok::<(), inkstone::Error>(())

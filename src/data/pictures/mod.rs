@@ -37,8 +37,8 @@ use crate::error::{Error, Result};
 use ndarray::{Array4, Axis};
 use std::path::Path;
 
-/// Pictures of digits with longer sides are shrunk as they are read, by a whole factor: what is left is fifty times what a
-/// model sees, and costs no more memory than a usual picture.
+/// Pictures of digits with longer sides are shrunk as they are read, by a whole factor: what is left is fifty times
+/// what a model sees, and costs no more memory than a usual picture.
 const LONGEST_SIDE: usize = 1024;
 
 /// Reads a PNG file of one digit, in MNIST's form: (1, 28, 28, 1), to be handed to [`predict`](crate::Model::predict).

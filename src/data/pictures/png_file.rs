@@ -19,8 +19,8 @@ const MAX_MEMORY: usize = 4 * MAX_PIXELS as usize;
 /// 601](https://www.itu.int/rec/R-REC-BT.601), what is transparent is laid on white, and 16 bits become 8.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be opened or read, or is a pipe or a device; [`Error::Picture`] if it is no whole PNG, or
-/// has more than 2^26 pixels.
+/// [`Error::Io`] if the file cannot be opened or read, or is a pipe or a device; [`Error::Picture`] if it is not a
+/// complete PNG, or has more than 2^26 pixels.
 pub fn read_png(path: impl AsRef<Path>) -> Result<Array2<u8>> {
     Ok(decode(path.as_ref(), usize::MAX)?.mapv(|pixel| laid_on(255, pixel)))
 }
@@ -72,7 +72,8 @@ struct Shrinking {
     factor: usize,
     width: usize,
     height: usize,
-    /// For each block of the rows that are read now: the sums of grey times alpha and of alpha, and how many pixels there are.
+    /// For each block of the rows that are read now: the sums of grey times alpha and of alpha, and how many pixels
+    /// there are.
     sums: Vec<[u64; 3]>,
     rows_read: usize,
     pixels: Vec<Pixel>,
@@ -139,7 +140,8 @@ fn luma(red: u8, green: u8, blue: u8) -> u8 {
 /// Writes a grey picture, (H, W), as a PNG file.
 ///
 /// # Errors
-/// [`Error::NotWritten`] if it cannot be written, then what was there before is still there; [`Error::Data`] if an axis is zero.
+/// [`Error::NotWritten`] if it cannot be written, then what was there before is still there; [`Error::Data`] if an axis
+/// is zero.
 pub fn write_png(path: impl AsRef<Path>, picture: &Array2<u8>) -> Result<()> {
     let pixels: Vec<u8> = picture.iter().copied().collect();
     encode(path.as_ref(), picture.dim(), ColorType::Grayscale, &pixels)

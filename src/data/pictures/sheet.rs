@@ -17,8 +17,8 @@ const SHADE: u8 = 64;
 /// channels, otherwise the first channel in grey. 0.0 is black and 1.0 white, and values outside are cut off.
 ///
 /// # Errors
-/// [`Error::Setting`] if `columns` is 0, [`Error::Data`] if the sheet would have more than 2^26 pixels: take fewer images;
-/// [`Error::NotWritten`] if it cannot be written.
+/// [`Error::Setting`] if `columns` is 0, [`Error::Data`] if the sheet would have more than 2^26 pixels: take fewer
+/// images; [`Error::NotWritten`] if it cannot be written.
 pub fn write_contact_sheet(path: impl AsRef<Path>, dataset: &Dataset, columns: usize) -> Result<()> {
     if columns == 0 {
         return Err(Error::Setting { name: "columns", expected: "at least 1", received: "0".into() });

@@ -38,7 +38,8 @@ pub(super) fn thickened(picture: &ArrayRef2<f32>, window: usize) -> Array2<f32> 
     widened(&widened(picture, window).reversed_axes(), window).reversed_axes()
 }
 
-/// The picture with each pixel the most of so many above it, itself included. Windows double, so that large ones cost little.
+/// The picture with each pixel the most of so many above it, itself included. Windows double, so that large ones cost
+/// little.
 fn widened(picture: &ArrayRef2<f32>, window: usize) -> Array2<f32> {
     let (rows, columns) = picture.dim();
     let new_rows = rows + window.max(1) - 1;

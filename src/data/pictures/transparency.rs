@@ -21,7 +21,8 @@ pub(super) fn laid_on(background: u8, [grey, alpha]: Pixel) -> u8 {
 }
 
 /// The picture, (H, W), as grey, for a digit to be found on. Where what is opaque has one shade, the alpha is the ink,
-/// dark on white, whatever the shade. Otherwise the picture is laid on its own paper, if most of it is opaque, or on white.
+/// dark on white, whatever the shade. Otherwise the picture is laid on its own paper, if most of it is opaque, or on
+/// white.
 ///
 /// # Errors
 /// [`Error::Picture`](crate::Error::Picture) if every pixel is transparent.

@@ -59,7 +59,8 @@ fn light_is_paper(picture: ArrayView2<'_, u8>, threshold: u8) -> bool {
     light_shapes > dark_shapes || (light_shapes == dark_shapes && corners >= 2)
 }
 
-/// What two shades, dark and light, explain of a picture, by [Otsu's method](https://doi.org/10.1109/TSMC.1979.4310076).
+/// What two shades, dark and light, explain of a picture, by [Otsu's
+/// method](https://doi.org/10.1109/TSMC.1979.4310076).
 struct TwoShades {
     /// The value up to which pixels are dark.
     threshold: u8,

@@ -9,8 +9,8 @@
 //! # How good they are
 //!
 //! The Keras example's network, trained for 4 epochs on 60,000 drawn digits and nothing else, classifies 96.6 % of the
-//! real MNIST test images (the mean of seeds 1 to 3, 2026-11-24; an ignored test of `tests/data/synthetic.rs` repeats it).
-//! The skeletons were chosen by looking at the first 20,000 real training images; the test images gave the figure
+//! real MNIST test images (the mean of seeds 1 to 3, 2026-11-24; an ignored test of `tests/data/synthetic.rs` repeats
+//! it). The skeletons were chosen by looking at the first 20,000 real training images; the test images gave the figure
 //! alone.
 //!
 //! It is a stand-in all the same: an accuracy *on* drawn digits says nothing about handwriting.

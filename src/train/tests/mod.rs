@@ -4,7 +4,7 @@
 mod random;
 
 use super::{Engine, Examples, Scoring};
-use crate::data::{LabelledImages, OrderedExamples, OrderedImages};
+use crate::data::{LabelledInputs, OrderedExamples, OrderedImages};
 use crate::exec::tests::oracle::{Oracle, batch_axes};
 use crate::kernels::output::OutputFunction;
 use crate::layers::{Activation, ActivationFunction, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D, Network};
@@ -62,7 +62,7 @@ fn engine(plan: &Plan, seed: u64, level: crate::simd::Level) -> Engine {
 }
 
 fn checked<'a>(images: &'a Array4<f32>, labels: &'a [usize]) -> OrderedExamples<'a> {
-    LabelledImages::from((images, labels)).checked().unwrap()
+    LabelledInputs::from((images, labels)).checked().unwrap()
 }
 
 /// Runs a model on random examples at every level and compares predictions, loss and all gradients.
