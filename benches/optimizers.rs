@@ -1,7 +1,9 @@
-//! How near an optimizer's step comes to what memory gives. `cargo bench --bench optimizers` runs it in about two minutes.
+//! How near an optimizer's step comes to what memory gives. `cargo bench --bench optimizers` runs it in about two
+//! minutes.
 //!
 //! A byte is one that must be read or written: gradients once, parameters and each buffer twice. Beside each optimizer
-//! stands a plain loop over as many buffers, `buffer += a * gradient` for each of them, cut up for the threads in the same way.
+//! stands a plain loop over as many buffers, `buffer += a * gradient` for each of them, cut up for the threads in the
+//! same way.
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};

@@ -1,9 +1,9 @@
 //! The engine from its parts to an epoch, on images that need no files. `cargo bench` runs it in about three minutes,
 //! `cargo bench -- --test` runs everything once.
 //!
-//! Where a rate is given in items, an item is a floating-point operation (`a_`, `b_forward_of`, `b_training_step`), an image (`c_` to `f_`, `h_` to `j_`) or
-//! a byte (`g_`). A convolution counts the operations of the plain sum, so the way with fewer multiplications may pass the
-//! peak.
+//! Where a rate is given in items, an item is a floating-point operation (`a_`, `b_forward_of`,
+//! `b_training_step`), an image (`c_` to `f_`, `h_` to `j_`) or a byte (`g_`). A convolution counts the operations of
+//! the plain sum, so the way with fewer multiplications may pass the peak.
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
@@ -45,8 +45,8 @@ fn print_percent_of_peak() {
     print_percent_of_peak_in_training(peak);
 }
 
-/// The closing table's second part: whole training steps where nearly every gradient is other than zero. The fastest of a
-/// hundred runs counts, as they are so long that whatever else the machine does interrupts most of them.
+/// The closing table's second part: whole training steps where nearly every gradient is other than zero. The fastest of
+/// a hundred runs counts, as they are so long that whatever else the machine does interrupts most of them.
 fn print_percent_of_peak_in_training(peak: f64) {
     println!("\n| training step on 32 images, one core | time | GFLOP/s | of the peak |\n| --- | --- | --- | --- |");
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread can be started");
@@ -119,7 +119,8 @@ type LayerSizes = (usize, usize, usize, usize);
 const LAYERS: [LayerSizes; 6] =
     [(28, 1, 32, 3), (13, 32, 64, 3), (13, 32, 64, 5), (32, 64, 64, 3), (16, 128, 128, 3), (1, 576, 64, 1)];
 
-/// One layer, a chunk of eight images for it, so that one thread works, and the floating-point operations of the plain sum.
+/// One layer, a chunk of eight images for it, so that one thread works, and the floating-point operations of the plain
+/// sum.
 fn layer(side: usize, channels: usize, filters: usize, kernel: usize) -> (Model, Array4<f32>, usize) {
     let model = Sequential::new([side, side, channels])
         .add(Conv2D::new(filters, (kernel, kernel)).activation(Relu))
@@ -141,8 +142,8 @@ fn b_forward_of_a_layer(bencher: Bencher<'_, '_>, (side, channels, filters, kern
     });
 }
 
-/// A training step on 32 images of a 1x1 convolution, the layer, and a dense one: forward and backward, with the layer's
-/// input gradients.
+/// A training step on 32 images of a 1x1 convolution, the layer, and a dense one: forward and backward, with the
+/// layer's input gradients.
 #[divan::bench(args = LAYERS)]
 fn b_forward_and_backward_of_a_layer(bencher: Bencher<'_, '_>, (side, channels, filters, kernel): LayerSizes) {
     let mut model = Sequential::new([side, side, channels])
@@ -164,8 +165,8 @@ fn b_forward_and_backward_of_a_layer(bencher: Bencher<'_, '_>, (side, channels, 
 
 const LAYERS_WITHOUT_RELU: [LayerSizes; 4] = [(14, 32, 64, 3), (8, 64, 128, 3), (14, 64, 256, 1), (1, 512, 512, 1)];
 
-/// One layer without an activation behind a small one that trains too, so that its input gradients are found; images and targets
-/// for four chunks; and the floating-point operations of the plain sums, forward and backward.
+/// One layer without an activation behind a small one that trains too, so that its input gradients are found; images
+/// and targets for four chunks; and the floating-point operations of the plain sums, forward and backward.
 fn layer_without_relu(
     side: usize,
     channels: usize,

@@ -1,4 +1,4 @@
-//! What a training run leaves behind: one record an epoch.
+//! The record of a training, epoch by epoch.
 
 use crate::error::{Error, Result};
 use crate::metrics::Scores;
@@ -83,8 +83,8 @@ impl History {
         names
     }
 
-    /// A line for each epoch, from 0, with its values and its seconds, under a line of their names: what a spreadsheet reads.
-    /// Values have all of their digits; `NA` stands for one that an epoch does not have.
+    /// A line for each epoch, from 0, with its values and its seconds, under a line of their names: what a spreadsheet
+    /// reads. Values have all of their digits; `NA` stands for one that an epoch does not have.
     /// [`CsvLogger`](crate::callbacks::CsvLogger) writes a file while the model trains.
     #[must_use]
     pub fn to_csv(&self) -> String {

@@ -24,8 +24,9 @@ use std::fmt;
 ///
 /// `{:?}` names its layers and settings; it leaves out the weights, which [`get_weights`](Self::get_weights) has.
 ///
-/// A clone has weights, optimizer and all else of its own. [`predict`](Self::predict) and [`evaluate`](Self::evaluate) change
-/// nothing, so threads may call them on one model at the same time; [`Predictor`](crate::Predictor) is for many small calls.
+/// A clone has weights, optimizer and all else of its own. [`predict`](Self::predict) and [`evaluate`](Self::evaluate)
+/// change nothing, so threads may call them on one model at the same time; [`Predictor`](crate::Predictor) is for many
+/// small calls.
 #[derive(Clone)]
 pub struct Model {
     pub(crate) network: Network,
@@ -113,8 +114,8 @@ impl Model {
     /// go into the loss alone.
     ///
     /// # Errors
-    /// [`Error::Data`] if the images' shape or a target does not fit the model, there is not one target for each image, or a
-    /// value is NaN or infinite.
+    /// [`Error::Data`] if the images' shape or a target does not fit the model, there is not one target for each image,
+    /// or a value is NaN or infinite.
     pub fn evaluate<'a>(&self, data: impl Into<LabelledInputs<'a>>) -> Result<Scores> {
         let examples = self.check_labelled(data.into())?;
         Ok(self.score(&Examples::of(&examples)))

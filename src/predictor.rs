@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 /// A model that only predicts. [`Model::into_predictor`] makes it.
 ///
-/// It never changes, so threads share it by reference, without a lock; clones share its weights. Each works on its own thread, in a [`Scratch`]
-/// of its own, and with that and an output kept from call to call, a call allocates nothing. Predictions are
-/// [`Model::predict`]'s to the bit.
+/// It never changes, so threads share it by reference, without a lock; clones share its weights. Each works on its own
+/// thread, in a [`Scratch`] of its own, and with that and an output kept from call to call, a call allocates nothing.
+/// Predictions are [`Model::predict`]'s to the bit.
 ///
 /// ```
 /// use inkstone::prelude::*;
@@ -51,7 +51,7 @@ pub struct Scratch {
 }
 
 impl Model {
-    /// Leaves everything behind that only training needs: optimizer, gradients, and the weights' copy that steps
+    /// Drops everything that only training needs: optimizer, gradients, and the weights' copy that steps
     /// change.
     #[must_use]
     pub fn into_predictor(self) -> Predictor {

@@ -27,8 +27,8 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 ///
-/// It is plain data: [`to_json`](Sequential::to_json) and [`from_json`](Sequential::from_json) write and read it, or any other
-/// format of [serde](https://serde.rs).
+/// It is plain data: [`to_json`](Sequential::to_json) and [`from_json`](Sequential::from_json) write and read it, or
+/// any other format of [serde](https://serde.rs).
 ///
 /// [`compile`]: Sequential::compile
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

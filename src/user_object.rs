@@ -1,5 +1,5 @@
-//! An object of a user's own type inside a model's description: what it does, and the name and configuration under which
-//! files know it.
+//! An object of a user's own type inside a model's description: what it does, and the name and configuration under
+//! which files know it.
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 /// A layer, loss or metric of a user's own type. `T` is the trait object that the crate calls.
 ///
-/// One that was read from a file or from JSON is a name and a configuration alone until [`resolve`](Self::resolve) makes the
-/// object.
+/// One that was read from a file or from JSON is a name and a configuration alone until [`resolve`](Self::resolve)
+/// makes the object.
 pub(crate) struct UserObject<T: ?Sized>(Arc<Inner<T>>);
 
 struct Inner<T: ?Sized> {

@@ -125,8 +125,8 @@ fn longest_prediction() -> Duration {
 #[test]
 fn a_prediction_beside_three_trainings_waits_for_no_training() {
     let _alone = alone();
-    // A busy machine may take a thread away for a while, but hardly in each of a few rounds. A prediction that could run a
-    // whole training while it waits takes as long as that one in every round.
+    // A busy machine may take a thread away for a while, but hardly in each of a few rounds. A prediction that could
+    // run a whole training while it waits takes as long as that one in every round.
     let longest = (0..5).map(|_| longest_prediction()).min().unwrap();
     assert!(longest < Duration::from_millis(50), "the longest prediction took {longest:?}");
 }

@@ -1,8 +1,9 @@
-//! Whatever bytes the model reader gets: an error that names the place, or a model that is saved as it was loaded; and the same of
-//! checkpoints.
+//! Whatever bytes the model reader gets: an error that names the place, or a model that is saved as it was loaded; and
+//! the same of checkpoints.
 //!
-//! What starts with a brace is taken for the description of a model, and put into a sound file, with its length and checksum: no
-//! fuzzer would find those. If it starts with a step it is taken for the state of a training, and put into a sound checkpoint. Everything else is taken for a file, whose header starts with its length.
+//! What starts with a brace is taken for the description of a model, and put into a sound file, with its length and
+//! checksum: no fuzzer would find those. If it starts with a step it is taken for the state of a training, and put into
+//! a sound checkpoint. Everything else is taken for a file, whose header starts with its length.
 //!
 //! `cargo +nightly fuzz run model fuzz/corpus/model fuzz/seeds/model -- -runs=1000000`
 #![no_main]

@@ -1,4 +1,4 @@
-//! Stops a training that gets no better.
+//! Stops a training that no longer improves.
 
 use super::monitor::{Mode, Monitor, check_number};
 use super::{Callback, CallbackState, Logs, Training};
@@ -6,10 +6,10 @@ use crate::error::Result;
 use crate::fit::{monitored, say};
 use crate::model::Weight;
 
-/// Stops training when a value of the logs has not got better for some epochs, as
+/// Stops training when a value of the logs has stopped improving, like
 /// [Keras' `EarlyStopping`](https://keras.io/api/callbacks/early_stopping/).
 ///
-/// An [`Error::Callback`](crate::Error::Callback) names the values there are if the monitored one is none of them.
+/// An [`Error::Callback`](crate::Error::Callback) lists the available values if the monitored one does not exist.
 ///
 /// ```
 /// use inkstone::callbacks::EarlyStopping;
@@ -46,8 +46,8 @@ impl Default for EarlyStopping {
 }
 
 impl EarlyStopping {
-    /// Watches this value, such as `val_loss` or `accuracy`, with Keras' defaults: it stops at the first epoch that is
-    /// no better.
+    /// Monitors this value, such as `val_loss` or `accuracy`, with Keras' defaults: it stops at the first epoch without
+    /// improvement.
     #[must_use]
     pub fn new(monitor: impl Into<String>) -> Self {
         Self {
@@ -64,27 +64,27 @@ impl EarlyStopping {
         }
     }
 
-    /// Sets by how much a value must be better to count, sign or not.
+    /// Sets the smallest change that counts as an improvement; its sign does not matter.
     #[must_use]
     pub fn min_delta(mut self, min_delta: f64) -> Self {
         self.monitor.min_delta = min_delta.abs();
         self
     }
 
-    /// Sets after how many epochs without a better value training stops.
+    /// Sets the number of epochs without improvement after which training stops.
     #[must_use]
     pub fn patience(self, patience: usize) -> Self {
         Self { patience, ..self }
     }
 
-    /// Sets which way the value gets better.
+    /// Sets whether smaller or larger values are better.
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.monitor.mode = mode;
         self
     }
 
-    /// Sets what the value has to beat: epochs that don't are no reason to wait longer.
+    /// Sets a baseline: only values better than it count as an improvement.
     #[must_use]
     pub fn baseline(self, baseline: f64) -> Self {
         Self { baseline: Some(baseline), ..self }
@@ -94,14 +94,14 @@ impl EarlyStopping {
         /// Sets whether the model ends with the weights of its best epoch; otherwise it keeps those of the last.
         restore_best_weights: bool,
 
-        /// Sets how many epochs pass before it looks.
+        /// Sets the first epoch that is monitored, from 0.
         start_from_epoch: usize,
 
-        /// Sets whether it says what it does: 1, or 0 for silence.
+        /// Sets the verbosity: 1 prints each action, 0 prints nothing.
         verbose: u8,
     }
 
-    /// The epoch after which it stopped the training, from 0; `None` if it did not.
+    /// The epoch, from 0, after which it stopped the training; `None` if it did not.
     #[must_use]
     pub fn stopped_epoch(&self) -> Option<usize> {
         self.stopped_epoch

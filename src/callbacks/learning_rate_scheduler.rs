@@ -5,10 +5,10 @@ use crate::error::Result;
 use crate::fit::say;
 
 /// Asks a function for the learning rate at the start of each epoch, as
-/// [Keras' `LearningRateScheduler`](https://keras.io/api/callbacks/learning_rate_scheduler/): it is given the epoch, from 0, and the
-/// rate so far. For a rate that changes from step to step, give the optimizer a schedule.
+/// [Keras' `LearningRateScheduler`](https://keras.io/api/callbacks/learning_rate_scheduler/): it is given the epoch,
+/// from 0, and the rate so far. For a rate that changes from step to step, give the optimizer a schedule.
 ///
-/// A learning rate that follows a schedule, or one that is negative or no number, is an
+/// A learning rate that follows a schedule, or one that is negative, NaN or infinite, is an
 /// [`Error::Setting`](crate::Error::Setting).
 ///
 /// ```
@@ -37,7 +37,7 @@ impl<F: FnMut(usize, f32) -> f32> LearningRateScheduler<F> {
         Self { schedule, verbose: 0 }
     }
 
-    /// Sets whether it says what it does: 1, or 0 for silence.
+    /// Sets the verbosity: 1 prints each action, 0 prints nothing.
     #[must_use]
     pub fn verbose(self, verbose: u8) -> Self {
         Self { verbose, ..self }

@@ -1,5 +1,5 @@
-//! What is called while a model trains, with [Keras' events](https://keras.io/api/callbacks/): to look, to stop, to
-//! change the learning rate, to write files.
+//! Callbacks with [Keras' events](https://keras.io/api/callbacks/): they observe a training, stop it, change the
+//! learning rate, or write files.
 //!
 //! ```
 //! use inkstone::callbacks::{Callback, EarlyStopping, LambdaCallback};
@@ -57,10 +57,10 @@ pub use crate::fit::{BackupAndRestore, Logs, Training};
 
 use crate::error::{Error, Result};
 
-/// Something that is called while a model trains. Every event does nothing unless it is written; an error ends the
+/// A callback of [`fit`](crate::Model::fit). The default implementation of every event does nothing; an error ends the
 /// training.
 ///
-/// Epochs and batches count from 0, as in Keras. There is no event for a batch that is only scored: those are worked on
+/// Epochs and batches count from 0, as in Keras. There are no events for evaluated batches, which are processed
 /// in parallel.
 ///
 /// ```
@@ -90,14 +90,14 @@ pub trait Callback {
     /// Before the first epoch.
     ///
     /// # Errors
-    /// Whatever is to end the training, here and below.
+    /// Any error; it ends the training, as in the other events.
     fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
         Ok(())
     }
 
     /// After the last epoch, or after the error that ends the training. It is called on every callback whose
-    /// [`on_train_begin`](Self::on_train_begin) succeeded, even if another one fails; [`fit`](crate::Model::fit) returns the
-    /// first error. It is not called where a callback panics.
+    /// [`on_train_begin`](Self::on_train_begin) succeeded, even if another one fails; [`fit`](crate::Model::fit)
+    /// returns the first error. It is not called where a callback panics.
     fn on_train_end(&mut self, training: &mut Training<'_>) -> Result<()> {
         Ok(())
     }
@@ -132,14 +132,14 @@ pub trait Callback {
         Ok(())
     }
 
-    /// The names of the values that it adds to an epoch's logs by [`Training::log`]; none, the default. Those that monitor a
-    /// value look it up here before the first epoch, and tell a name that nobody logs.
+    /// The names of the values that it adds to an epoch's logs by [`Training::log`]; none, the default. Callbacks that
+    /// monitor a value check before the first epoch that it is among them.
     fn log_names(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// What it remembers, for a checkpoint to keep; `None`, the default, if a training that is resumed goes on well
-    /// without. It is asked between two steps, after all callbacks have been called.
+    /// The state to save in checkpoints; `None`, the default, if a resumed training needs none. It is called between
+    /// two steps, after all callbacks have been called.
     ///
     /// ```
     /// use inkstone::callbacks::{BackupAndRestore, Callback, CallbackState, Logs, Training};
@@ -172,7 +172,7 @@ pub trait Callback {
     /// # };
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let folder = folder.path();
-    /// // Two runs of a program, of which the second goes on where the first stopped.
+    /// // Two runs of a program, of which the second resumes where the first stopped.
     /// for (epochs, counted) in [(3, 3), (5, 5)] {
     ///     let mut counter = Counter(0);
     ///     let backup = BackupAndRestore::new(folder);
@@ -186,8 +186,8 @@ pub trait Callback {
         None
     }
 
-    /// Takes up what it remembered when a checkpoint was written; called after
-    /// [`on_train_begin`](Self::on_train_begin), with what [`state`](Self::state) gave.
+    /// Restores the state that [`state`](Self::state) returned for a checkpoint. It is called after
+    /// [`on_train_begin`](Self::on_train_begin).
     ///
     /// # Errors
     /// [`Error::Callback`] if that is not what it expects.
@@ -236,7 +236,7 @@ impl<'a> Callbacks<'a> {
         !self.callbacks.is_empty()
     }
 
-    /// What those remember that remember something, in their order.
+    /// The states of all callbacks that have one, in order.
     pub(crate) fn states(&self) -> Vec<CallbackState> {
         self.callbacks.iter().filter_map(|callback| callback.state()).collect()
     }

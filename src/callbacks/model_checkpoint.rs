@@ -25,9 +25,8 @@ pub enum SaveFreq {
 /// The path may have fields with Python's formats: `{epoch:02d}` and `{batch}`, counted from 1, and the names of the
 /// logs, as in `{val_loss:.2f}`. Without fields, each save replaces the last.
 ///
-/// A file that cannot be written is an [`Error::NotWritten`], before training if its folder is missing or may not be written
-/// to; a field or a monitored value that there is not, an
-/// [`Error::Callback`].
+/// A file that cannot be written is an [`Error::NotWritten`], before training if its folder is missing or may not be
+/// written to; a field or a monitored value that does not exist is an [`Error::Callback`].
 ///
 /// ```
 /// use inkstone::callbacks::ModelCheckpoint;
@@ -76,14 +75,14 @@ impl ModelCheckpoint {
         }
     }
 
-    /// Sets which value of the logs tells the best model; `val_loss`.
+    /// Sets the value of the logs that decides which model is best; `val_loss`.
     #[must_use]
     pub fn monitor(mut self, monitor: impl Into<String>) -> Self {
         self.monitor.name = monitor.into();
         self
     }
 
-    /// Sets which way the value gets better.
+    /// Sets whether smaller or larger values are better.
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.monitor.mode = mode;
@@ -91,23 +90,23 @@ impl ModelCheckpoint {
     }
 
     setters! {
-        /// Sets whether only models are saved that are better than all before.
+        /// Sets whether a model is saved only if it is better than all before it.
         save_best_only: bool,
 
-        /// Sets whether the weights alone are saved.
+        /// Sets whether only the weights are saved.
         save_weights_only: bool,
 
         /// Sets when models are saved.
         save_freq: SaveFreq,
     }
 
-    /// Sets the value that the first saved model must be better than.
+    /// Sets a threshold that the first saved model must improve on.
     #[must_use]
     pub fn initial_value_threshold(self, initial_value_threshold: f64) -> Self {
         Self { initial_value_threshold: Some(initial_value_threshold), ..self }
     }
 
-    /// Sets whether it says what it does: 1, or 0 for silence.
+    /// Sets the verbosity: 1 prints each action, 0 prints nothing.
     #[must_use]
     pub fn verbose(self, verbose: u8) -> Self {
         Self { verbose, ..self }
@@ -157,7 +156,7 @@ impl Callback for ModelCheckpoint {
         if self.save_freq == SaveFreq::Batches(0) {
             return Err(Error::Setting { name: "save_freq", expected: "at least 1 batch", received: "0".into() });
         }
-        // What cannot work is told now, not when the first epoch has been trained.
+        // Report what cannot work now, not after the first epoch.
         let (logs, batch) = match self.save_freq {
             SaveFreq::Epoch => (training.epoch_logs(), None),
             SaveFreq::Batches(_) => (training.batch_logs(), Some(0)),

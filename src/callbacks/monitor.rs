@@ -1,14 +1,14 @@
-//! Decides whether a value that is watched got better.
+//! Decides whether a monitored value improved.
 
 use super::Training;
 use crate::error::{Error, Result};
 use crate::metrics::Direction;
 
-/// Which way a value gets better.
+/// Whether smaller or larger values are better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// As the metric tells: losses and errors get smaller, accuracies and scores get larger. Not for values that a callback
-    /// [logs](crate::callbacks::Training::log).
+    /// As the metric tells: losses and errors get smaller, accuracies and scores get larger. Not for values that a
+    /// callback [logs](crate::callbacks::Training::log).
     #[default]
     Auto,
     /// Smaller is better.
@@ -22,7 +22,7 @@ pub enum Mode {
 pub(super) struct Monitor {
     pub(super) name: String,
     pub(super) mode: Mode,
-    /// What counts as better only if it is more than this.
+    /// The smallest change that counts as an improvement.
     pub(super) min_delta: f64,
     pub(super) best: Option<f64>,
     direction: Direction,
@@ -36,8 +36,8 @@ impl Monitor {
     /// Looks up which way the value gets better, and forgets the best.
     ///
     /// # Errors
-    /// [`Error::Callback`](crate::Error::Callback) if the logs will have no such value; [`Error::Setting`] if the smallest
-    /// difference is no number.
+    /// [`Error::Callback`](crate::Error::Callback) if the logs will have no such value; [`Error::Setting`] if the
+    /// smallest difference is no number.
     pub(super) fn begin(&mut self, training: &Training<'_>) -> Result<()> {
         check_number("min_delta", self.min_delta)?;
         let by_name = training.direction_of(&self.name)?;
@@ -69,13 +69,13 @@ impl Monitor {
         self.best.map(f64::to_bits)
     }
 
-    /// Takes the best value up again.
+    /// Restores the best value.
     pub(super) fn set_best_bits(&mut self, bits: Option<u64>) {
         self.best = bits.map(f64::from_bits).filter(|best| !best.is_nan());
     }
 
-    /// Whether this is the best so far, and keeps it if so: the first number is. NaN never is; in Keras a first NaN stays
-    /// the best value for ever.
+    /// Whether this is the best so far, and keeps it if so: the first number is. NaN never is; in Keras a first NaN
+    /// stays the best value for ever.
     pub(super) fn improves(&mut self, value: f64) -> bool {
         let better = match self.best {
             None => !value.is_nan(),

@@ -60,21 +60,21 @@ impl ReduceLROnPlateau {
     }
 
     setters! {
-        /// Sets what the learning rate is multiplied by, less than 1.
+        /// Sets the factor by which the learning rate is multiplied, less than 1.
         factor: f64,
 
-        /// Sets after how many epochs without a better value the rate is lowered.
+        /// Sets the number of epochs without improvement after which the rate is lowered.
         patience: usize,
     }
 
-    /// Sets which way the value gets better.
+    /// Sets whether smaller or larger values are better.
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.monitor.mode = mode;
         self
     }
 
-    /// Sets by how much a value must be better to count, sign or not.
+    /// Sets the smallest change that counts as an improvement; its sign does not matter.
     #[must_use]
     pub fn min_delta(mut self, min_delta: f64) -> Self {
         self.monitor.min_delta = min_delta.abs();
@@ -82,13 +82,13 @@ impl ReduceLROnPlateau {
     }
 
     setters! {
-        /// Sets how many epochs after lowering the rate it does not look.
+        /// Sets the number of epochs after a reduction during which the value is not monitored.
         cooldown: usize,
 
         /// Sets the rate below which it is not lowered.
         min_lr: f64,
 
-        /// Sets whether it says what it does: 1, or 0 for silence.
+        /// Sets the verbosity: 1 prints each action, 0 prints nothing.
         verbose: u8,
     }
 

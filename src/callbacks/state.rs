@@ -1,4 +1,4 @@
-//! What a callback remembers, as checkpoints keep it.
+//! The state of a callback in checkpoints.
 
 use crate::error::{Error, Result};
 use crate::model::Weight;
@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 /// More than any training counts, and few enough that sums of some are no overflow.
 const MAX_COUNT: u64 = 1 << 53;
 
-/// What a callback remembers from epoch to epoch, by names: what [`Callback::state`](super::Callback::state) gives to
-/// checkpoints, and [`Callback::restore`](super::Callback::restore) takes from them.
+/// The state of a callback, as named values: what [`Callback::state`](super::Callback::state) returns for a checkpoint
+/// and [`Callback::restore`](super::Callback::restore) gets back.
 ///
 /// ```
 /// use inkstone::callbacks::CallbackState;
@@ -32,14 +32,13 @@ pub struct CallbackState {
 }
 
 impl CallbackState {
-    /// The state of a callback of this kind, with nothing in it yet. The kind tells it from the states of other
-    /// callbacks.
+    /// An empty state of a callback of this kind. The kind distinguishes it from the states of other callbacks.
     #[must_use]
     pub fn new(callback: impl Into<String>) -> Self {
         Self { callback: callback.into(), values: BTreeMap::new(), weights: None }
     }
 
-    /// Adds a value: whatever JSON can hold. NaN and infinity it cannot: keep their bits.
+    /// Adds a value that JSON can represent. It has no NaN or infinity: store their bits instead.
     ///
     /// # Panics
     /// If the value's own `Serialize` fails, as that of a map whose keys are no texts.

@@ -1,10 +1,10 @@
-//! Ends a training whose loss became NaN or infinite.
+//! Stops a training whose loss becomes NaN or infinite.
 
 use super::{Callback, Logs, Training};
 use crate::error::Result;
 use crate::fit::say;
 
-/// Ends training when the loss becomes NaN or infinite, as
+/// Stops training when the loss becomes NaN or infinite, as
 /// [Keras' `TerminateOnNaN`](https://keras.io/api/callbacks/terminate_on_nan/). Without it, that is an
 /// [`Error::Diverged`](crate::Error::Diverged); with it, `fit` returns the history so far. Either way that step is
 /// not taken.

@@ -87,8 +87,8 @@ pub enum ModelFault {
     /// The metadata describe a model that cannot be.
     #[error("expected a model that can be, found one where {0}")]
     Description(String),
-    /// It describes a model with a custom layer, loss or metric whose type the program has not named, or whose type refuses its
-    /// configuration.
+    /// It describes a model with a custom layer, loss or metric whose type the program has not named, or whose type
+    /// refuses its configuration.
     #[error("expected a model whose types are all known, found one that {0}")]
     CustomObject(String),
     /// It describes a model that takes more memory or time than is allowed.

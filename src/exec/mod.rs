@@ -24,7 +24,8 @@ use crate::simd::Simd;
 pub(crate) struct Weights {
     /// All weights, laid out as the plan says.
     pub(crate) flat: AlignedBuffer,
-    /// The kernels packed for the forward pass, and turned for input gradients; to be made anew after a change of `flat`, with [`pack_step`].
+    /// The kernels packed for the forward pass, and turned for input gradients; to be made anew after a change of
+    /// `flat`, with [`pack_step`].
     pub(crate) packed: AlignedBuffer,
 }
 

@@ -1,5 +1,5 @@
-//! Decides when a training writes checkpoints, which of them are kept, and from which one an interrupted training goes
-//! on.
+//! Decides when a training writes checkpoints, which of them are kept, and which one an interrupted training resumes
+//! from.
 
 use super::say;
 use crate::callbacks::{Callbacks, SaveFreq};
@@ -12,38 +12,35 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Checkpoints for a training that may be interrupted, given to [`FitConfig::backup`](crate::FitConfig::backup), as
-/// [Keras' `BackupAndRestore`](https://keras.io/api/callbacks/backup_and_restore/): a program that is killed, and started again
-/// as it was, goes on where it stopped, and ends with the same bits as one that ran through.
+/// [Keras' `BackupAndRestore`](https://keras.io/api/callbacks/backup_and_restore/): a program that is killed and
+/// started again unchanged resumes where it stopped, and ends with the same bits as an uninterrupted run.
 ///
-/// [`fit`](Model::fit) looks for the newest checkpoint in the folder first; if there is none, it starts. Damaged ones are
-/// passed over, with a message unless `verbose` is 0. A checkpoint has all of the training: the weights, the
-/// optimizer's moments, steps and learning rate, the seed (a model that was built without one takes the checkpoint's),
-/// how far the epoch has come and what it has scored, and what the callbacks remember, such as the best value and the
-/// weights that
-/// [`EarlyStopping`](crate::callbacks::EarlyStopping) restores. Files are those of [`Model::save_checkpoint`], so that a
-/// crash leaves whole ones. The [`History`](crate::History) that `fit` returns begins with the epoch in which it went
-/// on.
+/// [`fit`](Model::fit) resumes from the newest checkpoint in the folder; without one, it starts from the beginning.
+/// Damaged checkpoints are skipped, with a message unless `verbose` is 0. A checkpoint has the complete state of the
+/// training: the weights, the optimizer's moments, steps and learning rate, the seed (a model built without one takes
+/// the checkpoint's), the progress of the epoch and its scores, and the state of the callbacks, such as the best value
+/// and the weights that [`EarlyStopping`](crate::callbacks::EarlyStopping) restores. Files are those of
+/// [`Model::save_checkpoint`], which a crash cannot damage. The [`History`](crate::History) that `fit` returns starts
+/// with the epoch in which training resumed.
 ///
-/// The program must do the same again: build the same model, and give the same data, in the same order, with the same
-/// arguments and callbacks. What can be seen to be another model, or the other one of two calls of `fit` that share a
-/// folder, is an
-/// [`Error::ModelFile`]; in the middle of an epoch, another number of examples or another batch size is an error too. An epoch that
-/// goes on in its middle has no second `on_epoch_begin`.
+/// The restarted program must build the same model and pass the same data, in the same order, with the same arguments
+/// and callbacks. A checkpoint that is recognisably of another model, or of another call of `fit` that shares the
+/// folder, is an [`Error::ModelFile`]; within an epoch, another number of examples or another batch size is an error
+/// too. `on_epoch_begin` is not called again for an epoch that is resumed.
 ///
-/// Seed and learning rate are those of the checkpoint, whatever the program sets now.
+/// The checkpoint's seed and learning rate override those that the program sets.
 ///
 /// A training that was interrupted, by an [`Interrupt`](crate::Interrupt) as on Ctrl-C or by
-/// [`Training::interrupt`](crate::callbacks::Training::interrupt), has a checkpoint of its last step, from which it resumes. One
-/// that a callback stopped, as [`EarlyStopping`](crate::callbacks::EarlyStopping) does, is complete: started again,
-/// `fit` says that nothing is left to do, and returns no epochs.
+/// [`Training::interrupt`](crate::callbacks::Training::interrupt), has a checkpoint of its last step, from which it
+/// resumes. One that a callback stopped, as [`EarlyStopping`](crate::callbacks::EarlyStopping) does, is complete:
+/// started again, `fit` says that nothing is left to do, and returns no epochs.
 ///
 /// The folder belongs to one training at a time. While it runs, another one that is given the folder is an
 /// [`Error::NotWritten`]. A crash leaves no lock behind.
 ///
-/// Differences from Keras: it is no callback, as it keeps the state of the callbacks; with [`SaveFreq::Batches`] it
-/// goes on in the middle of an epoch; and the checkpoints stay when training has ended, so that nothing is lost if the
-/// program stops before it has saved the model. A training that had ended is then over at once when it is started
-/// again;
+/// Differences from Keras: it is not a callback, as it saves the state of the callbacks; with [`SaveFreq::Batches`] it
+/// resumes within an epoch; and the checkpoints are kept after training, so that nothing is lost if the program stops
+/// before it saves the model. A completed training that is started again therefore returns at once;
 /// [`delete_checkpoint`](Self::delete_checkpoint) changes that.
 ///
 /// ```
@@ -80,10 +77,10 @@ pub struct BackupAndRestore {
     delete_checkpoint: bool,
 }
 
-/// The file that a training locks. It stays: what counts is the lock, which the system removes with the program.
+/// The file that a training locks. It is never removed; the system releases the lock when the program ends.
 const LOCK: &str = "lock";
 
-/// What the names of checkpoints start and end with; between them is the number of steps taken.
+/// Prefix and suffix of the names of checkpoints; between them is the number of steps.
 const NAME: (&str, &str) = ("step-", ".safetensors");
 
 impl BackupAndRestore {
@@ -106,17 +103,17 @@ impl BackupAndRestore {
     }
 }
 
-/// What `fit` asks of backups. It reaches them through this alone, so that programs without backups carry no code for
-/// model files.
+/// The interface that `fit` uses for backups. It is a trait so that programs without backups contain no code for model
+/// files.
 pub(super) trait Backup: Debug + Send {
     /// # Errors
-    /// [`Error::Setting`] for a number that makes no sense.
+    /// [`Error::Setting`] for a number out of range.
     fn check(&self) -> Result<()>;
 
-    /// Makes the model that of the newest sound checkpoint, if there is one.
+    /// Loads the newest valid checkpoint into the model, if there is one.
     fn restore(&self, model: &mut Model, epochs: usize, verbose: u8) -> Result<()>;
 
-    /// Keeps other trainings out of the folder, until the result is dropped or the program ends.
+    /// Locks the folder against other trainings, until the result is dropped or the program ends.
     ///
     /// # Errors
     /// [`Error::NotWritten`] if another one is at work there.
@@ -270,7 +267,7 @@ fn remove<'p>(checkpoints: impl Iterator<Item = &'p (u64, PathBuf)>) -> Result<(
     Ok(())
 }
 
-/// In what the training of a checkpoint is not the one that is to go on.
+/// How the training of a checkpoint differs from the one to be resumed.
 fn difference(model: &Model, found: &Model) -> Option<String> {
     let Some(position) = &found.ongoing.position else {
         return Some("a model that was not being trained".into());

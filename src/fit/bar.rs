@@ -20,7 +20,7 @@ pub(super) struct Bar {
 
 struct Shown {
     bar: ProgressBar,
-    /// What stands behind the bar. Not its message: setting that and the position would draw twice.
+    /// The text after the bar. It is not the bar's message, because setting message and position would draw twice.
     text: Arc<Mutex<String>>,
     steps: usize,
     done_before: usize,
@@ -34,7 +34,7 @@ impl Bar {
         !ProgressDrawTarget::stdout().is_hidden()
     }
 
-    /// `done_before` batches are behind already.
+    /// Starts the bar of an epoch of which `done_before` batches are already processed.
     pub(super) fn begin(&mut self, steps: usize, done_before: usize) {
         let digits = steps.to_string().len();
         let template = format!("{{pos:>{digits}}}/{{len}} {{bar:20.green/white}} {{text}}");

@@ -1,19 +1,19 @@
-//! How a training is interrupted from outside.
+//! Interrupts a training from outside.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Interrupts a training from another thread or a signal handler, given to
-/// [`FitConfig::interrupt`](crate::FitConfig::interrupt). Clones are handles of the same interruption.
+/// [`FitConfig::interrupt`](crate::FitConfig::interrupt). Clones share one flag.
 ///
-/// [`fit`](crate::Model::fit) looks after each step. When it has been interrupted, it writes a checkpoint if it has a
-/// [backup](crate::FitConfig::backup), ends its callbacks, and returns the completed epochs; the model keeps what it has
-/// learned in the epoch that was interrupted. Started again with the same backup by a model that is
-/// built anew, as after a crash, the training resumes with the next batch.
-/// That is the difference to [`Training::stop_training`](crate::callbacks::Training::stop_training), which brings the epoch
-/// to its end and the training to completion.
+/// [`fit`](crate::Model::fit) checks it after each step. When interrupted, it writes a checkpoint if it has a
+/// [backup](crate::FitConfig::backup), ends its callbacks, and returns the completed epochs; the model keeps what it
+/// has learned in the interrupted epoch. Started again with the same backup and a newly built model, as after a crash,
+/// the training resumes with the next batch. This differs from
+/// [`Training::stop_training`](crate::callbacks::Training::stop_training), which finishes the epoch and completes the
+/// training.
 ///
-/// Each `fit` needs an interruption of its own, or ends at once if another one was interrupted by the same.
+/// Use a new `Interrupt` for each `fit`: one that has been used ends the next `fit` at once.
 ///
 /// ```
 /// use inkstone::prelude::*;
@@ -41,14 +41,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// An interruption that has not come yet.
+    /// A flag that is not set.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Interrupts the training after the step that runs. It returns at once, and does nothing that a signal handler must not
-    /// do.
+    /// Interrupts the training after the current step. It returns at once and is safe to call in a signal handler.
     pub fn interrupt(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

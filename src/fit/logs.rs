@@ -10,7 +10,7 @@ use std::fmt;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Logs(Vec<(String, f64)>);
 
-/// Whether epochs are followed by a look at validation data.
+/// Whether validation data is evaluated after each epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Validates {
     No,
@@ -38,12 +38,12 @@ impl Logs {
         prefixes.iter().flat_map(|prefix| scores.iter().map(move |name| format!("{prefix}{name}"))).collect()
     }
 
-    /// Adds these scores, each name behind a prefix.
+    /// Adds these scores, with a prefix before each name.
     pub(crate) fn add(&mut self, prefix: &str, scores: &Scores) {
         self.0.extend(scores.named().map(|(name, value)| (format!("{prefix}{name}"), value)));
     }
 
-    /// Sets one value, added behind the others if there is none of its name.
+    /// Sets one value, appended if the name is new.
     pub(super) fn put(&mut self, name: &str, value: f64) {
         match self.0.iter_mut().find(|(known, _)| known == name) {
             Some((_, present)) => *present = value,
@@ -51,7 +51,7 @@ impl Logs {
         }
     }
 
-    /// Takes new values for the names that are there, in their order.
+    /// Sets the values of the existing names, in order.
     pub(super) fn set(&mut self, values: impl Iterator<Item = f64>) {
         self.0.iter_mut().zip(values).for_each(|((_, old), new)| *old = new);
     }

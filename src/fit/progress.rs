@@ -6,12 +6,12 @@ use super::bar::Bar;
 use crate::train::{Scoring, Tally};
 use std::io::{self, Write};
 
-/// Who watches a training.
+/// How progress is shown.
 pub(super) struct Progress {
     steps: usize,
-    /// Batches of this epoch that are behind.
+    /// Batches of this epoch already processed.
     done: usize,
-    /// Those that were when it was begun here.
+    /// Batches processed before this `fit` resumed the epoch.
     done_before: usize,
     view: View,
 }
@@ -34,7 +34,7 @@ impl Progress {
         Self { steps, done: 0, done_before: 0, view }
     }
 
-    /// `done` batches are behind already.
+    /// Starts an epoch of which `done` batches are already processed.
     pub(super) fn begin_epoch(&mut self, epoch: usize, epochs: usize, done: usize) {
         (self.done, self.done_before) = (done, done);
         match &mut self.view {
@@ -93,7 +93,7 @@ impl View {
     }
 }
 
-/// Prints a line. Not `println!`: a pipe that nobody reads any more must not end a training.
+/// Prints a line. Unlike `println!` it does not panic when the reader of a pipe is gone.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }

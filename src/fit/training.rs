@@ -1,4 +1,4 @@
-//! What callbacks are given of the training they are called from.
+//! The training as callbacks see it.
 
 use super::ongoing::Position;
 use super::{Interrupt, Logs};
@@ -8,7 +8,7 @@ use crate::metrics::{Direction, unique_names};
 use crate::model::Model;
 use std::sync::Arc;
 
-/// A training that is going on: the model, how long it will be, and the means to stop it.
+/// A training in progress: the model, the length of the training, and methods to stop it.
 #[derive(Debug)]
 pub struct Training<'m> {
     pub(super) model: &'m mut Model,
@@ -24,7 +24,7 @@ pub struct Training<'m> {
     pub(super) logged: Vec<(String, f64)>,
     pub(super) stops: bool,
     pub(super) interrupted: bool,
-    /// What may interrupt it from outside.
+    /// The handle that interrupts it from outside.
     pub(super) interrupt: Interrupt,
     pub(super) resumed: bool,
     /// The epochs so far.
@@ -33,7 +33,7 @@ pub struct Training<'m> {
     pub(super) claim: Arc<()>,
 }
 
-/// However a training ends, by a panic of a callback too, the model forgets where it stood.
+/// However a training ends, even by a panic of a callback, its position in the model is cleared.
 impl Drop for Training<'_> {
     fn drop(&mut self) {
         if self.model.ongoing.is_claimed_by(&self.claim) {
@@ -43,14 +43,14 @@ impl Drop for Training<'_> {
 }
 
 impl Training<'_> {
-    /// The model that is trained.
+    /// The model in training.
     #[must_use]
     pub fn model(&self) -> &Model {
         self.model
     }
 
-    /// The model that is trained, to be changed: its weights or its learning rate, for instance. To put another model in
-    /// its place is an [`Error::Model`], as is a call of its [`fit`](Model::fit).
+    /// The model in training, mutable, for example to set its weights or learning rate. Replacing it with another model
+    /// or calling its [`fit`](Model::fit) is an [`Error::Model`].
     #[must_use]
     pub fn model_mut(&mut self) -> &mut Model {
         self.model
@@ -97,7 +97,8 @@ impl Training<'_> {
     }
 
     /// Interrupts the training before its next step, without what belongs to the end of an epoch. Started again with
-    /// its [backup](crate::FitConfig::backup) by a model that is built anew, as after a crash, it resumes with that step. An [`Interrupt`] does the same from outside.
+    /// its [backup](crate::FitConfig::backup) by a model that is built anew, as after a crash, it resumes with that
+    /// step. An [`Interrupt`] does the same from outside.
     ///
     /// ```
     /// use inkstone::callbacks::LambdaCallback;
@@ -130,8 +131,8 @@ impl Training<'_> {
 
     /// Adds a value to this epoch's logs: callbacks that come later see it, so that
     /// [`EarlyStopping`](crate::callbacks::EarlyStopping) may monitor it and
-    /// [`CsvLogger`](crate::callbacks::CsvLogger) writes it, and it is kept in the [`History`]. A second value of the same
-    /// name replaces the first.
+    /// [`CsvLogger`](crate::callbacks::CsvLogger) writes it, and it is kept in the [`History`]. A second value of the
+    /// same name replaces the first.
     ///
     /// # Errors
     /// [`Error::Callback`] for a name that no callback has [declared](crate::callbacks::Callback::log_names).
@@ -193,7 +194,7 @@ impl Training<'_> {
         self.logged.iter().for_each(|(name, value)| logs.put(name, *value));
     }
 
-    /// Whether the training goes on from a checkpoint, and callbacks with it.
+    /// Whether the training was resumed from a checkpoint.
     #[must_use]
     pub fn is_resumed(&self) -> bool {
         self.resumed
@@ -210,7 +211,7 @@ impl Training<'_> {
         ))
     }
 
-    /// Notes where the training stands, for checkpoints.
+    /// Records the position, for checkpoints.
     pub(super) fn stand_at(&mut self, position: Position) {
         self.model.ongoing.position = Some(Position { stops: self.stops, ..position });
     }
@@ -287,7 +288,7 @@ impl Training<'_> {
 
 #[cfg(test)]
 impl<'m> Training<'m> {
-    /// A training that goes on nowhere but in a test of callbacks.
+    /// A training for tests of callbacks.
     pub(crate) fn for_test(model: &'m mut Model, log_names: &[&str]) -> Self {
         let log_names = log_names.iter().map(ToString::to_string).collect();
         let claim = model.ongoing.claim();

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 /// How much each example counts in training; `None` if all count alike.
 ///
 /// # Errors
-/// [`Error::Setting`] if a class has no output or two weights, a weight is negative or no number, or there are weights of
-/// examples as well.
+/// [`Error::Setting`] if a class has no output or two weights, a weight is negative or no number, or there are weights
+/// of examples as well.
 pub(super) fn for_training<'e>(
     config: &FitConfig<'_>,
     examples: &'e OrderedExamples<'_>,

@@ -12,7 +12,8 @@ pub(crate) enum Elementwise {
 }
 
 impl Elementwise {
-    /// Whether a larger input never gives a smaller output, so that it may follow a max pooling as well as come before it.
+    /// Whether a larger input never gives a smaller output, so that it may follow a max pooling as well as come before
+    /// it.
     pub(crate) fn grows(self) -> bool {
         match self {
             Self::Linear | Self::Relu | Self::Sigmoid | Self::Tanh => true,

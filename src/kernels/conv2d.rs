@@ -79,8 +79,8 @@ impl ConvLayout {
         self.windows.len() / self.pool
     }
 
-    /// What [`Self::packed_len`] of [`Self::new`] with these arguments is, without the memory that a layout takes. `None` if
-    /// it overflows.
+    /// What [`Self::packed_len`] of [`Self::new`] with these arguments is, without the memory that a layout takes.
+    /// `None` if it overflows.
     pub(crate) fn packed_len_of(
         window: &Window2d,
         channels: usize,

@@ -93,7 +93,8 @@ fn block_products<S: Simd, const P: usize, const V: usize>(
     let (mut base, mut pixel) = (pixels.start / per_image * layout.image_len, pixels.start % per_image);
     let mut done = 0;
     while done < count {
-        // A whole tile while it lasts, then one of four; what a tile lacks repeats its last pixel. Eight are two of four.
+        // A whole tile while it lasts, then one of four; what a tile lacks repeats its last pixel. Eight are two of
+        // four.
         let rest = count - done;
         let tile = match rest {
             0..=2 => 1,
@@ -216,8 +217,8 @@ fn add_products<S: Simd, const P: usize, const V: usize>(
 /// The most sums of a tile: 12 pixels x 2 vectors of 16 filters, 6 x 4, 8 x 3.
 const MAX_TILE: usize = 384;
 
-/// [`tile_products`] for windows of more than [`SHORT`] terms: in pieces of [`BLOCK`], whose sums are added with what the
-/// additions lose.
+/// [`tile_products`] for windows of more than [`SHORT`] terms: in pieces of [`BLOCK`], whose sums are added with what
+/// the additions lose.
 fn long_windows<S: Simd, const P: usize, const V: usize>(
     simd: S,
     layout: &ConvLayout,

@@ -6,8 +6,8 @@
 //! 1. A tile of several pixels x a block of the window stays in registers while the filters stream by: each vector of
 //!    weights that is loaded serves every pixel of the tile, each broadcast gradient every vector. What a tile lacks
 //!    repeats its last pixel.
-//! 2. Sums go over as many filters as leave a block's weights in the first-level cache. Where several tiles use them they
-//!    are copied together first: where they lie, they would compete for the same cache sets.
+//! 2. Sums go over as many filters as leave a block's weights in the first-level cache. Where several tiles use them
+//!    they are copied together first: where they lie, they would compete for the same cache sets.
 //! 3. Rows that are no multiple of a vector read a little past their end, and add zeros there.
 
 use super::conv2d::ConvLayout;

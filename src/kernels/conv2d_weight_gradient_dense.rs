@@ -69,7 +69,8 @@ fn add_band<S: Simd>(
 ) {
     let filters = layout.filters;
     let x = &x[place.image * layout.image_len..];
-    // As many sums as the registers hold beside a block's inputs and a gradient; tiles of four or one for fewer filters.
+    // As many sums as the registers hold beside a block's inputs and a gradient; tiles of four or one for fewer
+    // filters.
     let most = if has_32_registers::<S>() { 8 } else { 4 };
     let tile = if filters < 4 { 1 } else { most.min(filters - filters % 4) };
     for first in (0..filters).step_by(tile) {

@@ -1,5 +1,5 @@
-//! The kernels for dense gradients against the readable reference in `ops`, on every SIMD level of this machine. Whole models
-//! reach them in `train/tests.rs`; here are the shapes at their edges.
+//! The kernels for dense gradients against the readable reference in `ops`, on every SIMD level of this machine. Whole
+//! models reach them in `train/tests.rs`; here are the shapes at their edges.
 
 use super::conv2d::{ConvLayout, SLACK};
 use super::conv2d_input_gradient_dense::{COPIED_WEIGHTS, Factors, input_gradients_dense};

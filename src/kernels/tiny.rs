@@ -28,8 +28,8 @@ pub(super) fn square(gradient: f32) -> f32 {
     gradient * gradient
 }
 
-/// A mean of squares, or zero if it is tiny and what is divided by its root is zero too. Alone it must not become zero: an
-/// optimizer without an epsilon would divide by it.
+/// A mean of squares, or zero if it is tiny and what is divided by its root is zero too. Alone it must not become zero:
+/// an optimizer without an epsilon would divide by it.
 #[inline(always)]
 pub(super) fn flushed_beside(mean_square: f32, divided: f32) -> f32 {
     if mean_square < TINY && divided == 0.0 { 0.0 } else { mean_square }

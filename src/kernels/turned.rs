@@ -1,8 +1,9 @@
-//! The input gradients of a convolution without strides as a convolution themselves: of the outputs' gradients, with a border
-//! of zeros, and the kernel turned by half a turn, filters and channels swapped.
+//! The input gradients of a convolution without strides as a convolution themselves: of the outputs' gradients, with a
+//! border of zeros, and the kernel turned by half a turn, filters and channels swapped.
 //!
-//! It takes as many multiplications for each input, border included, as the forward pass takes for an output; the way over windows
-//! ([`super::conv2d_input_gradient_dense`]) takes none for the border. So it pays where [`super::winograd`] takes fewer.
+//! It takes as many multiplications for each input, border included, as the forward pass takes for an output; the way
+//! over windows ([`super::conv2d_input_gradient_dense`]) takes none for the border. So it pays where
+//! [`super::winograd`] takes fewer.
 
 use super::activation::Elementwise;
 use super::conv2d::{ConvLayout, Inputs, Outputs, blocks};

@@ -22,8 +22,8 @@ pub(super) fn blocks<S: Simd>(layout: &ConvLayout, max_vectors: usize) -> impl I
     cut::<S>(layout, rows_each, (registers.min(max_vectors) / rows_each).clamp(1, 8))
 }
 
-/// Cuts a window into blocks of at most three vectors, which leave registers for other things: of one row where a row has
-/// as many as two, because what is contiguous comes from memory sooner.
+/// Cuts a window into blocks of at most three vectors, which leave registers for other things: of one row where a row
+/// has as many as two, because what is contiguous comes from memory sooner.
 pub(super) fn narrow_blocks<S: Simd>(layout: &ConvLayout) -> impl Iterator<Item = Block> {
     let rows_each = if layout.run > S::f32s::LEN { 1 } else { layout.rows.min(3) };
     cut::<S>(layout, rows_each, 3 / rows_each)

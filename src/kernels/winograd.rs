@@ -3,9 +3,9 @@
 //!
 //! The simple version is `ops::conv2d`. The changes made here:
 //!
-//! 1. 2x2 outputs (a *tile*) read a patch of 4x4 inputs. Both the patch and the kernel are transformed to 4x4 numbers, so
-//!    that the outputs become the back-transformed products, number by number: 16 multiplications instead of 36. Tiles
-//!    of 3x3 outputs, with 5x5 numbers, take 25 instead of 81. The transforms are a few additions.
+//! 1. 2x2 outputs (a *tile*) read a patch of 4x4 inputs. Both the patch and the kernel are transformed to 4x4 numbers,
+//!    so that the outputs become the back-transformed products, number by number: 16 multiplications instead of 36.
+//!    Tiles of 3x3 outputs, with 5x5 numbers, take 25 instead of 81. The transforms are a few additions.
 //! 2. The sum over channels is taken before the way back: one matrix product for each number, (tiles x channels) times
 //!    (channels x filters), by the microkernel of the direct way.
 //! 3. Behind a 2x2 pooling a tile of 2x2 is just one pooling window.
@@ -127,8 +127,8 @@ impl Winograd {
 
     /// Transforms the weights, `G w Gᵀ` for every channel and filter.
     ///
-    /// - direct: the weights as [`super::conv2d::pack`] makes them; packed: for each number as `pack` makes a 1x1 kernel,
-    ///   with zero biases
+    /// - direct: the weights as [`super::conv2d::pack`] makes them; packed: for each number as `pack` makes a 1x1
+    ///   kernel, with zero biases
     pub(super) fn pack<S: Simd>(&self, simd: S, direct: &[f32], packed: &mut [f32]) {
         let (channels, stride) = (self.channels, self.product.packed_len());
         let mut direct = direct;

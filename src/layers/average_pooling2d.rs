@@ -6,7 +6,8 @@ use crate::program::{Builder, Operand, WeightId};
 use crate::shape::{Padding, Shape, Window2d};
 use serde::{Deserialize, Serialize};
 
-/// The mean of each window, as [Keras' `AveragePooling2D`](https://keras.io/api/layers/pooling_layers/average_pooling2d/).
+/// The mean of each window, as [Keras'
+/// `AveragePooling2D`](https://keras.io/api/layers/pooling_layers/average_pooling2d/).
 ///
 /// - Input shape: (height, width, channels). Output shape: (new height, new width, channels).
 ///

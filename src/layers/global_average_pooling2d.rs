@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 /// The mean of each channel over all pixels, as [Keras'
 /// `GlobalAveragePooling2D`](https://keras.io/api/layers/pooling_layers/global_average_pooling2d/).
 ///
-/// - Input shape: (height, width, channels). Output shape: (channels), or with [`keepdims`](Self::keepdims) (1, 1, channels).
+/// - Input shape: (height, width, channels). Output shape: (channels), or with [`keepdims`](Self::keepdims) (1, 1,
+///   channels).
 ///
 /// At `compile`, an input that is no image is an error that names the layer.
 ///

@@ -8,14 +8,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
-/// A loss of your own. A type that implements it goes into [`compile`](crate::Sequential::compile) as the crate's losses do, and
-/// into files, as its serde form under its [`NAME`](Self::NAME).
+/// A loss of your own. A type that implements it goes into [`compile`](crate::Sequential::compile) as the crate's
+/// losses do, and into files, as its serde form under its [`NAME`](Self::NAME).
 ///
-/// It sees one example at a time, after the model's last function: probabilities, where the model ends with a softmax or a
-/// sigmoid. The crate takes the gradient through that function, and averages over the batch.
+/// It sees one example at a time, after the model's last function: probabilities, where the model ends with a softmax
+/// or a sigmoid. The crate takes the gradient through that function, and averages over the batch.
 ///
-/// Threads call it at the same time, and training gives the same bits on any number of them as long as equal arguments give equal
-/// results. A panic unwinds through `fit`, and leaves the model as it was after the last step.
+/// Threads call it at the same time, and training gives the same bits on any number of them as long as equal arguments
+/// give equal results. A panic unwinds through `fit`, and leaves the model as it was after the last step.
 ///
 /// To read a file with such a loss, [`CustomObjects`](crate::custom::CustomObjects) names its type.
 ///
@@ -68,8 +68,8 @@ pub trait CustomLoss: Serialize + DeserializeOwned + Debug + Send + Sync + 'stat
     /// - outputs: (outputs); gradient: as many, all 0, to be written
     fn gradient(&self, outputs: &[f32], target: Target<'_>, gradient: &mut [f32]);
 
-    /// Checks one target of data that are given to the model. Classes have been checked to be less than the number of outputs (of
-    /// a single output they are any numbers), and values to be finite, one for each output.
+    /// Checks one target of data that are given to the model. Classes have been checked to be less than the number of
+    /// outputs (of a single output they are any numbers), and values to be finite, one for each output.
     ///
     /// # Errors
     /// A sentence that says what was expected and what was found; it becomes part of an

@@ -41,8 +41,8 @@ impl Measure for PlainAccuracy {
 }
 
 /// The part of all outputs that are on the right side of a threshold, as
-/// [Keras' `BinaryAccuracy`](https://keras.io/api/metrics/accuracy_metrics/): above it where the target is 1, and not above it where
-/// the target is 0.
+/// [Keras' `BinaryAccuracy`](https://keras.io/api/metrics/accuracy_metrics/): above it where the target is 1, and not
+/// above it where the target is 0.
 ///
 /// ```
 /// use inkstone::metrics::BinaryAccuracy;
@@ -106,8 +106,8 @@ impl Measure for BinaryAccuracy {
 }
 
 /// The part of the examples whose class is among the `k` likeliest, as
-/// [Keras' `TopKCategoricalAccuracy`](https://keras.io/api/metrics/accuracy_metrics/): fewer than `k` outputs are higher than that
-/// of the class. An output as high as that of the class is no higher, so a tie counts as right.
+/// [Keras' `TopKCategoricalAccuracy`](https://keras.io/api/metrics/accuracy_metrics/): fewer than `k` outputs are
+/// higher than that of the class. An output as high as that of the class is no higher, so a tie counts as right.
 ///
 /// ```
 /// use inkstone::metrics::TopKCategoricalAccuracy;

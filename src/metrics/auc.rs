@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 const MAX_THRESHOLDS: usize = 1 << 16;
 
 /// The area under the ROC curve at evenly spaced thresholds, as
-/// [Keras' `AUC`](https://keras.io/api/metrics/classification_metrics/#auc-class) with its defaults: every output of every example is
-/// a prediction of its own, and the curve is straight between thresholds. The exact area for each class is in the
-/// [report on a model](crate::Model::evaluate_report).
+/// [Keras' `AUC`](https://keras.io/api/metrics/classification_metrics/#auc-class) with its defaults: every output of
+/// every example is a prediction of its own, and the curve is straight between thresholds. The exact area for each
+/// class is in the [report on a model](crate::Model::evaluate_report).
 ///
 /// ```
 /// use inkstone::metrics::Auc;
@@ -67,7 +67,8 @@ impl Measure for Auc {
         let between = self.num_thresholds - 1;
         let (positive, negative) = sums.split_at_mut(between);
         for (output, probability) in probabilities.iter().enumerate() {
-            // In `f32` as in Keras. A prediction on a threshold is not above it; at most `between`, as nothing exceeds 1.
+            // In `f32` as in Keras. A prediction on a threshold is not above it; at most `between`, as nothing exceeds
+            // 1.
             let place = (probability.clamp(0.0, 1.0) * between as f32).ceil() as usize;
             let right = target.value(output, probabilities.len()) != 0.0;
             (if right { &mut *positive } else { &mut *negative })[place.saturating_sub(1)] += 1.0;

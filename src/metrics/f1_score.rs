@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 const EPSILON: f64 = 1e-7;
 
 /// The harmonic mean of precision and recall, averaged over classes, as
-/// [Keras' `F1Score`](https://keras.io/api/metrics/f_score_metrics/#f1score-class). The scores of each class, Keras' `average=None`,
-/// are in the [report on a model](crate::Model::evaluate_report).
+/// [Keras' `F1Score`](https://keras.io/api/metrics/f_score_metrics/#f1score-class). The scores of each class, Keras'
+/// `average=None`, are in the [report on a model](crate::Model::evaluate_report).
 ///
 /// ```
 /// use inkstone::metrics::{Average, F1Score};
@@ -20,10 +20,10 @@ const EPSILON: f64 = 1e-7;
 pub struct F1Score {
     /// How classes become one number; macro. (Keras' default is no average.)
     pub average: Average,
-    /// What an output must exceed to be found. If it is not set, it is 0.5 for a model whose outputs are probabilities that
-    /// do not exclude each other (a sigmoid, or the logits of [`BinaryCrossentropy`](crate::BinaryCrossentropy)), as in
-    /// [`Precision`](super::Precision); for other models an example's highest output is found, and those that equal it.
-    /// (Keras finds the highest of all models.)
+    /// What an output must exceed to be found. If it is not set, it is 0.5 for a model whose outputs are probabilities
+    /// that do not exclude each other (a sigmoid, or the logits of [`BinaryCrossentropy`](crate::BinaryCrossentropy)),
+    /// as in [`Precision`](super::Precision); for other models an example's highest output is found, and those that
+    /// equal it. (Keras finds the highest of all models.)
     pub threshold: Option<f32>,
 }
 

@@ -1,5 +1,5 @@
-//! Decides which metrics mean something for a model and its targets. What does not is refused: a number without a meaning
-//! would look like any other.
+//! Decides which metrics mean something for a model and its targets. What does not is refused: a number without a
+//! meaning would look like any other.
 
 use super::{F1Score, Metric};
 use crate::data::{OrderedTargets, Target};
@@ -39,8 +39,8 @@ impl Metric {
         }
     }
 
-    /// The metric with what it leaves to the model: an F1 score of outputs that do not exclude each other has a threshold,
-    /// as precision and recall have.
+    /// The metric with what it leaves to the model: an F1 score of outputs that do not exclude each other has a
+    /// threshold, as precision and recall have.
     pub(crate) fn for_outputs(&self, function: OutputFunction) -> Self {
         if let (Self::F1Score(F1Score { threshold: None, average }), OutputFunction::Sigmoid) = (self, function) {
             return Self::F1Score(F1Score { threshold: Some(0.5), average: *average });

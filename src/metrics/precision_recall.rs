@@ -103,7 +103,8 @@ macro_rules! over_cells {
 
 over_cells!(
     /// How much of what is found is right, over all outputs of all examples, as
-    /// [Keras' `Precision`](https://keras.io/api/metrics/classification_metrics/#precision-class); 0 if nothing is found.
+    /// [Keras' `Precision`](https://keras.io/api/metrics/classification_metrics/#precision-class); 0 if nothing is
+    /// found.
     ///
     /// ```
     /// use inkstone::metrics::Precision;

@@ -14,7 +14,8 @@ impl Model {
     /// model ends with a softmax. Bytes become `x / 255`.
     ///
     /// # Errors
-    /// [`Error::Data`](crate::Error::Data) if the examples' shape does not fit the model, or a value is NaN or infinite.
+    /// [`Error::Data`](crate::Error::Data) if the examples' shape does not fit the model, or a value is NaN or
+    /// infinite.
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -37,12 +38,12 @@ impl Model {
     }
 
     /// The class of each example: the one with the highest output, the first of equals; for a model of one output that
-    /// is trained with [`BinaryCrossentropy`](crate::BinaryCrossentropy) or ends with a sigmoid, 1 where the probability
-    /// is above one half (where the logit is above 0), 0 elsewhere.
+    /// is trained with [`BinaryCrossentropy`](crate::BinaryCrossentropy) or ends with a sigmoid, 1 where the
+    /// probability is above one half (where the logit is above 0), 0 elsewhere.
     ///
     /// # Errors
-    /// As [`predict`](Self::predict), and [`Error::Model`](crate::Error::Model) if the outputs stand for no class: numbers that are to be met, or
-    /// several probabilities that do not exclude each other.
+    /// As [`predict`](Self::predict), and [`Error::Model`](crate::Error::Model) if the outputs stand for no class:
+    /// numbers that are to be met, or several probabilities that do not exclude each other.
     ///
     /// ```
     /// use inkstone::prelude::*;

@@ -44,7 +44,8 @@ impl Model {
     /// assert_eq!(model.get_weight("dense_1/kernel")?.values.shape(), [8, 3]);
     /// let error = model.get_weight("dense_2/kernel").unwrap_err().to_string();
     /// assert!(error.ends_with("it has dense/kernel, dense/bias, dense_1/kernel, dense_1/bias"));
-    /// let of_last: Vec<_> = model.get_weights().into_iter().filter(|weight| weight.name.starts_with("dense_1/")).collect();
+    /// let all = model.get_weights().into_iter();
+    /// let of_last: Vec<_> = all.filter(|weight| weight.name.starts_with("dense_1/")).collect();
     /// assert_eq!(of_last.len(), 2);
     /// # Ok::<(), inkstone::Error>(())
     /// ```
@@ -91,7 +92,8 @@ impl Model {
     /// state stays as it is.
     ///
     /// # Errors
-    /// [`Error::Data`] if the model has no weight of a name, a name comes twice, or a shape is another; then nothing is changed.
+    /// [`Error::Data`] if the model has no weight of a name, a name comes twice, or a shape is another; then nothing is
+    /// changed.
     ///
     /// ```
     /// use inkstone::prelude::*;

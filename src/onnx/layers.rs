@@ -77,8 +77,8 @@ fn convolve(chain: &mut Chain, name: &str, conv: &Conv2D, input: Shape, weights:
 
 /// A pooling; the mean of ONNX' leaves out what padding adds, as ours does.
 ///
-/// ONNX Runtime, as of 1.20, makes a border in front of a pooling the pooling's own padding, whose values do not count, or refuses
-/// the model; a `Clip` without bounds between the two keeps it from that.
+/// ONNX Runtime, as of 1.20, makes a border in front of a pooling the pooling's own padding, whose values do not count,
+/// or refuses the model; a `Clip` without bounds between the two keeps it from that.
 fn slide(chain: &mut Chain, name: String, operator: &str, window: &Window2d) {
     chain.channels_first(&name);
     if chain.is_behind("Pad") {

@@ -15,8 +15,9 @@ use message::{ModelFile, OperatorSet, Property};
 use prost::Message;
 use std::path::Path;
 
-/// The version of ONNX' operators: the first one in which all operators mean what we write; before it, `Softmax` was one over
-/// all axes from the given one on. Later versions mean the same, but each keeps the file from the programs that are older.
+/// The version of ONNX' operators: the first one in which all operators mean what we write; before it, `Softmax` was
+/// one over all axes from the given one on. Later versions mean the same, but each keeps the file from the programs
+/// that are older.
 const OPSET: i64 = 13;
 /// The version of the file's format that came with it.
 const IR_VERSION: i64 = 7;
@@ -24,21 +25,22 @@ const IR_VERSION: i64 = 7;
 const MAX_BYTES: usize = i32::MAX as usize;
 
 /// ONNX. An [ONNX](https://onnx.ai) file is run without this crate, by
-/// [ONNX Runtime](https://onnxruntime.ai) from Python, C, C#, Java or JavaScript, by [tract](https://docs.rs/tract-onnx) from Rust,
-/// and by what phones and boards have for it. It has the layers and the weights, and of the training the seed and how
-/// many epochs it took, as metadata.
+/// [ONNX Runtime](https://onnxruntime.ai) from Python, C, C#, Java or JavaScript, by
+/// [tract](https://docs.rs/tract-onnx) from Rust, and by what phones and boards have for it. It has the layers and the
+/// weights, and of the training the seed and how many epochs it took, as metadata.
 ///
 /// - `input`: (batch, height, width, channels), or (batch, features) for a model on vectors: the 32-bit floats that
-///   [`predict`](Model::predict) takes. Bytes are to be divided by 255, which `predict` does itself. The batch has any size.
+///   [`predict`](Model::predict) takes. Bytes are to be divided by 255, which `predict` does itself. The batch has any
+///   size.
 /// - `output`: (batch, classes), what [`predict`](Model::predict) gives.
 ///
 /// The graph turns axes itself, as ONNX' convolutions have channels first. Weights have the names of
-/// [`get_weights`](Model::get_weights), and are stored as ONNX' operators take them: a convolution's kernel is (filters, channels,
-/// kernel height, kernel width), a dense layer's (features, units). `Dropout` leaves no trace. A
+/// [`get_weights`](Model::get_weights), and are stored as ONNX' operators take them: a convolution's kernel is
+/// (filters, channels, kernel height, kernel width), a dense layer's (features, units). `Dropout` leaves no trace. A
 /// [`Predictor`](crate::Predictor) has no layers any more: export the model before.
 ///
-/// The operators are those of opset 13, in IR version 7, which programs have read since the end of 2020: ONNX Runtime from 1.6
-/// on. With `pip install onnxruntime`, Python runs it:
+/// The operators are those of opset 13, in IR version 7, which programs have read since the end of 2020: ONNX Runtime
+/// from 1.6 on. With `pip install onnxruntime`, Python runs it:
 ///
 /// ```python
 /// import numpy, onnxruntime
@@ -65,8 +67,8 @@ impl Model {
     /// Only with the feature `onnx`.
     ///
     /// # Errors
-    /// [`Error::NotWritten`] if the file cannot be written, [`Error::Model`] if a weight is NaN or infinite, or the file would be
-    /// larger than the format allows (2 GiB); what was there before is then still there.
+    /// [`Error::NotWritten`] if the file cannot be written, [`Error::Model`] if a weight is NaN or infinite, or the
+    /// file would be larger than the format allows (2 GiB); what was there before is then still there.
     ///
     /// ```
     /// use inkstone::prelude::*;

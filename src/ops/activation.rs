@@ -111,7 +111,8 @@ pub fn softmax(x: ArrayViewD<'_, f32>) -> ArrayD<f32> {
 ///
 /// ```
 /// use inkstone::ndarray::array;
-/// let dx = inkstone::ops::softmax_backward(array![[0.5, 0.5]].into_dyn().view(), array![[1.0, 0.0]].into_dyn().view())?;
+/// let (y, dy) = (array![[0.5, 0.5]].into_dyn(), array![[1.0, 0.0]].into_dyn());
+/// let dx = inkstone::ops::softmax_backward(y.view(), dy.view())?;
 /// assert_eq!(dx, array![[0.25, -0.25]].into_dyn());
 /// # Ok::<(), inkstone::Error>(())
 /// ```

@@ -35,8 +35,8 @@ pub fn average_pool2d(
     }))
 }
 
-/// The gradient of [`average_pool2d`] with respect to its input: each output's gradient goes to the pixels of its window in
-/// equal shares.
+/// The gradient of [`average_pool2d`] with respect to its input: each output's gradient goes to the pixels of its
+/// window in equal shares.
 ///
 /// - x: (N, H, W, C); dy: (N, out H, out W, C); returns the shape of x
 ///

@@ -67,7 +67,8 @@ pub fn max_pool2d_backward(
     Ok(dx)
 }
 
-/// The first largest value under a window: its pixel and itself. A NaN is larger than any number, and the last one wins.
+/// The first largest value under a window: its pixel and itself. A NaN is larger than any number, and the last one
+/// wins.
 fn winner(
     window: &Window2d,
     x: ArrayView4<'_, f32>,

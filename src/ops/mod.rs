@@ -52,8 +52,8 @@ fn check_dy<D: Dimension>(name: &str, expected: D::Pattern, dy: ArrayView<'_, f3
     require(dy.dim() == expected, || format!("{name}: expected dy of {expected:?}, got {:?}", dy.dim()))
 }
 
-/// Where a window lies on the image: each of its places (ky, kx) that is not padding, with the pixel (row, column) under
-/// it, rows first. A window may be far larger than its image, so padding is never walked.
+/// Where a window lies on the image: each of its places (ky, kx) that is not padding, with the pixel (row, column)
+/// under it, rows first. A window may be far larger than its image, so padding is never walked.
 fn on_image(
     window: &Window2d,
     (y, x): (usize, usize),

@@ -6,8 +6,8 @@ use crate::error::Result;
 use serde::{Deserialize, Serialize};
 
 /// Adagrad, as [Keras' `Adagrad`](https://keras.io/api/optimizers/adagrad/), from
-/// [Duchi and others, 2011](https://www.jmlr.org/papers/v12/duchi11a.html): steps are divided by the root of the sum of all
-/// squares so far, so weights that change seldom change farther.
+/// [Duchi and others, 2011](https://www.jmlr.org/papers/v12/duchi11a.html): steps are divided by the root of the sum of
+/// all squares so far, so weights that change seldom change farther.
 ///
 /// ```
 /// use inkstone::{Adagrad, LearningRate};

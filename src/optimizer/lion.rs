@@ -7,8 +7,8 @@ use crate::kernels::lion::LionStep;
 use serde::{Deserialize, Serialize};
 
 /// Lion, as [Keras' `Lion`](https://keras.io/api/optimizers/lion/), from
-/// [Chen and others, 2023](https://arxiv.org/abs/2302.06675): every weight goes equally far, only the direction is found. Its
-/// authors take a learning rate three to ten times smaller than for Adam, and a larger batch.
+/// [Chen and others, 2023](https://arxiv.org/abs/2302.06675): every weight goes equally far, only the direction is
+/// found. Its authors take a learning rate three to ten times smaller than for Adam, and a larger batch.
 ///
 /// ```
 /// use inkstone::{LearningRate, Lion};

@@ -60,8 +60,8 @@ impl Optimizer {
     /// Sets how far its steps go from now on.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the rate is negative, NaN or infinite, or if the optimizer follows a schedule: then, as in Keras,
-    /// there is nothing to be set. The optimizer stays as it was.
+    /// [`Error::Setting`] if the rate is negative, NaN or infinite, or if the optimizer follows a schedule: then, as in
+    /// Keras, there is nothing to be set. The optimizer stays as it was.
     ///
     /// ```
     /// use inkstone::{Adam, CosineDecay, Optimizer};
@@ -69,7 +69,8 @@ impl Optimizer {
     /// optimizer.set_learning_rate(0.001)?;
     /// assert_eq!(optimizer.learning_rate().at(0), 0.001);
     /// let error = Optimizer::from(Adam::new(CosineDecay::new(0.01, 100))).set_learning_rate(0.001).unwrap_err();
-    /// assert_eq!(error.to_string(), "learning_rate must be a number to be set later, not a schedule, got CosineDecay");
+    /// let expected = "learning_rate must be a number to be set later, not a schedule, got CosineDecay";
+    /// assert_eq!(error.to_string(), expected);
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn set_learning_rate(&mut self, rate: f32) -> Result<()> {

@@ -7,8 +7,8 @@ use crate::kernels::rms_prop::RmsPropStep;
 use serde::{Deserialize, Serialize};
 
 /// RMSprop, as [Keras' `RMSprop`](https://keras.io/api/optimizers/rmsprop/), from
-/// [Hinton's lecture, 2012](https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf): steps are divided by
-/// the root of a running mean of the gradients' squares.
+/// [Hinton's lecture, 2012](https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf): steps are
+/// divided by the root of a running mean of the gradients' squares.
 ///
 /// ```
 /// use inkstone::{LearningRate, RmsProp};

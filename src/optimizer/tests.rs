@@ -129,8 +129,8 @@ fn buffers_have_keras_names() {
     assert_eq!(names(Adagrad::default().into()), ["accumulator"]);
 }
 
-/// Arithmetic on subnormal numbers takes 10 to 20 times as long, and a weight that gets no gradient any more shrinks its
-/// moments until they are.
+/// Arithmetic on subnormal numbers takes 10 to 20 times as long, and a weight that gets no gradient any more shrinks
+/// its moments until they are.
 #[test]
 fn what_an_optimizer_keeps_never_becomes_subnormal() {
     let len = 40;

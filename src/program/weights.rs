@@ -21,8 +21,8 @@ pub(crate) struct WeightSpec {
 pub(crate) enum StoredOrder {
     /// That of its shape.
     AsShaped,
-    /// The last axis first, then the others: kernels, whose outputs come last in Keras' shape, and which backward passes
-    /// read output by output.
+    /// The last axis first, then the others: kernels, whose outputs come last in Keras' shape, and which backward
+    /// passes read output by output.
     LastAxisFirst,
 }
 

@@ -1,4 +1,4 @@
-//! Saving a model with its training, and resuming it.
+//! Saves models with the state of their training, and resumes them.
 
 use super::read::{self, Part};
 use super::{LoadLimits, LoadOptions, open, write};
@@ -8,18 +8,18 @@ use crate::model::Model;
 use crate::whole_file::write_whole;
 use std::path::Path;
 
-/// Checkpoints: models with all of their training.
+/// Checkpoints: models with the complete state of their training.
 impl Model {
-    /// Saves the model with all of its training, so that [`resume`](Self::resume) goes on as if nothing had happened:
-    /// beside what
-    /// [`save`](Self::save) saves, the optimizer's moments, its steps and its learning rate, the moving average of the weights, and,
-    /// when called from a callback, how far the epoch has come and what it has scored. Seed, epoch and step decide all
-    /// random numbers, so nothing else is needed to draw the same ones.
+    /// Saves the model with the complete state of its training, so that [`resume`](Self::resume) continues as if there
+    /// had been no interruption: in addition to what [`save`](Self::save) saves, the optimizer's moments, steps and
+    /// learning rate, the moving average of the weights, and, when called from a callback, the progress of the epoch
+    /// and its scores so far. Seed, epoch and step determine all random numbers, so there is no generator state to
+    /// save.
     ///
-    /// [`FitConfig::backup`](crate::FitConfig::backup) writes such files while it trains, with the state of the callbacks, which
-    /// the model does not know. In Keras that is
-    /// [`BackupAndRestore`](https://keras.io/api/callbacks/backup_and_restore/); a `model.save` of Keras keeps the optimizer too,
-    /// but neither the seeds nor the place in an epoch.
+    /// [`FitConfig::backup`](crate::FitConfig::backup) writes such files during training, including the state of the
+    /// callbacks, which the model does not have. In Keras that is
+    /// [`BackupAndRestore`](https://keras.io/api/callbacks/backup_and_restore/); a `model.save` of Keras keeps the
+    /// optimizer too, but neither the seeds nor the place in an epoch.
     ///
     /// # Errors
     /// As [`save`](Self::save).
@@ -27,7 +27,8 @@ impl Model {
     /// ```
     /// use inkstone::prelude::*;
     /// let path = tempfile::tempdir().unwrap().keep().join("checkpoint.safetensors");
-    /// let images = inkstone::ndarray::Array4::from_shape_fn((64, 4, 4, 1), |(n, ..)| if n % 2 == 0 { 0 } else { 200 });
+    /// use inkstone::ndarray::Array4;
+    /// let images = Array4::from_shape_fn((64, 4, 4, 1), |(n, ..)| if n % 2 == 0 { 0 } else { 200 });
     /// let train = Dataset::from_bytes(images, (0..64).map(|n| n % 2).collect())?;
     /// let mut model = Sequential::new([4, 4, 1])
     ///     .add(Flatten::new())
@@ -48,19 +49,19 @@ impl Model {
         self.write_checkpoint(path.as_ref(), &self.ongoing.callbacks)
     }
 
-    /// The same, with what the callbacks of a training remember.
+    /// Like [`save_checkpoint`](Self::save_checkpoint), with the state of a training's callbacks.
     pub(crate) fn write_checkpoint(&self, path: &Path, callbacks: &[CallbackState]) -> Result<()> {
         let bytes = write::checkpoint(self, callbacks)?;
         write_whole(path, |file| file.write_all(&bytes))
     }
 
-    /// Loads what [`save_checkpoint`](Self::save_checkpoint) wrote: a model that trains on with the same bits. If it
-    /// was written in the middle of a [`fit`](Self::fit), the next `fit` is that one: given the same arguments, it
-    /// starts where that stood.
+    /// Loads what [`save_checkpoint`](Self::save_checkpoint) wrote: a model whose further training gives the same bits.
+    /// If it was written during a [`fit`](Self::fit), the next `fit` continues that one: given the same arguments, it
+    /// starts with the next batch.
     ///
     /// # Errors
-    /// As [`load`](Self::load), and [`Error::ModelFile`](crate::Error::ModelFile) if it is a model without the state of
-    /// its training.
+    /// As [`load`](Self::load), and [`Error::ModelFile`](crate::Error::ModelFile) if the file is a model without the
+    /// state of its training.
     ///
     /// ```
     /// use inkstone::callbacks::LambdaCallback;
@@ -72,9 +73,9 @@ impl Model {
     /// #     .add(Dense::new(2).activation(Softmax))
     /// #     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
     /// // Epochs of two batches; the checkpoint is written after the first batch of the second.
-    /// let save = LambdaCallback::new().on_train_batch_end(|batch, _, training| match (training.model().epochs(), batch) {
-    ///     (1, 0) => training.model().save_checkpoint(&path),
-    ///     _ => Ok(()),
+    /// let save = LambdaCallback::new().on_train_batch_end(|batch, _, training| {
+    ///     let model = training.model();
+    ///     if (model.epochs(), batch) == (1, 0) { model.save_checkpoint(&path) } else { Ok(()) }
     /// });
     /// model.fit(&train, FitConfig::new().epochs(3).callback(save).verbose(0))?;
     ///
@@ -88,7 +89,7 @@ impl Model {
         Self::resume_with(path, LoadLimits::new())
     }
 
-    /// As [`resume`](Self::resume), within other limits of what the model may take, or with types of
+    /// Like [`resume`](Self::resume), with limits other than the default, or with types of
     /// your own ([`CustomObjects`](crate::custom::CustomObjects)).
     ///
     /// # Errors
@@ -117,17 +118,16 @@ impl Model {
         write::checkpoint(self, &self.ongoing.callbacks)
     }
 
-    /// A model out of the bytes of a file that [`save_checkpoint`](Self::save_checkpoint) wrote, as
-    /// [`resume`](Self::resume).
+    /// Like [`resume`](Self::resume), from the bytes of a file that [`save_checkpoint`](Self::save_checkpoint) wrote.
     ///
     /// # Errors
-    /// [`Error::ModelFile`](crate::Error::ModelFile) if they are no whole and sound checkpoint, or the model takes more than the
-    /// default [`LoadLimits`].
+    /// [`Error::ModelFile`](crate::Error::ModelFile) if they are not a complete, valid checkpoint, or the model exceeds
+    /// the default [`LoadLimits`].
     pub fn resume_from_bytes(bytes: &[u8]) -> Result<Self> {
         Self::resume_from_bytes_with(bytes, LoadLimits::new())
     }
 
-    /// As [`resume_from_bytes`](Self::resume_from_bytes), within other limits of what the model may take, or with types of
+    /// Like [`resume_from_bytes`](Self::resume_from_bytes), with limits other than the default, or with types of
     /// your own ([`CustomObjects`](crate::custom::CustomObjects)).
     ///
     /// # Errors

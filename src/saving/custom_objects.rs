@@ -8,12 +8,14 @@ use crate::model::Model;
 use crate::user_object::Constructors;
 use std::fmt;
 
-/// The types of your own that a file or a description may name, as Keras' `custom_objects`. A file holds the name and the
-/// configuration of each custom layer, loss and metric, and no code: a program that loads it says which types they stand for.
+/// The types of your own that a file or a description may name, as Keras' `custom_objects`. A file holds the name and
+/// the configuration of each custom layer, loss and metric, and no code: a program that loads it says which types they
+/// stand for.
 ///
 /// It goes to [`Model::load_with`](crate::Model::load_with) and its siblings, alone or in
 /// [`LoadOptions`](crate::LoadOptions).
-/// [`BackupAndRestore`](crate::callbacks::BackupAndRestore) needs none, as it takes the types from the model that is trained.
+/// [`BackupAndRestore`](crate::callbacks::BackupAndRestore) needs none, as it takes the types from the model that is
+/// trained.
 ///
 /// ```
 /// use inkstone::custom::{CustomLoss, CustomObjects, Target};
@@ -43,7 +45,8 @@ use std::fmt;
 /// assert_eq!(loaded.loss(), Scaled { by: 2.0 }.into());
 ///
 /// let error = Model::load(&path).unwrap_err().to_string();
-/// assert!(error.contains("the custom loss `Scaled`, whose type is not known: pass `CustomObjects::new().loss::<Scaled>()`"));
+/// assert!(error.contains("the custom loss `Scaled`, whose type is not known"));
+/// assert!(error.contains("pass `CustomObjects::new().loss::<Scaled>()`"));
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 #[derive(Clone, Default)]

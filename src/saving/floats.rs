@@ -1,4 +1,4 @@
-//! Decides which types of floats are read, and what they are as `f32`.
+//! Decodes the floating-point types that weights may have to `f32`.
 
 use safetensors::tensor::Dtype;
 

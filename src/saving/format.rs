@@ -1,4 +1,4 @@
-//! Decides what a model file looks like: a safetensors file whose metadata have one entry, `inkstone`, with JSON.
+//! The format of model files: safetensors with one metadata entry, `inkstone`, which contains JSON.
 //!
 //! ```json
 //! {"format_version": 1, "library": "0.1.0", "crc32": "0a1b2c3d", "model": {"input": ..., "layers": [...], ...}}
@@ -7,12 +7,12 @@
 //! A file of weights alone has no `model`. A checkpoint has format version 2, an entry `training` beside `model`, and
 //! tensors for it (`training.rs` tells which); all else is written with version 1, for what reads only that. The
 //! checksum goes over the texts of `model` and `training`, byte for byte as they stand there, then over the data of all
-//! tensors in the order of their names. It is a CRC-32 and no cryptographic sum: it is there for damage, not for
-//! malice, which could write a sum of its own; it finds every change of one or two bits in files of up to 512 MB and
+//! tensors in the order of their names. It is a CRC-32, not a cryptographic hash: it protects against damage, not
+//! malice; it finds every change of one or two bits in files of up to 512 MB and
 //! every burst of up to 32 bits, and lets other damage pass once in four thousand million times; and it comes with
 //! `flate2` anyway.
 //!
-//! What a later version adds takes a new format version, which this one then refuses by its number.
+//! Additions get a new format version, which older versions of the crate refuse by its number.
 
 use crate::layers::Layer;
 use crate::loss::Loss;

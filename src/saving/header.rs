@@ -1,5 +1,5 @@
-//! Decides what is believed of a safetensors header: that it is shorter than the file, that no name comes twice and no
-//! field is unknown, that tensors lie side by side, and that the file ends where they do.
+//! Validates safetensors headers: the header must be shorter than the file, without duplicate names or unknown fields,
+//! and the tensors must be contiguous and end where the file ends.
 
 use super::format::MAX_HEADER;
 use super::weights::Tensors;
@@ -14,7 +14,7 @@ use std::io::{self, Read};
 /// A header that has been checked against the length of its file.
 #[derive(Debug)]
 pub(super) struct Header {
-    /// What is beside the tensors.
+    /// The metadata.
     pub(super) metadata: BTreeMap<String, String>,
     pub(super) tensors: Tensors,
     /// Bytes after the header.
@@ -27,7 +27,7 @@ pub(super) enum HeaderError {
     Fault(ModelFault),
 }
 
-/// Reads the header of a file of `len` bytes, and no more than that. Memory is taken for bytes that are there.
+/// Reads the header of a file of `len` bytes, and nothing after it. Allocates no more memory than the file has bytes.
 pub(super) fn read(source: &mut impl Read, len: u64) -> Result<Header, HeaderError> {
     if len < 8 {
         return Err(HeaderError::Fault(ModelFault::TooShort { found: len }));
@@ -61,7 +61,7 @@ fn parse(text: &[u8], before_data: u64, len: u64) -> Result<Header, ModelFault> 
     Ok(Header { metadata, tensors, data_len })
 }
 
-/// The header as it stands there.
+/// The header as it is in the file.
 struct Entries {
     metadata: BTreeMap<String, String>,
     tensors: Tensors,

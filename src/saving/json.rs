@@ -1,4 +1,5 @@
-//! Decides how people write the description of a model: shorter forms than those that are saved, and errors that tell where.
+//! Parses model descriptions that people write: shorter forms than those in model files, and errors with their
+//! location.
 
 use crate::error::{Error, Result};
 use crate::layers::Layer;
@@ -10,19 +11,20 @@ use std::fmt;
 
 /// Descriptions as JSON.
 impl Sequential {
-    /// The model that JSON describes, as a configuration file has it.
+    /// Parses the description of a model from JSON, for example from a configuration file.
     ///
     /// - `input`: `[height, width, channels]` or `[features]`
-    /// - `layers`: each as `{"Dense": {"units": 10, "activation": "softmax"}}`: the type, and its fields, which have the names of the
-    ///   structures in [`layers`](crate::layers). Those that are left out have Keras' defaults; a layer that needs none may be its
-    ///   name alone, as `"Flatten"`. Activations and paddings may be written as in Keras, `"relu"`, `"same"`.
+    /// - `layers`: each as `{"Dense": {"units": 10, "activation": "softmax"}}`: the type, and its fields, which have
+    ///   the names of the structures in [`layers`](crate::layers). Those that are left out have Keras' defaults; a
+    ///   layer that needs none may be its name alone, as `"Flatten"`. Activations and paddings may be written as in
+    ///   Keras, `"relu"`, `"same"`.
     /// - `seed`: as in [`seed`](Self::seed), if there is to be one
     ///
     /// What [`to_json`](Self::to_json) writes has this form, too. Keras' own `to_json` has another.
     ///
     /// # Errors
-    /// [`Error::Json`] with the place, if this is no JSON, or a field is missing, unknown or of another type. Whether layers fit each
-    /// other is for [`compile`](Self::compile) to check.
+    /// [`Error::Json`] with the location, if this is not valid JSON, or a field is missing, unknown or of another type.
+    /// Whether layers fit each other is for [`compile`](Self::compile) to check.
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -43,7 +45,8 @@ impl Sequential {
     /// assert_eq!(described, built);
     ///
     /// let error = Sequential::from_json(r#"{"input": [4], "layers": [{"Dense": {"units": "ten"}}]}"#).unwrap_err();
-    /// assert!(error.to_string().starts_with("the description of the model, at layers[0].Dense.units: invalid type: string"));
+    /// let place = "the description of the model, at layers[0].Dense.units: invalid type: string";
+    /// assert!(error.to_string().starts_with(place));
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn from_json(json: &str) -> Result<Self> {
@@ -63,7 +66,8 @@ impl Sequential {
     ///
     /// ```
     /// use inkstone::prelude::*;
-    /// let described = Sequential::new([28, 28, 1]).add(Flatten::new()).add(Dense::new(10).activation(Softmax)).seed(42);
+    /// let described = Sequential::new([28, 28, 1]).add(Flatten::new()).add(Dense::new(10).activation(Softmax));
+    /// let described = described.seed(42);
     /// let json = described.to_json();
     /// assert!(json.contains(r#"{"Dense":{"units":10,"activation":"Softmax","use_bias":true}}"#));
     /// assert_eq!(Sequential::from_json(&json)?, described);
@@ -94,7 +98,7 @@ pub(crate) fn shape<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::
     }
 }
 
-/// Something as people write it.
+/// A value in the form that people write.
 struct Written<T>(T);
 
 impl<'de> Deserialize<'de> for Written<Layer> {

@@ -1,5 +1,5 @@
-//! Decides how large a described model may be, so that a small file cannot make the reader, or who predicts with what was
-//! read, take much memory or time. The weights need no limit here, as each must be in the file.
+//! Limits the size of models in files, so that a small file cannot make loading or predicting take much memory or time.
+//! Weights need no limit, as the file must contain each of them.
 
 use crate::error::ModelFault;
 use crate::exec::{Purpose, Workspace};
@@ -8,10 +8,10 @@ use crate::plan::Plan;
 use crate::shape::Shape;
 use crate::train::chunk_len;
 
-/// How much a model may take that is loaded from a file. A file of some kilobytes can describe a model that takes all memory
-/// of a machine, or years to predict with. [`Model::load`](crate::Model::load) and its siblings refuse a file whose model takes
-/// more than the defaults, before they take memory for it; [`Model::load_with`](crate::Model::load_with) and its siblings take
-/// other limits.
+/// Limits on the memory and time that a model from a file may need. A file of a few kilobytes can describe a model that
+/// needs all memory of a machine, or years to predict. [`Model::load`](crate::Model::load) and the other loading
+/// functions refuse a model that exceeds the default limits before they allocate memory for it;
+/// [`Model::load_with`](crate::Model::load_with) and its counterparts accept other limits.
 ///
 /// ```
 /// use inkstone::prelude::*;
@@ -29,17 +29,18 @@ use crate::train::chunk_len;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoadLimits {
-    /// The most bytes that predicting on one thread may take beside the weights: their copy in another order that the forward
-    /// pass reads, and the values between the layers for as many images as are worked on at a time, at most 8. Weights, their
-    /// gradients and what the optimizer keeps are not counted: they take a few times the bytes of the file.
+    /// The most bytes that predicting on one thread may take beside the weights: their copy in another order that the
+    /// forward pass reads, and the values between the layers for as many images as are worked on at a time, at most 8.
+    /// Weights, their gradients and what the optimizer keeps are not counted: they take a few times the bytes of the
+    /// file.
     ///
     /// By default 2 GiB.
     pub memory: u64,
-    /// The most multiply-adds that predicting may take for one image. Other arithmetic is counted as multiply-adds of about
-    /// the same time.
+    /// The most multiply-adds that predicting may take for one image. Other arithmetic is counted as multiply-adds of
+    /// about the same time.
     ///
-    /// By default 10^11, about a second of one core of a Zen 5 with AVX-512. VGG-16, one of the largest image networks there are,
-    /// takes 1.5 * 10^10 for an image of 224x224.
+    /// By default 10^11, about a second of one core of a Zen 5 with AVX-512. VGG-16, one of the largest image networks
+    /// there are, takes 1.5 * 10^10 for an image of 224x224.
     pub operations: u64,
 }
 
@@ -50,7 +51,7 @@ impl LoadLimits {
         Self { memory: 2 << 30, operations: 100_000_000_000 }
     }
 
-    /// No limits: for files of one's own.
+    /// No limits, for files from a trusted source.
     #[must_use]
     pub fn unlimited() -> Self {
         Self { memory: u64::MAX, operations: u64::MAX }

@@ -1,5 +1,5 @@
-//! Decides what becomes of a model between two programs: saving, loading, and what of a file is believed. What a file
-//! looks like is in `format`, how one is written so that none is lost in `whole_file`.
+//! Saves and loads models, and validates what it loads. `format` defines the file format; `whole_file` writes files
+//! atomically.
 
 mod checkpoint;
 mod custom_objects;
@@ -32,17 +32,17 @@ use std::path::Path;
 /// Keras' names and in Keras' layouts, and in its metadata, under `inkstone`, the layers and settings as JSON. Python's
 /// `safetensors` reads it.
 ///
-/// A file is replaced as a whole: a crash at any moment leaves the old one or the new one. Nothing in a file is
-/// believed: what does not fit is an error that says what was expected and what was found, never a panic, and memory is
-/// taken for no more than the file really holds. A model that would take much more memory or time than the file's size lets
-/// expect is refused, too, unless [`LoadLimits`] allow it. A checksum finds bits that changed.
+/// Files are replaced atomically: a crash at any moment leaves the old file or the new one. Loading trusts nothing in a
+/// file: content that does not fit is an error that states what was expected and what was found, never a panic, and no
+/// more memory is allocated than the file holds data for. A model that needs far more memory or time than the size of
+/// its file suggests is refused unless [`LoadLimits`] allow it. A checksum detects corrupted bits.
 impl Model {
-    /// Saves the model: layers, settings, weights, seed, and how many epochs it was trained. The optimizer's memory
-    /// (moments and steps) is not saved: [`save_checkpoint`](Self::save_checkpoint) does that.
+    /// Saves the model: layers, settings, weights, seed, and the number of epochs it was trained for. The optimizer's
+    /// state (moments and steps) is not saved; [`save_checkpoint`](Self::save_checkpoint) saves it, too.
     ///
     /// # Errors
-    /// [`Error::NotWritten`] if the file cannot be written, [`Error::Model`] if a weight is NaN or infinite, or the model has
-    /// more layers than a file describes; what was there before is then still there.
+    /// [`Error::NotWritten`] if the file cannot be written, [`Error::Model`] if a weight is NaN or infinite, or the
+    /// model has more layers than a file can describe. An existing file is then left as it was.
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -67,14 +67,14 @@ impl Model {
     /// same bits, and can be trained further, with an optimizer that starts anew.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read, [`Error::ModelFile`] if it is no whole and sound model file, or its model
-    /// takes more than the default [`LoadLimits`], or has layers, a loss or metrics of a user's own types, which
+    /// [`Error::Io`] if the file cannot be read, [`Error::ModelFile`] if it is not a complete, valid model file, or its
+    /// model exceeds the default [`LoadLimits`], or has layers, a loss or metrics of a user's own types, which
     /// [`load_with`](Self::load_with) takes.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         Self::load_with(path, LoadLimits::new())
     }
 
-    /// As [`load`](Self::load), within other limits of what the model may take, or with types of your own
+    /// Like [`load`](Self::load), with limits other than the default, or with types of your own
     /// ([`CustomObjects`]).
     ///
     /// # Errors
@@ -89,7 +89,7 @@ impl Model {
     ///     .add(Dense::new(10).activation(Softmax))
     ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
     /// model.save(&path)?;
-    /// // A service that takes files from strangers: at most 16 MiB and a million multiply-adds for an image.
+    /// // A service that accepts files from anyone: at most 16 MiB and a million multiply-adds for an image.
     /// let loaded = Model::load_with(&path, LoadLimits::new().memory(16 << 20).operations(1_000_000))?;
     /// assert_eq!(loaded.get_weights(), model.get_weights());
     /// # Ok::<(), inkstone::Error>(())
@@ -118,15 +118,16 @@ impl Model {
         write::model(self)
     }
 
-    /// A model out of the bytes of a file that [`save`](Self::save) wrote, as `include_bytes!` has them.
+    /// Loads a model from the bytes of a file that [`save`](Self::save) wrote, such as those of `include_bytes!`.
     ///
     /// # Errors
-    /// [`Error::ModelFile`] if they are no whole and sound model file, or the model takes more than the default [`LoadLimits`].
+    /// [`Error::ModelFile`] if they are not a complete, valid model file, or the model exceeds the default
+    /// [`LoadLimits`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         Self::from_bytes_with(bytes, LoadLimits::new())
     }
 
-    /// As [`from_bytes`](Self::from_bytes), within other limits of what the model may take, or with types of your own
+    /// Like [`from_bytes`](Self::from_bytes), with limits other than the default, or with types of your own
     /// ([`CustomObjects`]).
     ///
     /// # Errors
@@ -160,24 +161,26 @@ impl Model {
     }
 
     /// Replaces every weight by the one of the same name in a file that [`save_weights`](Self::save_weights),
-    /// [`save`](Self::save) or [`save_checkpoint`](Self::save_checkpoint) wrote, or that something else wrote as safetensors with
-    /// the same names and shapes, as `F32`, `F64`, `F16` or `BF16`. Metadata of other programs are not read. The optimizer's state
-    /// stays as it is.
+    /// [`save`](Self::save) or [`save_checkpoint`](Self::save_checkpoint) wrote, or that something else wrote as
+    /// safetensors with the same names and shapes, as `F32`, `F64`, `F16` or `BF16`. Metadata of other programs is
+    /// ignored. The optimizer's state is unchanged.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read, [`Error::ModelFile`] if it is not whole and sound, or its weights are not the
-    /// model's: all that are missing, extra or of another shape are listed. Then nothing is changed.
+    /// [`Error::Io`] if the file cannot be read, [`Error::ModelFile`] if it is incomplete or invalid, or its weights
+    /// are not the model's: the error lists all that are missing, extra or of another shape. The model is then
+    /// unchanged.
     pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
         self.load_selected(path.as_ref(), Selection::All).map(drop)
     }
 
-    /// Replaces the weights that the file has under the same names, and leaves all others as they are, as Keras'
-    /// `load_weights(path, by_name=True, skip_mismatch=...)`: to start a model from parts of another. Returns the names of the
-    /// weights that were replaced, in the order of the layers. What else is in the file is passed over.
+    /// Replaces only the weights that the file has under the same names, like Keras'
+    /// `load_weights(path, by_name=True, skip_mismatch=...)`: to start a model from parts of another. Returns the names
+    /// of the weights that were replaced, in the order of the layers. Everything else in the file is ignored.
     ///
     /// # Errors
-    /// As [`load_weights`](Self::load_weights), but for weights that are missing or extra: [`Error::ModelFile`] if the file has
-    /// none of the model's weights, or, with [`Mismatch::Error`], one of another shape or type. Then nothing is changed.
+    /// As [`load_weights`](Self::load_weights), but for weights that are missing or extra: [`Error::ModelFile`] if the
+    /// file has none of the model's weights, or, with [`Mismatch::Error`], one of another shape or type. The model is
+    /// then unchanged.
     ///
     /// ```
     /// use inkstone::Mismatch;
@@ -192,7 +195,7 @@ impl Model {
     /// };
     /// let digits = build(10)?;
     /// digits.save(&path)?;
-    /// // Letters start from what digits have taught the convolution; the last layer has other classes.
+    /// // The letters model starts from the convolution trained on digits; its last layer has other classes.
     /// let mut letters = build(26)?;
     /// let loaded = letters.load_weights_by_name(&path, Mismatch::Skip)?;
     /// assert_eq!(loaded, ["conv2d/kernel", "conv2d/bias"]);
@@ -215,7 +218,7 @@ impl Model {
 /// A file and its length.
 fn open(path: &Path) -> Result<(File, u64)> {
     let io = |source| Error::Io { place: path.display().to_string(), source };
-    // Asked before it is opened, as opening a named pipe waits for somebody who writes to it.
+    // Checked before opening, because opening a named pipe blocks until another process writes to it.
     let is_file = path.metadata().map_err(io)?.is_file();
     if !is_file {
         return Err(Error::ModelFile { place: path.display().to_string(), fault: ModelFault::NotAFile });

@@ -1,6 +1,5 @@
-//! Makes a file a model, or says why not. Everything that sizes depend on is checked before memory is taken for it: the
-//! header against the file's length, the weights against the description, the model against its limits; only then are data
-//! read.
+//! Parses model files. Everything that determines a size is checked before memory is allocated for it: the header
+//! against the file's length, the weights against the description, the model against its limits. The data is read last.
 
 use super::format::{CHECKPOINT_VERSION, Description, ENTRY, Envelope, MODEL_VERSION, Version};
 use super::header::{self, Header, HeaderError};
@@ -16,16 +15,16 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::io::{self, Read};
 
-/// What is wanted of a file.
+/// What to load from a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     /// The model alone.
     Model,
-    /// The state of its training as well.
+    /// The model and the state of its training.
     Checkpoint,
 }
 
-/// A whole model. All of the file is checked, whatever is wanted of it.
+/// Loads a model. The whole file is checked, whichever part is loaded.
 ///
 /// - len: how many bytes there are; place: what errors call them
 pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, options: &LoadOptions) -> Result<Model> {
@@ -73,7 +72,7 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
     model.set_weights(&own)?;
     model.epochs = epochs as usize;
     if let (Some(training), Part::Checkpoint) = (training, part) {
-        // What an optimizer keeps may have become infinite, and the training go on.
+        // Values that an optimizer keeps may be infinite without ending the training.
         let buffers = |folder: &str| match folder.starts_with("optimizer/") {
             true => Ok(decode(folder, &trained, &header.tensors, &data)),
             false => weights(folder),
@@ -83,12 +82,12 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
     Ok(model)
 }
 
-/// Which weights of a file are read.
+/// Which weights of a file to load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Selection {
-    /// All, and there must be no others.
+    /// All of them; extra weights in the file are an error.
     All,
-    /// Those that the model has.
+    /// Only those that the model has.
     ByName(Mismatch),
 }
 
@@ -120,7 +119,7 @@ pub(super) fn weights(
     decode_finite("", &selected, &header.tensors, &data).map_err(|fault| at.fault(fault))
 }
 
-/// What is read, for errors to tell.
+/// The source, for error messages.
 struct At<'a> {
     place: &'a str,
     len: u64,
@@ -142,9 +141,9 @@ impl At<'_> {
         })
     }
 
-    /// Reads all data, and checks their sum.
+    /// Reads all data and verifies the checksum.
     fn data(&self, header: &Header, envelope: Option<&Envelope>, mut source: impl Read) -> Result<Vec<u8>> {
-        // As many bytes as the weights have, and as are left in the file: `header` has compared the two.
+        // `header` has checked that this many bytes are left in the file.
         let mut data = vec![0; header.data_len];
         source.read_exact(&mut data).map_err(|source| self.io(source))?;
         if let Some(envelope) = envelope {
@@ -154,10 +153,10 @@ impl At<'_> {
     }
 }
 
-/// What Inkstone wrote into the metadata; `None` if something else wrote the file.
+/// Inkstone's metadata; `None` if another program wrote the file.
 fn envelope(header: &Header) -> std::result::Result<Option<Envelope>, ModelFault> {
     let Some(entry) = header.metadata.get(ENTRY) else {
-        // Others write what they like there; but ours, under a name that was damaged, has a checksum to be minded.
+        // Other programs may write anything there, but our entry under a damaged name must not pass unchecked.
         let is_ours = |entry: &str| serde_json::from_str::<Envelope>(entry).is_ok();
         return match header.metadata.iter().find(|(_, entry)| is_ours(entry)) {
             Some((name, _)) => Err(ModelFault::UnknownEntry(name.clone())),
@@ -183,13 +182,13 @@ fn envelope(header: &Header) -> std::result::Result<Option<Envelope>, ModelFault
     }
 }
 
-/// The description of a model, in which nothing is unknown.
+/// Parses the description of a model; unknown fields are errors.
 fn description(text: &RawValue) -> std::result::Result<Description<'static>, ModelFault> {
     let mut unknown = None;
     let mut json = serde_json::Deserializer::from_str(text.get());
-    // Whatever layer or setting a field belongs to: here none passes.
+    // Unknown fields of any layer or setting are reported here.
     let mut ignored = |path: serde_ignored::Path<'_>| {
-        // A variant of an enum, as a layer is one, is a question mark in the path.
+        // The path has a question mark for the variant of an enum, such as a layer.
         unknown.get_or_insert_with(|| path.to_string().replace(".?", ""));
     };
     let described = serde_path_to_error::deserialize(serde_ignored::Deserializer::new(&mut json, &mut ignored));

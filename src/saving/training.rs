@@ -1,12 +1,12 @@
-//! Decides how the state of a training becomes an entry and tensors of a file, and what of them is believed.
+//! Serializes the state of a training as a metadata entry and tensors, and validates them when they are read.
 //!
 //! ```json
-//! {"step": 1200, "momentum_product": 4607182418800017408, "position": {"epoch": 3, "batches": 17, ...}, "callbacks": [...]}
+//! {"step": 1200, "momentum_product": 4607182418800017408, "position": {"epoch": 3, ...}, "callbacks": [...]}
 //! ```
 //!
-//! Nadam's product of momenta is there as its bits. What an optimizer keeps for the weight `dense/kernel` is the tensor
-//! `optimizer/velocity/dense/kernel`; weights that the first callback keeps are `callbacks/0/dense/kernel`; and what
-//! the epoch's batches have scored so far is `training/scores`: the sum of losses, then those of the metrics, as `F64`.
+//! Nadam's product of momenta is stored as bits. The optimizer's state for the weight `dense/kernel` is a tensor such
+//! as `optimizer/velocity/dense/kernel`; weights that the first callback keeps are `callbacks/0/dense/kernel`; the
+//! epoch's scores so far are `training/scores`: the sum of losses, then those of the metrics, as `F64`.
 
 use super::weights::{Stored, Wanted};
 use crate::callbacks::CallbackState;
@@ -21,16 +21,16 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-/// What the names of tensors start with that are no weights of the model; no layer has such a name.
+/// Prefixes of the tensors that are not weights of the model. No layer has such a name.
 pub(super) const FOLDERS: [&str; 3] = ["optimizer/", "callbacks/", "training/"];
 
 /// The tensor of the epoch's scores.
 const SCORES: &str = "training/scores";
 
-/// More steps than any training takes, and few enough that one more is no overflow.
+/// More steps than any training takes; adding one cannot overflow.
 const MAX_STEPS: u64 = 1 << 53;
 
-/// The state of a training, as it stands in the metadata.
+/// The state of a training as the metadata has it.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Training {
@@ -40,13 +40,13 @@ pub(super) struct Training {
     callbacks: Vec<Callback>,
 }
 
-/// What a callback remembers.
+/// The state of a callback.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Callback {
     callback: String,
     values: BTreeMap<String, Value>,
-    /// Whether it has kept weights.
+    /// Whether its state includes weights.
     weights: bool,
 }
 
@@ -79,7 +79,7 @@ impl Training {
         (training, tensors)
     }
 
-    /// Reads the entry, and believes nothing that could not be.
+    /// Parses the entry and rejects impossible values.
     pub(super) fn read(text: &RawValue) -> Result<Self, ModelFault> {
         let training: Self =
             serde_json::from_str(text.get()).map_err(|error| ModelFault::Metadata(error.to_string()))?;
@@ -94,7 +94,7 @@ impl Training {
         nonsense.map_or(Ok(training), |nonsense| Err(ModelFault::Metadata(nonsense.into())))
     }
 
-    /// The tensors that must be there.
+    /// The tensors that the file must have.
     pub(super) fn wanted(
         &self,
         parameters: &[Parameter],
@@ -127,7 +127,7 @@ impl Training {
         }
     }
 
-    /// Makes this the state of a model. The file's tensors have been checked.
+    /// Restores this state into a model. The file's tensors have been checked.
     ///
     /// - weights: those of a folder, in the order of the parameters; sums: those of a tensor
     pub(super) fn restore(

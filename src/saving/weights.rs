@@ -1,4 +1,4 @@
-//! Decides how weights become bytes and bytes weights, and whether a file's tensors are those that are wanted.
+//! Encodes and decodes weights, and compares a file's tensors with those that are expected.
 
 use super::floats::{self, FLOATS};
 use crate::error::ModelFault;
@@ -63,12 +63,12 @@ impl View for &Stored {
     }
 }
 
-/// What becomes of a weight whose shape or type in a file is not the model's.
+/// What to do with a weight whose shape or type in the file differs from the model's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mismatch {
-    /// It is an error, and nothing is loaded.
+    /// Return an error and load nothing.
     Error,
-    /// It is left as it is in the model.
+    /// Keep the model's weight.
     Skip,
 }
 
@@ -120,15 +120,15 @@ impl Wanted {
     }
 }
 
-/// What is found in the place of a tensor that is wanted, with a line for an error.
+/// How an expected tensor compares with the file, with a line for the error message.
 enum Found {
     Fits,
     Missing(String),
     Different(String),
 }
 
-/// Whether the file's tensors are those that are wanted, all of them and no other, by name, type and shape; but for
-/// those in `unread` folders.
+/// Checks that the file has exactly the expected tensors, by name, type and shape, apart from those in `unread`
+/// folders.
 pub(super) fn check(wanted: &[Wanted], tensors: &Tensors, unread: &[&str]) -> Result<(), ModelFault> {
     let (mut missing, mut different) = (Vec::new(), Vec::new());
     for wanted in wanted {
@@ -175,7 +175,7 @@ pub(super) fn select(
     }
 }
 
-/// The tensors of a folder that has one for each parameter, as they are, after [`check`].
+/// The tensors of a folder that has one for each parameter, NaN and infinity included. Call [`check`] first.
 pub(super) fn decode(folder: &str, parameters: &[Parameter], tensors: &Tensors, data: &[u8]) -> Vec<Weight> {
     let decode_one = |parameter: &Parameter| {
         let TensorInfo { dtype, data_offsets: (start, end), .. } = tensors[&format!("{folder}{}", parameter.name)];

@@ -1,4 +1,4 @@
-//! Makes a model a file's bytes.
+//! Serializes models.
 
 use super::format::{CHECKPOINT_VERSION, Description, ENTRY, Envelope, MAX_HEADER, MODEL_VERSION};
 use super::training::Training;
@@ -11,12 +11,12 @@ use safetensors::View;
 use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
 
-/// A whole model.
+/// A model.
 pub(super) fn model(model: &Model) -> Result<Vec<u8>> {
     file(weights_of(model)?, Some(describe(model)), None)
 }
 
-/// A whole model with the state of its training, and of the callbacks.
+/// A model with the state of its training and of the callbacks.
 pub(super) fn checkpoint(model: &Model, callbacks: &[CallbackState]) -> Result<Vec<u8>> {
     let mut tensors = weights_of(model)?;
     let parameters = &model.engine.plan.parameters.all;
@@ -63,7 +63,7 @@ pub(crate) fn check_finite(weights: &[Weight]) -> Result<()> {
     Ok(())
 }
 
-/// All of a model but its weights and its training.
+/// The description of a model: everything but its weights and training.
 fn describe(model: &Model) -> Box<RawValue> {
     let description = Description {
         input: model.engine.plan.input(),

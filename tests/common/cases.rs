@@ -1,8 +1,9 @@
-//! The table of layers: for each kind, the inputs that it takes and a layer drawn at random for them. Tests of what must hold for
-//! every layer go through [`KINDS`]. What each layer computes says the oracle, `src/exec/tests/oracle.rs`; a match over all
-//! layers there does not compile while a layer has no entry here.
+//! The table of layers: for each kind, the inputs that it takes and a layer drawn at random for them. Tests of what
+//! must hold for every layer go through [`KINDS`]. What each layer computes says the oracle,
+//! `src/exec/tests/oracle.rs`; a match over all layers there does not compile while a layer has no entry here.
 //!
-//! Unit tests, the programs in `tests` and `tests/tract` share this file; the crate calls itself `inkstone` in its unit tests.
+//! Unit tests, the programs in `tests` and `tests/tract` share this file; the crate calls itself `inkstone` in its unit
+//! tests.
 #![allow(dead_code, reason = "each program takes what it needs")]
 
 use inkstone::layers::{ActivationFunction, Layer};

@@ -1,5 +1,5 @@
-//! Models that between them have every layer with every option, those of the table of cases, and models drawn at random, each with
-//! inputs: what the programs that run ONNX files are compared on.
+//! Models that between them have every layer with every option, those of the table of cases, and models drawn at
+//! random, each with inputs: what the programs that run ONNX files are compared on.
 
 use crate::cases::{KINDS, Random, model as model_of};
 use inkstone::Shape;

@@ -17,7 +17,8 @@ pub(crate) fn python() -> Option<PathBuf> {
     python.map(Into::into)
 }
 
-/// Fails unless this test, run again without a Python interpreter, says that it is skipped, and fails where there must be one.
+/// Fails unless this test, run again without a Python interpreter, says that it is skipped, and fails where there must
+/// be one.
 pub(crate) fn is_skipped_or_fails_as_the_environment_says(test: &str) {
     let again = || {
         let mut command = Command::new(std::env::current_exe().unwrap());

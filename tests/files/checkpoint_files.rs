@@ -77,7 +77,7 @@ fn states_that_no_training_has_are_refused() {
     assert_eq!(refusal(|training| training["position"]["examples"] = json!(1_u64 << 40)), position);
     assert_eq!(refusal(|training| training["position"]["began"] = json!(6)), position);
     let batches = refusal(|training| training["position"]["batches"] = json!(4));
-    assert_eq!(batches, metadata("a position behind the end of an epoch"));
+    assert_eq!(batches, metadata("a position past the end of an epoch"));
     let rate = refusal(|training| training["position"]["learning_rate"] = json!(1e300));
     assert!(rate.contains("found something else ("), "{rate}");
     let rate = refusal(|training| training["position"]["learning_rate"] = json!(-0.5));

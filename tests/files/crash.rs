@@ -31,7 +31,8 @@ fn path(folder: &Path) -> PathBuf {
     folder.join("model.safetensors")
 }
 
-/// The child process: it saves both models in turn until it is killed. Without the variable it is no child, and does nothing.
+/// The child process: it saves both models in turn until it is killed. Without the variable it is no child, and does
+/// nothing.
 #[test]
 fn child_that_saves_until_it_is_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };

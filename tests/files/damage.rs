@@ -1,4 +1,5 @@
-//! Damaged and hostile model files: an error each time, never a panic, and never more memory than the file accounts for.
+//! Damaged and hostile model files: an error each time, never a panic, and never more memory than the file accounts
+//! for.
 
 use inkstone::callbacks::SaveFreq;
 use inkstone::prelude::*;

@@ -1,5 +1,6 @@
-//! Disks that are full, folders and files that may not be written to: the old model stays, and what is said. Links, pipes
-//! and devices: they stay what they are. The portable variant of a write that fails half way is a unit test of `whole_file`.
+//! Disks that are full, folders and files that may not be written to: the old model stays, and what is said. Links,
+//! pipes and devices: they stay what they are. The portable variant of a write that fails half way is a unit test of
+//! `whole_file`.
 #![cfg(unix)]
 
 use inkstone::prelude::*;
@@ -16,7 +17,8 @@ fn model(units: usize) -> Model {
         .unwrap()
 }
 
-/// A file system of 256 KiB in memory, for as long as it lives; `None` where that takes rights that the test does not have.
+/// A file system of 256 KiB in memory, for as long as it lives; `None` where that takes rights that the test does not
+/// have.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {

@@ -1,5 +1,5 @@
-//! Files that earlier versions wrote are still read: each folder `tests/fixtures/format-N` holds what was written with format
-//! version N, and what the models in it predicted then.
+//! Files that earlier versions wrote are still read: each folder `tests/fixtures/format-N` holds what was written with
+//! format version N, and what the models in it predicted then.
 //!
 //! `cargo test --test formats -- --ignored` writes the fixtures of a new format version; it never replaces any.
 

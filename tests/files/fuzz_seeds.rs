@@ -1,5 +1,5 @@
-//! What fuzzing of the model reader starts from: files of today's format. After a change of the format they are written anew with
-//! `cargo test --test fuzz_seeds -- --ignored`.
+//! What fuzzing of the model reader starts from: files of today's format. After a change of the format they are written
+//! anew with `cargo test --test fuzz_seeds -- --ignored`.
 
 use crate::common_model_file::{entry, with_entry};
 use inkstone::callbacks::SaveFreq;

@@ -1,6 +1,6 @@
-//! Files stay small, and what they use points down only: each file of the crate may use its own level and those below it, by
-//! imports and by the methods that it calls. Inherent methods need no import: an `impl Model` of a higher level may be called
-//! from below without a line that shows it.
+//! Files stay small, and what they use points down only: each file of the crate may use its own level and those below
+//! it, by imports and by the methods that it calls. Inherent methods need no import: an `impl Model` of a higher level
+//! may be called from below without a line that shows it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -174,7 +174,8 @@ impl Definitions {
         all
     }
 
-    /// For each call of an inherent function of another module in a file: its name, and the modules that may have been meant.
+    /// For each call of an inherent function of another module in a file: its name, and the modules that may have been
+    /// meant.
     fn calls(&self, source: &Source) -> Vec<(String, &BTreeSet<String>)> {
         let mut calls = Vec::new();
         for line in &source.code {

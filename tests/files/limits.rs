@@ -1,5 +1,5 @@
-//! What a model from a file may take: small files that describe models of much memory or work are refused, with the limit
-//! and how to raise it.
+//! What a model from a file may take: small files that describe models of much memory or work are refused, with the
+//! limit and how to raise it.
 
 use crate::common_model_file as model_file;
 use inkstone::callbacks::SaveFreq;

@@ -1,4 +1,5 @@
-//! What goes between programs: model files, checkpoints, ONNX, reports; and the rules of the sources. One program, because linking dozens takes minutes.
+//! What goes between programs: model files, checkpoints, ONNX, reports; and the rules of the sources. One program,
+//! because linking dozens takes minutes.
 
 #[path = "../common/cases.rs"]
 mod cases;

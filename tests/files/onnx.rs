@@ -1,5 +1,7 @@
-//! What `export_onnx` writes is sound to ONNX' own checker, and ONNX Runtime predicts the same with it: the PyPI packages, if
-//! `INKSTONE_PYTHON` names an interpreter that has them. What Rust's `tract` makes of the same models is in `tests/tract`.
+//! What
+//! `export_onnx` writes is sound to ONNX' own checker, and ONNX Runtime predicts the same with it: the PyPI packages,
+//! if `INKSTONE_PYTHON` names an interpreter that has them. What Rust's `tract` makes of the same models is in
+//! `tests/tract`.
 #![cfg(feature = "onnx")]
 
 use crate::common_onnx_cases::{Case, cases, trained};

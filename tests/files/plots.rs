@@ -1,4 +1,5 @@
-//! Each drawing is well-formed XML and shows what it is of: labels, counts, pixels; awkward input neither panics nor is clipped.
+//! Each drawing is well-formed XML and shows what it is of: labels, counts, pixels; awkward input neither panics nor is
+//! clipped.
 #![cfg(feature = "plot")]
 
 use crate::common_drawn::{number, pictures, shapes, words};

@@ -1,4 +1,5 @@
-//! Python's `safetensors` reads what is saved, Keras predicts the same with it, and what Python writes is read again: the PyPI
+//! Python's
+//! `safetensors` reads what is saved, Keras predicts the same with it, and what Python writes is read again: the PyPI
 //! packages, if `INKSTONE_PYTHON` names an interpreter that has them.
 
 use crate::common_python as python;

@@ -1,8 +1,8 @@
-//! The page and the drawings in a real browser: nothing is missing, cut off or on top of something else, on a wide screen, on a
-//! phone, in the dark.
+//! The page and the drawings in a real browser: nothing is missing, cut off or on top of something else, on a wide
+//! screen, on a phone, in the dark.
 //!
-//! `INKSTONE_CHROMIUM` names the browser, otherwise `chromium` is looked for. Without one nothing is tested, which is said on stderr;
-//! with `INKSTONE_REQUIRE_CHROMIUM=1` that is a failure.
+//! `INKSTONE_CHROMIUM` names the browser, otherwise `chromium` is looked for. Without one nothing is tested, which is
+//! said on stderr; with `INKSTONE_REQUIRE_CHROMIUM=1` that is a failure.
 #![cfg(feature = "plot")]
 
 use inkstone::data::synthetic;

@@ -1,5 +1,5 @@
-//! What `TensorBoard` writes, read back by TensorBoard itself: the PyPI package, if `INKSTONE_PYTHON` names an interpreter that
-//! has it.
+//! What `TensorBoard` writes, read back by TensorBoard itself: the PyPI package, if `INKSTONE_PYTHON` names an
+//! interpreter that has it.
 #![cfg(feature = "tensorboard")]
 
 use crate::common_python as python;
@@ -91,7 +91,8 @@ fn tensorboard_reads_back_what_the_history_has() {
     for name in ["accuracy", "learning_rate", "loss"] {
         assert_eq!(train.scalars[&format!("epoch_{name}")], rounded(history.get(name).unwrap()), "{name}");
     }
-    // 30 examples in batches of 8: 4 steps an epoch, of which each second is written. An epoch's last mean is the epoch's.
+    // 30 examples in batches of 8: 4 steps an epoch, of which each second is written. An epoch's last mean is the
+    // epoch's.
     for name in ["accuracy", "loss"] {
         let batches = &train.scalars[&format!("batch_{name}")];
         assert_eq!(batches.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [2, 4, 6, 8, 10, 12]);

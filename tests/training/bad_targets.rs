@@ -1,4 +1,5 @@
-//! Targets, weights and settings of `fit` that make no sense: each is told before training, with what was expected and found.
+//! Targets, weights and settings of `fit` that make no sense: each is told before training, with what was expected and
+//! found.
 
 use inkstone::layers::ActivationFunction;
 use inkstone::prelude::*;

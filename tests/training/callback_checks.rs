@@ -1,5 +1,5 @@
-//! What callbacks refuse before the first epoch: names that the logs do not have, settings that make no sense, files that
-//! cannot be written.
+//! What callbacks refuse before the first epoch: names that the logs do not have, settings that make no sense, files
+//! that cannot be written.
 
 use crate::small::{dataset, model, quiet};
 use inkstone::callbacks::{

@@ -1,5 +1,5 @@
-//! Callbacks as a user writes and gives them: when they are called, with what, and what comes of it. That `EarlyStopping` and
-//! `ReduceLROnPlateau` do what Keras' do is tested beside them.
+//! Callbacks as a user writes and gives them: when they are called, with what, and what comes of it. That
+//! `EarlyStopping` and `ReduceLROnPlateau` do what Keras' do is tested beside them.
 
 use crate::small::{dataset, model, quiet};
 use inkstone::callbacks::{

@@ -95,7 +95,8 @@ fn a_seed_that_was_drawn_can_be_used_again() {
     assert_ne!(compile(drawn).seed(), first.seed());
 }
 
-/// All buffers of an optimizer, norms of single variables or of all, and averages of weights, on a model of some pieces.
+/// All buffers of an optimizer, norms of single variables or of all, and averages of weights, on a model of some
+/// pieces.
 #[test]
 fn clipping_by_norm_and_averages_give_the_same_bits_on_any_number_of_threads() {
     let train = |threads: usize, optimizer: &Optimizer| {

@@ -1,5 +1,5 @@
-//! Sums of very many terms, with values whose exact sums are known: ones times 0.3, whose roundings all go the same way. The
-//! bounds are at most the errors that PyTorch 2.15 showed on the same sums.
+//! Sums of very many terms, with values whose exact sums are known: ones times 0.3, whose roundings all go the same
+//! way. The bounds are at most the errors that PyTorch 2.15 showed on the same sums.
 
 use inkstone::ndarray::{Array2, Array4};
 use inkstone::prelude::*;

@@ -1,5 +1,5 @@
-//! Losses and their gradients against Keras (label smoothing of one class for each example against PyTorch), with weights for
-//! examples and without. `tests/fixtures/make_losses.py` made the numbers.
+//! Losses and their gradients against Keras (label smoothing of one class for each example against PyTorch), with
+//! weights for examples and without. `tests/fixtures/make_losses.py` made the numbers.
 
 use crate::common::assert_close;
 use inkstone::layers::ActivationFunction;

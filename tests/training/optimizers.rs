@@ -69,8 +69,9 @@ fn compare_with_keras(case: &str, optimizer: impl Into<Optimizer>) {
     }
 }
 
-/// Keras takes `1 - beta_2` in double precision and the rest of Adam in single, here all of it is taken from the single number:
-/// with 0.999 that makes 7e-6 of a step, and twenty steps go 0.6 at the most. Rounding of weights and steps is less.
+/// Keras takes `1 - beta_2` in double precision and the rest of Adam in single, here all of it is taken from the single
+/// number: with 0.999 that makes 7e-6 of a step, and twenty steps go 0.6 at the most. Rounding of weights and steps is
+/// less.
 const ON_VARIABLES: f32 = 5e-6;
 
 #[track_caller]

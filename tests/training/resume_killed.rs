@@ -1,5 +1,5 @@
-//! A program that is killed at random moments while it trains, and started again each time, leaves the file of one that ran
-//! through, byte for byte.
+//! A program that is killed at random moments while it trains, and started again each time, leaves the file of one that
+//! ran through, byte for byte.
 #![cfg(unix)]
 
 use inkstone::callbacks::{CsvLogger, SaveFreq};

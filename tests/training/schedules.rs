@@ -1,4 +1,5 @@
-//! Learning rate schedules against PyTorch and Keras: the rate of every step. `tests/fixtures/make_schedules.py` made the numbers.
+//! Learning rate schedules against PyTorch and Keras: the rate of every step. `tests/fixtures/make_schedules.py` made
+//! the numbers.
 
 use approx::relative_eq;
 use inkstone::LearningRate;

@@ -18,12 +18,12 @@ use std::path::PathBuf;
 /// | in the folder | values | steps |
 /// | --- | --- | --- |
 /// | `train` | `epoch_loss`, `epoch_accuracy`, ..., `epoch_learning_rate` | epochs, from 0 |
-/// | `train` | with [`update_freq`](Self::update_freq): `batch_loss`, `batch_accuracy`, ...: means of the epoch so far | batches, from 1 |
+/// | `train` | with [`update_freq`](Self::update_freq): `batch_loss`, ...: means of the epoch | batches, from 1 |
 /// | `train` | with [`histogram_freq`](Self::histogram_freq): `dense/kernel/histogram`, ... | epochs, from 0 |
 /// | `validation` | `epoch_loss`, `epoch_accuracy`, ... | epochs, from 0 |
 /// | `validation` | `evaluation_loss_vs_iterations`, ... | steps of the optimizer |
 ///
-/// Look at them with `tensorboard --logdir` and the folder. The files are flushed after each epoch. A file or folder
+/// View them with `tensorboard --logdir <folder>`. The files are flushed after each epoch. A file or folder
 /// that cannot be written is an [`Error::Io`](crate::Error::Io). Keras' graphs, images of weights, and profiles are not
 /// written.
 ///
@@ -104,7 +104,7 @@ fn scalar(tag: String, value: f64) -> Value {
 impl Callback for TensorBoard {
     fn on_train_begin(&mut self, _training: &mut Training<'_>) -> Result<()> {
         (self.batches, self.train, self.validation) = (0, None, None);
-        // A folder that cannot be written is told before the first epoch.
+        // Report a folder that cannot be written before the first epoch.
         self.train()?.flush()
     }
 

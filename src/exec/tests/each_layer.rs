@@ -1,4 +1,5 @@
-//! Every kind of layer in the table of cases, on its own: against the oracle, against central differences, in chunks of any size.
+//! Every kind of layer in the table of cases, on its own: against the oracle, against central differences, in chunks of
+//! any size.
 
 use super::cases::{Case, KINDS};
 use super::oracle::{Oracle, kind_of, without_chance};
@@ -63,8 +64,8 @@ fn every_layer_agrees_with_the_oracle_on_every_level() {
     }
 }
 
-/// Half the distance of the two points of a difference: small enough that few kinks are within, large enough that rounding in
-/// f32 is not.
+/// Half the distance of the two points of a difference: small enough that few kinks are within, large enough that
+/// rounding in f32 is not.
 const STEP: f32 = 2e-3;
 
 /// How many values of each tensor are moved.

@@ -1,4 +1,5 @@
-//! A layer of the table of cases in a small network, with weights, inputs and gradients of its outputs; and what `exec` makes of it.
+//! A layer of the table of cases in a small network, with weights, inputs and gradients of its outputs; and what `exec`
+//! makes of it.
 
 use super::cases::Case;
 use super::oracle::batch_axes;
@@ -39,8 +40,8 @@ pub(super) struct Outcome {
 }
 
 impl Sample {
-    /// The layer of a case, with its output as one output of the network, and a dense layer behind it as the other: its value is
-    /// read twice, and its function is no output function, which would be left to a loss.
+    /// The layer of a case, with its output as one output of the network, and a dense layer behind it as the other: its
+    /// value is read twice, and its function is no output function, which would be left to a loss.
     pub(super) fn new(case: &Case, layer: Layer, seed: u64) -> Self {
         let inputs = (0..case.inputs.len()).map(Source::Input).collect();
         let calls = vec![

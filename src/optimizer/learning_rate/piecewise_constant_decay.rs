@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// A schedule of several rates, one after the other, as
-/// [Keras' `PiecewiseConstantDecay`](https://keras.io/api/optimizers/learning_rate_schedules/piecewise_constant_decay/).
+/// [Keras'
+/// `PiecewiseConstantDecay`](https://keras.io/api/optimizers/learning_rate_schedules/piecewise_constant_decay/).
 ///
 /// ```
 /// use inkstone::PiecewiseConstantDecay;
@@ -33,7 +34,8 @@ impl PiecewiseConstantDecay {
     #[must_use]
     pub fn at(&self, step: u64) -> f32 {
         let piece = self.boundaries.partition_point(|boundary| *boundary < step);
-        // Too few values never come here: `check` has refused them. To ask a schedule that is in no optimizer is no panic.
+        // Too few values never come here: `check` has refused them. To ask a schedule that is in no optimizer is no
+        // panic.
         self.values.get(piece).or(self.values.last()).copied().unwrap_or(0.0)
     }
 

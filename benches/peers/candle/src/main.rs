@@ -22,8 +22,9 @@ fn load(folder: &str, part: &str) -> Result<(Tensor, Tensor)> {
 
 /// From images (N, 1, 28, 28) to logits (N, 10).
 fn network(variables: VarBuilder) -> Result<Sequential> {
-    // Through this pooling Candle 0.11 passes back a quarter of the gradient, which Adam's steps, free of scale, allow; of an
-    // odd size it also loses the gradient of most windows, so the row and column that no window reaches are cut off first.
+    // Through this pooling Candle 0.11 passes back a quarter of the gradient, which Adam's steps, free of scale, allow;
+    // of an odd size it also loses the gradient of most windows, so the row and column that no window reaches are cut
+    // off first.
     let pool = |x: &Tensor| x.narrow(2, 0, x.dim(2)? / 2 * 2)?.narrow(3, 0, x.dim(3)? / 2 * 2)?.max_pool2d(2);
     let valid = Default::default();
     Ok(seq()

@@ -1,4 +1,5 @@
-//! An epoch of other models on random images with Inkstone, printed as `torch_models.py` prints. Arguments: model batch.
+//! An epoch of other models on random images with Inkstone, printed as `torch_models.py` prints. Arguments: model
+//! batch.
 
 use inkstone::ndarray::Array4;
 use inkstone::prelude::*;
