@@ -11,7 +11,7 @@ const SUM_TOLERANCE: f32 = 1e-3;
 
 /// What a metric compares outputs with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
+enum TargetKind {
     /// One class for each example.
     Class,
     /// Yes or no for each output.
@@ -100,16 +100,16 @@ impl Metric {
         outputs: usize,
     ) -> Result<()> {
         let fault = match (self.for_outputs(function).wanted(function, outputs), targets) {
-            (Wanted::Numbers, _) | (Wanted::Class, OrderedTargets::Classes(_)) => None,
-            (Wanted::YesOrNo, OrderedTargets::Classes(_)) if outputs > 1 => None,
-            (Wanted::YesOrNo, OrderedTargets::Classes(_) | OrderedTargets::Values(_)) => {
+            (TargetKind::Numbers, _) | (TargetKind::Class, OrderedTargets::Classes(_)) => None,
+            (TargetKind::YesOrNo, OrderedTargets::Classes(_)) if outputs > 1 => None,
+            (TargetKind::YesOrNo, OrderedTargets::Classes(_) | OrderedTargets::Values(_)) => {
                 let yes_or_no = |target: Target<'_>| match target {
                     Target::Class(class) => class <= 1,
                     Target::Values(values) => values.iter().all(|value| *value == 0.0 || *value == 1.0),
                 };
                 first(targets, yes_or_no).map(|index| (index, "targets of 0 or 1"))
             }
-            (Wanted::Class, OrderedTargets::Values(_)) => {
+            (TargetKind::Class, OrderedTargets::Values(_)) => {
                 let class = |target: Target<'_>| match target {
                     Target::Class(_) => true,
                     Target::Values(values) => {
@@ -132,23 +132,23 @@ impl Metric {
         )))
     }
 
-    fn wanted(&self, function: OutputFunction, outputs: usize) -> Wanted {
+    fn wanted(&self, function: OutputFunction, outputs: usize) -> TargetKind {
         let softmax = function == OutputFunction::Softmax;
         match self {
             // A softmax is trained towards one class, or probabilities of which the highest is meant.
-            Self::Accuracy | Self::TopKCategoricalAccuracy(_) if softmax => Wanted::Numbers,
-            Self::Accuracy if outputs == 1 => Wanted::YesOrNo,
-            Self::Accuracy | Self::TopKCategoricalAccuracy(_) => Wanted::Class,
-            Self::F1Score(_) if softmax => Wanted::Numbers,
-            Self::F1Score(F1Score { threshold: None, .. }) => Wanted::Class,
+            Self::Accuracy | Self::TopKCategoricalAccuracy(_) if softmax => TargetKind::Numbers,
+            Self::Accuracy if outputs == 1 => TargetKind::YesOrNo,
+            Self::Accuracy | Self::TopKCategoricalAccuracy(_) => TargetKind::Class,
+            Self::F1Score(_) if softmax => TargetKind::Numbers,
+            Self::F1Score(F1Score { threshold: None, .. }) => TargetKind::Class,
             Self::BinaryAccuracy(_) | Self::Precision(_) | Self::Recall(_) | Self::F1Score(_) | Self::Auc(_) => {
-                Wanted::YesOrNo
+                TargetKind::YesOrNo
             }
             Self::CategoricalCrossentropy
             | Self::BinaryCrossentropy
             | Self::MeanSquaredError
             | Self::MeanAbsoluteError
-            | Self::Custom(_) => Wanted::Numbers,
+            | Self::Custom(_) => TargetKind::Numbers,
         }
     }
 }

@@ -11,7 +11,7 @@ use ndarray::{Array4, ArrayView4};
 /// - x: (N, H, W, C); returns (N, out H, out W, C)
 ///
 /// # Errors
-/// [`Error::Data`] if x has an axis of zero, or the window does not fit.
+/// [`Error::Data`](crate::Error::Data) if x has an axis of zero, or the window does not fit.
 ///
 /// ```
 /// use inkstone::{Padding, ops};
@@ -41,7 +41,7 @@ pub fn average_pool2d(
 /// - x: (N, H, W, C); dy: (N, out H, out W, C); returns the shape of x
 ///
 /// # Errors
-/// As [`average_pool2d`], and [`Error::Data`] if `dy` does not have the shape of the output.
+/// As [`average_pool2d`], and [`Error::Data`](crate::Error::Data) if `dy` does not have the shape of the output.
 ///
 /// ```
 /// use inkstone::{Padding, ops};

@@ -11,7 +11,7 @@ use ndarray::{Array4, ArrayView4};
 /// - x: (N, H, W, C); returns (N, out H, out W, C)
 ///
 /// # Errors
-/// [`Error::Data`] if an axis is zero or the window is larger than the image.
+/// [`Error::Data`](crate::Error::Data) if an axis is zero or the window is larger than the image.
 ///
 /// ```
 /// use inkstone::{Padding, ops};
@@ -40,7 +40,7 @@ pub fn max_pool2d(
 /// - x: (N, H, W, C); dy: (N, out H, out W, C); returns the shape of x
 ///
 /// # Errors
-/// As [`max_pool2d`], and [`Error::Data`] if `dy` does not have the shape of the output.
+/// As [`max_pool2d`], and [`Error::Data`](crate::Error::Data) if `dy` does not have the shape of the output.
 ///
 /// ```
 /// use inkstone::{Padding, ops};
