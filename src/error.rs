@@ -118,6 +118,24 @@ pub enum Error {
         /// What was expected, what was found, and the line and column where.
         problem: String,
     },
+    /// A gradient is not the central difference of what it is the gradient of: the backward pass and the forward pass
+    /// do not belong together.
+    #[error(
+        "the gradient of {of} at {index:?} is {received}, expected {expected}, the central difference, or no more than {tolerance} from it: \
+         look for the backward pass's error there, or for a kink of the function"
+    )]
+    Gradient {
+        /// The weight, as in `scale/factors`, or `the input`.
+        of: String,
+        /// The index of the value.
+        index: Vec<usize>,
+        /// The central difference.
+        expected: f32,
+        /// The gradient.
+        received: f32,
+        /// How far from the difference the gradient may be.
+        tolerance: f32,
+    },
     /// A model as a whole cannot work.
     #[error("the model {0}")]
     Model(String),

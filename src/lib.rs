@@ -124,6 +124,7 @@ mod sequential;
 mod shape;
 mod simd;
 mod summary;
+pub mod testing;
 mod train;
 mod user_object;
 mod whole_file;

@@ -77,6 +77,10 @@ impl Sequential {
         &self.layers
     }
 
+    pub(crate) fn layers_mut(&mut self) -> &mut [Layer] {
+        &mut self.layers
+    }
+
     /// Checks every layer, and makes the model ready to be trained.
     ///
     /// # Errors

@@ -111,6 +111,7 @@ macro_rules! each_step {
             Step::Dropout($inner) => $call,
             Step::Add($inner) => $call,
             Step::Concatenate($inner) => $call,
+            Step::Custom($inner) => $call,
         }
     };
 }

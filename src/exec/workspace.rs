@@ -81,6 +81,12 @@ impl Workspace {
         (&mut self.values[input], &mut self.augment)
     }
 
+    /// The gradient of the first input, after a backward pass that has found it: (images, values of one example).
+    pub(crate) fn input_gradient(&self, plan: &Plan) -> &[f32] {
+        let ValueId(input) = plan.inputs[0].value;
+        plan.gradients.slot_of[input].map_or(&[], |slot| &self.gradients[slot])
+    }
+
     /// The first output, before the output function: (images, outputs).
     pub(crate) fn output(&self, plan: &Plan) -> &[f32] {
         &self.values[plan.head().value.0]

@@ -6,6 +6,7 @@
 mod activation;
 mod average_pooling2d;
 mod conv2d;
+mod custom;
 mod dense;
 mod dropout;
 mod flatten;
@@ -28,9 +29,10 @@ pub use reshape::Reshape;
 pub use zero_padding2d::ZeroPadding2D;
 
 use crate::kernels::conv2d::ConvLayout;
-use crate::program::{Builder, Operand, WeightId, WeightSpec};
+use crate::program::{AnyLayer, Builder, Operand, WeightId, WeightSpec};
 use crate::shape::{MAX_ELEMENTS, Shape, Window2d};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// What a layer declares. Each layer implements it in its own file.
 pub(crate) trait Describe {
@@ -81,21 +83,25 @@ macro_rules! layers {
         #[non_exhaustive]
         pub enum Layer {
             $($(#[$doc])* $layer($layer),)*
+            /// A [layer of a user's own](crate::custom::CustomLayer).
+            Custom(AnyLayer),
         }
 
         impl Layer {
-            /// The layer's type, as in `Conv2D`.
+            /// The layer's type, as in `Conv2D`; of a user's own its `NAME`, or `Custom` while its type is not known.
             #[must_use]
             pub fn kind(&self) -> &'static str {
                 match self {
                     $(Self::$layer(_) => stringify!($layer),)*
+                    Self::Custom(layer) => layer.kind(),
                 }
             }
 
             /// What Keras calls the first layer of this type in a model; later ones get `_1`, `_2` and so on.
-            pub(crate) fn base_name(&self) -> &'static str {
+            pub(crate) fn base_name(&self) -> Cow<'static, str> {
                 match self {
-                    $(Self::$layer(_) => $base_name,)*
+                    $(Self::$layer(_) => $base_name.into(),)*
+                    Self::Custom(layer) => layer.base_name(),
                 }
             }
 
@@ -103,6 +109,7 @@ macro_rules! layers {
             pub(crate) fn describe(&self) -> &dyn Describe {
                 match self {
                     $(Self::$layer(layer) => layer,)*
+                    Self::Custom(layer) => layer,
                 }
             }
         }

@@ -17,7 +17,8 @@ use std::fmt::Debug;
 /// Threads call it at the same time, and training gives the same bits on any number of them as long as equal arguments
 /// give equal results. A panic unwinds through `fit`, and leaves the model as it was after the last step.
 ///
-/// To read a file with such a loss, [`CustomObjects`](crate::custom::CustomObjects) names its type.
+/// [`testing::check_model_gradients`](crate::testing::check_model_gradients) compares its gradient with its values. To
+/// read a file with such a loss, [`CustomObjects`](crate::custom::CustomObjects) names its type.
 ///
 /// ```
 /// use inkstone::custom::{CustomLoss, Target};

@@ -64,6 +64,7 @@ pub(super) fn graph(plan: &Plan, layers: &[Layer], weights: &[Weight]) -> Graph 
             Layer::Activation(activation) => activate(&mut chain, &name, activation.function),
             // Outside training it does nothing.
             Layer::Dropout(_) => {}
+            Layer::Custom(_) => unreachable!("a model with a layer of a user's own is refused"),
         }
     }
     chain.finish(input_info(plan.input()), output_info(plan.classes()))

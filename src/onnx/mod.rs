@@ -8,6 +8,7 @@ mod message;
 mod tests;
 
 use crate::error::{Error, Result};
+use crate::layers::Layer;
 use crate::model::Model;
 use crate::saving::check_finite;
 use crate::whole_file::write_whole;
@@ -93,7 +94,8 @@ impl Model {
     /// Only with the feature `onnx`.
     ///
     /// # Errors
-    /// [`Error::Model`] if a weight is NaN or infinite, or the file would be larger than the format allows (2 GiB).
+    /// [`Error::Model`] if a weight is NaN or infinite, or the file would be larger than the format allows (2 GiB);
+    /// [`Error::Layer`] for a layer of a user's own type.
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -111,6 +113,7 @@ impl Model {
 }
 
 fn file(model: &Model) -> Result<ModelFile> {
+    check_layers(model)?;
     let weights = model.get_weights();
     check_finite(&weights)?;
     let property = |key: &str, value: String| Property { key: key.into(), value };
@@ -123,6 +126,17 @@ fn file(model: &Model) -> Result<ModelFile> {
         opset_import: vec![OperatorSet { version: OPSET }],
         metadata_props: vec![property("epochs", model.epochs.to_string()), property("seed", model.seed.to_string())],
     })
+}
+
+/// # Errors
+/// [`Error::Layer`] for a layer that has no operators.
+fn check_layers(model: &Model) -> Result<()> {
+    let is_custom = |layer: &Layer| matches!(layer, Layer::Custom(_));
+    let Some(index) = model.layers().iter().position(is_custom) else { return Ok(()) };
+    let problem =
+        "is a layer of your own, which ONNX has no operator for: export a model of the crate's layers, or `save` it"
+            .into();
+    Err(Error::Layer { index, kind: model.layers()[index].kind(), problem })
 }
 
 /// # Errors

@@ -3,7 +3,7 @@
 use super::gradients::Wanted;
 use super::parameters::Parameters;
 use super::step::{
-    Add, Concatenate, ConvStep, Dropout, ForwardAlgorithm, InputGradient, Placed, Pooling, Softmax, Step,
+    Add, Concatenate, ConvStep, CustomStep, Dropout, ForwardAlgorithm, InputGradient, Placed, Pooling, Softmax, Step,
     WeightGradient,
 };
 use crate::kernels::activation::Elementwise;
@@ -11,7 +11,7 @@ use crate::kernels::conv2d::ConvLayout;
 use crate::kernels::conv2d_backward_small::has_small_windows;
 use crate::kernels::conv2d_forward_small::has_tiny_windows;
 use crate::kernels::turned::Turned;
-use crate::program::{Conv, Operation, OperationKind, ValueId, WeightId};
+use crate::program::{Conv, Custom, Operation, OperationKind, ValueId, WeightId, WeightPlace};
 
 /// The steps for these operations, without a backward pass yet; and the floats of all packed weights.
 ///
@@ -57,6 +57,7 @@ pub(super) fn choose(
             }
             OperationKind::Add => Step::Add(Add),
             OperationKind::Concatenate { channels } => Step::Concatenate(Concatenate { channels: *channels }),
+            OperationKind::Custom(custom) => Step::Custom(place_custom(custom, parameters, lengths[reads[0].0])),
         };
         let ValueId(written) = *writes;
         trained[written] = behind_trained || step.trains();
@@ -95,7 +96,8 @@ fn reads_sparsely(kind: &OperationKind) -> bool {
         | OperationKind::Softmax { .. }
         | OperationKind::Dropout { .. }
         | OperationKind::Add
-        | OperationKind::Concatenate { .. } => false,
+        | OperationKind::Concatenate { .. }
+        | OperationKind::Custom(_) => false,
     }
 }
 
@@ -159,6 +161,16 @@ fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packe
         trains_biases: bias.is_some_and(|bias| parameter(bias).is_trained()),
         layout,
     }
+}
+
+fn place_custom(custom: &Custom, parameters: &Parameters, input_len: usize) -> CustomStep {
+    let Custom { layer, input, output, weights } = custom;
+    let place = |WeightId(id): &WeightId| WeightPlace {
+        range: parameters.all[*id].range.clone(),
+        is_trained: parameters.all[*id].is_trained(),
+    };
+    let weights = weights.iter().map(place).collect();
+    CustomStep { layer: layer.clone(), input: *input, output: *output, input_len, weights }
 }
 
 fn pooling(window: &crate::shape::Window2d, channels: &usize) -> Pooling {

@@ -6,8 +6,8 @@ use crate::aligned::round_up_to_line;
 use crate::kernels::conv2d::ConvLayout;
 use crate::shape::Window2d;
 
-/// How many multiply-adds take the time in which one value is written to memory. These were measured on one core of a Zen 5
-/// with AVX-512, which takes 0.008 ns for a multiply-add of a large convolution.
+/// How many multiply-adds take the time in which one value is written to memory. These were measured on one core of a
+/// Zen 5 with AVX-512, which takes 0.008 ns for a multiply-add of a large convolution.
 const PER_VALUE: u64 = 16;
 /// The same, in which an activation computes one value.
 const PER_ACTIVATION: u64 = 256;
@@ -39,6 +39,11 @@ impl Plan {
             Step::MaxPool(pool) | Step::AveragePool(pool) => pooling(&pool.window, pool.channels),
             Step::Activate(_) | Step::Softmax(_) => product([output, PER_ACTIVATION]),
             Step::Dropout(_) | Step::ZeroPad(_) | Step::Add(_) | Step::Concatenate(_) => 0,
+            // What it does is not known: as much as an activation for each value, and one for each weight.
+            Step::Custom(custom) => {
+                let weights = custom.weights.iter().map(|weight| weight.range.len() as u64).sum();
+                product([read, PER_ACTIVATION]).saturating_add(weights)
+            }
         };
         product([read, PER_VALUE]).saturating_add(computed)
     }

@@ -56,7 +56,8 @@ impl Conv {
             | OperationKind::Softmax { .. }
             | OperationKind::Dropout { .. }
             | OperationKind::Add
-            | OperationKind::Concatenate { .. } => return false,
+            | OperationKind::Concatenate { .. }
+            | OperationKind::Custom(_) => return false,
         }
         true
     }
@@ -111,6 +112,7 @@ pub(super) fn take_output_function(
         | OperationKind::Softmax { .. }
         | OperationKind::Dropout { .. }
         | OperationKind::Add
-        | OperationKind::Concatenate { .. } => unchanged,
+        | OperationKind::Concatenate { .. }
+        | OperationKind::Custom(_) => unchanged,
     }
 }

@@ -7,7 +7,6 @@ use crate::program::{MAX_READS, ValueId};
 
 /// Whether gradients of a model's inputs are wanted as well as those of its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "nobody asks for gradients of inputs yet"))]
 pub(crate) enum Wanted {
     OfParameters,
     OfInputs,

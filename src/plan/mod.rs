@@ -11,8 +11,8 @@ mod step;
 pub(crate) use gradients::{GradientMemory, Wanted};
 pub(crate) use parameters::{Parameter, Parameters, layer_names};
 pub(crate) use step::{
-    Add, Concatenate, ConvStep, Dropout, Flow, ForwardAlgorithm, InputGradient, Placed, Pooling, Softmax, Step,
-    WeightGradient,
+    Add, Concatenate, ConvStep, CustomStep, Dropout, Flow, ForwardAlgorithm, InputGradient, Placed, Pooling, Softmax,
+    Step, WeightGradient,
 };
 
 use crate::error::{Error, Result};

@@ -7,6 +7,7 @@ use crate::kernels::conv2d::SLACK;
 use crate::layers::Layer;
 use crate::program::{Initializer, Role, StoredOrder, WeightSpec};
 use crate::shape::MAX_ELEMENTS;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -81,13 +82,14 @@ fn too_many(layers: &[Layer], index: usize) -> Error {
 
 /// Keras' names: `conv2d`, `conv2d_1`, and so on.
 pub(crate) fn layer_names(layers: &[Layer]) -> Vec<String> {
-    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let mut seen: HashMap<Cow<'static, str>, usize> = HashMap::new();
     let name = |layer: &Layer| {
-        let count = seen.entry(layer.base_name()).or_default();
+        let base_name = layer.base_name();
+        let count = seen.entry(base_name.clone()).or_default();
         *count += 1;
         match *count {
-            1 => layer.base_name().to_owned(),
-            count => format!("{}_{}", layer.base_name(), count - 1),
+            1 => base_name.into_owned(),
+            count => format!("{base_name}_{}", count - 1),
         }
     };
     layers.iter().map(name).collect()

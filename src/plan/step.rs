@@ -3,8 +3,8 @@
 use crate::kernels::activation::Elementwise;
 use crate::kernels::conv2d::ConvLayout;
 use crate::kernels::turned::Turned;
-use crate::program::{MAX_READS, ValueId};
-use crate::shape::Window2d;
+use crate::program::{AnyLayer, MAX_READS, ValueId, WeightPlace};
+use crate::shape::{Shape, Window2d};
 use std::ops::Range;
 
 /// A step with the values it reads and the one it writes.
@@ -47,6 +47,8 @@ pub(crate) enum Step {
     /// The sum of two values.
     Add(Add),
     Concatenate(Concatenate),
+    /// A layer of a user's own.
+    Custom(CustomStep),
 }
 
 /// A convolution; a dense layer is one with a 1x1 window on images of one pixel.
@@ -136,6 +138,18 @@ pub(crate) struct Concatenate {
     pub(crate) channels: [usize; 2],
 }
 
+/// A layer of a user's own, applied to inputs of this shape.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CustomStep {
+    pub(crate) layer: AnyLayer,
+    pub(crate) input: Shape,
+    pub(crate) output: Shape,
+    /// Values of one example of the input.
+    pub(crate) input_len: usize,
+    /// Where its weights lie in the parameters.
+    pub(crate) weights: Vec<WeightPlace>,
+}
+
 impl Step {
     /// The convolution, if it is one.
     pub(crate) fn conv(&self) -> Option<&ConvStep> {
@@ -148,20 +162,53 @@ impl Step {
             | Self::Softmax(_)
             | Self::Dropout(_)
             | Self::Add(_)
-            | Self::Concatenate(_) => None,
+            | Self::Concatenate(_)
+            | Self::Custom(_) => None,
         }
     }
 
     /// Whether it has parameters that are trained.
     pub(crate) fn trains(&self) -> bool {
-        self.conv().is_some_and(|conv| conv.weight_gradient != WeightGradient::Nobody || conv.trains_biases)
+        match self {
+            Self::Conv(conv) => conv.weight_gradient != WeightGradient::Nobody || conv.trains_biases,
+            Self::Custom(custom) => custom.weights.iter().any(|weight| weight.is_trained),
+            Self::MaxPool(_)
+            | Self::AveragePool(_)
+            | Self::ZeroPad(_)
+            | Self::Activate(_)
+            | Self::Softmax(_)
+            | Self::Dropout(_)
+            | Self::Add(_)
+            | Self::Concatenate(_) => false,
+        }
+    }
+
+    /// Whether its forward pass reads weights as they lie in the parameters; otherwise it reads packed ones, or none.
+    pub(crate) fn forward_reads_flat_weights(&self) -> bool {
+        match self {
+            Self::Custom(custom) => !custom.weights.is_empty(),
+            Self::Conv(_)
+            | Self::MaxPool(_)
+            | Self::AveragePool(_)
+            | Self::ZeroPad(_)
+            | Self::Activate(_)
+            | Self::Softmax(_)
+            | Self::Dropout(_)
+            | Self::Add(_)
+            | Self::Concatenate(_) => false,
+        }
     }
 
     /// Whether its backward pass can turn the gradient of its output into that of its first input in place.
     pub(crate) fn works_in_place(&self) -> bool {
         match self {
             Self::Activate(_) | Self::Softmax(_) | Self::Dropout(_) | Self::Add(_) => true,
-            Self::Conv(_) | Self::MaxPool(_) | Self::AveragePool(_) | Self::ZeroPad(_) | Self::Concatenate(_) => false,
+            Self::Conv(_)
+            | Self::MaxPool(_)
+            | Self::AveragePool(_)
+            | Self::ZeroPad(_)
+            | Self::Concatenate(_)
+            | Self::Custom(_) => false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Puts a program together, operation by operation.
 
-use super::{Conv, MAX_READS, Operand, Operation, OperationKind, ValueId};
+use super::{Conv, Custom, MAX_READS, Operand, Operation, OperationKind, ValueId};
 use crate::kernels::activation::Elementwise;
 use crate::shape::{Shape, Window2d};
 
@@ -75,6 +75,11 @@ impl Builder {
         let right = self.distinct(left, right);
         let channels = [left, right].map(|operand| operand.shape.as_image().2);
         self.push(OperationKind::Concatenate { channels }, &[left, right], output)
+    }
+
+    pub(crate) fn custom(&mut self, x: Operand, custom: Custom) -> Operand {
+        let output = custom.output;
+        self.push(OperationKind::Custom(custom), &[x], output)
     }
 
     /// The second operand, copied if it is the value of the first: an operation never reads a value twice.

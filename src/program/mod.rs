@@ -1,11 +1,16 @@
 //! A model as operations on values: what layers lower themselves to, before `plan` fuses them, chooses algorithms and
-//! lays out memory. It knows no layers, and computes nothing.
+//! lays out memory. It knows no layers but the trait of users' own, and computes nothing.
 
 mod builder;
+pub(crate) mod custom;
+mod custom_pass;
 mod weights;
 
 pub(crate) use builder::Builder;
-pub(crate) use weights::{Initializer, Role, StoredOrder, WeightId, WeightSpec};
+pub use custom::{AnyLayer, CustomLayer};
+pub(crate) use custom_pass::WeightPlace;
+pub use custom_pass::{LayerBackward, LayerForward, LayerWeight, WeightGradients, WeightValues};
+pub(crate) use weights::{Initializer, Role, StoredOrder, WeightId, WeightSpec, glorot_limit};
 
 use crate::kernels::activation::Elementwise;
 use crate::shape::{Shape, Window2d};
@@ -54,6 +59,17 @@ pub(crate) enum OperationKind {
     Add,
     /// The channels of one value behind those of another, pixel by pixel.
     Concatenate { channels: [usize; 2] },
+    /// Whatever a layer of a user's own does.
+    Custom(Custom),
+}
+
+/// A layer of a user's own, applied to inputs of this shape.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Custom {
+    pub(crate) layer: AnyLayer,
+    pub(crate) input: Shape,
+    pub(crate) output: Shape,
+    pub(crate) weights: Vec<WeightId>,
 }
 
 /// A convolution, with what `plan` fuses behind it.

@@ -30,6 +30,8 @@ pub(crate) enum StoredOrder {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Initializer {
     Zeros,
+    /// All are this number.
+    Constant(f32),
     /// Uniform between `-limit` and `limit`.
     Uniform {
         limit: f32,
@@ -42,7 +44,6 @@ pub(crate) enum Role {
     /// The optimizer changes it.
     Trained,
     /// It could be trained, and is not.
-    #[expect(dead_code, reason = "no layer can be frozen yet")]
     Frozen,
     /// The forward pass of training changes it, as the moving mean of a normalisation.
     #[expect(dead_code, reason = "no layer has state yet")]
@@ -53,12 +54,10 @@ impl WeightSpec {
     /// A kernel of this shape, whose last axis is its outputs, with Glorot's uniform distribution ([Glorot and Bengio,
     /// 2010](https://proceedings.mlr.press/v9/glorot10a.html)).
     pub(crate) fn kernel(name: &'static str, shape: Vec<usize>) -> Self {
-        let [.., channels, filters] = shape[..] else {
+        let Some(limit) = glorot_limit(&shape) else {
             return Self { stored: StoredOrder::AsShaped, ..Self::zeros(name, shape) };
         };
-        let window = shape[..shape.len() - 2].iter().map(|axis| *axis as f32).product::<f32>();
-        let fans = window * (channels as f32 + filters as f32);
-        let initializer = Initializer::Uniform { limit: (6.0 / fans).sqrt() };
+        let initializer = Initializer::Uniform { limit };
         Self { name, shape, stored: StoredOrder::LastAxisFirst, initializer, role: Role::Trained }
     }
 
@@ -72,4 +71,13 @@ impl WeightSpec {
     pub(crate) fn len(&self) -> Option<usize> {
         self.shape.iter().try_fold(1_usize, |len, axis| len.checked_mul(*axis))
     }
+}
+
+/// How far from 0 Glorot's uniform distribution reaches for a kernel whose last axes are its inputs and its outputs; `None` for
+/// one of fewer axes.
+pub(crate) fn glorot_limit(shape: &[usize]) -> Option<f32> {
+    let [window @ .., channels, filters] = shape else { return None };
+    let window = window.iter().map(|axis| *axis as f32).product::<f32>();
+    let fans = window * (*channels as f32 + *filters as f32);
+    Some((6.0 / fans).sqrt())
 }

@@ -1,10 +1,13 @@
 //! Decides which types of users' own a file may name.
 
+use crate::layers::Layer;
 use crate::loss::custom::{self as losses, ErasedLoss};
 use crate::loss::{CustomLoss, Loss};
 use crate::metrics::custom::{self as metrics, ErasedMetric};
 use crate::metrics::{CustomMetric, Metric};
 use crate::model::Model;
+use crate::program::CustomLayer;
+use crate::program::custom::{self as layers, ErasedLayer};
 use crate::user_object::Constructors;
 use std::fmt;
 
@@ -13,7 +16,7 @@ use std::fmt;
 /// stand for.
 ///
 /// It goes to [`Model::load_with`](crate::Model::load_with) and its siblings, alone or in
-/// [`LoadOptions`](crate::LoadOptions).
+/// [`LoadOptions`](crate::LoadOptions), and to [`Sequential::from_json_with`](crate::Sequential::from_json_with).
 /// [`BackupAndRestore`](crate::callbacks::BackupAndRestore) needs none, as it takes the types from the model that is
 /// trained.
 ///
@@ -51,6 +54,7 @@ use std::fmt;
 /// ```
 #[derive(Clone, Default)]
 pub struct CustomObjects {
+    layers: Constructors<dyn ErasedLayer>,
     losses: Constructors<dyn ErasedLoss>,
     metrics: Constructors<dyn ErasedMetric>,
 }
@@ -60,6 +64,13 @@ impl CustomObjects {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Adds a type of layers.
+    #[must_use]
+    pub fn layer<T: CustomLayer>(mut self) -> Self {
+        self.layers.insert(T::NAME, layers::constructor::<T>());
+        self
     }
 
     /// Adds a type of losses.
@@ -79,6 +90,11 @@ impl CustomObjects {
     /// The types of a model's own objects.
     pub(crate) fn of(model: &Model) -> Self {
         let mut objects = Self::new();
+        for layer in model.layers() {
+            if let Layer::Custom(layer) = layer {
+                objects.layers.extend(layer.0.object().map(ErasedLayer::constructor));
+            }
+        }
         if let Loss::Custom(loss) = model.engine.scoring.loss() {
             objects.losses.extend(loss.0.object().map(ErasedLoss::constructor));
         }
@@ -88,6 +104,19 @@ impl CustomObjects {
             }
         }
         objects
+    }
+
+    /// Makes layers that were read ones of their types.
+    ///
+    /// # Errors
+    /// The index of a layer that stands for no object, with the reason.
+    pub(super) fn resolve_layers(&self, layers: &mut [Layer]) -> Result<(), (usize, String)> {
+        for (index, layer) in layers.iter_mut().enumerate() {
+            if let Layer::Custom(custom) = layer {
+                custom.0.resolve("layer", &self.layers).map_err(|problem| (index, problem))?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes a loss that was read one of its type.
@@ -116,8 +145,9 @@ impl CustomObjects {
 
 impl fmt::Debug for CustomObjects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { losses, metrics } = self;
+        let Self { layers, losses, metrics } = self;
         f.debug_struct("CustomObjects")
+            .field("layers", &layers.keys().collect::<Vec<_>>())
             .field("losses", &losses.keys().collect::<Vec<_>>())
             .field("metrics", &metrics.keys().collect::<Vec<_>>())
             .finish()

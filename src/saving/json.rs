@@ -1,6 +1,7 @@
 //! Parses model descriptions that people write: shorter forms than those in model files, and errors with their
 //! location.
 
+use super::CustomObjects;
 use crate::error::{Error, Result};
 use crate::layers::Layer;
 use crate::sequential::Sequential;
@@ -19,6 +20,8 @@ impl Sequential {
     ///   layer that needs none may be its name alone, as `"Flatten"`. Activations and paddings may be written as in
     ///   Keras, `"relu"`, `"same"`.
     /// - `seed`: as in [`seed`](Self::seed), if there is to be one
+    ///
+    /// Layers of a user's own types are read by [`from_json_with`](Self::from_json_with).
     ///
     /// What [`to_json`](Self::to_json) writes has this form, too. Keras' own `to_json` has another.
     ///
@@ -60,6 +63,47 @@ impl Sequential {
         let nothing_else = deserializer.end();
         nothing_else.map_err(|error| Error::Json { path: String::new(), problem: error.to_string() })?;
         Ok(described)
+    }
+
+    /// As [`from_json`](Self::from_json), with layers of your own: `{"Custom": {"name": "Scale", "config": null}}`,
+    /// whose configuration is the serde form of the type with this name.
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json), and [`Error::Json`] for a layer whose type is not among the objects, or
+    /// refuses its configuration.
+    ///
+    /// ```
+    /// use inkstone::custom::{CustomLayer, CustomObjects, LayerBackward, LayerForward};
+    /// use inkstone::prelude::*;
+    /// # use inkstone::Shape;
+    /// # use serde::{Deserialize, Serialize};
+    /// #[derive(Debug, Serialize, Deserialize)]
+    /// struct Times {
+    ///     factor: f32,
+    /// }
+    /// impl CustomLayer for Times {
+    ///     const NAME: &'static str = "Times";
+    ///     // ...
+    /// #   fn output_shape(&self, input: Shape) -> Result<Shape, String> {
+    /// #       Ok(input)
+    /// #   }
+    /// #   fn forward(&self, pass: LayerForward<'_>) {
+    /// #       pass.output.iter_mut().zip(pass.input).for_each(|(y, x)| *y = self.factor * x);
+    /// #   }
+    /// #   fn backward(&self, _pass: LayerBackward<'_>) {}
+    /// }
+    ///
+    /// let json = r#"{"input": [4], "layers": [{"Custom": {"name": "Times", "config": {"factor": 0.5}}}]}"#;
+    /// let described = Sequential::from_json_with(json, &CustomObjects::new().layer::<Times>())?;
+    /// assert_eq!(described, Sequential::new([4]).add(Times { factor: 0.5 }));
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn from_json_with(json: &str, custom_objects: &CustomObjects) -> Result<Self> {
+        let mut described = Self::from_json(json)?;
+        match custom_objects.resolve_layers(described.layers_mut()) {
+            Ok(()) => Ok(described),
+            Err((index, problem)) => Err(Error::Json { path: format!("layers[{index}].Custom"), problem }),
+        }
     }
 
     /// The description as JSON, which [`from_json`](Self::from_json) reads.

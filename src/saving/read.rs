@@ -44,10 +44,14 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
     let Description { input, layers, seed, optimizer, loss, metrics, epochs } = described;
     let (mut loss, mut metrics) = (loss.into_owned(), metrics.into_owned());
     let LoadOptions { limits, custom_objects } = options;
-    let resolved = custom_objects.resolve_loss(&mut loss).and_then(|()| custom_objects.resolve_metrics(&mut metrics));
+    let mut layers = layers.into_owned();
+    let resolved = custom_objects.resolve_layers(&mut layers);
+    let resolved = resolved.map_err(|(index, problem)| format!("has a layer, number {index}, that {problem}"));
+    let resolved = resolved.and_then(|()| custom_objects.resolve_loss(&mut loss));
+    let resolved = resolved.and_then(|()| custom_objects.resolve_metrics(&mut metrics));
     resolved.map_err(|problem| at.fault(ModelFault::CustomObject(problem)))?;
     let impossible = |error: Error| at.fault(ModelFault::Description(error.to_string()));
-    let network = Network::chain(input, layers.into_owned());
+    let network = Network::chain(input, layers);
     let Outline { shapes, parameters } = Outline::new(&network).map_err(impossible)?;
     limits.check_layers(&network, &shapes).map_err(|fault| at.fault(fault))?;
     let trained: Vec<Parameter> = parameters.trained().cloned().collect();

@@ -364,11 +364,12 @@ fn pack_steps(level: Level, steps: &[Placed], flat: &[f32], packed: &mut [f32]) 
 }
 
 /// The weights that training starts from. Each weight has a stream of random numbers of its own.
-fn initial_weights(plan: &Plan, seed: u64) -> Weights {
+pub(crate) fn initial_weights(plan: &Plan, seed: u64) -> Weights {
     let mut weights = Weights::zeroed(plan);
     for parameter in &plan.parameters.all {
         match parameter.initializer {
             Initializer::Zeros => {}
+            Initializer::Constant(value) => weights.flat[parameter.range.clone()].fill(value),
             Initializer::Uniform { limit } => {
                 let mut random = stream(seed, Stream::Weights { layer: parameter.layer, place: parameter.place });
                 let values = weights.flat[parameter.range.clone()].iter_mut();

@@ -16,7 +16,19 @@ const LEVELS: [&[&str]; 10] = [
     &["plan"],
     &["exec", "loss", "optimizer"],
     &["history", "metrics", "train"],
-    &["callbacks", "evaluation", "fit", "model", "onnx", "predictor", "report", "saving", "sequential", "summary"],
+    &[
+        "callbacks",
+        "evaluation",
+        "fit",
+        "model",
+        "onnx",
+        "predictor",
+        "report",
+        "saving",
+        "sequential",
+        "summary",
+        "testing",
+    ],
     &["custom", "lib", "prelude"],
 ];
 

@@ -3,6 +3,8 @@
 
 #[path = "../common/cases.rs"]
 mod cases;
+#[path = "../common/custom_layers.rs"]
+mod common_custom_layers;
 #[cfg(feature = "plot")]
 #[path = "../common/drawn.rs"]
 mod common_drawn;
@@ -19,6 +21,7 @@ mod common_unknown_fields;
 mod checkpoint_files;
 mod configuration;
 mod crash;
+mod custom_layers;
 mod damage;
 mod disk;
 mod each_layer;

@@ -5,6 +5,8 @@
 mod cases;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/custom_layers.rs"]
+mod common_custom_layers;
 #[path = "../common/keras_example.rs"]
 mod common_keras_example;
 
@@ -12,12 +14,14 @@ mod bad_input;
 mod bad_targets;
 mod callback_checks;
 mod callbacks;
+mod custom_layers;
 mod custom_losses;
 mod custom_metrics;
 mod determinism;
 mod endings;
 mod evaluation;
 mod fit;
+mod gradient_checks;
 mod gradients;
 mod logs;
 mod long_sums;

@@ -5,6 +5,7 @@ mod add;
 mod average_pool;
 mod concatenate;
 mod conv;
+mod custom;
 mod dropout;
 mod max_pool;
 mod softmax;

@@ -12,9 +12,10 @@ use super::run::Run;
 use super::{Pass, Purpose, Weights, Workspace, backward, forward, pack_step};
 use crate::layers::{ActivationFunction, Call, Conv2D, Flatten, Layer, Network, Source};
 use crate::plan::{InputGradient, Plan, Wanted};
-use crate::program::ValueId;
+use crate::program::{CustomLayer, LayerBackward, LayerForward, ValueId};
 use crate::shape::{Padding, Shape};
 use crate::simd::{Level, all_levels, dispatch};
+use serde::{Deserialize, Serialize};
 
 const IMAGES: usize = 3;
 
@@ -61,6 +62,29 @@ fn input_gradient(input: Shape, branches: &[Layer], level: Level) -> (Plan, Vec<
     (plan, dx)
 }
 
+/// A layer of a user's own.
+#[derive(Debug, Serialize, Deserialize)]
+struct Squares;
+
+impl CustomLayer for Squares {
+    const NAME: &'static str = "Squares";
+
+    fn output_shape(&self, input: Shape) -> Result<Shape, String> {
+        Ok(input)
+    }
+
+    fn forward(&self, pass: LayerForward<'_>) {
+        pass.output.iter_mut().zip(pass.input).for_each(|(y, x)| *y = x * x);
+    }
+
+    fn backward(&self, pass: LayerBackward<'_>) {
+        let d_input = pass.d_input.expect("the input's gradient is wanted");
+        for ((dx, x), dy) in d_input.iter_mut().zip(pass.input).zip(pass.d_output) {
+            *dx += 2.0 * x * dy;
+        }
+    }
+}
+
 /// Whichever way it is found, with and without a border: the second reader adds to what the first one wrote.
 #[test]
 fn the_gradient_of_a_value_is_the_sum_over_its_readers() {
@@ -70,10 +94,10 @@ fn the_gradient_of_a_value_is_the_sum_over_its_readers() {
         |filters, padding, function| Layer::from(Conv2D::new(filters, (3, 3)).padding(padding).activation(function));
     let mut seen = [false; 3];
     for padding in [Padding::Same, Padding::Valid] {
-        let branches = [conv(16, padding, Linear), conv(5, padding, Linear), conv(16, padding, Relu)];
+        let branches = [conv(16, padding, Linear), conv(5, padding, Linear), conv(16, padding, Relu), Squares.into()];
         for level in all_levels() {
-            for first in 0..3 {
-                let pair = [branches[first].clone(), branches[(first + 1) % 3].clone()];
+            for first in 0..branches.len() {
+                let pair = [branches[first].clone(), branches[(first + 1) % branches.len()].clone()];
                 let (plan, both) = input_gradient(input, &pair, level);
                 for conv in plan.steps.iter().filter_map(|placed| placed.step.conv()) {
                     match conv.input_gradient {

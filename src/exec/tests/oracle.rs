@@ -9,6 +9,9 @@ use crate::program::StoredOrder;
 use crate::shape::{Padding, Shape};
 use ndarray::{Array4, ArrayD, ArrayView1, ArrayView2, ArrayView4, ArrayViewD, Dimension, Ix1, Ix2, Ix4, ShapeError};
 
+/// Layers of users' own are tested where their traits are.
+const NO_CUSTOM: &str = "the table of cases has no layer of a user's own";
+
 /// A layer's entry in the table of cases.
 pub(crate) fn kind_of(layer: &Layer) -> Kind {
     match layer {
@@ -22,6 +25,7 @@ pub(crate) fn kind_of(layer: &Layer) -> Kind {
         Layer::Flatten(_) => Kind::Flatten,
         Layer::Activation(_) => Kind::Activation,
         Layer::Dropout(_) => Kind::Dropout,
+        Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
     }
 }
 
@@ -37,7 +41,8 @@ pub(crate) fn without_chance(layer: &Layer) -> Layer {
         | Layer::Reshape(_)
         | Layer::Dense(_)
         | Layer::Flatten(_)
-        | Layer::Activation(_) => layer.clone(),
+        | Layer::Activation(_)
+        | Layer::Custom(_) => layer.clone(),
     }
 }
 
@@ -167,7 +172,8 @@ fn function_of(layer: &Layer) -> ActivationFunction {
         | Layer::ZeroPadding2D(_)
         | Layer::Reshape(_)
         | Layer::Flatten(_)
-        | Layer::Dropout(_) => ActivationFunction::Linear,
+        | Layer::Dropout(_)
+        | Layer::Custom(_) => ActivationFunction::Linear,
     }
 }
 
@@ -245,6 +251,7 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>]) -
         }
         Layer::Flatten(_) | Layer::Reshape(_) => x.clone(),
         Layer::Activation(_) | Layer::Dropout(_) => x.clone(),
+        Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
     }
 }
 
@@ -300,5 +307,6 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
         }
         Layer::Flatten(_) | Layer::Reshape(_) => Back::of_input(dy),
         Layer::Activation(_) | Layer::Dropout(_) => Back::of_input(dy),
+        Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
     }
 }
