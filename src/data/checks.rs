@@ -1,14 +1,14 @@
-//! Decides what a data set accepts: shapes, labels, and values that are numbers.
+//! Validates the shapes, labels and values of data sets.
 
 use super::inputs::nouns;
 use crate::error::{Error, Result};
 use crate::shape::{MAX_ELEMENTS, Shape};
-use ndarray::{ArrayView, Dimension};
+use ndarray::{Array4, ArrayView, Axis, Dimension};
 
 /// # Errors
 /// [`Error::Data`] for the first value of images, (N, H, W, C), or of a table, (N, F), that is NaN or infinite.
 pub(crate) fn check_finite<D: Dimension>(values: &ArrayView<'_, f32, D>) -> Result<()> {
-    // Nearly always all there is to do; indices, which cost more, are for the error.
+    // The common case. Finding the index for the error costs more.
     if values.iter().all(|value| value.is_finite()) {
         return Ok(());
     }
@@ -18,6 +18,14 @@ pub(crate) fn check_finite<D: Dimension>(values: &ArrayView<'_, f32, D>) -> Resu
     let index = index.join(", ");
     let (what, axes) = if values.ndim() == 2 { ("the table's values", "N, F") } else { ("images", "N, H, W, C") };
     Err(Error::Data(format!("{what} must be finite, got {value} at ({index}) ({axes})")))
+}
+
+/// [`check_finite`] of inputs as a data set stores them: the row of a table is an image of one pixel.
+pub(super) fn check_stored(inputs: &Array4<f32>, shape: Shape) -> Result<()> {
+    match shape {
+        Shape::Image { .. } => check_finite(&inputs.view()),
+        Shape::Vector(_) => check_finite(&inputs.view().remove_axis(Axis(1)).remove_axis(Axis(1))),
+    }
 }
 
 /// # Errors

@@ -1,7 +1,7 @@
 //! Examples with their targets: how they are stored and read. Parts and orders, scaling and cleaning have files of
 //! their own.
 
-use super::checks::{check_finite, check_labels, check_shape};
+use super::checks::{check_labels, check_shape, check_stored};
 use super::inputs::nouns;
 use super::scaling::Scaling;
 use super::targets::{Targets, check_values};
@@ -156,10 +156,7 @@ impl Dataset {
             check_labels(count, labels, shape)?;
         }
         if let StoredInputs::Floats(floats) = &images {
-            match shape {
-                Shape::Image { .. } => check_finite(&floats.view())?,
-                Shape::Vector(_) => check_finite(&floats.view().remove_axis(Axis(1)).remove_axis(Axis(1)))?,
-            }
+            check_stored(floats, shape)?;
         }
         Self::of_parts(images, shape, labels.unwrap_or_default(), values)
     }
@@ -299,7 +296,7 @@ impl Dataset {
             Shape::Vector(_) | Shape::Image { .. } => Shape::Image { height, width, channels },
         };
         check_shape(count, shape)?;
-        check_finite(&images.view())?;
+        check_stored(&images, shape)?;
         Ok(Self { images: StoredInputs::floats(images), shape, scaling: None, order: None, ..self.rebased() })
     }
 

@@ -1,14 +1,15 @@
-//! A function applied to every image of a data set.
+//! Applies a function to every image of a data set.
 
 use super::Dataset;
+use super::inputs::nouns;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
 use ndarray::{Array3, Array4, ArrayView3, Axis};
 use rayon::prelude::*;
 
 impl Dataset {
-    /// A data set of what `function` makes of each image, (H, W, C), as the model sees it; labels stay. It runs in
-    /// parallel, once for each image, and the results are stored as floats.
+    /// Applies `function` to each image, (H, W, C), as the model sees it, and keeps the labels. It runs in parallel,
+    /// once for each image; the results are stored as floats.
     ///
     /// # Errors
     /// [`Error::Data`] if the results are not all of one shape without a zero, or one holds a NaN or infinity.
@@ -26,11 +27,12 @@ impl Dataset {
             let one = self.range_of(example..example + 1).images();
             function(one.index_axis(Axis(0), 0))
         };
+        let [noun, plural] = nouns(self.shape());
         let (height, width, channels) = apply(0).dim();
         let len = Shape::Image { height, width, channels }.len().and_then(|len| len.checked_mul(self.len()));
         let Some(len) = len else {
             return Err(Error::Data(format!(
-                "`map` must give images with at least one value on every axis, got ({height}, {width}, {channels})"
+                "`map` must give {plural} with at least one value on every axis, got ({height}, {width}, {channels})"
             )));
         };
         let mut pixels = vec![0.0; len];
@@ -48,8 +50,8 @@ impl Dataset {
             .min_by_key(|(example, _)| *example);
         if let Some((example, (other_height, other_width, other_channels))) = fault {
             return Err(Error::Data(format!(
-                "`map` must give images of one shape, got ({height}, {width}, {channels}) for image 0 and \
-                 ({other_height}, {other_width}, {other_channels}) for image {example}"
+                "`map` must give {plural} of one shape, got ({height}, {width}, {channels}) for {noun} 0 and \
+                 ({other_height}, {other_width}, {other_channels}) for {noun} {example}"
             )));
         }
         let images = Array4::from_shape_vec((self.len(), height, width, channels), pixels)

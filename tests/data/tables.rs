@@ -221,6 +221,13 @@ fn a_data_set_of_a_table_keeps_its_values_through_parts_and_orders() {
 }
 
 #[test]
+fn a_changed_table_with_a_value_that_is_no_number_is_told_as_a_table() {
+    let dataset = Dataset::from_table(array![[1.0, 2.0], [3.0, 4.0]], vec![0, 1]).unwrap();
+    let error = text(dataset.map(|row| row.mapv(|value| if value == 4.0 { f32::NAN } else { value })));
+    assert_eq!(error, "the table's values must be finite, got NaN at (1, 1) (N, F)");
+}
+
+#[test]
 fn a_model_is_trained_on_the_values_of_a_data_set() {
     let table = Array2::from_shape_fn((32, 2), |(n, f)| ((n * 5 + f * 3) % 11) as f32 / 11.0);
     let sums: Vec<f32> = table.rows().into_iter().map(|row| row.sum()).collect();
