@@ -1,4 +1,4 @@
-//! Decides how failure is told: where, what was expected, what was found, what to do. One variant a kind of fault, by
+//! Errors: where, what was expected, what was found, what to do. One variant a kind of fault, by
 //! who can mend it: the environment, a file, the description of a model, the data, or a training run.
 
 mod model_fault;
@@ -139,7 +139,7 @@ pub enum Error {
     /// A model as a whole cannot work.
     #[error("the model {0}")]
     Model(String),
-    /// A setting has a value that makes no sense.
+    /// A setting has a value that is out of range.
     #[error("{name} must be {expected}, got {received}")]
     Setting {
         /// The setting, as the caller writes it.
@@ -250,15 +250,15 @@ pub enum IdxFault {
     /// It is compressed, and damaged.
     #[error("expected a whole gzip stream, found a damaged one ({0}): fetch the file again")]
     Gzip(io::Error),
-    /// It is a sound IDX file, but of another shape than what is wanted.
+    /// It is a valid IDX file, but of another shape than expected.
     #[error("expected {expected}, found {}", dimensions(shape))]
     Shape {
-        /// What was wanted.
+        /// What was expected.
         expected: String,
         /// All dimensions.
         shape: Vec<usize>,
     },
-    /// It is a sound IDX file of labels, but one is out of range.
+    /// It is a valid IDX file of labels, but one is out of range.
     #[error("expected labels from 0 to {largest}, found {found} at index {index}")]
     Label {
         /// The largest that makes sense.

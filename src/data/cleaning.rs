@@ -1,4 +1,4 @@
-//! Decides what counts as odd in a data set, and takes exact duplicates out. It changes no pixel and no label.
+//! Finds oddities in a data set, and removes exact duplicates. It changes no pixel and no label.
 
 use super::Dataset;
 use super::dataset::Stored;
@@ -7,7 +7,7 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// What is odd in a data set; [`Dataset::oddities`] finds it, `{}` prints it.
+/// Oddities of a data set, as [`Dataset::oddities`] finds them; `{}` prints them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Oddities {
     /// Images whose values are all the same.
@@ -23,7 +23,7 @@ pub struct Oddities {
 }
 
 impl Oddities {
-    /// Whether nothing is odd.
+    /// Whether there are no oddities.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -59,7 +59,7 @@ fn list<T>(items: &[T], text: impl Fn(&T) -> String) -> String {
 }
 
 impl Dataset {
-    /// Finds what is odd, given how many classes there should be. Indices are those of this data set.
+    /// Finds oddities, given the number of classes there should be. Indices are those of this data set.
     ///
     /// ```
     /// use inkstone::Dataset;
@@ -88,7 +88,7 @@ impl Dataset {
         }
     }
 
-    /// The data set without images that are exactly like an earlier one, whatever their label; no pixel is copied.
+    /// The data set without images that are identical to an earlier one, whatever their label; no pixel is copied.
     ///
     /// ```
     /// use inkstone::Dataset;

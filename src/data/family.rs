@@ -1,4 +1,4 @@
-//! What MNIST and its relatives share: the names of four files, where they are looked for, and what must be in them.
+//! What MNIST and its relatives share: the names of four files, where to search for them, and what they must contain.
 
 use super::{Dataset, idx};
 use crate::error::{Error, IdxFault, Result};

@@ -1,8 +1,8 @@
 //! The IDX format of the [MNIST database](http://yann.lecun.com/exdb/mnist/): a header of big-endian dimensions, then
 //! bytes. Only elements of unsigned bytes are read, which is what all files of the MNIST family hold.
 //!
-//! The header is checked before anything is allocated, and memory grows with the data that really follow it, so a
-//! file cannot make the reader allocate more than twice its own (unpacked) size.
+//! The header is validated before anything is allocated, and memory grows with the data that is read, so a file cannot
+//! make the reader allocate more than twice its own (unpacked) size.
 
 use super::gzip::Unpacked;
 use super::open::open;
@@ -23,12 +23,12 @@ const UNSIGNED_BYTE: u8 = 0x08;
 /// The first two bytes of every gzip stream.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Reads an IDX file, plain or gzip; which of them is told by its content, not its name. For a pipe or the standard
-/// input there is [`read`].
+/// Reads an IDX file, plain or gzip; the content decides which, not the name. Use [`read`] for a pipe or the standard
+/// input.
 ///
 /// # Errors
 /// [`Error::Io`] if the file cannot be opened or read, or is a pipe or a device; [`Error::Idx`] if its content is not a
-/// whole IDX file of unsigned bytes with 1 to 4 dimensions.
+/// complete IDX file of unsigned bytes with 1 to 4 dimensions.
 pub fn read_file(path: impl AsRef<Path>) -> Result<ArrayD<u8>> {
     let place = path.as_ref().display().to_string();
     match open(path.as_ref()) {
@@ -37,7 +37,7 @@ pub fn read_file(path: impl AsRef<Path>) -> Result<ArrayD<u8>> {
     }
 }
 
-/// Writes an array as an IDX file, compressed if the name ends in `.gz`. It is written as a whole: a crash leaves the
+/// Writes an array as an IDX file, compressed if the name ends in `.gz`. It is replaced atomically: a crash leaves the
 /// old file or the new one.
 ///
 /// # Errors

@@ -1,5 +1,5 @@
-//! The [MNIST database](http://yann.lecun.com/exdb/mnist/) of handwritten digits (LeCun, Cortes, Burges): 60,000 images
-//! to train on, 10,000 to test with, of 28 rows and columns.
+//! The [MNIST database](http://yann.lecun.com/exdb/mnist/) of handwritten digits (LeCun, Cortes, Burges): 60,000
+//! training and 10,000 test images of 28 x 28 pixels.
 
 use super::Dataset;
 use super::family::{Family, Sum};
@@ -24,10 +24,11 @@ const MNIST: Family = Family {
 };
 
 /// Loads MNIST from the first of these folders that holds all four files: `$INKSTONE_DATA`, `./data`, and
-/// `inkstone/mnist` in the user's cache folder. Returns the training and the test set, as Keras' `mnist.load_data()`.
+/// `inkstone/mnist` in the user's cache folder. Returns the training set and the test set, like Keras'
+/// `mnist.load_data()`.
 ///
-/// If none does, what is missing is [downloaded](crate::data#downloads) into the first of `$INKSTONE_DATA` and the
-/// cache folder that there is.
+/// If none does, missing files are [downloaded](crate::data#downloads) into `$INKSTONE_DATA` if that is set, otherwise
+/// into the cache folder.
 ///
 /// # Errors
 /// [`Error::MissingData`](crate::Error::MissingData) if no folder has them and nothing may be downloaded,

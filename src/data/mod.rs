@@ -1,19 +1,19 @@
-//! Getting data in: IDX files, MNIST and its relatives, drawn digits, and arrays of one's own; parts of data sets,
-//! scaling, cleaning, augmentation.
+//! Loading data: IDX files, MNIST and its relatives, drawn digits, and your own arrays; parts of data sets, scaling,
+//! cleaning, augmentation.
 //!
 //! # Downloads
 //!
 //! With the feature `download`, which is on by default, `load_data` of [`mnist`], [`fashion_mnist`] and [`kmnist`]
-//! fetches files that are nowhere. It asks several mirrors in turn, over plain HTTP: every file is known by a SHA-256
-//! in this crate's source, so nobody on the way can change it unnoticed, nothing secret is sent, and TLS libraries
-//! would need a C compiler. A file is complete and checked before it gets its name, so an interrupted download leaves
-//! nothing that is later believed, and two processes at once don't harm each other.
+//! downloads missing files. It tries several mirrors in turn, over plain HTTP: this crate's source has the SHA-256 of
+//! every file, so tampering is detected, nothing secret is sent, and TLS libraries would need a C compiler. A file is
+//! verified before it gets its name, so an interrupted download leaves no broken file, and two processes can download
+//! at once.
 //!
 //! | environment variable | |
 //! | --- | --- |
-//! | `INKSTONE_DATA` | the folder to look in first, and to download to; otherwise the user's cache folder |
-//! | `INKSTONE_MIRROR` | addresses of folders to ask first, with spaces between them |
-//! | `INKSTONE_OFFLINE` | anything but `0`: nothing is downloaded |
+//! | `INKSTONE_DATA` | the folder to search first, and to download to; by default the user's cache folder |
+//! | `INKSTONE_MIRROR` | URLs of folders to try first, separated by spaces |
+//! | `INKSTONE_OFFLINE` | any value but `0` disables downloads |
 //! | `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | as usual |
 
 #[doc = include_str!("bad_input.md")]

@@ -1,4 +1,4 @@
-//! Decides which paths are opened for reading: files, and nothing that might keep a reader waiting for ever.
+//! Opens files for reading, and refuses paths that could block a reader for ever.
 
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
@@ -7,8 +7,8 @@ use std::path::Path;
 /// Opens a file.
 ///
 /// # Errors
-/// What the system says, and for a named pipe, a device or a socket what it is: opening a pipe waits for a writer, and
-/// a device may have no end.
+/// The system's error; also for a named pipe, a device or a socket: opening a pipe waits for a writer, and a device may
+/// have no end.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     let metadata = path.metadata()?;
     if !metadata.is_file() && !metadata.is_dir() {

@@ -1,5 +1,4 @@
-//! Decides which examples of a data set are taken, and in which order. No pixel is copied: a part or another order is a
-//! list of places.
+//! Selects and orders the examples of a data set. No pixel is copied: a selection is a list of indices.
 
 use super::{Dataset, Example};
 use crate::error::{Error, Result};
@@ -46,10 +45,10 @@ impl Dataset {
         Ok(self.range_of(count..self.len()))
     }
 
-    /// The examples at these places, in this order; a place may come again.
+    /// The examples at these indices, in this order; indices may repeat.
     ///
     /// # Errors
-    /// [`Error::Data`] if there are no places, or one is past the last example.
+    /// [`Error::Data`] if there are no indices, or one is out of range.
     ///
     /// ```
     /// use inkstone::Dataset;
@@ -102,7 +101,7 @@ impl Dataset {
 
     /// The examples in an order drawn from `seed`.
     ///
-    /// [`fit`](crate::Model::fit) shuffles by itself; this is for parts that are to be drawn at random.
+    /// [`fit`](crate::Model::fit) shuffles on its own; use this to draw random parts.
     ///
     /// ```
     /// use inkstone::Dataset;
@@ -120,8 +119,9 @@ impl Dataset {
         self.choose(&examples)
     }
 
-    /// Two parts drawn from `seed`: the first has `fraction` of the examples of each class, rounded, the second the
-    /// others; where there are no classes, `fraction` of all examples. Both keep the order of the examples.
+    /// Splits the data set at random, from `seed`: the first part has `fraction` of the examples of each class,
+    /// rounded, or of all examples if there are no classes; the second has the rest. Both keep the order of the
+    /// examples.
     ///
     /// # Errors
     /// [`Error::Setting`] if `fraction` is not between 0 and 1, [`Error::Data`] if rounding leaves a part empty.
@@ -170,7 +170,7 @@ impl Dataset {
         Ok((self.choose(&first), self.choose(&second)))
     }
 
-    /// Parts of `size` examples, one after the other; the last may be smaller.
+    /// Consecutive parts of `size` examples; the last may be smaller.
     ///
     /// # Errors
     /// [`Error::Setting`] if `size` is 0.

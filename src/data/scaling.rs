@@ -1,5 +1,5 @@
-//! Decides how pixels are scaled before a model sees them. Pixels stay as they are stored; a data set carries its
-//! scaling, and applies it as they are used.
+//! Scales pixels before a model sees them. Stored pixels are unchanged; a data set applies its scaling when they are
+//! read.
 
 use super::Dataset;
 use crate::error::{Error, Result};
@@ -30,8 +30,8 @@ impl Scaling {
     }
 }
 
-/// Mean and variance of a training set, channel by channel, to bring data sets to mean 0 and variance 1, as Keras'
-/// [`Normalization`](https://keras.io/api/layers/preprocessing_layers/numerical/normalization/).
+/// The mean and variance of each channel of a training set, to normalise data sets to mean 0 and variance 1, like
+/// Keras' [`Normalization`](https://keras.io/api/layers/preprocessing_layers/numerical/normalization/).
 ///
 /// ```
 /// use inkstone::Dataset;
@@ -51,8 +51,8 @@ pub struct Normalization {
 }
 
 impl Normalization {
-    /// Takes mean and variance from a data set: the training set, and no other, so that nothing of the test set is
-    /// known beforehand.
+    /// Computes mean and variance of a data set. Use the training set only, so that no information about the test set
+    /// leaks into training.
     #[must_use]
     pub fn adapt(train: &Dataset) -> Self {
         let (_, _, channels) = train.shape().as_image();
@@ -90,11 +90,11 @@ impl Normalization {
         &self.variance
     }
 
-    /// The data set with every value brought to `(x - mean) / deviation` as it is used; no pixel is copied. A deviation
-    /// under 1e-7 counts as that, as in Keras.
+    /// The data set with every value normalised to `(x - mean) / deviation` when it is read; no pixel is copied. As in
+    /// Keras, the deviation is at least 1e-7.
     ///
     /// # Errors
-    /// [`Error::Data`] if its images have another number of channels.
+    /// [`Error::Data`] if its images have a different number of channels.
     pub fn apply(&self, dataset: &Dataset) -> Result<Dataset> {
         let factors: Vec<f32> = self.variance.iter().map(|variance| 1.0 / variance.sqrt().max(1e-7)).collect();
         let offsets = self.mean.iter().zip(&factors).map(|(mean, factor)| -mean * factor).collect();
@@ -103,9 +103,9 @@ impl Normalization {
 }
 
 impl Dataset {
-    /// The data set with every value `x * scale + offset`, after what has been done to it before, as Keras'
+    /// The data set with every value `x * scale + offset`, after any earlier scaling, like Keras'
     /// [`Rescaling`](https://keras.io/api/layers/preprocessing_layers/image_preprocessing/rescaling/). Images of bytes
-    /// already are from 0 to 1; no pixel is copied.
+    /// are already scaled to 0 to 1; no pixel is copied.
     ///
     /// # Errors
     /// [`Error::Setting`] if `scale` or `offset` is NaN or infinite.

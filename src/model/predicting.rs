@@ -1,4 +1,4 @@
-//! What a model makes of examples that nobody has labelled. Nothing of the model changes.
+//! Predictions for unlabelled examples. The model does not change.
 
 use super::Model;
 use crate::data::{Inputs, OrderedImages};

@@ -32,7 +32,7 @@ fn prefix(name: &str) -> String {
     format!(".{}.", name.chars().take(40).collect::<String>())
 }
 
-/// Removes what processes left behind that were killed; of those that still run, files are younger.
+/// Removes files that killed processes have left. Files of running processes are younger.
 fn remove_stale(folder: &Path, prefix: &str) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {

@@ -28,8 +28,8 @@ impl Rectangle {
         let (height, width, _) = shape.as_image();
         let area = (height * width) as f64 * (SMALLEST.min(erase.area) + area * (erase.area - SMALLEST).max(0.0));
         let aspect = ASPECT.powf(aspect * 2.0 - 1.0);
-        let rows = stretch((area * aspect).sqrt(), height, down);
-        let columns = stretch((area / aspect).sqrt(), width, right);
+        let rows = range_at((area * aspect).sqrt(), height, down);
+        let columns = range_at((area / aspect).sqrt(), width, right);
         Some(Self { rows, columns })
     }
 
@@ -42,8 +42,8 @@ impl Rectangle {
     }
 }
 
-/// A stretch of this many pixels, rounded, somewhere on an axis.
-fn stretch(pixels: f64, len: usize, place: f64) -> Range<usize> {
+/// A range of this many pixels, rounded, on an axis of this length; `place` in 0..1 moves it from start to end.
+fn range_at(pixels: f64, len: usize, place: f64) -> Range<usize> {
     let pixels = (pixels.round() as usize).min(len);
     let start = (place * (len - pixels + 1) as f64) as usize;
     start..start + pixels
@@ -55,9 +55,9 @@ mod tests {
 
     #[test]
     fn stretches_stay_on_their_axis_and_reach_both_ends() {
-        assert_eq!(stretch(3.4, 10, 0.0), 0..3);
-        assert_eq!(stretch(3.4, 10, 0.999_999), 7..10);
-        assert_eq!(stretch(30.0, 10, 0.999_999), 0..10);
-        assert_eq!(stretch(0.2, 10, 0.5), 5..5);
+        assert_eq!(range_at(3.4, 10, 0.0), 0..3);
+        assert_eq!(range_at(3.4, 10, 0.999_999), 7..10);
+        assert_eq!(range_at(30.0, 10, 0.999_999), 0..10);
+        assert_eq!(range_at(0.2, 10, 0.5), 5..5);
     }
 }

@@ -1,5 +1,5 @@
-//! Decides how images are varied at random while training: the settings, and the order of what is done. It draws every
-//! number from a stream of the image's own, so that the number of threads changes nothing.
+//! Random augmentation of training images: the settings, and the order of the changes. Each image draws its numbers
+//! from its own stream, so the number of threads does not matter.
 //!
 //! Shift, rotation, zoom, shear and elastic distortion are one map from the new image's pixels to places in the old
 //! one, so an image is sampled only once. Flips and crops move whole pixels and sample nothing.
@@ -27,9 +27,9 @@ use tone::Tone;
 
 /// Random changes to each image of a training batch, composed call by call; without any it changes nothing.
 ///
-/// [`FitConfig::augment`](crate::FitConfig::augment) switches it on for training; validation and prediction see the
-/// images as they are. Each image is drawn anew in each epoch. What moves in from outside repeats the edge, except for
-/// [`crop`](Self::crop).
+/// [`FitConfig::augment`](crate::FitConfig::augment) enables it for training; validation and prediction use the
+/// original images. Each epoch draws new variations of each image. Pixels from outside the image repeat the edge,
+/// except for [`crop`](Self::crop).
 ///
 /// The order of the calls does not matter. Each image is warped (shift, rotation, zoom, shear and elastic distortion in
 /// one map), cropped and flipped; then its brightness and its contrast change; then noise is added, and a rectangle
@@ -40,7 +40,7 @@ use tone::Tone;
 /// use inkstone::Dataset;
 /// use inkstone::ndarray::Array4;
 /// let augment = Augment::new().shift(2).rotate(10.0).zoom(0.1);
-/// // What it makes of a data set, to be looked at:
+/// // Augmented images, to inspect:
 /// let is_ink = |y: usize, x: usize| y.abs_diff(14) + x.abs_diff(14) < 5;
 /// let images = Array4::from_shape_fn((3, 28, 28, 1), |(_, y, x, _)| if is_ink(y, x) { 255 } else { 0 });
 /// let dataset = Dataset::from_bytes(images, vec![0, 1, 2])?;
@@ -341,8 +341,8 @@ impl Augment {
 }
 
 impl Dataset {
-    /// The images as `augment` varies them, each drawn once from `seed`; stored as floats. To look at them, or to train
-    /// on a fixed set; [`FitConfig::augment`](crate::FitConfig::augment) draws anew in each epoch.
+    /// The data set with each image augmented once, from `seed`, and stored as floats, to inspect the result or to
+    /// train on a fixed set; [`FitConfig::augment`](crate::FitConfig::augment) draws anew in each epoch.
     ///
     /// # Errors
     /// [`Error::Setting`] for a value of `augment` out of range.

@@ -1,8 +1,8 @@
-//! Fetches files of known content. It decides which mirror is asked, what is believed, and when a file is in its place;
-//! not which files are wanted.
+//! Downloads files with a known checksum: chooses mirrors, verifies what they send, and puts files in place. The caller
+//! decides which files.
 //!
-//! A file is written under another name, checked, synced and renamed: whoever looks sees all of it or nothing, whatever
-//! happens to this process or to others that fetch the same.
+//! A file is written under another name, checked, synced and renamed: readers see all of it or nothing, whatever
+//! happens to this process or to others that download the same file.
 
 mod address;
 mod proxy;
@@ -24,7 +24,7 @@ use tempfile::NamedTempFile;
 /// The largest archive that is taken where its size is not known.
 const MAX_ARCHIVE: u64 = 64 << 20;
 
-/// How long a server is waited for.
+/// Timeouts.
 #[derive(Clone, Copy, Debug)]
 struct Patience {
     connect: Duration,
@@ -55,7 +55,7 @@ pub(super) fn is_switched_off() -> bool {
     std::env::var_os("INKSTONE_OFFLINE").is_some_and(|value| !value.is_empty() && value != "0")
 }
 
-/// Fetches these files of a data set into a folder, which is made if need be.
+/// Downloads these files of a data set into a folder, which is created if it does not exist.
 ///
 /// # Errors
 /// [`Error::Download`] if no mirror gave a file, [`Error::Io`] if it could not be written.
@@ -100,7 +100,7 @@ fn fetch_from<'a>(
     Ok(())
 }
 
-/// What servers are told of who asks.
+/// The `User-Agent` of all requests.
 const USER_AGENT: &str = concat!("inkstone/", env!("CARGO_PKG_VERSION"));
 /// The most redirects that are followed.
 const MAX_REDIRECTS: u32 = 5;
@@ -152,13 +152,13 @@ fn progress(len: Option<u64>) -> ProgressBar {
     }
 }
 
-/// What came: its length and SHA-256.
+/// The length and SHA-256 of what was received.
 struct Received {
     bytes: u64,
     sha256: String,
 }
 
-/// Copies a body to a file, up to what the file may have.
+/// Copies a body to a file, up to the length that the file may have.
 fn receive(
     mut body: impl Read,
     part: &mut NamedTempFile,
@@ -188,7 +188,7 @@ fn receive(
     }
 }
 
-/// Whether what came is what it should be.
+/// Checks what was received against what is expected.
 fn check(received: Received, announced: Option<u64>, sum: &Sum, part: &NamedTempFile) -> Attempt<()> {
     let Received { bytes, sha256: found } = received;
     if announced.is_some_and(|announced| announced != bytes) {

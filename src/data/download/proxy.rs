@@ -30,7 +30,7 @@ pub(super) fn proxy_for(url: &str) -> Option<Proxy> {
     (serves && !proxy.is_no_proxy(&uri)).then_some(proxy)
 }
 
-/// Asks a proxy for an address, and for those it is sent on to.
+/// Requests a URL through a proxy, and follows redirects.
 pub(super) fn get(proxy: &Proxy, url: &str, patience: Patience) -> Attempt<Answer> {
     let mut url = url.to_owned();
     for _ in 0..=MAX_REDIRECTS {
@@ -124,7 +124,7 @@ fn connect(proxy: &Proxy, patience: Patience) -> io::Result<TcpStream> {
     Err(last)
 }
 
-/// A connection that is given up at some time, however slowly it trickles.
+/// A connection with a deadline, which a server cannot extend by sending slowly.
 struct Timed {
     stream: TcpStream,
     until: Instant,

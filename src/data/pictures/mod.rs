@@ -1,4 +1,4 @@
-//! Pictures of one's own: PNG files made what MNIST's makers made of theirs, folders of them as data sets, and data
+//! Your own pictures: PNG files converted as MNIST's makers converted theirs, folders of them as data sets, and data
 //! sets as PNG files to look at. With the feature `image`.
 //!
 //! ```
