@@ -86,7 +86,11 @@ fn rust_files(folder: &str) -> Vec<PathBuf> {
         }
     }
     let mut files = Vec::new();
-    add(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut files);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    // The published package leaves some out.
+    if folder.is_dir() {
+        add(&folder, &mut files);
+    }
     files.sort();
     files
 }
