@@ -31,6 +31,7 @@
 //! - [`Sequential`] describes a model, [`layers`] are what it is made of, [`Sequential::compile`] makes it a [`Model`].
 //! - [`Model::fit`] trains, [`Model::evaluate`] scores, [`Model::predict`] predicts; [`metrics`](mod@metrics) are what
 //!   is measured on the way, and [`Model::evaluate_report`] tells class by class what a model got right and wrong.
+//! - [`custom`] has the traits of layers, losses and metrics of your own, [`testing`] checks their gradients.
 //! - [`Model::save`] and [`Model::load`] keep a model, [`FitConfig::backup`] keeps a training that is interrupted,
 //!   [`Model::into_predictor`] makes a model that threads share.
 //! - [`data::mnist`] loads MNIST, [`data::synthetic`] draws digits, [`data::idx`] reads any file of MNIST's format, and

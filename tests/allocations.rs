@@ -2,6 +2,8 @@
 
 #[path = "common/cases.rs"]
 mod cases;
+#[path = "common/custom_layers.rs"]
+mod custom_layers;
 
 use cases::{KINDS, inputs, model as model_of};
 use inkstone::callbacks::SaveFreq;
@@ -68,6 +70,15 @@ fn steps_and_predictions_allocate_nothing_of_their_own() {
         let (ten_steps, twenty_steps) = (steps(&short), steps(&long));
         assert!(twenty_steps <= ten_steps + 2, "{case:?}, {ten_steps} blocks for 10 steps, {twenty_steps} for 20");
     }
+
+    // A layer of a user's own.
+    let described = Sequential::new([12, 12, 1]).add(custom_layers::Scale { initial: 0.5 }).add(Flatten::new());
+    let described = described.add(custom_layers::Scale { initial: 0.5 }).add(Dense::new(4).activation(Softmax));
+    let mut own = described.compile(Adam::default(), SparseCategoricalCrossentropy::default(), []).unwrap();
+    let mut steps = |data: &Dataset| blocks(|| drop(own.fit(data, quiet()).unwrap()));
+    steps(&long);
+    let (ten_steps, twenty_steps) = (steps(&short), steps(&long));
+    assert!(twenty_steps <= ten_steps + 2, "own layers, {ten_steps} blocks for 10 steps, {twenty_steps} for 20");
 
     // A checkpoint at the end of the epoch, the same one for both; the steps on the way there allocate nothing.
     let folder = tempfile::tempdir().unwrap();

@@ -15,8 +15,9 @@ use std::fmt::Debug;
 /// convenient, one or more. What it computes for one example must not depend on the others. The crate fuses nothing
 /// with it, and gives and takes plain slices, in which examples lie one after the other, channels last.
 ///
-/// Threads call it at the same time, and training gives the same bits on any number of them as long as equal arguments
-/// give equal results. A panic unwinds through `fit`, and leaves the model as it was after the last step.
+/// Threads call it at the same time, as the crate cuts batches up for them; a call does its work on the thread that
+/// makes it. Training gives the same bits on any number of threads as long as equal arguments give equal results. A
+/// panic unwinds through `fit`, and leaves the model as it was after the last step.
 ///
 /// [`testing::check_gradients`](crate::testing::check_gradients) compares the backward pass with the forward pass. To
 /// read a file with such a layer, [`CustomObjects`](crate::custom::CustomObjects) names its type.

@@ -261,7 +261,7 @@ impl Shard {
 }
 
 /// Runs the work of one batch in the current thread pool, which takes it over as a whole: that is faster than to enter
-/// the pool for each of its loops. The work must be short and call no code of users: a thread of the pool that waits may run
+/// the pool for each of its loops. The work must be short and call no callback: a thread of the pool that waits may run
 /// any other work of the pool to its end before it returns to its own.
 pub(crate) fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     rayon::scope(|_| work())
