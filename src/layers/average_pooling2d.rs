@@ -1,7 +1,7 @@
 //! The average pooling layer.
 
-use super::max_pooling2d::two_by_two;
-use super::{Describe, Spec, checked, image};
+use super::sliding::{sliding, two_by_two};
+use super::{Describe, Spec, checked};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::{Padding, Shape, Window2d};
 use serde::{Deserialize, Serialize};
@@ -62,9 +62,7 @@ impl AveragePooling2D {
 
     /// The geometry on this input.
     pub(crate) fn window(&self, input: Shape) -> Result<Window2d, String> {
-        let (height, width, _) = image(input)?;
-        Window2d::new((height, width), self.pool_size, self.strides.unwrap_or(self.pool_size), self.padding)
-            .map_err(|reason| format!("cannot work on {input}: {reason}"))
+        sliding(input, self.pool_size, self.strides.unwrap_or(self.pool_size), self.padding)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The convolution layer.
 
+use super::sliding::sliding;
 use super::{ActivationFunction, Describe, Spec, check_convolution, checked, image, with_bias};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
@@ -59,35 +60,23 @@ impl Conv2D {
         }
     }
 
-    /// Sets the rows and columns from one output to the next.
-    #[must_use]
-    pub fn strides(self, strides: (usize, usize)) -> Self {
-        Self { strides, ..self }
-    }
+    setters! {
+        /// Sets the rows and columns from one output to the next.
+        strides: (usize, usize),
 
-    /// Sets what happens at the border.
-    #[must_use]
-    pub fn padding(self, padding: Padding) -> Self {
-        Self { padding, ..self }
-    }
+        /// Sets what happens at the border.
+        padding: Padding,
 
-    /// Sets the activation function.
-    #[must_use]
-    pub fn activation(self, activation: ActivationFunction) -> Self {
-        Self { activation, ..self }
-    }
+        /// Sets the activation function.
+        activation: ActivationFunction,
 
-    /// Sets whether a bias is added for each filter.
-    #[must_use]
-    pub fn use_bias(self, use_bias: bool) -> Self {
-        Self { use_bias, ..self }
+        /// Sets whether a bias is added for each filter.
+        use_bias: bool,
     }
 
     /// The geometry on this input.
     pub(crate) fn window(&self, input: Shape) -> Result<Window2d, String> {
-        let (height, width, _) = image(input)?;
-        Window2d::new((height, width), self.kernel_size, self.strides, self.padding)
-            .map_err(|reason| format!("cannot work on {input}: {reason}"))
+        sliding(input, self.kernel_size, self.strides, self.padding)
     }
 }
 

@@ -43,16 +43,12 @@ impl Dense {
         Self { units, activation: ActivationFunction::Linear, use_bias: true }
     }
 
-    /// Sets the activation function.
-    #[must_use]
-    pub fn activation(self, activation: ActivationFunction) -> Self {
-        Self { activation, ..self }
-    }
+    setters! {
+        /// Sets the activation function.
+        activation: ActivationFunction,
 
-    /// Sets whether a bias is added for each unit.
-    #[must_use]
-    pub fn use_bias(self, use_bias: bool) -> Self {
-        Self { use_bias, ..self }
+        /// Sets whether a bias is added for each unit.
+        use_bias: bool,
     }
 }
 

@@ -14,6 +14,7 @@ mod global_average_pooling2d;
 mod max_pooling2d;
 mod network;
 mod reshape;
+mod sliding;
 mod zero_padding2d;
 
 pub use activation::{Activation, ActivationFunction};
