@@ -121,8 +121,8 @@ pub enum Error {
     /// A gradient is not the central difference of what it is the gradient of: the backward pass and the forward pass
     /// do not belong together.
     #[error(
-        "the gradient of {of} at {index:?} is {received}, expected {expected}, the central difference, or no more than {tolerance} from it: \
-         look for the backward pass's error there, or for a kink of the function"
+        "the gradient of {of} at {index:?} is {received}, expected {expected} within {tolerance}, the central difference of the \
+         forward pass: correct the backward pass or, where the function has a kink, set a smaller `GradientCheck::step`"
     )]
     Gradient {
         /// The weight, as in `scale/factors`, or `the input`.

@@ -12,8 +12,9 @@ use std::fmt::Debug;
 /// layers do, and into files, as its serde form under its [`NAME`](Self::NAME).
 ///
 /// It takes one input and gives one output, and works on a chunk of examples at a time: as many as the crate finds
-/// convenient, one or more. What it computes for one example must not depend on the others. The crate fuses nothing
-/// with it, and gives and takes plain slices, in which examples lie one after the other, channels last.
+/// convenient, one or more. What it computes for one example must not depend on the others, and is the same in training
+/// and in prediction. The crate fuses nothing with it, and gives and takes plain slices, in which examples lie one
+/// after the other, channels last.
 ///
 /// Threads call it at the same time, as the crate cuts batches up for them; a call does its work on the thread that
 /// makes it. Training gives the same bits on any number of threads as long as equal arguments give equal results. A

@@ -101,6 +101,15 @@ fn json_names_them_and_their_configurations() {
     assert!(error.to_string().contains("missing field `config`"), "{error}");
 }
 
+#[test]
+fn formats_that_do_not_describe_themselves_hold_them_too() {
+    let bytes = postcard::to_stdvec(&described()).unwrap();
+    let mut read: Sequential = postcard::from_bytes(&bytes).unwrap();
+    assert_eq!(read, described());
+    read = Sequential::from_json_with(&read.to_json(), &known()).unwrap();
+    assert!(read.compile(Adam::default(), SparseCategoricalCrossentropy::default(), []).is_ok());
+}
+
 /// A vector of as many values as it is told.
 #[derive(Debug, Serialize, Deserialize)]
 struct Wide {
