@@ -9,7 +9,7 @@ use std::fmt;
 ///
 /// ```
 /// use inkstone::{Epoch, History, Metric, Scores};
-/// let scores = Scores { loss: 0.2, metrics: vec![(Metric::Accuracy, 0.94)] };
+/// let scores = Scores::new(0.2, vec![(Metric::Accuracy, 0.94)]);
 /// let epoch = Epoch { training: scores, validation: None, learning_rate: 0.001, seconds: 1.5, logged: Vec::new() };
 /// let history = History { epochs: vec![epoch] };
 /// assert_eq!(history.losses(), [0.2]);
@@ -51,7 +51,7 @@ impl History {
     ///
     /// ```
     /// use inkstone::{Epoch, History, Scores};
-    /// let training = Scores { loss: 0.2, metrics: vec![] };
+    /// let training = Scores::new(0.2, vec![]);
     /// let epoch = Epoch { training, validation: None, learning_rate: 0.001, seconds: 1.5, logged: vec![] };
     /// assert_eq!(
     ///     History { epochs: vec![epoch] }.get("accuracy").unwrap_err().to_string(),

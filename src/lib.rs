@@ -101,6 +101,7 @@ mod error;
 pub mod evaluation;
 mod exec;
 mod fit;
+mod functional;
 #[doc = include_str!("for_keras_users.md")]
 pub mod for_keras_users {}
 mod history;
@@ -109,6 +110,7 @@ pub mod layers;
 mod loss;
 pub mod metrics;
 mod model;
+mod objective;
 #[cfg(feature = "onnx")]
 mod onnx;
 pub mod ops;
@@ -137,13 +139,15 @@ pub use data::{Dataset, Inputs, LabelledInputs, Targets};
 pub use error::{Error, IdxFault, ModelFault, Result};
 pub use evaluation::EvaluationReport;
 pub use fit::{FitConfig, Interrupt};
+pub use functional::{Functional, Input, Node, Shared};
 pub use history::{Epoch, History};
 pub use loss::{
     BinaryCrossentropy, CategoricalCrossentropy, Huber, KlDivergence, Loss, MeanAbsoluteError, MeanSquaredError,
     SparseCategoricalCrossentropy,
 };
-pub use metrics::{Metric, Scores};
+pub use metrics::{Metric, OutputScores, Scores};
 pub use model::{Model, Weight};
+pub use objective::Objective;
 pub use optimizer::{
     Adagrad, Adam, AdamW, Algorithm, BuiltOptimizer, CosineDecay, ExponentialDecay, LearningRate, Lion, Nadam,
     OneCycle, Optimizer, OptimizerOptions, PiecewiseConstantDecay, RmsProp, Sgd, WarmUp,

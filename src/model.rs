@@ -4,14 +4,15 @@ mod description;
 mod predicting;
 mod weights;
 
+pub(crate) use predicting::split_outputs;
 pub(crate) use weights::{named, store};
 
-use crate::data::{Inputs, LabelledInputs, OrderedExamples, Targets};
+use crate::data::{Inputs, LabelledInputs, OrderedExamples, Targets, nouns};
 use crate::error::{Error, Result};
 use crate::fit::Ongoing;
 use crate::layers::Network;
-use crate::loss::Loss;
 use crate::metrics::{Metric, Scores};
+use crate::objective::Objective;
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::plan::{Plan, Wanted};
 use crate::shape::Shape;
@@ -50,15 +51,9 @@ pub struct Weight {
 }
 
 impl Model {
-    pub(crate) fn new(
-        network: Network,
-        seed: u64,
-        optimizer: Optimizer,
-        loss: Loss,
-        metrics: Vec<Metric>,
-    ) -> Result<Self> {
+    pub(crate) fn new(network: Network, seed: u64, optimizer: Optimizer, objectives: Vec<Objective>) -> Result<Self> {
         let plan = Plan::new(&network, Wanted::OfParameters)?;
-        Self::of_plan(plan, network, seed, optimizer, loss, metrics)
+        Self::of_plan(plan, network, seed, optimizer, &objectives)
     }
 
     /// The model of a plan of this network.
@@ -67,15 +62,13 @@ impl Model {
         network: Network,
         seed: u64,
         optimizer: Optimizer,
-        loss: Loss,
-        metrics: Vec<Metric>,
+        objectives: &[Objective],
     ) -> Result<Self> {
-        loss.check(plan.head().function)?;
+        check_objectives(&plan, objectives)?;
         optimizer.check()?;
         let variables = plan.parameters.trained().map(|parameter| parameter.range.clone());
         let state = OptimizerState::new(&optimizer, plan.parameters.trained_len, variables);
-        Metric::check_all(&metrics, plan.classes())?;
-        let scoring = Scoring::new(&plan, loss, &metrics);
+        let scoring = Scoring::new(&plan, objectives);
         if let always_one @ Decision::Undecided(Undecided::AlwaysOne) = Decision::new(&plan, &scoring) {
             always_one.check()?;
         }
@@ -200,14 +193,41 @@ impl Model {
     /// # Errors
     /// [`Error::Data`] if the images' shape, their number, a target or a weight does not fit.
     pub(crate) fn check_labelled<'a>(&self, data: LabelledInputs<'a>) -> Result<OrderedExamples<'a>> {
-        self.check_shape(data.images().shape())?;
+        self.check_shapes(data.images())?;
+        self.check_target_shapes(data.targets())?;
         let examples = data.checked()?;
-        self.engine.scoring.check_targets(&examples.targets)?;
+        self.engine.scoring.check_targets(examples.targets.as_slice())?;
         Ok(examples)
     }
 
-    fn check_shape(&self, found: Shape) -> Result<()> {
-        check_shape(self.engine.plan.input(), found)
+    fn check_shapes(&self, found: &Inputs<'_>) -> Result<()> {
+        check_shapes(&self.engine.plan, found)
+    }
+
+    /// Whether there are targets for each output, and those with axes of their own have the output's.
+    fn check_target_shapes(&self, targets: &Targets<'_>) -> Result<()> {
+        let heads = &self.engine.plan.heads;
+        let found = targets.shapes();
+        if found.len() != heads.len() {
+            let (expected, found) = (heads.len(), found.len());
+            return Err(Error::Data(format!(
+                "the model has {expected} output{}, got targets for {found}{}",
+                if expected == 1 { "" } else { "s" },
+                if found < expected { ": give a tuple or a vector of targets" } else { "" }
+            )));
+        }
+        for (head, found) in heads.iter().zip(found) {
+            let is_row = found.is_none_or(|axes| axes.len() <= 1);
+            if !is_row && found != Some(head.shape.axes()) {
+                let found: Vec<String> = found.into_iter().flatten().map(usize::to_string).collect();
+                return Err(Error::Data(format!(
+                    "targets must have the output's shape, {}, got ({})",
+                    head.shape,
+                    found.join(", ")
+                )));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -216,7 +236,7 @@ impl fmt::Debug for Model {
         let Self { network, seed, optimizer, epochs, state: _, engine: _, ongoing: _ } = self;
         let mut model = f.debug_struct("Model");
         model.field("layers", &network.layers).field("seed", seed);
-        model.field("loss", &self.loss()).field("metrics", &self.metrics());
+        model.field("objectives", &self.engine.scoring.objectives().collect::<Vec<_>>());
         model.field("optimizer", optimizer).field("epochs", epochs).finish_non_exhaustive()
     }
 }
@@ -228,28 +248,83 @@ pub(crate) fn check_loss(tally: &Tally, epoch: usize, step: usize) -> Result<()>
     if loss.is_finite() { Ok(()) } else { Err(Error::Diverged { epoch, step, loss }) }
 }
 
+/// Whether there is an objective for each output, and it can be met.
+///
+/// # Errors
+/// [`Error::Model`] or [`Error::Setting`] for the first that cannot.
+pub(crate) fn check_objectives(plan: &Plan, objectives: &[Objective]) -> Result<()> {
+    let (outputs, found) = (plan.heads.len(), objectives.len());
+    if found != outputs {
+        return Err(Error::Model(format!("has {outputs} outputs, got {found} objectives: give one for each output")));
+    }
+    for (index, (head, Objective { loss, weight, .. })) in plan.heads.iter().zip(objectives).enumerate() {
+        loss.check_shape(head.shape).and_then(|()| loss.check(head.function)).map_err(|error| match error {
+            Error::Model(fault) if outputs > 1 => {
+                Error::Model(format!("has the output {index}, {}, which {fault}", head.name))
+            }
+            other => other,
+        })?;
+        if !(weight.is_finite() && *weight >= 0.0) {
+            let (expected, received) = ("finite and at least 0", weight.to_string());
+            return Err(Error::Setting { name: "weight", expected, received });
+        }
+    }
+    let metrics = objectives.iter().enumerate();
+    Metric::check_all(metrics.map(|(index, objective)| (&objective.metrics[..], plan.output_len(index))))
+}
+
+/// Whether examples fit a model's inputs.
+///
+/// # Errors
+/// [`Error::Data`] if they do not.
+pub(crate) fn check_shapes(plan: &Plan, found: &Inputs<'_>) -> Result<()> {
+    let found = found.shapes();
+    let (expected, count) = (plan.inputs.len(), found.len());
+    if count != expected {
+        return Err(Error::Data(format!(
+            "the model has {expected} input{}, got {count}{}",
+            if expected == 1 { "" } else { "s" },
+            if count < expected { ": give a tuple or a vector of inputs" } else { "" }
+        )));
+    }
+    for (index, (input, found)) in plan.input_shapes().zip(found).enumerate() {
+        let fits = match found {
+            Some(found) => check_shape(input, found),
+            None => Err(Error::Data(format!(
+                "the model expects examples of {input} behind the axis of the batch, got an array of no axis more than that, or of \
+                 more than five"
+            ))),
+        };
+        fits.map_err(|error| match error {
+            Error::Data(fault) if expected > 1 => Error::Data(format!("input {index}: {fault}")),
+            other => other,
+        })?;
+    }
+    Ok(())
+}
+
 /// Whether images fit a model's input.
 ///
 /// # Errors
 /// [`Error::Data`] if they do not.
-pub(crate) fn check_shape(input: Shape, found: Shape) -> Result<()> {
-    if found.as_image() == input.as_image() {
+fn check_shape(input: Shape, found: Shape) -> Result<()> {
+    let is_pixel = matches!((input.axes(), found.axes()), ([_], [1, 1, _]));
+    if found == input || is_pixel && found.channels() == input.channels() {
         return Ok(());
     }
-    let (height, width, channels) = found.as_image();
-    Err(Error::Data(match (input, found) {
-        (Shape::Image { .. }, Shape::Image { .. }) => format!("the model expects images of {input}, got {found}"),
-        (Shape::Image { height, width, channels }, Shape::Vector(features)) => format!(
+    Err(Error::Data(match (input.axes(), found.axes()) {
+        ([_, _, _], [_, _, _]) => format!("the model expects images of {input}, got {found}"),
+        ([height, width, channels], [features]) => format!(
             "the model expects images of {input}, an array of (N, {height}, {width}, {channels}), got a table with rows of {features} \
              features"
         ),
-        (Shape::Vector(expected), Shape::Image { height: 1, width: 1, channels: features })
-        | (Shape::Vector(expected), Shape::Vector(features)) => format!(
+        ([expected], [1, 1, features] | [features]) => format!(
             "the model expects rows of {expected} features, a table of (N, {expected}), got rows of {features} features"
         ),
-        (Shape::Vector(expected), Shape::Image { .. }) => format!(
+        ([expected], [height, width, channels]) => format!(
             "the model expects rows of {expected} features, a table of (N, {expected}), got images of {found}: add `Flatten`, as in \
              `Sequential::new([{height}, {width}, {channels}]).add(Flatten::new())`"
         ),
+        (_, _) => format!("the model expects {} of {input}, got {} of {found}", nouns(input)[1], nouns(found)[1]),
     }))
 }

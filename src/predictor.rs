@@ -3,11 +3,11 @@
 use crate::data::Inputs;
 use crate::error::{Error, Result};
 use crate::exec::Workspace;
-use crate::model::{Model, check_shape};
+use crate::model::{Model, check_shapes, split_outputs};
 use crate::plan::Plan;
 use crate::shape::Shape;
 use crate::train::{Examples, Inference};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayD};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -97,13 +97,13 @@ impl Predictor {
     /// The shape of one output.
     #[must_use]
     pub fn output_shape(&self) -> Shape {
-        self.inference.plan.output_shape()
+        self.inference.plan.head().shape
     }
 
     /// How many values an output has.
     #[must_use]
     pub fn classes(&self) -> usize {
-        self.inference.plan.classes()
+        self.inference.plan.output_len(0)
     }
 
     /// Memory to predict in, for one thread at a time.
@@ -117,8 +117,26 @@ impl Predictor {
     /// # Errors
     /// [`Error::Data`] if the images' shape does not fit the model, or a value is NaN or infinite.
     pub fn predict<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<Array2<f32>> {
-        let images = images.into();
-        let mut outputs = Array2::zeros((images.len(), self.classes()));
+        let outputs = self.inference.plan.heads.len();
+        if outputs > 1 {
+            return Err(Error::Model(format!(
+                "has {outputs} outputs: call `predict_all`, which returns those of each"
+            )));
+        }
+        self.predict_values(images.into())
+    }
+
+    /// As [`Model::predict_all`]: what the model gives at each output.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub fn predict_all<'a>(&self, inputs: impl Into<Inputs<'a>>) -> Result<Vec<ArrayD<f32>>> {
+        self.predict_values(inputs.into()).map(|values| split_outputs(&self.inference.plan, &values))
+    }
+
+    /// (N, values of all outputs, one output after the other).
+    fn predict_values(&self, images: Inputs<'_>) -> Result<Array2<f32>> {
+        let mut outputs = Array2::zeros((images.len(), self.inference.plan.outputs_len()));
         let out = outputs.as_slice_mut().expect("a new array is in memory order");
         self.predict_into(images, &mut self.scratch(), out)?;
         Ok(outputs)
@@ -127,7 +145,7 @@ impl Predictor {
     /// Writes what [`predict`](Self::predict) returns, and allocates nothing, unless images are an array that is not in
     /// memory order.
     ///
-    /// - out: (N, classes), image by image
+    /// - out: (N, values of all outputs): image by image, of several outputs one after the other
     ///
     /// # Errors
     /// As [`predict`](Self::predict), and [`Error::Data`] if `out` has another length, or the scratch was made by
@@ -139,12 +157,15 @@ impl Predictor {
         out: &mut [f32],
     ) -> Result<()> {
         let images = images.into();
-        self.check(&images, images.len() * self.classes(), out.len(), scratch)?;
-        let mut rest = out;
-        self.run(images, scratch, |outputs| {
-            let (to, after) = std::mem::take(&mut rest).split_at_mut(outputs.len());
-            to.copy_from_slice(outputs);
-            rest = after;
+        let plan = &self.inference.plan;
+        let all = plan.outputs_len();
+        self.check(&images, images.len() * all, out.len(), scratch)?;
+        self.run(images, scratch, |first, head, outputs| {
+            let len = plan.output_len(head);
+            let before: usize = (0..head).map(|head| plan.output_len(head)).sum();
+            let rows = out[first * all..].chunks_exact_mut(all);
+            rows.zip(outputs.chunks_exact(len))
+                .for_each(|(row, output)| row[before..before + len].copy_from_slice(output));
         })
     }
 
@@ -202,14 +223,14 @@ impl Predictor {
         decision.check()?;
         self.check(&images, images.len(), out.len(), scratch)?;
         let mut out = out.iter_mut();
-        self.run(images, scratch, |outputs| {
+        self.run(images, scratch, |_, _, outputs| {
             let rows = outputs.chunks_exact(self.classes());
             rows.zip(&mut out).for_each(|(row, class)| *class = decision.class(row));
         })
     }
 
     fn check(&self, images: &Inputs<'_>, expected: usize, found: usize, scratch: &Scratch) -> Result<()> {
-        check_shape(self.input_shape(), images.shape())?;
+        check_shapes(&self.inference.plan, images)?;
         if found != expected {
             let images = images.len();
             return Err(Error::Data(format!(
@@ -222,7 +243,7 @@ impl Predictor {
         Ok(())
     }
 
-    fn run(&self, images: Inputs<'_>, scratch: &mut Scratch, finish: impl FnMut(&[f32])) -> Result<()> {
+    fn run(&self, images: Inputs<'_>, scratch: &mut Scratch, finish: impl FnMut(usize, usize, &[f32])) -> Result<()> {
         let images = images.checked()?;
         self.inference.run(&Examples::of_images(&images), &mut scratch.workspace, finish);
         Ok(())

@@ -3,10 +3,11 @@
 pub use crate::callbacks::{BackupAndRestore, EarlyStopping, LambdaCallback, ModelCheckpoint, ReduceLROnPlateau};
 pub use crate::data::{Dataset, mnist};
 pub use crate::fit::{FitConfig, Interrupt};
+pub use crate::functional::{Functional, Input, Node, Shared};
 pub use crate::layers::ActivationFunction::{Linear, Relu, Sigmoid, Softmax, Tanh};
 pub use crate::layers::{
-    Activation, ActivationFunction, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D,
-    MaxPooling2D, Reshape, ZeroPadding2D,
+    Activation, ActivationFunction, Add, AveragePooling2D, Concatenate, Conv2D, Dense, Dropout, Flatten,
+    GlobalAveragePooling2D, MaxPooling2D, Reshape, ZeroPadding2D,
 };
 pub use crate::loss::{
     BinaryCrossentropy, CategoricalCrossentropy, Huber, KlDivergence, MeanAbsoluteError, MeanSquaredError,
@@ -16,8 +17,9 @@ pub use crate::metrics;
 pub use crate::metrics::Metric::Accuracy;
 pub use crate::metrics::{Auc, BinaryAccuracy, F1Score, Metric, Precision, Recall, TopKCategoricalAccuracy};
 pub use crate::model::Model;
+pub use crate::objective::Objective;
 pub use crate::optimizer::{Adagrad, Adam, AdamW, Lion, Nadam, Optimizer, OptimizerOptions, RmsProp, Sgd};
 pub use crate::optimizer::{CosineDecay, ExponentialDecay, OneCycle, PiecewiseConstantDecay, WarmUp};
 pub use crate::predictor::Predictor;
 pub use crate::sequential::Sequential;
-pub use crate::shape::Padding::{Same, Valid};
+pub use crate::shape::Padding::{self, Same, Valid};

@@ -5,6 +5,7 @@ use crate::layers::{Layer, Network};
 use crate::loss::Loss;
 use crate::metrics::Metric;
 use crate::model::Model;
+use crate::objective::Objective;
 use crate::optimizer::Optimizer;
 use crate::random::fresh_seed;
 use crate::saving::json;
@@ -34,7 +35,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sequential {
-    #[serde(deserialize_with = "json::shape")]
     input: Shape,
     #[serde(deserialize_with = "json::layers")]
     layers: Vec<Layer>,
@@ -94,12 +94,7 @@ impl Sequential {
         metrics: impl IntoIterator<Item = Metric>,
     ) -> Result<Model> {
         let seed = self.seed.unwrap_or_else(fresh_seed);
-        Model::new(
-            Network::chain(self.input, self.layers),
-            seed,
-            optimizer.into(),
-            loss.into(),
-            metrics.into_iter().collect(),
-        )
+        let objective = Objective::new(loss).metrics(metrics);
+        Model::new(Network::chain(self.input, self.layers), seed, optimizer.into(), vec![objective])
     }
 }

@@ -1,75 +1,175 @@
 //! Decides how sizes are named: the shape of one example between layers, and the geometry of a window that slides over
 //! an image. It holds no data and does no arithmetic on pixels.
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
 /// No tensor may hold more elements than this (1 GiB of `f32`); offsets into one then always fit in a `u32`.
 pub(crate) const MAX_ELEMENTS: usize = 1 << 28;
 
-/// The shape of one example, the batch axis left out, as layers hand it on.
+/// The most axes that one example has.
+pub(crate) const MAX_RANK: usize = 4;
+
+/// The shape of one example, the batch axis left out, as layers hand it on: one to four axes, the last of which counts features or
+/// channels. `[features]` is a vector, `[steps, features]` a sequence, `[height, width, channels]` an image.
 ///
 /// ```
 /// use inkstone::Shape;
-/// assert_eq!(Shape::from([28, 28, 1]).to_string(), "(28, 28, 1)");
-/// assert_eq!(Shape::from([28, 28, 1]).len(), Some(784));
+/// let image = Shape::from([28, 28, 1]);
+/// assert_eq!(image.to_string(), "(28, 28, 1)");
+/// assert_eq!(image.axes(), [28, 28, 1]);
+/// assert_eq!(image.len(), Some(784));
 /// assert_eq!(Shape::from([784]).to_string(), "(784)");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Shape {
-    /// An image, channels last: (H, W, C).
-    Image {
-        /// Rows.
-        height: usize,
-        /// Columns.
-        width: usize,
-        /// Values per pixel.
-        channels: usize,
-    },
-    /// A vector of features: (F).
-    Vector(usize),
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Shape {
+    /// Those behind the rank are 0.
+    axes: [usize; MAX_RANK],
+    rank: usize,
 }
 
 impl Shape {
+    /// The shape of these axes; `None` unless there are one to four.
+    ///
+    /// ```
+    /// use inkstone::Shape;
+    /// assert_eq!(Shape::new(&[7, 3]), Some(Shape::from([7, 3])));
+    /// assert_eq!(Shape::new(&[]), None);
+    /// ```
+    #[must_use]
+    pub fn new(axes: &[usize]) -> Option<Self> {
+        let rank = axes.len();
+        if !(1..=MAX_RANK).contains(&rank) {
+            return None;
+        }
+        let mut all = [0; MAX_RANK];
+        all[..rank].copy_from_slice(axes);
+        Some(Self { axes: all, rank })
+    }
+
+    /// The axes, in order.
+    #[must_use]
+    pub fn axes(&self) -> &[usize] {
+        &self.axes[..self.rank]
+    }
+
+    /// The last axis: features of a vector or sequence, channels of an image.
+    #[must_use]
+    pub fn channels(self) -> usize {
+        self.axes[self.rank - 1]
+    }
+
     /// How many values one example has; `None` if that is zero, or more than the 2^28 (1 GiB of `f32`) that any
     /// tensor may have.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a shape is never empty: zero is refused here")]
     pub fn len(self) -> Option<usize> {
-        let (height, width, channels) = self.as_image();
-        let len = height.checked_mul(width)?.checked_mul(channels)?;
+        let len = self.axes().iter().try_fold(1_usize, |len, axis| len.checked_mul(*axis))?;
         (1..=MAX_ELEMENTS).contains(&len).then_some(len)
     }
 
-    /// The shape as (height, width, channels); a vector is one pixel of that many channels.
+    /// The shape as (height, width, channels): a vector is one pixel of that many channels, a sequence one row of pixels, and of
+    /// four axes the first two are rows.
     #[must_use]
     pub fn as_image(self) -> (usize, usize, usize) {
-        match self {
-            Self::Image { height, width, channels } => (height, width, channels),
-            Self::Vector(features) => (1, 1, features),
+        match *self.axes() {
+            [features] => (1, 1, features),
+            [steps, features] => (1, steps, features),
+            [height, width, channels] => (height, width, channels),
+            [depth, height, width, channels] => (depth.saturating_mul(height), width, channels),
+            _ => unreachable!("a shape has one to four axes"),
         }
     }
-}
 
-impl From<[usize; 3]> for Shape {
-    fn from([height, width, channels]: [usize; 3]) -> Self {
-        Self::Image { height, width, channels }
+    /// The shape with another last axis.
+    #[must_use]
+    pub(crate) fn with_channels(mut self, channels: usize) -> Self {
+        self.axes[self.rank - 1] = channels;
+        self
     }
 }
 
-impl From<[usize; 1]> for Shape {
-    fn from([features]: [usize; 1]) -> Self {
-        Self::Vector(features)
-    }
+macro_rules! from_arrays {
+    ($($rank:literal),*) => {$(
+        impl From<[usize; $rank]> for Shape {
+            fn from(axes: [usize; $rank]) -> Self {
+                let mut all = [0; MAX_RANK];
+                all[..$rank].copy_from_slice(&axes);
+                Self { axes: all, rank: $rank }
+            }
+        }
+    )*};
 }
+from_arrays!(1, 2, 3, 4);
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Image { height, width, channels } => write!(f, "({height}, {width}, {channels})"),
-            Self::Vector(features) => write!(f, "({features})"),
+        let axes: Vec<String> = self.axes().iter().map(usize::to_string).collect();
+        write!(f, "({})", axes.join(", "))
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.axes().fmt(f)
+    }
+}
+
+impl Serialize for Shape {
+    /// The list of its axes.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.axes().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Shape {
+    /// The list of its axes; or, where the format says what it holds, the form of older versions, `{"Vector": 784}`.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_any(ShapeVisitor)
+        } else {
+            deserializer.deserialize_seq(ShapeVisitor)
         }
+    }
+}
+
+struct ShapeVisitor;
+
+/// How older versions wrote a shape.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+enum Named {
+    Image { height: usize, width: usize, channels: usize },
+    Vector(usize),
+}
+
+impl<'de> Visitor<'de> for ShapeVisitor {
+    type Value = Shape;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a shape of one to four axes, as [height, width, channels] or [features]")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Shape, A::Error> {
+        let mut axes = [0; MAX_RANK];
+        let mut count = 0;
+        while let Some(axis) = list.next_element()? {
+            // More are counted, and not kept.
+            if let Some(place) = axes.get_mut(count) {
+                *place = axis;
+            }
+            count += 1;
+        }
+        axes.get(..count).and_then(Shape::new).ok_or_else(|| A::Error::invalid_length(count, &self))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Shape, A::Error> {
+        Named::deserialize(MapAccessDeserializer::new(map)).map(|named| match named {
+            Named::Image { height, width, channels } => Shape::from([height, width, channels]),
+            Named::Vector(features) => Shape::from([features]),
+        })
     }
 }
 
@@ -191,5 +291,6 @@ mod tests {
         assert_eq!(Shape::from([usize::MAX, 2, 2]).len(), None);
         assert_eq!(Shape::from([0, 2, 2]).len(), None);
         assert_eq!(Shape::from([MAX_ELEMENTS + 1]).len(), None);
+        assert_eq!(Shape::from([usize::MAX; 4]).len(), None);
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::layers::Network;
 use crate::plan::{Plan, layer_names};
-use crate::shape::Shape;
 use std::fmt;
 
 /// What [`Model::summary`](crate::Model::summary) returns; `{}` prints Keras' table.
@@ -33,10 +32,7 @@ impl Summary {
         let rows = layers.iter().zip(layer_names(layers)).zip(&plan.shapes).enumerate();
         let rows = rows.map(|(index, ((layer, name), shape))| Row {
             layer: format!("{name} ({})", layer.kind()),
-            shape: match shape {
-                Shape::Image { height, width, channels } => format!("(None, {height}, {width}, {channels})"),
-                Shape::Vector(features) => format!("(None, {features})"),
-            },
+            shape: format!("(None, {}", &shape.to_string()[1..]),
             parameters: thousands(parameters(index)),
         });
         let trained = plan.parameters.trained().map(|parameter| parameter.range.len()).sum();

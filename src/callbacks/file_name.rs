@@ -75,7 +75,7 @@ mod tests {
 
     fn logs() -> Logs {
         let mut logs = Logs::default();
-        logs.add("val_", &Scores { loss: 0.12345, metrics: Vec::new() });
+        logs.add("val_", &Scores::new(0.12345, Vec::new()));
         logs
     }
 

@@ -22,9 +22,9 @@ pub(crate) fn check_finite<D: Dimension>(values: &ArrayView<'_, f32, D>) -> Resu
 
 /// [`check_finite`] of inputs as a data set stores them: the row of a table is an image of one pixel.
 pub(super) fn check_stored(inputs: &Array4<f32>, shape: Shape) -> Result<()> {
-    match shape {
-        Shape::Image { .. } => check_finite(&inputs.view()),
-        Shape::Vector(_) => check_finite(&inputs.view().remove_axis(Axis(1)).remove_axis(Axis(1))),
+    match shape.axes() {
+        [_] => check_finite(&inputs.view().remove_axis(Axis(1)).remove_axis(Axis(1))),
+        _ => check_finite(&inputs.view()),
     }
 }
 
@@ -32,15 +32,16 @@ pub(super) fn check_stored(inputs: &Array4<f32>, shape: Shape) -> Result<()> {
 /// [`Error::Data`] if there are no examples or too many, or an axis of one is zero.
 pub(super) fn check_shape(count: usize, shape: Shape) -> Result<()> {
     let [_, plural] = nouns(shape);
-    let (height, width, channels) = shape.as_image();
-    if [count, height, width, channels].contains(&0) {
-        return Err(Error::Data(match shape {
-            Shape::Image { .. } => format!(
-                "images must have at least one value on every axis (N, H, W, C), got ({count}, {height}, {width}, {channels})"
-            ),
-            Shape::Vector(features) => {
+    if count == 0 || shape.axes().contains(&0) {
+        return Err(Error::Data(match shape.axes() {
+            [features] => {
                 format!("a table must have at least one row and one feature (N, F), got ({count}, {features})")
             }
+            [_, _, _] => format!(
+                "images must have at least one value on every axis (N, H, W, C), got ({count}, {}",
+                &shape.to_string()[1..]
+            ),
+            _ => format!("{plural} must have at least one value on every axis, got {count} {plural} of {shape}"),
         }));
     }
     if count > MAX_ELEMENTS {

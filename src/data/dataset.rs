@@ -150,7 +150,7 @@ impl Dataset {
         values: Option<Values>,
     ) -> Result<Self> {
         let (count, height, width, channels) = images.dim();
-        let shape = features.map_or(Shape::Image { height, width, channels }, Shape::Vector);
+        let shape = features.map_or(Shape::from([height, width, channels]), |features| Shape::from([features]));
         check_shape(count, shape)?;
         if let Some(labels) = &labels {
             check_labels(count, labels, shape)?;
@@ -291,10 +291,8 @@ impl Dataset {
     /// [`Error::Data`] if an axis is zero, or a value NaN or infinite.
     pub(super) fn with_inputs(&self, images: Array4<f32>) -> Result<Self> {
         let (count, height, width, channels) = images.dim();
-        let shape = match self.shape {
-            Shape::Vector(_) if (height, width) == (1, 1) => Shape::Vector(channels),
-            Shape::Vector(_) | Shape::Image { .. } => Shape::Image { height, width, channels },
-        };
+        let is_table = self.shape.axes().len() == 1 && (height, width) == (1, 1);
+        let shape = if is_table { Shape::from([channels]) } else { Shape::from([height, width, channels]) };
         check_shape(count, shape)?;
         check_stored(&images, shape)?;
         Ok(Self { images: StoredInputs::floats(images), shape, scaling: None, order: None, ..self.rebased() })

@@ -5,13 +5,16 @@ use super::checks::check_finite;
 use super::dataset::{Dataset, Pixels, Stored};
 use crate::error::{Error, Result};
 use crate::shape::{MAX_ELEMENTS, Shape};
-use ndarray::{Array2, Array4, ArrayView, ArrayView2, ArrayView4, CowArray, Dimension, Ix2, Ix4};
+use ndarray::{Array2, Array3, Array4, ArrayD, ArrayView2, ArrayView3, ArrayView4, ArrayViewD};
+use std::borrow::Cow;
 
 /// What a model works on, as [`predict`](crate::Model::predict) takes it:
 ///
 /// - a `&Dataset`,
 /// - images, (N, H, W, C): a `&Array4<f32>`, which is used as it is, or a `&Array4<u8>`, which becomes `x / 255`,
 /// - a table, N rows of F features, (N, F): a `&Array2<f32>`, or arrays of fixed length, as in `&[[0.5, 2.0]]`,
+/// - sequences, (N, T, F): a `&Array3<f32>`, and examples of any rank up to four: a `&ArrayD<f32>`,
+/// - of a model with several inputs a tuple of these, one for each, or a vector of `Inputs`,
 ///
 /// and views of arrays. There are no tables of integers: `array![[0, 1]]` would be bytes, which become `x / 255`.
 ///
@@ -27,29 +30,62 @@ use ndarray::{Array2, Array4, ArrayView, ArrayView2, ArrayView4, CowArray, Dimen
 /// assert_eq!(predictor.predict(&[[0.5, 2.0]])?.row(0), predictor.predict(&table)?.row(0));
 /// # Ok::<(), inkstone::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
-pub struct Inputs<'a>(Source<'a>);
+#[derive(Clone, Debug)]
+pub struct Inputs<'a>(OneOrMore<Source<'a>>);
 
-#[derive(Clone, Copy, Debug)]
-enum Source<'a> {
-    Dataset(&'a Dataset),
-    Bytes(ArrayView4<'a, u8>),
-    Floats(ArrayView4<'a, f32>),
-    Table(ArrayView2<'a, f32>),
+/// Something for each input or output of a model. Nearly all models have one, which takes no memory of its own.
+#[derive(Clone, Debug)]
+pub(crate) enum OneOrMore<T> {
+    One(T),
+    More(Vec<T>),
 }
 
-/// Inputs in memory order.
+impl<T> OneOrMore<T> {
+    pub(crate) fn as_slice(&self) -> &[T] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::More(all) => all,
+        }
+    }
+
+    /// All of these in one list, `self` first.
+    pub(super) fn and(self, other: Self) -> Self {
+        let list = |part| match part {
+            Self::One(one) => vec![one],
+            Self::More(all) => all,
+        };
+        let mut all = list(self);
+        all.append(&mut list(other));
+        Self::More(all)
+    }
+
+    pub(super) fn try_map<U>(self, map: impl FnMut(T) -> Result<U>) -> Result<OneOrMore<U>> {
+        let mut map = map;
+        match self {
+            Self::One(one) => map(one).map(OneOrMore::One),
+            Self::More(all) => all.into_iter().map(map).collect::<Result<_>>().map(OneOrMore::More),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Source<'a> {
+    Dataset(&'a Dataset),
+    Bytes(ArrayViewD<'a, u8>),
+    Floats(ArrayViewD<'a, f32>),
+}
+
+/// One input's examples in memory order.
 #[derive(Debug)]
 pub(crate) enum OrderedImages<'a> {
     Dataset(&'a Dataset),
-    Bytes(CowArray<'a, u8, Ix4>),
-    Floats(CowArray<'a, f32, Ix4>),
-    Table(CowArray<'a, f32, Ix2>),
+    Bytes { values: Cow<'a, [u8]>, count: usize },
+    Floats { values: Cow<'a, [f32]>, count: usize },
 }
 
 impl<'a> From<&'a Dataset> for Inputs<'a> {
     fn from(dataset: &'a Dataset) -> Self {
-        Self(Source::Dataset(dataset))
+        Self::one(Source::Dataset(dataset))
     }
 }
 
@@ -57,19 +93,19 @@ macro_rules! from_arrays {
     ($($array:ident, $view:ident, $element:ty => $source:ident;)*) => {$(
         impl<'a> From<&'a $array<$element>> for Inputs<'a> {
             fn from(array: &'a $array<$element>) -> Self {
-                Self(Source::$source(array.view()))
+                Self::one(Source::$source(array.view().into_dyn()))
             }
         }
 
         impl<'a> From<$view<'a, $element>> for Inputs<'a> {
             fn from(view: $view<'a, $element>) -> Self {
-                Self(Source::$source(view))
+                Self::one(Source::$source(view.into_dyn()))
             }
         }
 
         impl<'a> From<&$view<'a, $element>> for Inputs<'a> {
             fn from(view: &$view<'a, $element>) -> Self {
-                Self(Source::$source(*view))
+                view.clone().into()
             }
         }
     )*};
@@ -77,12 +113,14 @@ macro_rules! from_arrays {
 from_arrays! {
     Array4, ArrayView4, u8 => Bytes;
     Array4, ArrayView4, f32 => Floats;
-    Array2, ArrayView2, f32 => Table;
+    Array3, ArrayView3, f32 => Floats;
+    Array2, ArrayView2, f32 => Floats;
+    ArrayD, ArrayViewD, f32 => Floats;
 }
 
 impl<'a, const F: usize> From<&'a [[f32; F]]> for Inputs<'a> {
     fn from(rows: &'a [[f32; F]]) -> Self {
-        Self(Source::Table(ArrayView2::from(rows)))
+        ArrayView2::from(rows).into()
     }
 }
 
@@ -98,68 +136,109 @@ impl<'a, const F: usize> From<&'a Vec<[f32; F]>> for Inputs<'a> {
     }
 }
 
+impl<'a, A: Into<Self>, B: Into<Self>> From<(A, B)> for Inputs<'a> {
+    /// Those of a model with two inputs.
+    fn from((first, second): (A, B)) -> Self {
+        Self(first.into().0.and(second.into().0))
+    }
+}
+
+impl<'a, A: Into<Self>, B: Into<Self>, C: Into<Self>> From<(A, B, C)> for Inputs<'a> {
+    /// Those of a model with three inputs.
+    fn from((first, second, third): (A, B, C)) -> Self {
+        Self(first.into().0.and(second.into().0).and(third.into().0))
+    }
+}
+
+impl<'a> From<Vec<Self>> for Inputs<'a> {
+    /// Those of a model with as many inputs.
+    fn from(all: Vec<Self>) -> Self {
+        all.into_iter().fold(Self(OneOrMore::More(Vec::new())), |before, next| Self(before.0.and(next.0)))
+    }
+}
+
 impl<'a> Inputs<'a> {
-    /// How many examples there are.
+    fn one(source: Source<'a>) -> Self {
+        Self(OneOrMore::One(source))
+    }
+
+    /// How many examples there are: of the first input, for [`checked`](Self::checked) to compare.
     pub(crate) fn len(&self) -> usize {
-        match &self.0 {
-            Source::Dataset(dataset) => dataset.len(),
-            Source::Bytes(images) => images.dim().0,
-            Source::Floats(images) => images.dim().0,
-            Source::Table(table) => table.nrows(),
+        self.0.as_slice().first().map_or(0, Source::len)
+    }
+
+    /// The shape of one example of each input; `None` where there is none that a model could have.
+    pub(crate) fn shapes(&self) -> impl ExactSizeIterator<Item = Option<Shape>> {
+        self.0.as_slice().iter().map(Source::shape)
+    }
+
+    /// What people call one of the first input's examples, and several.
+    pub(crate) fn nouns(&self) -> [&'static str; 2] {
+        match self.0.as_slice() {
+            [one] => one.shape().map_or(["example", "examples"], nouns),
+            _ => ["example", "examples"],
         }
     }
 
-    /// The shape of one example.
-    pub(crate) fn shape(&self) -> Shape {
-        let (_, height, width, channels) = match &self.0 {
-            Source::Dataset(dataset) => return dataset.shape(),
-            Source::Table(table) => return Shape::Vector(table.ncols()),
-            Source::Bytes(images) => images.dim(),
-            Source::Floats(images) => images.dim(),
-        };
-        Shape::Image { height, width, channels }
-    }
-
-    /// What people call one of them, and several.
-    pub(crate) fn nouns(&self) -> [&'static str; 2] {
-        nouns(self.shape())
-    }
-
-    /// Copies of some images as a model sees them: (indices, H, W, C), of a table (indices, 1, 1, F).
+    /// Copies of some images of the first input as a model sees them: (indices, H, W, C), of a table (indices, 1, 1, F).
     #[cfg(feature = "plot")]
     pub(crate) fn select(&self, indices: &[usize]) -> Array4<f32> {
-        match &self.0 {
-            Source::Dataset(dataset) => dataset.choose(indices).images(),
+        let selected = match &self.0.as_slice()[0] {
+            Source::Dataset(dataset) => return dataset.choose(indices).images(),
             Source::Bytes(images) => images.select(ndarray::Axis(0), indices).mapv(|byte| f32::from(byte) / 255.0),
             Source::Floats(images) => images.select(ndarray::Axis(0), indices),
-            Source::Table(table) => {
-                let rows = table.select(ndarray::Axis(0), indices);
-                rows.insert_axis(ndarray::Axis(1)).insert_axis(ndarray::Axis(1))
-            }
-        }
+        };
+        let (height, width, channels) = Shape::new(&selected.shape()[1..]).map_or((0, 0, 0), Shape::as_image);
+        let shape = (indices.len(), height, width, channels);
+        selected.into_shape_with_order(shape).expect("the same values, as images")
     }
 
     /// The inputs in memory order.
     ///
     /// # Errors
-    /// [`Error::Data`] if a value is NaN or infinite, or there are more examples than a data set may have.
-    pub(crate) fn checked(self) -> Result<OrderedImages<'a>> {
-        if self.len() > MAX_ELEMENTS {
+    /// [`Error::Data`] if a value is NaN or infinite, there are more examples than a data set may have, or one input has another
+    /// number of them than the first.
+    pub(crate) fn checked(self) -> Result<OneOrMore<OrderedImages<'a>>> {
+        let count = self.len();
+        if count > MAX_ELEMENTS {
             let [_, plural] = self.nouns();
-            return Err(Error::Data(format!("there may be at most {MAX_ELEMENTS} {plural}, got {}", self.len())));
+            return Err(Error::Data(format!("there may be at most {MAX_ELEMENTS} {plural}, got {count}")));
         }
-        Ok(match self.0 {
-            Source::Dataset(dataset) => OrderedImages::Dataset(dataset),
-            Source::Bytes(images) => OrderedImages::Bytes(in_memory_order(images)),
-            Source::Floats(images) => {
-                check_finite(&images)?;
-                OrderedImages::Floats(in_memory_order(images))
-            }
-            Source::Table(table) => {
-                check_finite(&table)?;
-                OrderedImages::Table(in_memory_order(table))
-            }
+        if let Some(index) = self.0.as_slice().iter().position(|source| source.len() != count) {
+            let found = self.0.as_slice()[index].len();
+            return Err(Error::Data(format!(
+                "all inputs must have as many examples, got {count} of input 0 and {found} of input {index}"
+            )));
+        }
+        self.0.try_map(|source| {
+            Ok(match source {
+                Source::Dataset(dataset) => OrderedImages::Dataset(dataset),
+                Source::Bytes(images) => OrderedImages::Bytes { values: in_memory_order(images), count },
+                Source::Floats(images) => {
+                    check_finite(&images)?;
+                    OrderedImages::Floats { values: in_memory_order(images), count }
+                }
+            })
         })
+    }
+}
+
+impl Source<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Dataset(dataset) => dataset.len(),
+            Self::Bytes(images) => images.shape().first().copied().unwrap_or(0),
+            Self::Floats(images) => images.shape().first().copied().unwrap_or(0),
+        }
+    }
+
+    fn shape(&self) -> Option<Shape> {
+        let axes = match self {
+            Self::Dataset(dataset) => return Some(dataset.shape()),
+            Self::Bytes(images) => images.shape(),
+            Self::Floats(images) => images.shape(),
+        };
+        axes.get(1..).and_then(Shape::new)
     }
 }
 
@@ -167,20 +246,16 @@ impl OrderedImages<'_> {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Dataset(dataset) => dataset.len(),
-            Self::Bytes(images) => images.dim().0,
-            Self::Floats(images) => images.dim().0,
-            Self::Table(table) => table.nrows(),
+            Self::Bytes { count, .. } | Self::Floats { count, .. } => *count,
         }
     }
 
     /// The values as they are stored.
     pub(crate) fn pixels(&self) -> Pixels<'_> {
-        let in_order = "`checked` gives memory order";
         let stored = match self {
             Self::Dataset(dataset) => return dataset.pixels(),
-            Self::Bytes(images) => Stored::Bytes(images.as_slice().expect(in_order)),
-            Self::Floats(images) => Stored::Floats(images.as_slice().expect(in_order)),
-            Self::Table(table) => Stored::Floats(table.as_slice().expect(in_order)),
+            Self::Bytes { values, .. } => Stored::Bytes(values),
+            Self::Floats { values, .. } => Stored::Floats(values),
         };
         Pixels { stored, scaling: None }
     }
@@ -189,23 +264,22 @@ impl OrderedImages<'_> {
     pub(crate) fn order(&self) -> Option<&[u32]> {
         match self {
             Self::Dataset(dataset) => dataset.order(),
-            Self::Bytes(_) | Self::Floats(_) | Self::Table(_) => None,
+            Self::Bytes { .. } | Self::Floats { .. } => None,
         }
     }
 }
 
 /// What people call one example of a shape, and several.
 pub(crate) fn nouns(shape: Shape) -> [&'static str; 2] {
-    match shape {
-        Shape::Image { .. } => ["image", "images"],
-        Shape::Vector(_) => ["row", "rows"],
+    match shape.axes() {
+        [_] => ["row", "rows"],
+        [_, _] => ["sequence", "sequences"],
+        [_, _, _] => ["image", "images"],
+        _ => ["example", "examples"],
     }
 }
 
-fn in_memory_order<A: Clone, D: Dimension>(array: ArrayView<'_, A, D>) -> CowArray<'_, A, D> {
-    if array.is_standard_layout() {
-        CowArray::from(array)
-    } else {
-        CowArray::from(array.as_standard_layout().into_owned())
-    }
+/// The values in memory order, copied if they lie in another.
+pub(super) fn in_memory_order<A: Clone>(array: ArrayViewD<'_, A>) -> Cow<'_, [A]> {
+    array.to_slice().map_or_else(|| Cow::Owned(array.iter().cloned().collect()), Cow::Borrowed)
 }

@@ -1,7 +1,7 @@
 //! Decides what `fit` and `evaluate` take: inputs with what they should come out as, and how much each counts.
 
 use super::dataset::Dataset;
-use super::inputs::{Inputs, OrderedImages};
+use super::inputs::{Inputs, OneOrMore, OrderedImages};
 use super::targets::{OrderedTargets, Targets};
 use crate::error::{Error, Result};
 
@@ -39,7 +39,7 @@ use crate::error::{Error, Result};
 /// assert!(model.evaluate((&x, &y))?.loss < 0.01);
 /// # Ok::<(), inkstone::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct LabelledInputs<'a> {
     images: Inputs<'a>,
     targets: Targets<'a>,
@@ -49,8 +49,10 @@ pub struct LabelledInputs<'a> {
 /// Inputs, targets and weights that fit each other, in memory order.
 #[derive(Debug)]
 pub(crate) struct OrderedExamples<'a> {
-    pub(crate) images: OrderedImages<'a>,
-    pub(crate) targets: OrderedTargets<'a>,
+    /// Those of each input of the model.
+    pub(crate) images: OneOrMore<OrderedImages<'a>>,
+    /// Those for each output.
+    pub(crate) targets: OneOrMore<OrderedTargets<'a>>,
     /// How much each example counts; all alike if there are none.
     pub(crate) weights: Option<Vec<f32>>,
 }
@@ -76,8 +78,12 @@ impl<'a, I: Into<Inputs<'a>>, T: Into<Targets<'a>>, W: AsRef<[f32]> + ?Sized> Fr
 }
 
 impl<'a> LabelledInputs<'a> {
-    pub(crate) fn images(&self) -> Inputs<'a> {
-        self.images
+    pub(crate) fn images(&self) -> &Inputs<'a> {
+        &self.images
+    }
+
+    pub(crate) fn targets(&self) -> &Targets<'a> {
+        &self.targets
     }
 
     /// All of it in memory order.
@@ -86,7 +92,8 @@ impl<'a> LabelledInputs<'a> {
     /// [`Error::Data`] unless there are images, a target for each, and if there are weights one for each; and if a
     /// value is NaN or infinite, or a weight less than 0.
     pub(crate) fn checked(self) -> Result<OrderedExamples<'a>> {
-        let (images, targets) = (self.images.len(), self.targets.len());
+        let images = self.images.len();
+        let targets = self.targets.lens().find(|targets| *targets != images).unwrap_or(images);
         if images != targets || images == 0 {
             let [target, plural] = self.targets.nouns();
             let [example, examples] = self.images.nouns();
@@ -102,6 +109,11 @@ impl<'a> LabelledInputs<'a> {
 }
 
 impl OrderedExamples<'_> {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.images.as_slice().first().map_or(0, OrderedImages::len)
+    }
+
     /// Sets how much each example counts.
     ///
     /// # Errors
@@ -115,7 +127,7 @@ impl OrderedExamples<'_> {
                 received: "weights with the data and in the configuration".into(),
             });
         }
-        let images = self.images.len();
+        let images = self.len();
         if weights.len() != images {
             return Err(Error::Data(format!(
                 "there must be one sample weight for each example, got {images} examples and {} weights",

@@ -29,7 +29,7 @@ impl Dataset {
         };
         let [noun, plural] = nouns(self.shape());
         let (height, width, channels) = apply(0).dim();
-        let len = Shape::Image { height, width, channels }.len().and_then(|len| len.checked_mul(self.len()));
+        let len = Shape::from([height, width, channels]).len().and_then(|len| len.checked_mul(self.len()));
         let Some(len) = len else {
             return Err(Error::Data(format!(
                 "`map` must give {plural} with at least one value on every axis, got ({height}, {width}, {channels})"

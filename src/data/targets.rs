@@ -1,7 +1,10 @@
 //! Decides what a model's outputs may be compared with: a class for each example, or a value for each output.
 
+use super::inputs::{OneOrMore, in_memory_order};
 use crate::error::{Error, Result};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, CowArray, Ix2};
+use ndarray::{
+    Array1, Array2, Array3, Array4, ArrayD, ArrayView1, ArrayView2, ArrayView3, ArrayView4, ArrayViewD, Axis,
+};
 use std::borrow::Cow;
 
 /// What examples should come out as:
@@ -9,6 +12,8 @@ use std::borrow::Cow;
 /// - a class for each, (N): a slice, vector or array of `usize`,
 /// - a value for each output, (N, outputs), such as one-hot rows: a `&Array2<f32>`, or arrays of fixed length,
 /// - of a model of one output a value for each example, (N): a slice, vector or array of `f32`,
+/// - values in the output's own shape, such as images, (N, H, W, C): a `&Array3<f32>`, `&Array4<f32>` or `&ArrayD<f32>`,
+/// - of a model with several outputs a tuple of these, one for each, or a vector of `Targets`,
 ///
 /// and views of arrays.
 ///
@@ -23,13 +28,14 @@ use std::borrow::Cow;
 /// assert!((model.predict(&x)?[[2, 0]] - 2.0).abs() < 0.01);
 /// # Ok::<(), inkstone::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
-pub struct Targets<'a>(Source<'a>);
+#[derive(Clone, Debug)]
+pub struct Targets<'a>(OneOrMore<Source<'a>>);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Source<'a> {
     Classes(ArrayView1<'a, usize>),
-    Values(ArrayView2<'a, f32>),
+    /// (N, and any axes).
+    Values(ArrayViewD<'a, f32>),
 }
 
 /// What one example should have come out as, as [losses](crate::custom::CustomLoss) and
@@ -54,10 +60,18 @@ pub enum Target<'a> {
 #[derive(Debug)]
 pub(crate) enum OrderedTargets<'a> {
     Classes(Cow<'a, [usize]>),
-    Values(CowArray<'a, f32, Ix2>),
+    Values(Rows<'a>),
 }
 
-/// The same, to be read one by one.
+/// A row of values for each example.
+#[derive(Debug)]
+pub(crate) struct Rows<'a> {
+    values: Cow<'a, [f32]>,
+    count: usize,
+    len: usize,
+}
+
+/// Targets, to be read one by one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TargetRows<'a> {
     Classes(&'a [usize]),
@@ -66,21 +80,26 @@ pub(crate) enum TargetRows<'a> {
 
 impl<'a> From<ArrayView1<'a, usize>> for Targets<'a> {
     fn from(classes: ArrayView1<'a, usize>) -> Self {
-        Self(Source::Classes(classes))
+        Self::one(Source::Classes(classes))
     }
 }
 
 impl<'a> From<ArrayView1<'a, f32>> for Targets<'a> {
     fn from(values: ArrayView1<'a, f32>) -> Self {
-        Self(Source::Values(values.insert_axis(Axis(1))))
+        values.insert_axis(Axis(1)).into()
     }
 }
 
-impl<'a> From<ArrayView2<'a, f32>> for Targets<'a> {
-    fn from(values: ArrayView2<'a, f32>) -> Self {
-        Self(Source::Values(values))
-    }
+macro_rules! from_values {
+    ($($view:ident),*) => {$(
+        impl<'a> From<$view<'a, f32>> for Targets<'a> {
+            fn from(values: $view<'a, f32>) -> Self {
+                Self::one(Source::Values(values.into_dyn()))
+            }
+        }
+    )*};
 }
+from_values!(ArrayView2, ArrayView3, ArrayView4, ArrayViewD);
 
 /// What owns an array is viewed; what looks at one is copied.
 macro_rules! from_views {
@@ -93,7 +112,7 @@ macro_rules! from_views {
 
         impl<'a> From<&$view<'a, $element>> for Targets<'a> {
             fn from(view: &$view<'a, $element>) -> Self {
-                (*view).into()
+                view.clone().into()
             }
         }
     )*};
@@ -102,6 +121,9 @@ from_views! {
     Array1, ArrayView1, usize;
     Array1, ArrayView1, f32;
     Array2, ArrayView2, f32;
+    Array3, ArrayView3, f32;
+    Array4, ArrayView4, f32;
+    ArrayD, ArrayViewD, f32;
 }
 
 /// Slices, vectors and arrays of fixed length. There are none of `u8`: `&[0, 1]` could then be bytes or classes, and
@@ -133,20 +155,51 @@ from_slices! {
     [f32; OUTPUTS], ArrayView2, [OUTPUTS];
 }
 
+impl<'a, A: Into<Self>, B: Into<Self>> From<(A, B)> for Targets<'a> {
+    /// Those of a model with two outputs.
+    fn from((first, second): (A, B)) -> Self {
+        Self(first.into().0.and(second.into().0))
+    }
+}
+
+impl<'a, A: Into<Self>, B: Into<Self>, C: Into<Self>> From<(A, B, C)> for Targets<'a> {
+    /// Those of a model with three outputs.
+    fn from((first, second, third): (A, B, C)) -> Self {
+        Self(first.into().0.and(second.into().0).and(third.into().0))
+    }
+}
+
+impl<'a> From<Vec<Self>> for Targets<'a> {
+    /// Those of a model with as many outputs.
+    fn from(all: Vec<Self>) -> Self {
+        all.into_iter().fold(Self(OneOrMore::More(Vec::new())), |before, next| Self(before.0.and(next.0)))
+    }
+}
+
 impl<'a> Targets<'a> {
-    /// For how many examples.
-    pub(crate) fn len(&self) -> usize {
-        match &self.0 {
-            Source::Classes(classes) => classes.len(),
-            Source::Values(values) => values.nrows(),
-        }
+    fn one(source: Source<'a>) -> Self {
+        Self(OneOrMore::One(source))
+    }
+
+    /// For how many examples, those of each output.
+    pub(crate) fn lens(&self) -> impl ExactSizeIterator<Item = usize> {
+        self.0.as_slice().iter().map(Source::len)
+    }
+
+    /// The shape of one example's values for each output; `None` for classes.
+    pub(crate) fn shapes(&self) -> impl ExactSizeIterator<Item = Option<&[usize]>> {
+        self.0.as_slice().iter().map(|source| match source {
+            Source::Classes(_) => None,
+            Source::Values(values) => values.shape().get(1..),
+        })
     }
 
     /// What people call one of them, and several.
     pub(crate) fn nouns(&self) -> [&'static str; 2] {
-        match &self.0 {
-            Source::Classes(_) => ["label", "labels"],
-            Source::Values(_) => ["row of targets", "rows of targets"],
+        match self.0.as_slice() {
+            [Source::Classes(_)] => ["label", "labels"],
+            [Source::Values(_)] => ["row of targets", "rows of targets"],
+            _ => ["target", "targets"],
         }
     }
 
@@ -154,19 +207,54 @@ impl<'a> Targets<'a> {
     ///
     /// # Errors
     /// [`Error::Data`] if a value is NaN or infinite.
-    pub(crate) fn checked(self) -> Result<OrderedTargets<'a>> {
-        match self.0 {
-            Source::Classes(classes) => Ok(OrderedTargets::Classes(
+    pub(crate) fn checked(self) -> Result<OneOrMore<OrderedTargets<'a>>> {
+        self.0.try_map(Source::checked)
+    }
+}
+
+impl<'a> Source<'a> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Classes(classes) => classes.len(),
+            Self::Values(values) => values.shape().first().copied().unwrap_or(0),
+        }
+    }
+
+    fn checked(self) -> Result<OrderedTargets<'a>> {
+        match self {
+            Self::Classes(classes) => Ok(OrderedTargets::Classes(
                 classes.to_slice().map_or_else(|| Cow::Owned(classes.to_vec()), Cow::Borrowed),
             )),
-            Source::Values(values) => {
-                check_values(&values)?;
-                let in_order = values.is_standard_layout();
-                let values = if in_order { values.into() } else { values.as_standard_layout().into_owned().into() };
-                Ok(OrderedTargets::Values(values))
+            Self::Values(values) => {
+                let count = values.shape().first().copied().unwrap_or(0);
+                let len = values.len() / count.max(1);
+                let rows = Rows { values: in_memory_order(values), count, len };
+                rows.check_finite()?;
+                Ok(OrderedTargets::Values(rows))
             }
         }
     }
+}
+
+impl Rows<'_> {
+    /// How many there are, and how many values each has.
+    pub(crate) fn dim(&self) -> (usize, usize) {
+        (self.count, self.len)
+    }
+
+    /// The first value that does not pass, with its place: example and output.
+    pub(crate) fn find(&self, fails: impl Fn(f32) -> bool) -> Option<((usize, usize), f32)> {
+        let index = self.values.iter().position(|value| fails(*value))?;
+        Some(((index / self.len, index % self.len), self.values[index]))
+    }
+
+    fn check_finite(&self) -> Result<()> {
+        self.find(|value| !value.is_finite()).map_or(Ok(()), |(place, value)| Err(not_finite(place, value)))
+    }
+}
+
+fn not_finite(place: (usize, usize), value: f32) -> Error {
+    Error::Data(format!("targets must be finite, got {value} at {place:?} (N, outputs)"))
 }
 
 /// # Errors
@@ -174,9 +262,7 @@ impl<'a> Targets<'a> {
 pub(super) fn check_values(values: &ArrayView2<'_, f32>) -> Result<()> {
     match values.indexed_iter().find(|(_, value)| !value.is_finite()) {
         None => Ok(()),
-        Some((place, value)) => {
-            Err(Error::Data(format!("targets must be finite, got {value} at {place:?} (N, outputs)")))
-        }
+        Some((place, value)) => Err(not_finite(place, *value)),
     }
 }
 
@@ -185,7 +271,7 @@ impl OrderedTargets<'_> {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Classes(classes) => classes.len(),
-            Self::Values(values) => values.nrows(),
+            Self::Values(rows) => rows.count,
         }
     }
 
@@ -193,10 +279,7 @@ impl OrderedTargets<'_> {
     pub(crate) fn rows(&self) -> TargetRows<'_> {
         match self {
             Self::Classes(classes) => TargetRows::Classes(classes),
-            Self::Values(values) => TargetRows::Values {
-                values: values.as_slice().expect("`checked` gives memory order"),
-                outputs: values.ncols(),
-            },
+            Self::Values(rows) => TargetRows::Values { values: &rows.values, outputs: rows.len },
         }
     }
 }

@@ -43,13 +43,13 @@ impl Model {
     pub fn evaluate_report<'a>(&self, data: impl Into<LabelledInputs<'a>>) -> Result<EvaluationReport> {
         self.engine.decision().check()?;
         let examples = self.check_labelled(data.into())?;
-        let outputs = self.engine.plan.classes();
-        let mut probabilities = Array2::zeros((examples.images.len(), outputs));
+        let outputs = self.engine.plan.output_len(0);
+        let mut probabilities = Array2::zeros((examples.len(), outputs));
         let out = probabilities.as_slice_mut().expect("a new array is in memory order");
         self.engine.probabilities(&Examples::of(&examples), out);
-        let rows = examples.targets.rows();
-        let labels: Vec<usize> = (0..examples.images.len()).map(|example| rows.at(example).class()).collect();
-        if outputs == 1 && self.engine.scoring.function() == OutputFunction::Sigmoid {
+        let rows = examples.targets.as_slice()[0].rows();
+        let labels: Vec<usize> = (0..examples.len()).map(|example| rows.at(example).class()).collect();
+        if outputs == 1 && self.engine.scoring.head().function() == OutputFunction::Sigmoid {
             // Of the classes no and yes.
             let yes = probabilities;
             probabilities = concatenate![Axis(1), 1.0 - &yes, yes];

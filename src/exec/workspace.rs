@@ -4,7 +4,7 @@ use super::memory::{Memory, Saved, Scratch, bytes};
 use super::run::{Purpose, Run};
 use crate::aligned::AlignedBuffer;
 use crate::kernels::conv2d::SLACK;
-use crate::plan::Plan;
+use crate::plan::{Head, Plan};
 use crate::program::ValueId;
 
 /// Buffers for a chunk of at most `max_images` images.
@@ -33,7 +33,7 @@ impl Workspace {
         let (gradients, result) = match purpose {
             Purpose::Inference => (Vec::new(), AlignedBuffer::default()),
             Purpose::Training => {
-                (plan.gradients.lengths.iter().map(|len| images(*len)).collect(), images(plan.classes()))
+                (plan.gradients.lengths.iter().map(|len| images(*len)).collect(), images(plan.widest_output()))
             }
         };
         Self {
@@ -54,7 +54,7 @@ impl Workspace {
         let gradients = match purpose {
             Purpose::Inference => 0,
             Purpose::Training => {
-                let lengths = plan.gradients.lengths.iter().copied().chain([plan.classes()]);
+                let lengths = plan.gradients.lengths.iter().copied().chain([plan.widest_output()]);
                 lengths.map(images).fold(0, u64::saturating_add)
             }
         };
@@ -69,10 +69,10 @@ impl Workspace {
         &self.values[value.0]
     }
 
-    /// The first input: (images, values of one example).
-    pub(crate) fn input_mut(&mut self, plan: &Plan) -> &mut [f32] {
-        let ValueId(input) = plan.inputs[0].value;
-        &mut self.values[input]
+    /// An input: (images, values of one example).
+    pub(crate) fn input_mut(&mut self, plan: &Plan, input: usize) -> &mut [f32] {
+        let ValueId(value) = plan.inputs[input].value;
+        &mut self.values[value]
     }
 
     /// The first input, and room to augment it.
@@ -87,19 +87,19 @@ impl Workspace {
         plan.gradients.slot_of[input].map_or(&[], |slot| &self.gradients[slot])
     }
 
-    /// The first output, before the output function: (images, outputs).
-    pub(crate) fn output(&self, plan: &Plan) -> &[f32] {
-        &self.values[plan.head().value.0]
+    /// An output, before the output function: (images, values of one example).
+    pub(crate) fn output(&self, head: &Head) -> &[f32] {
+        &self.values[head.value.0]
     }
 
-    /// The first output, mutable.
-    pub(crate) fn output_mut(&mut self, plan: &Plan) -> &mut [f32] {
-        &mut self.values[plan.head().value.0]
+    /// The same, mutable.
+    pub(crate) fn output_mut(&mut self, head: &Head) -> &mut [f32] {
+        &mut self.values[head.value.0]
     }
 
-    /// The first output, room for what the output function makes of it, and the gradient of the output.
-    pub(crate) fn output_result_and_gradient(&mut self, plan: &Plan) -> (&[f32], &mut [f32], &mut [f32]) {
-        let ValueId(output) = plan.head().value;
+    /// An output, room for what the output function makes of it, and the gradient of the output.
+    pub(crate) fn output_result_and_gradient(&mut self, plan: &Plan, head: &Head) -> (&[f32], &mut [f32], &mut [f32]) {
+        let ValueId(output) = head.value;
         let slot = plan.gradients.slot_of[output].and_then(|slot| self.gradients.get_mut(slot));
         (&self.values[output], &mut self.result, slot.map_or(&mut [], |slot| &mut slot[..]))
     }

@@ -88,10 +88,10 @@ impl Model {
         let mut examples = self.check_labelled(data.into())?;
         config.sample_weight.map_or(Ok(()), |weights| examples.set_weights(weights))?;
         let validation =
-            config.validation_data.map(|data| self.check_labelled(data).map_err(of_validation)).transpose()?;
-        let weights = weights::for_training(&config, &examples, self.engine.plan.classes())?;
+            config.validation_data.clone().map(|data| self.check_labelled(data).map_err(of_validation)).transpose()?;
+        let weights = weights::for_training(&config, &examples, self.engine.plan.output_len(0))?;
         let weights = weights.as_deref();
-        let all = examples.images.len();
+        let all = examples.len();
         let trained = match validation {
             Some(_) => all,
             None => (all as f64 * (1.0 - config.validation_split)).floor() as usize,

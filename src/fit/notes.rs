@@ -26,13 +26,14 @@ fn unoptimised() -> Option<String> {
 /// Images whose floats are bytes: whole numbers up to 255, which nobody has scaled.
 fn bytes_as_floats(plan: &Plan, examples: &OrderedExamples<'_>) -> Option<String> {
     let (height, width, _) = plan.input().as_image();
-    let pixels = examples.images.pixels();
+    let [images] = examples.images.as_slice() else { return None };
+    let pixels = images.pixels();
     let (Stored::Floats(floats), None) = (pixels.stored, pixels.scaling) else { return None };
     // Rows of a few features may well be counts.
     if height == 1 || width == 1 {
         return None;
     }
-    let floats = &floats[..floats.len().min(LOOKED_AT * plan.input_len())];
+    let floats = &floats[..floats.len().min(LOOKED_AT * plan.input_len(0))];
     let is_byte = |value: &f32| (0.0..=255.0).contains(value) && value.fract() == 0.0;
     (floats.iter().all(is_byte) && floats.iter().any(|value| *value > 2.0)).then(|| {
         "Note: the images are whole numbers up to 255 as floats, which are not scaled: divide them by 255, or give them as \
@@ -43,7 +44,7 @@ fn bytes_as_floats(plan: &Plan, examples: &OrderedExamples<'_>) -> Option<String
 
 /// Classes that only one part of a validation split has, as of data that are sorted by class.
 fn sorted_by_class(examples: &OrderedExamples<'_>, trained: usize) -> Option<String> {
-    let OrderedTargets::Classes(classes) = &examples.targets else { return None };
+    let [OrderedTargets::Classes(classes)] = examples.targets.as_slice() else { return None };
     let (training, held_back) = classes.split_at(trained.min(classes.len()));
     if held_back.is_empty() {
         return None;

@@ -34,7 +34,7 @@ pub(super) fn for_training<'e>(
             return setting("one weight for a class", format!("two for class {class}"));
         }
     }
-    let targets = examples.targets.rows();
+    let targets = examples.targets.as_slice()[0].rows();
     let weight = |example| of_class.get(targets.at(example).class()).copied().flatten().unwrap_or(1.0);
-    Ok(Some((0..examples.images.len()).map(weight).collect()))
+    Ok(Some((0..examples.len()).map(weight).collect()))
 }

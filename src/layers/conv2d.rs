@@ -88,7 +88,7 @@ impl Describe for Conv2D {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
         let (_, _, channels) = image(inputs[0])?;
         let (height, width) = self.window(inputs[0])?.out;
-        let output = checked(Shape::Image { height, width, channels: self.filters })?;
+        let output = checked(Shape::from([height, width, self.filters]))?;
         let (kernel_height, kernel_width) = self.kernel_size;
         let mut weights = vec![WeightSpec::kernel("kernel", vec![kernel_height, kernel_width, channels, self.filters])];
         weights.extend(self.use_bias.then(|| WeightSpec::zeros("bias", vec![self.filters])));
@@ -101,7 +101,7 @@ impl Describe for Conv2D {
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
         let x = inputs[0];
-        let (window, (_, _, channels)) = (self.window(x.shape)?, x.shape.as_image());
+        let (window, channels) = (self.window(x.shape)?, x.shape.channels());
         check_convolution(&window, channels, self.filters)?;
         let conv = Conv {
             window,

@@ -54,13 +54,11 @@ impl Dense {
 
 impl Describe for Dense {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
-        let features = match inputs[0] {
-            Shape::Vector(features) => features,
-            image @ Shape::Image { .. } => {
-                return Err(format!("expects a vector, got {image}: add `Flatten` before it"));
-            }
+        let features = match *inputs[0].axes() {
+            [features] | [_, features] => features,
+            _ => return Err(format!("expects a vector, got {}: add `Flatten` before it", inputs[0])),
         };
-        let output = checked(Shape::Vector(self.units))?;
+        let output = checked(inputs[0].with_channels(self.units))?;
         let mut weights = vec![WeightSpec::kernel("kernel", vec![features, self.units])];
         weights.extend(self.use_bias.then(|| WeightSpec::zeros("bias", vec![self.units])));
         Ok(Spec { output, weights })
@@ -70,9 +68,10 @@ impl Describe for Dense {
         true
     }
 
-    /// It is a convolution on an image of one pixel.
+    /// It is a convolution with a window of one pixel: a vector is one, a sequence a row of them.
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
-        let (window, (_, _, channels)) = (one_pixel()?, inputs[0].shape.as_image());
+        let (height, width, channels) = inputs[0].shape.as_image();
+        let window = Window2d::new((height, width), (1, 1), (1, 1), Padding::Valid)?;
         check_convolution(&window, channels, self.units)?;
         let conv = Conv {
             window,
@@ -84,12 +83,7 @@ impl Describe for Dense {
             activation: Elementwise::Linear,
         };
         let y = builder.conv(inputs[0], conv);
-        let y = Operand { shape: Shape::Vector(self.units), ..y };
+        let y = Operand { shape: inputs[0].shape.with_channels(self.units), ..y };
         Ok(self.activation.lower(builder, y))
     }
-}
-
-/// The window of a convolution on an image of one pixel.
-fn one_pixel() -> Result<Window2d, String> {
-    Window2d::new((1, 1), (1, 1), (1, 1), Padding::Valid)
 }

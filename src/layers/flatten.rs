@@ -34,7 +34,7 @@ impl Flatten {
 
 impl Describe for Flatten {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
-        inputs[0].len().map(Shape::Vector).map(Spec::of_shape).ok_or_else(too_large)
+        inputs[0].len().map(|len| Shape::from([len])).map(Spec::of_shape).ok_or_else(too_large)
     }
 
     /// The same value in another shape: no operation.

@@ -48,8 +48,8 @@ impl GlobalAveragePooling2D {
 impl Describe for GlobalAveragePooling2D {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
         let (_, _, channels) = image(inputs[0])?;
-        let one_pixel = Shape::Image { height: 1, width: 1, channels };
-        Ok(Spec::of_shape(if self.keepdims { one_pixel } else { Shape::Vector(channels) }))
+        let one_pixel = Shape::from([1, 1, channels]);
+        Ok(Spec::of_shape(if self.keepdims { one_pixel } else { Shape::from([channels]) }))
     }
 
     /// The mean of a window as large as the image.

@@ -4,7 +4,9 @@
 //! Names, arguments and defaults are [Keras'](https://keras.io/api/layers/).
 
 mod activation;
+mod add;
 mod average_pooling2d;
+mod concatenate;
 mod conv2d;
 mod custom;
 mod dense;
@@ -18,7 +20,9 @@ mod sliding;
 mod zero_padding2d;
 
 pub use activation::{Activation, ActivationFunction};
+pub use add::Add;
 pub use average_pooling2d::AveragePooling2D;
+pub use concatenate::Concatenate;
 pub use conv2d::Conv2D;
 pub use dense::Dense;
 pub use dropout::Dropout;
@@ -60,6 +64,8 @@ pub(crate) trait Describe {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arity {
     One,
+    /// Two or more.
+    Several,
 }
 
 /// What a layer gives on certain inputs.
@@ -146,6 +152,19 @@ layers! {
     Activation: "activation",
     /// Values dropped at random while training.
     Dropout: "dropout",
+    /// The sum of several inputs.
+    Add: "add",
+    /// Several inputs side by side.
+    Concatenate: "concatenate",
+}
+
+/// The shape that all inputs have.
+fn same_shape(inputs: &[Shape]) -> Result<Shape, String> {
+    let first = inputs[0];
+    match inputs.iter().find(|shape| **shape != first) {
+        None => Ok(first),
+        Some(other) => Err(format!("expects inputs of one shape, got {first} and {other}")),
+    }
 }
 
 /// Keras' default of `use_bias`.
@@ -155,11 +174,10 @@ fn with_bias() -> bool {
 
 /// An image layer's input: (height, width, channels).
 fn image(input: Shape) -> Result<(usize, usize, usize), String> {
-    match input {
-        Shape::Image { .. } => Ok(input.as_image()),
-        Shape::Vector(_) => {
-            Err(format!("expects an image (height, width, channels), got {input}: put it before `Flatten`"))
-        }
+    match *input.axes() {
+        [height, width, channels] => Ok((height, width, channels)),
+        [_] => Err(format!("expects an image (height, width, channels), got {input}: put it before `Flatten`")),
+        _ => Err(format!("expects an image (height, width, channels), got {input}: use `Reshape` before it")),
     }
 }
 

@@ -1,10 +1,13 @@
-//! Layers and how they are connected: what `Sequential` describes, and `plan` turns into a program.
+//! Layers and how they are connected: what `Sequential` and `Functional` describe, and `plan` turns into a program.
 
 use super::Layer;
+use crate::error::{Error, Result};
 use crate::shape::Shape;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 
 /// A network as data: calls of layers, each on inputs of the network or outputs of earlier calls.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Network {
     /// The shapes of its inputs.
     pub(crate) inputs: Vec<Shape>,
@@ -15,7 +18,8 @@ pub(crate) struct Network {
 }
 
 /// A layer applied to something.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Call {
     /// The layer's index.
     pub(crate) layer: usize,
@@ -23,7 +27,7 @@ pub(crate) struct Call {
 }
 
 /// Where a layer's input comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Source {
     /// The input of the network with this index.
     Input(usize),
@@ -34,9 +38,111 @@ pub(crate) enum Source {
 impl Network {
     /// Layers one after the other.
     pub(crate) fn chain(input: Shape, layers: Vec<Layer>) -> Self {
-        let before = |index: usize| index.checked_sub(1).map_or(Source::Input(0), Source::Call);
-        let calls = (0..layers.len()).map(|layer| Call { layer, reads: vec![before(layer)] }).collect();
-        let outputs = vec![before(layers.len())];
+        let (calls, outputs) = Self::chained(layers.len());
         Self { inputs: vec![input], layers, calls, outputs }
+    }
+
+    /// The calls and the output of a chain of this many layers.
+    fn chained(layers: usize) -> (Vec<Call>, Vec<Source>) {
+        let before = |index: usize| index.checked_sub(1).map_or(Source::Input(0), Source::Call);
+        let calls = (0..layers).map(|layer| Call { layer, reads: vec![before(layer)] }).collect();
+        (calls, vec![before(layers)])
+    }
+
+    /// Whether it is a chain of layers between one input and one output.
+    pub(crate) fn is_chain(&self) -> bool {
+        let (calls, outputs) = Self::chained(self.layers.len());
+        self.inputs.len() == 1 && (&self.calls, &self.outputs) == (&calls, &outputs)
+    }
+}
+
+/// The most inputs, and the most outputs, of a network.
+const MAX_ENDS: usize = 256;
+
+impl Network {
+    /// Checks that every layer is called, every call reads what is there before it, and every input is read. A file may say
+    /// anything.
+    ///
+    /// # Errors
+    /// [`Error::Model`] with the first fault.
+    pub(crate) fn check(&self) -> Result<()> {
+        for (ends, count) in [("inputs", self.inputs.len()), ("outputs", self.outputs.len())] {
+            if !(1..=MAX_ENDS).contains(&count) {
+                return Err(Error::Model(format!("has {count} {ends}, expected 1 to {MAX_ENDS}")));
+            }
+        }
+        let mut is_read = vec![false; self.inputs.len()];
+        let mut is_called = vec![false; self.layers.len()];
+        let mut read = |source: &Source, calls: usize, reader: &str| match *source {
+            Source::Input(index) if index < self.inputs.len() => {
+                is_read[index] = true;
+                Ok(())
+            }
+            Source::Input(_) => Err(Error::Model(format!(
+                "has {reader} that depends on an input which is none of the {} given: list it among the inputs",
+                self.inputs.len()
+            ))),
+            Source::Call(index) if index < calls => Ok(()),
+            Source::Call(index) => Err(Error::Model(format!(
+                "has {reader} that reads call {index}, expected one of the {calls} before it"
+            ))),
+        };
+        for (index, call) in self.calls.iter().enumerate() {
+            let Some(layer) = self.layers.get(call.layer) else {
+                let (layers, layer) = (self.layers.len(), call.layer);
+                return Err(Error::Model(format!("has {layers} layers, and calls layer {layer} in call {index}")));
+            };
+            is_called[call.layer] = true;
+            call.reads.iter().try_for_each(|source| read(source, index, &format!("a {}", layer.kind())))?;
+        }
+        self.outputs.iter().try_for_each(|source| read(source, self.calls.len(), "an output"))?;
+        if let Some(index) = is_called.iter().position(|is_called| !is_called) {
+            return Err(Error::Model(format!("never calls layer {index} ({})", self.layers[index].kind())));
+        }
+        if let Some(index) = is_read.iter().position(|is_read| !is_read) {
+            let shape = self.inputs[index];
+            return Err(Error::Model(format!(
+                "has an input {index} of {shape} that no output depends on: leave it out"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// How a network is written: a chain has neither calls nor outputs.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written<'a> {
+    inputs: Cow<'a, [Shape]>,
+    layers: Cow<'a, [Layer]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    calls: Option<Cow<'a, [Call]>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    outputs: Option<Cow<'a, [Source]>>,
+}
+
+impl Serialize for Network {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let unless_chain = (!self.is_chain()).then_some(());
+        let written = Written {
+            inputs: Cow::Borrowed(&self.inputs),
+            layers: Cow::Borrowed(&self.layers),
+            calls: unless_chain.map(|()| Cow::Borrowed(&self.calls[..])),
+            outputs: unless_chain.map(|()| Cow::Borrowed(&self.outputs[..])),
+        };
+        written.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let Written { inputs, layers, calls, outputs } = Written::deserialize(deserializer)?;
+        let (chain_calls, chain_outputs) = Self::chained(layers.len());
+        Ok(Self {
+            inputs: inputs.into_owned(),
+            layers: layers.into_owned(),
+            calls: calls.map_or(chain_calls, Cow::into_owned),
+            outputs: outputs.map_or(chain_outputs, Cow::into_owned),
+        })
     }
 }

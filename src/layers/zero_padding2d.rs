@@ -59,7 +59,7 @@ impl ZeroPadding2D {
 impl Describe for ZeroPadding2D {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
         let (height, width) = self.window(inputs[0])?.padded;
-        checked(Shape::Image { height, width, channels: inputs[0].as_image().2 }).map(Spec::of_shape)
+        checked(Shape::from([height, width, inputs[0].channels()])).map(Spec::of_shape)
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {

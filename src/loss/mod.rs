@@ -16,6 +16,7 @@ pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError};
 use crate::data::{OrderedTargets, Target};
 use crate::error::{Error, Result};
 use crate::kernels::output::OutputFunction;
+use crate::shape::Shape;
 use serde::{Deserialize, Serialize};
 
 /// Any loss.
@@ -111,6 +112,27 @@ impl Loss {
         }
     }
 
+    /// # Errors
+    /// [`Error::Model`] if the loss compares classes, and an output of this shape has none.
+    pub(crate) fn check_shape(&self, output: Shape) -> Result<()> {
+        let compares_classes = match self {
+            Self::SparseCategoricalCrossentropy(_) | Self::CategoricalCrossentropy(_) | Self::KlDivergence(_) => true,
+            Self::BinaryCrossentropy(_)
+            | Self::MeanSquaredError(_)
+            | Self::MeanAbsoluteError(_)
+            | Self::Huber(_)
+            | Self::Custom(_) => false,
+        };
+        if compares_classes && output.axes().len() > 1 {
+            return Err(Error::Model(format!(
+                "ends with an output of {output}, but {} expects a vector with a value for each class: end it with `Flatten` and \
+                 `Dense`, or use a loss of numbers, such as MeanSquaredError",
+                self.kind()
+            )));
+        }
+        Ok(())
+    }
+
     fn check_function(&self, found: OutputFunction, wanted: OutputFunction, from_logits: bool) -> Result<()> {
         let kind = self.kind();
         let (found_name, wanted_name) = (name(found), name(wanted));
@@ -203,7 +225,7 @@ impl Loss {
     fn check_values(&self, targets: &OrderedTargets<'_>, outputs: usize) -> Result<()> {
         match targets {
             OrderedTargets::Classes(classes) => self.check_classes(classes, outputs),
-            OrderedTargets::Values(values) if values.ncols() != outputs => Err(Error::Data(format!(
+            OrderedTargets::Values(values) if values.dim().1 != outputs => Err(Error::Data(format!(
                 "targets must have a value for each output, (N, {outputs}), got {:?}",
                 values.dim()
             ))),
@@ -214,15 +236,13 @@ impl Loss {
                     values.dim()
                 ))),
                 Some(Range::Numbers) => Ok(()),
-                Some(Range::Probabilities) => {
-                    match values.indexed_iter().find(|(_, value)| !(0.0..=1.0).contains(*value)) {
-                        None => Ok(()),
-                        Some((place, value)) => Err(Error::Data(format!(
-                            "{} expects targets from 0 to 1, got {value} at {place:?} (N, outputs)",
-                            self.kind()
-                        ))),
-                    }
-                }
+                Some(Range::Probabilities) => match values.find(|value| !(0.0..=1.0).contains(&value)) {
+                    None => Ok(()),
+                    Some((place, value)) => Err(Error::Data(format!(
+                        "{} expects targets from 0 to 1, got {value} at {place:?} (N, outputs)",
+                        self.kind()
+                    ))),
+                },
             },
         }
     }

@@ -55,7 +55,7 @@ pub use custom::{AnyMetric, CustomMetric};
 pub use direction::Direction;
 pub use f1_score::{Average, F1Score};
 pub use precision_recall::{Precision, Recall};
-pub use scores::Scores;
+pub use scores::{OutputScores, Scores};
 pub(crate) use state::MetricState;
 
 use crate::data::Target;
@@ -185,14 +185,15 @@ impl Metric {
         self.measure().sums(outputs)
     }
 
-    /// The check of all metrics of a model.
+    /// The check of all metrics of a model: those of each output, and how many values that has.
     ///
     /// # Errors
     /// [`Error::Setting`] for an argument that makes no sense for a model with this many outputs, or if all together would keep
     /// more than 2^20 sums.
-    pub(crate) fn check_all(metrics: &[Self], outputs: usize) -> Result<()> {
-        metrics.iter().try_for_each(|metric| metric.check(outputs))?;
-        let sums = metrics.iter().map(|metric| metric.measure().sums(outputs)).fold(0, usize::saturating_add);
+    pub(crate) fn check_all<'m>(of_outputs: impl Iterator<Item = (&'m [Self], usize)> + Clone) -> Result<()> {
+        of_outputs.clone().try_for_each(|(metrics, len)| metrics.iter().try_for_each(|metric| metric.check(len)))?;
+        let sums = of_outputs.flat_map(|(metrics, len)| metrics.iter().map(move |metric| metric.measure().sums(len)));
+        let sums = sums.fold(0, usize::saturating_add);
         require(sums <= MAX_SUMS, "metrics", "metrics that keep at most 1048576 sums together", || sums.to_string())
     }
 

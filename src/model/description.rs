@@ -4,6 +4,7 @@ use super::Model;
 use crate::layers::Layer;
 use crate::loss::Loss;
 use crate::metrics::Metric;
+use crate::objective::Objective;
 use crate::plan::layer_names;
 use crate::shape::Shape;
 use crate::summary::Summary;
@@ -33,10 +34,33 @@ impl Model {
         self.engine.plan.input()
     }
 
+    /// The shapes of all inputs; [`input_shape`](Self::input_shape) is the first.
+    #[must_use]
+    pub fn input_shapes(&self) -> Vec<Shape> {
+        self.engine.plan.input_shapes().collect()
+    }
+
+    /// The shapes of all outputs; [`output_shape`](Self::output_shape) is the first.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let (image, age) = (Input::new([8, 8, 1]), Input::new([1]));
+    /// let x = Concatenate::of([&image.apply(Flatten::new()), &age]);
+    /// let outputs = [x.apply(Dense::new(3)), x.apply(Dense::new(1))];
+    /// let model = Functional::new([&image, &age], &outputs).compile(Adam::default(), MeanSquaredError, [])?;
+    /// assert_eq!(model.input_shapes(), [[8, 8, 1].into(), [1].into()]);
+    /// assert_eq!(model.output_shapes(), [[3].into(), [1].into()]);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    #[must_use]
+    pub fn output_shapes(&self) -> Vec<Shape> {
+        self.engine.plan.heads.iter().map(|head| head.shape).collect()
+    }
+
     /// The shape of one output.
     #[must_use]
     pub fn output_shape(&self) -> Shape {
-        self.engine.plan.output_shape()
+        self.engine.plan.head().shape
     }
 
     /// Keras' names of the layers, in order, as in the summary and in the names of weights: `dense_1` of
@@ -52,16 +76,22 @@ impl Model {
         &self.network.layers
     }
 
-    /// What training minimises.
+    /// What each output is trained for, in their order.
     #[must_use]
-    pub fn loss(&self) -> Loss {
-        self.engine.scoring.loss().clone()
+    pub fn objectives(&self) -> Vec<Objective> {
+        self.engine.scoring.objectives().collect()
     }
 
-    /// What is measured beside the loss, in the order given to `compile`.
+    /// What training minimises: the loss of the first output.
+    #[must_use]
+    pub fn loss(&self) -> Loss {
+        self.engine.scoring.head().loss().clone()
+    }
+
+    /// What is measured of the first output beside the loss, in the order given to `compile`.
     #[must_use]
     pub fn metrics(&self) -> &[Metric] {
-        self.engine.scoring.metrics()
+        self.engine.scoring.head().metrics()
     }
 
     /// The seed of initial weights, shuffling and dropout: the one that was given, or the one that was drawn.

@@ -1,10 +1,11 @@
 //! Predictions for unlabelled examples. The model does not change.
 
 use super::Model;
-use crate::data::{Inputs, OrderedImages};
-use crate::error::Result;
+use crate::data::Inputs;
+use crate::error::{Error, Result};
+use crate::plan::{Head, Plan};
 use crate::train::Examples;
-use ndarray::Array2;
+use ndarray::{Array2, ArrayD};
 
 /// What a new array is.
 const IN_ORDER: &str = "a new array is in memory order";
@@ -30,10 +31,43 @@ impl Model {
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn predict<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<Array2<f32>> {
-        let images = self.check_images(images.into())?;
-        let mut outputs = Array2::zeros((images.len(), self.engine.plan.classes()));
+        let outputs = self.engine.plan.heads.len();
+        if outputs > 1 {
+            return Err(Error::Model(format!(
+                "has {outputs} outputs: call `predict_all`, which returns those of each"
+            )));
+        }
+        self.predict_values(images.into())
+    }
+
+    /// What the model gives at each output, in their order, as [`predict`](Self::predict): arrays of (N, and the output's shape).
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let input = Input::new([4]);
+    /// let x = input.apply(Dense::new(8).activation(Relu));
+    /// let outputs = [x.apply(Dense::new(3).activation(Softmax)), x.apply(Dense::new(2)).apply(Reshape::new([1, 2]))];
+    /// let objectives = [Objective::new(CategoricalCrossentropy::default()), Objective::new(MeanSquaredError)];
+    /// let model = Functional::new([&input], &outputs).compile_with(Adam::default(), objectives)?;
+    /// let predicted = model.predict_all(&[[0.0; 4]; 5])?;
+    /// assert_eq!((predicted[0].shape(), predicted[1].shape()), (&[5, 3][..], &[5, 1, 2][..]));
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn predict_all<'a>(&self, inputs: impl Into<Inputs<'a>>) -> Result<Vec<ArrayD<f32>>> {
+        self.predict_values(inputs.into()).map(|values| split_outputs(&self.engine.plan, &values))
+    }
+
+    /// (N, values of all outputs, one output after the other).
+    fn predict_values(&self, inputs: Inputs<'_>) -> Result<Array2<f32>> {
+        let count = inputs.len();
+        self.check_shapes(&inputs)?;
+        let inputs = inputs.checked()?;
+        let mut outputs = Array2::zeros((count, self.engine.plan.outputs_len()));
         let out = outputs.as_slice_mut().expect(IN_ORDER);
-        self.engine.predict(&Examples::of_images(&images), out);
+        self.engine.predict(&Examples::of_images(&inputs), out);
         Ok(outputs)
     }
 
@@ -65,10 +99,20 @@ impl Model {
         let outputs = self.predict(images)?;
         Ok(outputs.rows().into_iter().map(|row| decision.class(row.as_slice().expect(IN_ORDER))).collect())
     }
+}
 
-    /// Images of the model's shape, in memory order.
-    fn check_images<'a>(&self, images: Inputs<'a>) -> Result<OrderedImages<'a>> {
-        self.check_shape(images.shape())?;
-        images.checked()
-    }
+/// The values of each output as an array of its shape.
+///
+/// - values: (N, values of all outputs, one output after the other)
+pub(crate) fn split_outputs(plan: &Plan, values: &Array2<f32>) -> Vec<ArrayD<f32>> {
+    let mut before = 0;
+    let output = |(index, head): (usize, &Head)| {
+        let len = plan.output_len(index);
+        let rows = values.rows().into_iter().flat_map(|row| row.into_iter().skip(before).take(len));
+        let axes: Vec<usize> = std::iter::once(values.nrows()).chain(head.shape.axes().iter().copied()).collect();
+        let output = ArrayD::from_shape_vec(axes, rows.copied().collect());
+        before += len;
+        output.expect("an output has as many values as its shape")
+    };
+    plan.heads.iter().enumerate().map(output).collect()
 }

@@ -1,14 +1,10 @@
-//! A graph under construction: a chain of nodes, each of which reads what the one before it gives. It keeps track of
-//! how axes lie, and turns them where an operator needs it.
+//! A graph under construction: nodes that read values and give one each. It keeps track of how the axes of each value lie, and
+//! turns them where an operator needs it.
 
 use super::message::{Attribute, Graph, Node, Tensor, ValueInfo};
 use crate::model::Weight;
 use crate::shape::Shape;
-
-/// What the graph's input is called.
-pub(super) const INPUT: &str = "input";
-/// What the graph's output is called.
-pub(super) const OUTPUT: &str = "output";
+use std::collections::HashMap;
 
 /// How the axes of a value lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,101 +13,146 @@ pub(super) enum Layout {
     ChannelsLast,
     /// (N, C, H, W), as ONNX' convolutions and poolings take and give them.
     ChannelsFirst,
-    /// (N, features).
-    Vector,
+    /// (N, ..., features), with so many axes behind the batch.
+    Plain { rank: usize },
 }
 
 impl Layout {
+    /// How a value of this shape comes in.
+    pub(super) fn of(shape: Shape) -> Self {
+        match shape.axes() {
+            [_, _, _] => Self::ChannelsLast,
+            axes => Self::Plain { rank: axes.len() },
+        }
+    }
+
     /// The axis of channels or features.
     pub(super) fn channels(self) -> i64 {
         match self {
             Self::ChannelsLast => 3,
-            Self::ChannelsFirst | Self::Vector => 1,
+            Self::ChannelsFirst => 1,
+            Self::Plain { rank } => rank as i64,
         }
     }
 }
 
-/// The chain so far.
-pub(super) struct Chain {
+/// A value of the graph.
+#[derive(Clone, Debug)]
+pub(super) struct Value {
+    name: String,
+    pub(super) layout: Layout,
+}
+
+impl Value {
+    /// An input of the graph.
+    pub(super) fn input(name: String, shape: Shape) -> Self {
+        Self { name, layout: Layout::of(shape) }
+    }
+}
+
+/// What a node does, beside what it reads.
+#[derive(Default)]
+pub(super) struct Operator {
+    pub(super) name: &'static str,
+    pub(super) weights: Vec<Tensor>,
+    pub(super) attributes: Vec<Attribute>,
+}
+
+impl Operator {
+    /// An operator without weights or attributes.
+    pub(super) fn new(name: &'static str) -> Self {
+        Self { name, ..Self::default() }
+    }
+
+    pub(super) fn with_weights(self, weights: impl IntoIterator<Item = Tensor>) -> Self {
+        Self { weights: weights.into_iter().collect(), ..self }
+    }
+
+    pub(super) fn with_attributes(self, attributes: impl IntoIterator<Item = Attribute>) -> Self {
+        Self { attributes: attributes.into_iter().collect(), ..self }
+    }
+}
+
+/// The graph so far.
+#[derive(Default)]
+pub(super) struct Builder {
     nodes: Vec<Node>,
     initializers: Vec<Tensor>,
-    /// The value that the next node reads.
-    value: String,
-    layout: Layout,
+    /// Values with their axes turned, by their names.
+    turned: HashMap<String, Value>,
 }
 
-impl Chain {
-    pub(super) fn new(input: Shape) -> Self {
-        let layout = match input {
-            Shape::Image { .. } => Layout::ChannelsLast,
-            Shape::Vector(_) => Layout::Vector,
-        };
-        Self { nodes: Vec::new(), initializers: Vec::new(), value: INPUT.into(), layout }
-    }
-
-    pub(super) fn layout(&self) -> Layout {
-        self.layout
-    }
-
-    /// Whether the last node is one of this operator.
-    pub(super) fn is_behind(&self, operator: &str) -> bool {
-        self.nodes.last().is_some_and(|node| node.op_type == operator)
-    }
-
-    /// Adds a node that reads the chain's value and these weights, and gives a value of this layout under the node's
-    /// name.
-    pub(super) fn push(
-        &mut self,
-        name: String,
-        operator: &str,
-        weights: Vec<Tensor>,
-        attribute: Vec<Attribute>,
-        layout: Layout,
-    ) {
-        let mut input = vec![std::mem::replace(&mut self.value, name.clone())];
-        input.extend(weights.iter().map(|weight| weight.name.clone()));
+impl Builder {
+    /// Adds a node that reads these values and its weights, and gives a value of this layout under the node's name.
+    pub(super) fn push(&mut self, name: String, operator: Operator, reads: &[&Value], layout: Layout) -> Value {
+        let Operator { name: op_type, weights, attributes: attribute } = operator;
+        let reads = reads.iter().map(|value| value.name.clone());
+        let input = reads.chain(weights.iter().map(|weight| weight.name.clone())).collect();
+        // A layer that is called twice has one set of weights.
+        let is_new = |weight: &Tensor| self.initializers.iter().all(|known| known.name != weight.name);
+        let weights: Vec<Tensor> = weights.into_iter().filter(is_new).collect();
         self.initializers.extend(weights);
-        self.layout = layout;
-        self.nodes.push(Node { input, output: vec![name.clone()], name, op_type: operator.into(), attribute });
+        self.nodes.push(Node {
+            input,
+            output: vec![name.clone()],
+            name: name.clone(),
+            op_type: op_type.into(),
+            attribute,
+        });
+        Value { name, layout }
     }
 
-    /// Turns an image's axes as ONNX' layers of images, `layer` the next one, want them.
-    pub(super) fn channels_first(&mut self, layer: &str) {
-        match self.layout {
-            Layout::ChannelsLast => {
-                let order = Attribute::ints("perm", [0, 3, 1, 2]);
-                self.push(format!("{layer}/channels_first"), "Transpose", vec![], vec![order], Layout::ChannelsFirst);
+    /// Whether a value is given by this operator.
+    pub(super) fn is_given_by(&self, value: &Value, operator: &str) -> bool {
+        self.nodes.iter().any(|node| node.op_type == operator && node.output[0] == value.name)
+    }
+
+    /// An image with its axes as ONNX' layers of images, `layer` the next one, want them.
+    pub(super) fn channels_first(&mut self, value: &Value, layer: &str) -> Value {
+        match value.layout {
+            Layout::ChannelsLast => self.turn(value, layer, "channels_first", [0, 3, 1, 2], Layout::ChannelsFirst),
+            Layout::ChannelsFirst | Layout::Plain { .. } => value.clone(),
+        }
+    }
+
+    /// An image with its axes turned back.
+    pub(super) fn channels_last(&mut self, value: &Value, layer: &str) -> Value {
+        match value.layout {
+            Layout::ChannelsFirst => self.turn(value, layer, "channels_last", [0, 2, 3, 1], Layout::ChannelsLast),
+            Layout::ChannelsLast | Layout::Plain { .. } => value.clone(),
+        }
+    }
+
+    /// The value turned, once for all that read it so.
+    fn turn(&mut self, value: &Value, layer: &str, suffix: &str, order: [usize; 4], layout: Layout) -> Value {
+        if let Some(turned) = self.turned.get(&value.name) {
+            return turned.clone();
+        }
+        let operator = Operator::new("Transpose").with_attributes([Attribute::ints("perm", order)]);
+        let turned = self.push(format!("{layer}/{suffix}"), operator, &[value], layout);
+        self.turned.insert(value.name.clone(), turned.clone());
+        turned
+    }
+
+    /// The graph with these outputs, channels last: each a value and what is said of it.
+    pub(super) fn finish(mut self, inputs: Vec<ValueInfo>, outputs: Vec<(Value, ValueInfo)>) -> Graph {
+        for (value, info) in &outputs {
+            let value = self.channels_last(value, &info.name);
+            let is_read = self.nodes.iter().any(|node| node.input.contains(&value.name));
+            match self.nodes.iter_mut().find(|node| node.output[0] == value.name) {
+                // Nobody else knows the value by its name.
+                Some(node) if !is_read => node.output[0].clone_from(&info.name),
+                Some(_) | None => {
+                    self.push(info.name.clone(), Operator::new("Identity"), &[&value], value.layout);
+                }
             }
-            Layout::ChannelsFirst | Layout::Vector => {}
-        }
-    }
-
-    /// Turns an image's axes back.
-    pub(super) fn channels_last(&mut self, layer: &str) {
-        match self.layout {
-            Layout::ChannelsFirst => {
-                let order = Attribute::ints("perm", [0, 2, 3, 1]);
-                self.push(format!("{layer}/channels_last"), "Transpose", vec![], vec![order], Layout::ChannelsLast);
-            }
-            Layout::ChannelsLast | Layout::Vector => {}
-        }
-    }
-
-    /// The graph, its last value the output.
-    pub(super) fn finish(mut self, input: ValueInfo, output: ValueInfo) -> Graph {
-        if self.nodes.is_empty() {
-            let layout = self.layout;
-            self.push("identity".into(), "Identity", vec![], vec![], layout);
-        }
-        if let Some(last) = self.nodes.last_mut() {
-            last.output = vec![OUTPUT.into()];
         }
         Graph {
             node: self.nodes,
             name: "inkstone".into(),
             initializer: self.initializers,
-            input: vec![input],
-            output: vec![output],
+            input: inputs,
+            output: outputs.into_iter().map(|(_, info)| info).collect(),
         }
     }
 }

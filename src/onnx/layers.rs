@@ -1,8 +1,8 @@
 //! Decides which ONNX operators each layer becomes.
 
-use super::graph::{Chain, INPUT, Layout, OUTPUT, convolution_kernel, weight};
+use super::graph::{Builder, Layout, Operator, Value, convolution_kernel, weight};
 use super::message::{Attribute, Graph, Tensor, ValueInfo};
-use crate::layers::{ActivationFunction, Conv2D, Layer};
+use crate::layers::{ActivationFunction, Layer, Network, Source};
 use crate::model::Weight;
 use crate::plan::{Plan, layer_names};
 use crate::shape::{Shape, Window2d};
@@ -10,82 +10,180 @@ use crate::shape::{Shape, Window2d};
 /// The graph of a model.
 ///
 /// - weights: every kernel and bias, in the order of the layers
-pub(super) fn graph(plan: &Plan, layers: &[Layer], weights: &[Weight]) -> Graph {
-    let mut chain = Chain::new(plan.input());
-    let mut weights = weights.iter();
-    let mut next = || weights.next().expect(CHECKED);
-    let inputs = std::iter::once(plan.input()).chain(plan.shapes.iter().copied());
-    for ((layer, name), input) in layers.iter().zip(layer_names(layers)).zip(inputs) {
+pub(super) fn graph(plan: &Plan, network: &Network, weights: &[Weight]) -> Graph {
+    let mut builder = Builder::default();
+    let names = layer_names(&network.layers);
+    let mut of_layers = vec![Vec::new(); network.layers.len()];
+    plan.parameters.all.iter().zip(weights).for_each(|(parameter, weight)| of_layers[parameter.layer].push(weight));
+    let infos: Vec<ValueInfo> = plan
+        .input_shapes()
+        .enumerate()
+        .map(|(index, shape)| input_info(end_name("input", index, plan.inputs.len()), shape))
+        .collect();
+    let inputs: Vec<(Value, Shape)> = infos
+        .iter()
+        .zip(plan.input_shapes())
+        .map(|(info, shape)| (Value::input(info.name.clone(), shape), shape))
+        .collect();
+    let mut results: Vec<(Value, Shape)> = Vec::new();
+    let mut calls = vec![0; network.layers.len()];
+    let read = |results: &[(Value, Shape)], source: &Source| match *source {
+        Source::Input(index) => inputs[index].clone(),
+        Source::Call(index) => results[index].clone(),
+    };
+    for (call, output) in network.calls.iter().zip(&plan.shapes) {
+        let reads: Vec<(Value, Shape)> = call.reads.iter().map(|source| read(&results, source)).collect();
+        calls[call.layer] += 1;
+        // Nodes of later calls have names of their own.
+        let name = match calls[call.layer] {
+            1 => names[call.layer].clone(),
+            count => format!("{}/call_{count}", names[call.layer]),
+        };
+        let node =
+            Call { builder: &mut builder, name, reads: &reads, output: *output, weights: &of_layers[call.layer] };
+        results.push((node.lower(&network.layers[call.layer]), *output));
+    }
+    let outputs = network.outputs.iter().enumerate().map(|(index, source)| {
+        let (value, shape) = read(&results, source);
+        (value, output_info(end_name("output", index, network.outputs.len()), shape))
+    });
+    let outputs = outputs.collect();
+    builder.finish(infos, outputs)
+}
+
+/// The name of an input or output: numbered if there are several.
+fn end_name(end: &str, index: usize, count: usize) -> String {
+    if count == 1 { end.to_owned() } else { format!("{end}_{index}") }
+}
+
+/// One call of a layer.
+struct Call<'a> {
+    builder: &'a mut Builder,
+    name: String,
+    reads: &'a [(Value, Shape)],
+    output: Shape,
+    weights: &'a [&'a Weight],
+}
+
+impl Call<'_> {
+    fn lower(mut self, layer: &Layer) -> Value {
+        let (x, input) = self.reads[0].clone();
         match layer {
             Layer::Conv2D(conv) => {
-                let (kernel, bias) = (next(), conv.use_bias.then(&mut next));
-                let weights = std::iter::once(convolution_kernel(kernel)).chain(bias.map(weight)).collect();
-                convolve(&mut chain, &name, conv, input, weights);
-                activate(&mut chain, &name, conv.activation);
+                let window = conv.window(input).expect(CHECKED);
+                let weights = [convolution_kernel(self.weights[0])]
+                    .into_iter()
+                    .chain(self.weights[1..].iter().map(|bias| weight(bias)));
+                let operator = Operator::new("Conv").with_weights(weights).with_attributes(sliding(&window));
+                let y = self.on_channels_first(&x, operator);
+                self.activate(&y, conv.activation)
             }
-            Layer::MaxPooling2D(pool) => {
-                slide(&mut chain, name, "MaxPool", &pool.window(input).expect(CHECKED));
-            }
-            Layer::AveragePooling2D(pool) => {
-                slide(&mut chain, name, "AveragePool", &pool.window(input).expect(CHECKED));
-            }
+            Layer::MaxPooling2D(pool) => self.slide("MaxPool", &pool.window(input).expect(CHECKED), &x),
+            // The mean of ONNX' leaves out what padding adds, as ours does.
+            Layer::AveragePooling2D(pool) => self.slide("AveragePool", &pool.window(input).expect(CHECKED), &x),
             Layer::Dense(dense) => {
-                let (kernel, bias) = (next(), dense.use_bias.then(&mut next));
-                let weights = std::iter::once(kernel).chain(bias).map(weight).collect();
-                chain.push(name.clone(), "Gemm", weights, vec![], Layout::Vector);
-                activate(&mut chain, &name, dense.activation);
+                let y = self.dense(&x);
+                self.activate(&y, dense.activation)
             }
             Layer::GlobalAveragePooling2D(pool) => {
-                chain.channels_first(&name);
-                chain.push(name.clone(), "GlobalAveragePool", vec![], vec![], Layout::ChannelsFirst);
-                if !pool.keepdims {
-                    flatten(&mut chain, format!("{name}/flatten"));
-                }
+                let y = self.on_channels_first(&x, Operator::new("GlobalAveragePool"));
+                if pool.keepdims { y } else { self.flattened(&y, format!("{}/flatten", self.name)) }
             }
             Layer::ZeroPadding2D(padding) => {
-                chain.channels_first(&name);
                 let ((top, bottom), (left, right)) = padding.padding;
                 let pads = [0, 0, top, left, 0, 0, bottom, right].map(|pad| pad as i64);
-                let pads = Tensor::of_integers(&format!("{name}/pads"), &pads);
-                chain.push(name, "Pad", vec![pads], vec![], Layout::ChannelsFirst);
+                let pads = Tensor::of_integers(&format!("{}/pads", self.name), &pads);
+                self.on_channels_first(&x, Operator::new("Pad").with_weights([pads]))
             }
-            Layer::Reshape(reshape) => {
-                chain.channels_last(&name);
-                let (axes, layout) = match reshape.target_shape {
-                    Shape::Image { height, width, channels } => (vec![height, width, channels], Layout::ChannelsLast),
-                    Shape::Vector(features) => (vec![features], Layout::Vector),
-                };
+            Layer::Reshape(_) => {
+                let x = self.builder.channels_last(&x, &self.name);
                 // The batch stays as it is.
-                let shape: Vec<i64> = std::iter::once(0).chain(axes.into_iter().map(|axis| axis as i64)).collect();
-                let shape = Tensor::of_integers(&format!("{name}/shape"), &shape);
-                chain.push(name, "Reshape", vec![shape], vec![], layout);
+                let shape: Vec<i64> =
+                    [0].into_iter().chain(self.output.axes().iter().map(|axis| *axis as i64)).collect();
+                let shape = Tensor::of_integers(&format!("{}/shape", self.name), &shape);
+                let layout = Layout::of(self.output);
+                self.builder.push(self.name, Operator::new("Reshape").with_weights([shape]), &[&x], layout)
             }
-            Layer::Flatten(_) => flatten(&mut chain, name),
-            Layer::Activation(activation) => activate(&mut chain, &name, activation.function),
+            Layer::Flatten(_) => self.flattened(&x, self.name.clone()),
+            Layer::Activation(activation) => self.activate(&x, activation.function),
             // Outside training it does nothing.
-            Layer::Dropout(_) => {}
+            Layer::Dropout(_) => x,
+            Layer::Add(_) => self.merge("Sum", &[]),
+            Layer::Concatenate(_) => self.merge("Concat", &["axis"]),
             Layer::Custom(_) => unreachable!("a model with a layer of a user's own is refused"),
         }
     }
-    chain.finish(input_info(plan.input()), output_info(plan.classes()))
-}
 
-fn convolve(chain: &mut Chain, name: &str, conv: &Conv2D, input: Shape, weights: Vec<Tensor>) {
-    chain.channels_first(name);
-    let window = conv.window(input).expect(CHECKED);
-    chain.push(name.into(), "Conv", weights, sliding(&window), Layout::ChannelsFirst);
-}
-
-/// A pooling; the mean of ONNX' leaves out what padding adds, as ours does.
-///
-/// ONNX Runtime, as of 1.20, makes a border in front of a pooling the pooling's own padding, whose values do not count,
-/// or refuses the model; a `Clip` without bounds between the two keeps it from that.
-fn slide(chain: &mut Chain, name: String, operator: &str, window: &Window2d) {
-    chain.channels_first(&name);
-    if chain.is_behind("Pad") {
-        chain.push(format!("{name}/bordered"), "Clip", vec![], vec![], Layout::ChannelsFirst);
+    /// One node on all inputs, whose axes lie alike; `channels` names the attribute that takes the axis of channels, if there is one.
+    fn merge(self, operator: &'static str, channels: &[&str]) -> Value {
+        let first = self.reads[0].0.layout;
+        let alike = self.reads.iter().all(|(value, _)| value.layout == first);
+        let turn = |(value, _): &(Value, Shape)| {
+            if alike { value.clone() } else { self.builder.channels_last(value, &self.name) }
+        };
+        let reads: Vec<Value> = self.reads.iter().map(turn).collect();
+        let layout = reads[0].layout;
+        let attributes = channels.iter().map(|name| Attribute::int(name, layout.channels()));
+        let reads: Vec<&Value> = reads.iter().collect();
+        self.builder.push(self.name, Operator::new(operator).with_attributes(attributes), &reads, layout)
     }
-    chain.push(name, operator, vec![], sliding(window), Layout::ChannelsFirst);
+
+    /// A product with a kernel, (features, units), over the last axis.
+    fn dense(&mut self, x: &Value) -> Value {
+        let weights = self.weights.iter().map(|tensor| weight(tensor));
+        if x.layout == (Layout::Plain { rank: 1 }) {
+            return self.builder.push(self.name.clone(), Operator::new("Gemm").with_weights(weights), &[x], x.layout);
+        }
+        let mut weights = weights;
+        let product = Operator::new("MatMul").with_weights(weights.next());
+        let y = self.builder.push(format!("{}/product", self.name), product, &[x], x.layout);
+        match weights.next() {
+            Some(bias) => {
+                self.builder.push(self.name.clone(), Operator::new("Add").with_weights([bias]), &[&y], x.layout)
+            }
+            None => y,
+        }
+    }
+
+    fn on_channels_first(&mut self, x: &Value, operator: Operator) -> Value {
+        let x = self.builder.channels_first(x, &self.name);
+        self.builder.push(self.name.clone(), operator, &[&x], Layout::ChannelsFirst)
+    }
+
+    /// A pooling. ONNX Runtime, as of 1.20, makes a border in front of it the pooling's own padding, whose values do not count, or
+    /// refuses the model; a `Clip` without bounds between the two keeps it from that.
+    fn slide(&mut self, operator: &'static str, window: &Window2d, x: &Value) -> Value {
+        if self.builder.is_given_by(x, "Pad") {
+            let bordered = self.builder.push(format!("{}/bordered", self.name), Operator::new("Clip"), &[x], x.layout);
+            return self.on_channels_first(&bordered, Operator::new(operator).with_attributes(sliding(window)));
+        }
+        self.on_channels_first(x, Operator::new(operator).with_attributes(sliding(window)))
+    }
+
+    /// Rows first, channels last.
+    fn flattened(&mut self, x: &Value, name: String) -> Value {
+        let x = self.builder.channels_last(x, &name);
+        match x.layout {
+            Layout::Plain { rank: 1 } => x,
+            Layout::ChannelsLast | Layout::ChannelsFirst | Layout::Plain { .. } => {
+                let operator = Operator::new("Flatten").with_attributes([Attribute::int("axis", 1)]);
+                self.builder.push(name, operator, &[&x], Layout::Plain { rank: 1 })
+            }
+        }
+    }
+
+    fn activate(&mut self, x: &Value, function: ActivationFunction) -> Value {
+        let operator = match function {
+            ActivationFunction::Linear => return x.clone(),
+            ActivationFunction::Relu => Operator::new("Relu"),
+            ActivationFunction::Sigmoid => Operator::new("Sigmoid"),
+            ActivationFunction::Tanh => Operator::new("Tanh"),
+            ActivationFunction::Softmax => {
+                Operator::new("Softmax").with_attributes([Attribute::int("axis", x.layout.channels())])
+            }
+        };
+        self.builder.push(format!("{}/{}", self.name, operator.name.to_lowercase()), operator, &[x], x.layout)
+    }
 }
 
 /// A window's size, strides and padding. Padding is written in numbers, as sizes are known, and as ONNX' word for
@@ -100,41 +198,22 @@ fn sliding(window: &Window2d) -> Vec<Attribute> {
     ]
 }
 
-/// Rows first, channels last.
-fn flatten(chain: &mut Chain, name: String) {
-    chain.channels_last(&name);
-    match chain.layout() {
-        Layout::ChannelsLast | Layout::ChannelsFirst => {
-            chain.push(name, "Flatten", vec![], vec![Attribute::int("axis", 1)], Layout::Vector);
-        }
-        Layout::Vector => {}
-    }
-}
-
-fn activate(chain: &mut Chain, layer: &str, function: ActivationFunction) {
-    let layout = chain.layout();
-    let (operator, attributes) = match function {
-        ActivationFunction::Linear => return,
-        ActivationFunction::Relu => ("Relu", vec![]),
-        ActivationFunction::Sigmoid => ("Sigmoid", vec![]),
-        ActivationFunction::Tanh => ("Tanh", vec![]),
-        ActivationFunction::Softmax => ("Softmax", vec![Attribute::int("axis", layout.channels())]),
+fn input_info(name: String, input: Shape) -> ValueInfo {
+    let meaning = match input.axes() {
+        [_] => "Vectors: (batch, features).",
+        [_, _] => "Sequences: (batch, steps, features).",
+        [_, _, _] => "Images, channels last: (batch, height, width, channels). Bytes are divided by 255.",
+        _ => "Values, channels last.",
     };
-    chain.push(format!("{layer}/{}", operator.to_lowercase()), operator, vec![], attributes, layout);
+    ValueInfo::new(&name, input.axes(), meaning.into())
 }
 
-fn input_info(input: Shape) -> ValueInfo {
-    match input {
-        Shape::Image { height, width, channels } => {
-            let meaning = "Images, channels last: (batch, height, width, channels). Bytes are divided by 255.";
-            ValueInfo::new(INPUT, &[height, width, channels], meaning.into())
-        }
-        Shape::Vector(features) => ValueInfo::new(INPUT, &[features], "Vectors: (batch, features).".into()),
-    }
-}
-
-fn output_info(classes: usize) -> ValueInfo {
-    ValueInfo::new(OUTPUT, &[classes], "What the model's last layer gives: (batch, classes).".into())
+fn output_info(name: String, output: Shape) -> ValueInfo {
+    let meaning = match output.axes() {
+        [_] => "What the model's last layer gives: (batch, classes).",
+        _ => "What the model's last layer gives, channels last.",
+    };
+    ValueInfo::new(&name, output.axes(), meaning.into())
 }
 
 /// Why a compiled model's layers fit each other and its weights.

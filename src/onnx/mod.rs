@@ -122,7 +122,7 @@ fn file(model: &Model) -> Result<ModelFile> {
         producer_name: env!("CARGO_PKG_NAME").into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
         doc_string: model.summary().to_string(),
-        graph: Some(layers::graph(&model.engine.plan, model.layers(), &weights)),
+        graph: Some(layers::graph(&model.engine.plan, &model.network, &weights)),
         opset_import: vec![OperatorSet { version: OPSET }],
         metadata_props: vec![property("epochs", model.epochs.to_string()), property("seed", model.seed.to_string())],
     })

@@ -24,6 +24,7 @@ pub(super) fn choose(
     wanted: Wanted,
 ) -> (Vec<Placed>, usize) {
     let mut packed_end = 0;
+    let readings = Readings::new(operations, lengths.len(), outputs);
     // Whether a value depends on a parameter that is trained.
     let mut trained = vec![false; lengths.len()];
     let mut place = |operation: &Operation| {
@@ -40,7 +41,7 @@ pub(super) fn choose(
                             Wanted::OfParameters => behind_trained,
                             Wanted::OfInputs => true,
                         },
-                        density: density(conv, *writes, operations, outputs),
+                        density: density(conv, readings.of[writes.0]),
                     },
                     packed_end,
                 );
@@ -76,13 +77,32 @@ enum Density {
     Dense,
 }
 
+/// How each value is read: `None` if by nobody, otherwise what that leaves of its gradient.
+struct Readings {
+    of: Vec<Option<Density>>,
+}
+
+impl Readings {
+    /// - values: how many there are; outputs: those of the model, whose gradients come from the loss
+    fn new(operations: &[Operation], values: usize, outputs: &[ValueId]) -> Self {
+        let mut of = vec![None; values];
+        outputs.iter().for_each(|output| of[output.0] = Some(Density::Dense));
+        for Operation { kind, reads, .. } in operations {
+            for ValueId(value) in reads {
+                of[*value] = match (of[*value], reads_sparsely(kind)) {
+                    (None | Some(Density::Sparse), true) => Some(Density::Sparse),
+                    (Some(Density::Dense), _) | (_, false) => Some(Density::Dense),
+                };
+            }
+        }
+        Self { of }
+    }
+}
+
 /// A gradient is sparse behind a ReLU and behind a max pooling, fused or not, and where nothing else reads the output.
-fn density(conv: &Conv, output: ValueId, operations: &[Operation], outputs: &[ValueId]) -> Density {
-    let mut readers = operations.iter().filter(|operation| operation.reads.contains(&output)).peekable();
-    let is_read = readers.peek().is_some() && !outputs.contains(&output);
+fn density(conv: &Conv, reading: Option<Density>) -> Density {
     let is_fused = conv.pool.is_some() || is_sparse_behind(conv.activation);
-    let is_thinned = is_fused || is_read && readers.all(|reader| reads_sparsely(&reader.kind));
-    if is_thinned { Density::Sparse } else { Density::Dense }
+    if is_fused { Density::Sparse } else { reading.unwrap_or(Density::Dense) }
 }
 
 /// Whether about half of the gradients that reach an operation's input are zero.

@@ -10,29 +10,38 @@ use crate::shape::Window2d;
 const MAX_FUSED_POOL: usize = 256;
 
 /// Fuses what can be. The model's outputs are read from outside.
-pub(super) fn fuse(operations: &mut Vec<Operation>, outputs: &[ValueId]) {
-    let mut index = 0;
-    while index < operations.len() {
-        while let Some(next) = only_reader(operations, outputs, operations[index].writes) {
+///
+/// - values: how many there are
+pub(super) fn fuse(operations: &mut Vec<Operation>, values: usize, outputs: &[ValueId]) {
+    let mut only_reader = only_readers(operations, values);
+    outputs.iter().for_each(|output| only_reader[output.0] = None);
+    let mut is_fused = vec![false; operations.len()];
+    for index in 0..operations.len() {
+        while let Some(next) = only_reader[operations[index].writes.0] {
             let follower = operations[next].kind.clone();
             let OperationKind::Conv(conv) = &mut operations[index].kind else { break };
             if !conv.absorb(&follower) {
                 break;
             }
             operations[index].writes = operations[next].writes;
-            operations.remove(next);
+            is_fused[next] = true;
         }
-        index += 1;
     }
+    let mut is_fused = is_fused.into_iter();
+    operations.retain(|_| is_fused.next() == Some(false));
 }
 
-/// The operation that reads this value, if there is just one, and the value is no output.
-fn only_reader(operations: &[Operation], outputs: &[ValueId], value: ValueId) -> Option<usize> {
-    if outputs.contains(&value) {
-        return None;
+/// For each value the operation that reads it, if there is just one.
+fn only_readers(operations: &[Operation], values: usize) -> Vec<Option<usize>> {
+    let mut readers = vec![None; values];
+    let mut counts = vec![0; values];
+    for (index, operation) in operations.iter().enumerate() {
+        for ValueId(value) in &operation.reads {
+            readers[*value] = Some(index);
+            counts[*value] += 1;
+        }
     }
-    let mut readers = (0..operations.len()).filter(|index| operations[*index].reads.contains(&value));
-    readers.next().filter(|_| readers.next().is_none())
+    readers.into_iter().zip(counts).map(|(reader, count)| reader.filter(|_| count == 1)).collect()
 }
 
 impl Conv {
@@ -90,6 +99,10 @@ pub(super) fn take_output_function(
     }
     let Some(index) = operations.iter().position(|operation| operation.writes == output) else { return unchanged };
     let before = operations[index].reads[0];
+    // The value before it becomes the model's output, and may be no other output.
+    if outputs.contains(&before) {
+        return unchanged;
+    }
     match &mut operations[index].kind {
         // A softmax of every pixel, made a vector by `Flatten` behind it, is not one over the classes.
         OperationKind::Softmax { classes } if *classes == lengths[output.0] => {

@@ -40,8 +40,10 @@ pub(crate) struct Plan {
 }
 
 /// One output of a model.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Head {
+    /// The name of the layer that gives it.
+    pub(crate) name: String,
     /// The value before the output function.
     pub(crate) value: ValueId,
     pub(crate) shape: Shape,
@@ -62,8 +64,8 @@ impl Plan {
     /// [`Error::Layer`] for the first layer that cannot work on what it is given, [`Error::Model`] for a model that has
     /// no layers, does not end with a vector, or is too large.
     pub(crate) fn new(network: &Network, wanted: Wanted) -> Result<Self> {
+        check_outputs(network)?;
         let Checked { shapes, weights } = check(network)?;
-        check_outputs(network, &shapes)?;
         let parameters = parameters::lay_out(&network.layers, &weights)?;
         let mut builder = Builder::default();
         let inputs: Vec<Operand> = network.inputs.iter().map(|shape| builder.input(*shape)).collect();
@@ -72,25 +74,33 @@ impl Plan {
         let values = |heads: &[Head]| heads.iter().map(|head| head.value).collect::<Vec<ValueId>>();
         let mut heads: Vec<Head> = outputs
             .iter()
-            .map(|Operand { value, shape }| Head { value: *value, shape: *shape, function: OutputFunction::Linear })
+            .zip(parameters::output_names(network))
+            .map(|(Operand { value, shape }, name)| Head {
+                name,
+                value: *value,
+                shape: *shape,
+                function: OutputFunction::Linear,
+            })
             .collect();
-        fuse::fuse(&mut operations, &values(&heads));
+        fuse::fuse(&mut operations, lengths.len(), &values(&heads));
         for index in 0..heads.len() {
             let all = values(&heads);
             let (value, function) = fuse::take_output_function(&mut operations, &lengths, &all, heads[index].value);
             (heads[index].value, heads[index].function) = (value, function);
         }
         let (mut steps, packed_len) = choose::choose(&operations, &parameters, &lengths, &values(&heads), wanted);
+        let mut is_used = vec![false; lengths.len()];
         let inputs_and_written = inputs.iter().map(|input| input.value).chain(steps.iter().map(|step| step.writes));
-        let used: Vec<ValueId> = inputs_and_written.collect();
-        for (value, len) in lengths.iter_mut().enumerate() {
-            if !used.contains(&ValueId(value)) {
-                *len = 0;
-            }
-        }
+        inputs_and_written.for_each(|ValueId(value)| is_used[value] = true);
+        lengths.iter_mut().zip(is_used).filter(|(_, is_used)| !is_used).for_each(|(len, _)| *len = 0);
         let input_values: Vec<ValueId> = inputs.iter().map(|input| input.value).collect();
         let gradients = gradients::lay_out(&mut steps, &lengths, &input_values, &values(&heads), wanted);
         Ok(Self { inputs, shapes, lengths, steps, heads, gradients, parameters, packed_len })
+    }
+
+    /// The shape of one example of each input.
+    pub(crate) fn input_shapes(&self) -> impl Iterator<Item = Shape> {
+        self.inputs.iter().map(|input| input.shape)
     }
 
     /// The shape of one example of the first input.
@@ -98,9 +108,9 @@ impl Plan {
         self.inputs[0].shape
     }
 
-    /// Values in one example of the first input.
-    pub(crate) fn input_len(&self) -> usize {
-        self.lengths[self.inputs[0].value.0]
+    /// Values in one example of an input.
+    pub(crate) fn input_len(&self, input: usize) -> usize {
+        self.lengths[self.inputs[input].value.0]
     }
 
     /// The first output.
@@ -108,21 +118,26 @@ impl Plan {
         &self.heads[0]
     }
 
+    /// Values in one example of an output.
+    pub(crate) fn output_len(&self, head: usize) -> usize {
+        self.lengths[self.heads[head].value.0]
+    }
+
+    /// The most values in one example of an output.
+    pub(crate) fn widest_output(&self) -> usize {
+        (0..self.heads.len()).map(|head| self.output_len(head)).max().unwrap_or(0)
+    }
+
+    /// Values in one example of all outputs together.
+    pub(crate) fn outputs_len(&self) -> usize {
+        (0..self.heads.len()).map(|head| self.output_len(head)).sum()
+    }
+
     /// The most values that one example has in one place, inputs with the border that padding adds included.
     pub(crate) fn widest_padded(&self) -> usize {
         let convs = self.steps.iter().filter_map(|placed| placed.step.conv());
         let padded = convs.map(|conv| conv.layout.image_len);
         padded.chain(self.lengths.iter().copied()).max().unwrap_or(0)
-    }
-
-    /// The shape of one output.
-    pub(crate) fn output_shape(&self) -> Shape {
-        self.head().shape
-    }
-
-    /// Values in one output: the number of classes.
-    pub(crate) fn classes(&self) -> usize {
-        self.head().shape.as_image().2
     }
 
     /// How many parameters there are.
@@ -135,6 +150,8 @@ impl Plan {
 pub(crate) struct Outline {
     /// The shape of each call's output.
     pub(crate) shapes: Vec<Shape>,
+    /// How many values one example of each output has.
+    pub(crate) outputs: Vec<usize>,
     pub(crate) parameters: Parameters,
 }
 
@@ -144,7 +161,8 @@ impl Outline {
     pub(crate) fn new(network: &Network) -> Result<Self> {
         let Checked { shapes, weights } = check(network)?;
         let parameters = parameters::lay_out(&network.layers, &weights)?;
-        Ok(Self { shapes, parameters })
+        let outputs = network.outputs.iter().map(|source| shape_of(network, &shapes, source).len().unwrap_or_default());
+        Ok(Self { outputs: outputs.collect(), shapes, parameters })
     }
 }
 
@@ -155,6 +173,8 @@ fn lower(
     builder: &mut Builder,
     inputs: &[Operand],
 ) -> Result<Vec<Operand>> {
+    let mut weights = vec![Vec::new(); network.layers.len()];
+    parameters.all.iter().enumerate().for_each(|(id, parameter)| weights[parameter.layer].push(WeightId(id)));
     let mut results: Vec<Operand> = Vec::new();
     let operand = |results: &[Operand], source: &Source| match *source {
         Source::Input(index) => inputs[index],
@@ -162,14 +182,20 @@ fn lower(
     };
     for Call { layer: index, reads } in &network.calls {
         let layer = &network.layers[*index];
-        let of_layer = parameters.all.iter().enumerate().filter(|(_, parameter)| parameter.layer == *index);
-        let weights: Vec<WeightId> = of_layer.map(|(id, _)| WeightId(id)).collect();
         let reads: Vec<Operand> = reads.iter().map(|source| operand(&results, source)).collect();
         builder.layer = *index;
-        let lowered = layer.describe().lower(builder, &reads, &weights);
+        let lowered = layer.describe().lower(builder, &reads, &weights[*index]);
         results.push(lowered.map_err(|problem| Error::Layer { index: *index, kind: layer.kind(), problem })?);
     }
-    Ok(network.outputs.iter().map(|source| operand(&results, source)).collect())
+    let mut outputs: Vec<Operand> = Vec::new();
+    for source in &network.outputs {
+        let output = operand(&results, source);
+        // Each output has a value of its own, whose gradient the loss writes.
+        let is_taken = inputs.iter().chain(&outputs).any(|other| other.value == output.value);
+        let value = if is_taken { builder.copy(output) } else { output };
+        outputs.push(value);
+    }
+    Ok(outputs)
 }
 
 /// The shape of each call's output, and the weights of each layer.
@@ -181,14 +207,21 @@ fn check(network: &Network) -> Result<Checked> {
             )));
         }
     }
+    network.check()?;
     let (mut shapes, mut weights) = (Vec::new(), vec![None; network.layers.len()]);
     for Call { layer: index, reads } in &network.calls {
         let layer = &network.layers[*index];
         let fault = |problem| Error::Layer { index: *index, kind: layer.kind(), problem };
         let inputs: Vec<Shape> = reads.iter().map(|source| shape_of(network, &shapes, source)).collect();
-        match layer.describe().arity() {
-            Arity::One if inputs.len() == 1 => {}
-            Arity::One => return Err(fault(format!("takes one input, got {}", inputs.len()))),
+        match (layer.describe().arity(), inputs.len()) {
+            (Arity::One, 1) | (Arity::Several, 2..) => {}
+            (Arity::One, count) => return Err(fault(format!("takes one input, got {count}"))),
+            (Arity::Several, count) => {
+                return Err(fault(format!(
+                    "takes two or more inputs, got {count}: apply it with `{}::of` in a `Functional` network",
+                    layer.kind()
+                )));
+            }
         }
         let spec = layer.describe().spec(&inputs).map_err(fault)?;
         let first = weights[*index].get_or_insert_with(|| spec.weights.clone());
@@ -200,21 +233,10 @@ fn check(network: &Network) -> Result<Checked> {
     Ok(Checked { shapes, weights: weights.into_iter().map(Option::unwrap_or_default).collect() })
 }
 
-/// Whether the outputs are what a loss can take.
-fn check_outputs(network: &Network, shapes: &[Shape]) -> Result<()> {
+/// Whether there is anything to plan.
+fn check_outputs(network: &Network) -> Result<()> {
     if network.calls.is_empty() {
         return Err(Error::Model("has no layers: add at least one `Dense`".into()));
-    }
-    for output in &network.outputs {
-        match shape_of(network, shapes, output) {
-            Shape::Vector(_) => {}
-            shape @ Shape::Image { .. } => {
-                return Err(Error::Model(format!(
-                    "ends with an output of {shape}, expected a vector: end it with `Flatten` for a value for each channel of \
-                     each pixel, as an autoencoder has, or with `Flatten` and `Dense` for a value for each class"
-                )));
-            }
-        }
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 use crate::aligned::round_up_to_line;
 use crate::error::{Error, Result};
 use crate::kernels::conv2d::SLACK;
-use crate::layers::Layer;
+use crate::layers::{Layer, Network, Source};
 use crate::program::{Initializer, Role, StoredOrder, WeightSpec};
 use crate::shape::MAX_ELEMENTS;
 use std::borrow::Cow;
@@ -93,6 +93,22 @@ pub(crate) fn layer_names(layers: &[Layer]) -> Vec<String> {
         }
     };
     layers.iter().map(name).collect()
+}
+
+/// The names of a network's outputs: those of the layers that give them, from the second of a name on with `_1`, `_2` and so on.
+pub(super) fn output_names(network: &Network) -> Vec<String> {
+    let layers = layer_names(&network.layers);
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let name = |source: &Source| {
+        let name = match *source {
+            Source::Input(index) => format!("input_{index}"),
+            Source::Call(index) => layers[network.calls[index].layer].clone(),
+        };
+        let count = seen.entry(name.clone()).or_default();
+        *count += 1;
+        if *count == 1 { name } else { format!("{name}_{}", *count - 1) }
+    };
+    network.outputs.iter().map(name).collect()
 }
 
 impl Parameter {

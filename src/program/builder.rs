@@ -22,22 +22,22 @@ impl Builder {
 
     pub(crate) fn conv(&mut self, x: Operand, conv: Conv) -> Operand {
         let (height, width) = conv.window.out;
-        let output = Shape::Image { height, width, channels: conv.filters };
+        let output = image((height, width), conv.filters);
         self.push(OperationKind::Conv(conv), &[x], output)
     }
 
     pub(crate) fn max_pool(&mut self, x: Operand, window: Window2d) -> Operand {
-        let (_, _, channels) = x.shape.as_image();
+        let channels = x.shape.channels();
         self.push(OperationKind::MaxPool { window, channels }, &[x], image(window.out, channels))
     }
 
     pub(crate) fn average_pool(&mut self, x: Operand, window: Window2d) -> Operand {
-        let (_, _, channels) = x.shape.as_image();
+        let channels = x.shape.channels();
         self.push(OperationKind::AveragePool { window, channels }, &[x], image(window.out, channels))
     }
 
     pub(crate) fn zero_pad(&mut self, x: Operand, window: Window2d) -> Operand {
-        let (_, _, channels) = x.shape.as_image();
+        let channels = x.shape.channels();
         self.push(OperationKind::ZeroPad { window, channels }, &[x], image(window.padded, channels))
     }
 
@@ -53,7 +53,7 @@ impl Builder {
 
     /// A softmax over the last axis.
     pub(crate) fn softmax(&mut self, x: Operand) -> Operand {
-        let (_, _, classes) = x.shape.as_image();
+        let classes = x.shape.channels();
         self.push(OperationKind::Softmax { classes }, &[x], x.shape)
     }
 
@@ -63,17 +63,16 @@ impl Builder {
     }
 
     /// The sum of two operands of the same shape.
-    #[expect(dead_code, reason = "networks with several branches cannot be described yet")]
     pub(crate) fn add(&mut self, left: Operand, right: Operand) -> Operand {
         let right = self.distinct(left, right);
         self.push(OperationKind::Add, &[left, right], left.shape)
     }
 
-    /// The channels of the second operand behind those of the first; `output` has those of both.
-    #[expect(dead_code, reason = "networks with several branches cannot be described yet")]
-    pub(crate) fn concatenate(&mut self, left: Operand, right: Operand, output: Shape) -> Operand {
+    /// The channels of the second operand behind those of the first, which has the same leading axes.
+    pub(crate) fn concatenate(&mut self, left: Operand, right: Operand) -> Operand {
         let right = self.distinct(left, right);
-        let channels = [left, right].map(|operand| operand.shape.as_image().2);
+        let channels = [left, right].map(|operand| operand.shape.channels());
+        let output = left.shape.with_channels(channels[0] + channels[1]);
         self.push(OperationKind::Concatenate { channels }, &[left, right], output)
     }
 
@@ -85,9 +84,14 @@ impl Builder {
     /// The second operand, copied if it is the value of the first: an operation never reads a value twice.
     fn distinct(&mut self, left: Operand, right: Operand) -> Operand {
         if left.value == right.value {
-            return self.push(OperationKind::Activate(Elementwise::Linear), &[right], right.shape);
+            return self.copy(right);
         }
         right
+    }
+
+    /// A value of its own that is the same.
+    pub(crate) fn copy(&mut self, x: Operand) -> Operand {
+        self.push(OperationKind::Activate(Elementwise::Linear), &[x], x.shape)
     }
 
     fn push(&mut self, kind: OperationKind, reads: &[Operand], output: Shape) -> Operand {
@@ -99,12 +103,11 @@ impl Builder {
     }
 
     fn value(&mut self, shape: Shape) -> Operand {
-        let (height, width, channels) = shape.as_image();
-        self.lengths.push(height * width * channels);
+        self.lengths.push(shape.axes().iter().product());
         Operand { value: ValueId(self.lengths.len() - 1), shape }
     }
 }
 
 fn image((height, width): (usize, usize), channels: usize) -> Shape {
-    Shape::Image { height, width, channels }
+    Shape::from([height, width, channels])
 }

@@ -87,15 +87,15 @@ impl<'a> Report<'a> {
 }
 
 fn evaluate(model: &Model, test: LabelledInputs<'_>, names: Vec<String>, mistakes: usize) -> Result<Evaluated> {
-    let scores = model.evaluate(test)?;
+    let scores = model.evaluate(test.clone())?;
     let report = match model.chooses_a_class() {
         false => None,
-        true if names.is_empty() => Some(model.evaluate_report(test)?),
-        true => Some(model.evaluate_report(test)?.class_names(names)?),
+        true if names.is_empty() => Some(model.evaluate_report(test.clone())?),
+        true => Some(model.evaluate_report(test.clone())?.class_names(names)?),
     };
     let images = test.images();
     let shown = report.as_ref().filter(|report| report.mistake_count() > 0 && mistakes > 0);
     let sheet =
-        shown.filter(|_| mistakes::has_pictures(&images)).map(|report| mistakes::sheet(report, &images, mistakes));
+        shown.filter(|_| mistakes::has_pictures(images)).map(|report| mistakes::sheet(report, images, mistakes));
     Ok(Evaluated { examples: images.len(), scores, report, mistakes, sheet })
 }

@@ -57,9 +57,9 @@ pub(super) fn sheet(model: &Model) -> Result<Sheet> {
     // A kernel of two axes is a dense layer's, one of four a convolution's.
     let filters = match kernel.values.ndim() {
         2 => {
-            let image = before.iter().rev().find_map(|shape| match shape {
-                Shape::Image { height, width, channels } => Some((*height, *width, *channels)),
-                Shape::Vector(_) => None,
+            let image = before.iter().rev().find_map(|shape| match *shape.axes() {
+                [height, width, channels] => Some((height, width, channels)),
+                _ => None,
             });
             // One pixel makes no picture.
             let Some((height, width, channels)) = image.filter(|(height, width, _)| height * width > 1) else {

@@ -54,7 +54,7 @@ impl EvaluationReport {
         if !has_pictures(&images) {
             return Err(Error::Data(format!(
                 "mistakes can be shown of images, got vectors of shape {}: `mistakes` lists them",
-                images.shape()
+                images.shapes().flatten().next().map_or("()".to_owned(), |shape| shape.to_string())
             )));
         }
         write(path.as_ref(), &sheet(self, &images, n).svg())
@@ -63,8 +63,8 @@ impl EvaluationReport {
 
 /// Whether there is more than one pixel.
 pub(super) fn has_pictures(images: &Inputs<'_>) -> bool {
-    let (height, width, _) = images.shape().as_image();
-    height * width > 1
+    let shape = images.shapes().flatten().next();
+    shape.is_some_and(|shape| matches!(shape.axes(), [height, width, _] if height * width > 1))
 }
 
 /// The sheet of the `n` most confident mistakes.

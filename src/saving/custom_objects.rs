@@ -6,6 +6,7 @@ use crate::loss::{CustomLoss, Loss};
 use crate::metrics::custom::{self as metrics, ErasedMetric};
 use crate::metrics::{CustomMetric, Metric};
 use crate::model::Model;
+use crate::objective::Objective;
 use crate::program::CustomLayer;
 use crate::program::custom::{self as layers, ErasedLayer};
 use crate::user_object::Constructors;
@@ -95,12 +96,14 @@ impl CustomObjects {
                 objects.layers.extend(layer.0.object().map(ErasedLayer::constructor));
             }
         }
-        if let Loss::Custom(loss) = model.engine.scoring.loss() {
-            objects.losses.extend(loss.0.object().map(ErasedLoss::constructor));
-        }
-        for metric in model.metrics() {
-            if let Metric::Custom(metric) = metric {
-                objects.metrics.extend(metric.0.object().map(ErasedMetric::constructor));
+        for Objective { loss, metrics, .. } in model.engine.scoring.objectives() {
+            if let Loss::Custom(loss) = loss {
+                objects.losses.extend(loss.0.object().map(ErasedLoss::constructor));
+            }
+            for metric in metrics {
+                if let Metric::Custom(metric) = metric {
+                    objects.metrics.extend(metric.0.object().map(ErasedMetric::constructor));
+                }
             }
         }
         objects

@@ -1,11 +1,12 @@
 //! The format of model files: safetensors with one metadata entry, `inkstone`, which contains JSON.
 //!
 //! ```json
-//! {"format_version": 1, "library": "0.1.0", "crc32": "0a1b2c3d", "model": {"input": ..., "layers": [...], ...}}
+//! {"format_version": 3, "library": "0.1.0", "crc32": "0a1b2c3d", "model": {"network": {"inputs": [...], "layers": [...]}, ...}}
 //! ```
 //!
-//! A file of weights alone has no `model`. A checkpoint has format version 2, an entry `training` beside `model`, and
-//! tensors for it (`training.rs` tells which); all else is written with version 1, for what reads only that. The
+//! A file of weights alone has no `model`, and is written with version 1, for what reads only that. A checkpoint has an entry
+//! `training` beside `model`, and tensors for it (`training.rs` tells which). Versions 1, of models, and 2, of checkpoints, described
+//! a chain of layers with one loss: `{"input": ..., "layers": [...], "loss": ..., "metrics": [...], ...}`; they are read still. The
 //! checksum goes over the texts of `model` and `training`, byte for byte as they stand there, then over the data of all
 //! tensors in the order of their names. It is a CRC-32, not a cryptographic hash: it protects against damage, not
 //! malice; it finds every change of one or two bits in files of up to 512 MB and
@@ -14,20 +15,24 @@
 //!
 //! Additions get a new format version, which older versions of the crate refuse by its number.
 
-use crate::layers::Layer;
+use crate::layers::{Layer, Network};
 use crate::loss::Loss;
 use crate::metrics::Metric;
+use crate::objective::Objective;
 use crate::optimizer::Optimizer;
 use crate::shape::Shape;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// The version of the format that models and weights are written in.
-pub(super) const MODEL_VERSION: u64 = 1;
+/// The version of the format that weights alone are written in, and that models were once.
+pub(super) const WEIGHTS_VERSION: u64 = 1;
 
-/// The version of the format that checkpoints are written in, and the newest that is read.
-pub(super) const CHECKPOINT_VERSION: u64 = 2;
+/// The version that checkpoints were once written in.
+pub(super) const CHAIN_CHECKPOINT_VERSION: u64 = 2;
+
+/// The version that models and checkpoints are written in, and the newest that is read: the first with calls of layers.
+pub(super) const NETWORK_VERSION: u64 = 3;
 
 /// The metadata's entry.
 pub(super) const ENTRY: &str = "inkstone";
@@ -61,11 +66,35 @@ pub(super) struct Envelope {
 /// All of a model but its weights.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Description<'a> {
-    pub(super) input: Shape,
-    pub(super) layers: Cow<'a, [Layer]>,
+    pub(super) network: Cow<'a, Network>,
     pub(super) seed: u64,
     pub(super) optimizer: Cow<'a, Optimizer>,
-    pub(super) loss: Cow<'a, Loss>,
-    pub(super) metrics: Cow<'a, [Metric]>,
+    /// One for each output.
+    pub(super) objectives: Vec<Objective>,
     pub(super) epochs: u32,
+}
+
+/// The same before version 3: a chain of layers.
+#[derive(Deserialize)]
+pub(super) struct ChainDescription {
+    input: Shape,
+    layers: Vec<Layer>,
+    seed: u64,
+    optimizer: Optimizer,
+    loss: Loss,
+    metrics: Vec<Metric>,
+    epochs: u32,
+}
+
+impl From<ChainDescription> for Description<'_> {
+    fn from(chain: ChainDescription) -> Self {
+        let ChainDescription { input, layers, seed, optimizer, loss, metrics, epochs } = chain;
+        Self {
+            network: Cow::Owned(Network::chain(input, layers)),
+            seed,
+            optimizer: Cow::Owned(optimizer),
+            objectives: vec![Objective::new(loss).metrics(metrics)],
+            epochs,
+        }
+    }
 }

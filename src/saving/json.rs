@@ -5,9 +5,8 @@ use super::CustomObjects;
 use crate::error::{Error, Result};
 use crate::layers::Layer;
 use crate::sequential::Sequential;
-use crate::shape::Shape;
 use serde::de::value::{MapAccessDeserializer, MapDeserializer};
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use std::fmt;
 
 /// Descriptions as JSON.
@@ -133,16 +132,7 @@ pub(crate) fn layers<'de, D: Deserializer<'de>>(deserializer: D) -> std::result:
     }
 }
 
-/// A shape as it is saved, or as the list of its axes.
-pub(crate) fn shape<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Shape, D::Error> {
-    if deserializer.is_human_readable() {
-        Ok(Written::deserialize(deserializer)?.0)
-    } else {
-        Shape::deserialize(deserializer)
-    }
-}
-
-/// A value in the form that people write.
+/// Something as people write it.
 struct Written<T>(T);
 
 impl<'de> Deserialize<'de> for Written<Layer> {
@@ -168,40 +158,5 @@ impl<'de> Deserialize<'de> for Written<Layer> {
             }
         }
         deserializer.deserialize_any(LayerVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for Written<Shape> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct ShapeVisitor;
-        impl<'de> Visitor<'de> for ShapeVisitor {
-            type Value = Written<Shape>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a shape, as [height, width, channels] or [features]")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> std::result::Result<Self::Value, A::Error> {
-                let mut axes = [0; 3];
-                let mut count = 0;
-                while let Some(axis) = list.next_element()? {
-                    // More are counted, and not kept.
-                    if let Some(place) = axes.get_mut(count) {
-                        *place = axis;
-                    }
-                    count += 1;
-                }
-                match count {
-                    1 => Ok(Written(Shape::Vector(axes[0]))),
-                    3 => Ok(Written(Shape::from(axes))),
-                    _ => Err(A::Error::invalid_length(count, &self)),
-                }
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<Self::Value, A::Error> {
-                Shape::deserialize(MapAccessDeserializer::new(map)).map(Written)
-            }
-        }
-        deserializer.deserialize_any(ShapeVisitor)
     }
 }

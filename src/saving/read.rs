@@ -1,16 +1,19 @@
 //! Parses model files. Everything that determines a size is checked before memory is allocated for it: the header
 //! against the file's length, the weights against the description, the model against its limits. The data is read last.
 
-use super::format::{CHECKPOINT_VERSION, Description, ENTRY, Envelope, MODEL_VERSION, Version};
+use super::format::{
+    CHAIN_CHECKPOINT_VERSION, ChainDescription, Description, ENTRY, Envelope, NETWORK_VERSION, Version, WEIGHTS_VERSION,
+};
 use super::header::{self, Header, HeaderError};
 use super::options::LoadOptions;
 use super::training::{FOLDERS, Training};
 use super::weights::{Mismatch, Wanted, check, checksum, decode, decode_finite, decode_sums, select};
 use crate::error::{Error, ModelFault, Result};
-use crate::layers::Network;
 use crate::metrics::Metric;
 use crate::model::{Model, Weight};
+use crate::objective::Objective;
 use crate::plan::{self, Outline, Parameter, Plan};
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -40,27 +43,33 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
     if part == Part::Checkpoint && training.is_none() {
         return Err(at.fault(ModelFault::NotACheckpoint));
     }
-    let described = description(text).map_err(|fault| at.fault(fault))?;
-    let Description { input, layers, seed, optimizer, loss, metrics, epochs } = described;
-    let (mut loss, mut metrics) = (loss.into_owned(), metrics.into_owned());
+    let described = match envelope.format_version {
+        NETWORK_VERSION => description(text),
+        _ => description::<ChainDescription>(text).map(Description::from),
+    };
+    let Description { network, seed, optimizer, mut objectives, epochs } =
+        described.map_err(|fault| at.fault(fault))?;
     let LoadOptions { limits, custom_objects } = options;
-    let mut layers = layers.into_owned();
-    let resolved = custom_objects.resolve_layers(&mut layers);
+    let mut network = network.into_owned();
+    let resolved = custom_objects.resolve_layers(&mut network.layers);
     let resolved = resolved.map_err(|(index, problem)| format!("has a layer, number {index}, that {problem}"));
-    let resolved = resolved.and_then(|()| custom_objects.resolve_loss(&mut loss));
-    let resolved = resolved.and_then(|()| custom_objects.resolve_metrics(&mut metrics));
+    let resolved = resolved.and_then(|()| {
+        objectives.iter_mut().try_for_each(|Objective { loss, metrics, .. }| {
+            custom_objects.resolve_loss(loss).and_then(|()| custom_objects.resolve_metrics(metrics))
+        })
+    });
     resolved.map_err(|problem| at.fault(ModelFault::CustomObject(problem)))?;
     let impossible = |error: Error| at.fault(ModelFault::Description(error.to_string()));
-    let network = Network::chain(input, layers);
-    let Outline { shapes, parameters } = Outline::new(&network).map_err(impossible)?;
+    let Outline { shapes, outputs, parameters } = Outline::new(&network).map_err(impossible)?;
     limits.check_layers(&network, &shapes).map_err(|fault| at.fault(fault))?;
     let trained: Vec<Parameter> = parameters.trained().cloned().collect();
     let parameters = parameters.all;
     let mut wanted = Wanted::all("", &parameters);
     if let Some(training) = &training {
-        let outputs = shapes.last().and_then(|shape| shape.len()).unwrap_or_default();
-        Metric::check_all(&metrics, outputs).map_err(impossible)?;
-        wanted.extend(training.wanted(&parameters, &trained, &optimizer, &metrics, outputs));
+        let metrics = objectives.iter().map(|objective| &objective.metrics[..]).zip(outputs);
+        Metric::check_all(metrics.clone()).map_err(impossible)?;
+        let sums = metrics.map(|(metrics, len)| 1 + metrics.iter().map(|metric| metric.sums(len)).sum::<usize>());
+        wanted.extend(training.wanted(&parameters, &trained, &optimizer, sums.sum()));
     }
     check(&wanted, &header.tensors, &[]).map_err(|fault| at.fault(fault))?;
     let plan = Plan::new(&network, plan::Wanted::OfParameters).map_err(impossible)?;
@@ -72,7 +81,7 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
     }
     let weights = |folder: &str| decode_finite(folder, &parameters, &header.tensors, &data);
     let own = weights("").map_err(|fault| at.fault(fault))?;
-    let mut model = Model::of_plan(plan, network, seed, optimizer.into_owned(), loss, metrics).map_err(impossible)?;
+    let mut model = Model::of_plan(plan, network, seed, optimizer.into_owned(), &objectives).map_err(impossible)?;
     model.set_weights(&own)?;
     model.epochs = epochs as usize;
     if let (Some(training), Part::Checkpoint) = (training, part) {
@@ -169,8 +178,8 @@ fn envelope(header: &Header) -> std::result::Result<Option<Envelope>, ModelFault
     };
     let metadata = |error: serde_json::Error| ModelFault::Metadata(error.to_string());
     let Version { format_version: found, library } = serde_json::from_str(entry).map_err(metadata)?;
-    if found > CHECKPOINT_VERSION {
-        return Err(ModelFault::Version { found, known: CHECKPOINT_VERSION, writer: format!("inkstone {library}") });
+    if found > NETWORK_VERSION {
+        return Err(ModelFault::Version { found, known: NETWORK_VERSION, writer: format!("inkstone {library}") });
     }
     if found == 0 {
         return Err(ModelFault::Metadata("there is no format version 0".into()));
@@ -180,14 +189,14 @@ fn envelope(header: &Header) -> std::result::Result<Option<Envelope>, ModelFault
     }
     let envelope: Envelope = serde_json::from_str(entry).map_err(metadata)?;
     match (found, &envelope.training) {
-        (MODEL_VERSION, Some(_)) => Err(ModelFault::UnknownEntry("training".into())),
-        (CHECKPOINT_VERSION, None) => Err(ModelFault::Metadata("a checkpoint without `training`".into())),
+        (WEIGHTS_VERSION, Some(_)) => Err(ModelFault::UnknownEntry("training".into())),
+        (CHAIN_CHECKPOINT_VERSION, None) => Err(ModelFault::Metadata("a checkpoint without `training`".into())),
         _ => Ok(Some(envelope)),
     }
 }
 
 /// Parses the description of a model; unknown fields are errors.
-fn description(text: &RawValue) -> std::result::Result<Description<'static>, ModelFault> {
+fn description<D: DeserializeOwned>(text: &RawValue) -> std::result::Result<D, ModelFault> {
     let mut unknown = None;
     let mut json = serde_json::Deserializer::from_str(text.get());
     // Unknown fields of any layer or setting are reported here.

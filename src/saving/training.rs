@@ -12,7 +12,6 @@ use super::weights::{Stored, Wanted};
 use crate::callbacks::CallbackState;
 use crate::error::ModelFault;
 use crate::fit::{Ongoing, Position};
-use crate::metrics::Metric;
 use crate::model::{Model, Weight, named, store};
 use crate::optimizer::Optimizer;
 use crate::plan::Parameter;
@@ -95,13 +94,14 @@ impl Training {
     }
 
     /// The tensors that the file must have.
+    ///
+    /// - sums: how many the scores of an epoch are
     pub(super) fn wanted(
         &self,
         parameters: &[Parameter],
         trained: &[Parameter],
         optimizer: &Optimizer,
-        metrics: &[Metric],
-        outputs: usize,
+        sums: usize,
     ) -> Vec<Wanted> {
         let buffers = optimizer.kept().map(buffer_folder);
         let callbacks = self.callbacks.iter().enumerate().filter(|(_, state)| state.weights);
@@ -109,7 +109,6 @@ impl Training {
         let folders = callbacks.map(|(index, _)| callback_folder(index));
         wanted.extend(folders.flat_map(|folder| Wanted::all(&folder, parameters)));
         if self.position.is_some_and(in_an_epoch) {
-            let sums = 1 + metrics.iter().map(|metric| metric.sums(outputs)).sum::<usize>();
             wanted.push(Wanted::sums(SCORES, sums));
         }
         wanted

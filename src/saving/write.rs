@@ -1,6 +1,6 @@
 //! Serializes models.
 
-use super::format::{CHECKPOINT_VERSION, Description, ENTRY, Envelope, MAX_HEADER, MODEL_VERSION};
+use super::format::{Description, ENTRY, Envelope, MAX_HEADER, NETWORK_VERSION, WEIGHTS_VERSION};
 use super::training::Training;
 use super::weights::{Stored, checksum};
 use crate::callbacks::CallbackState;
@@ -66,12 +66,10 @@ pub(crate) fn check_finite(weights: &[Weight]) -> Result<()> {
 /// The description of a model: everything but its weights and training.
 fn describe(model: &Model) -> Box<RawValue> {
     let description = Description {
-        input: model.engine.plan.input(),
-        layers: Cow::Borrowed(&model.network.layers),
+        network: Cow::Borrowed(&model.network),
         seed: model.seed,
         optimizer: Cow::Borrowed(&model.optimizer),
-        loss: Cow::Borrowed(model.engine.scoring.loss()),
-        metrics: Cow::Borrowed(model.metrics()),
+        objectives: model.objectives(),
         epochs: u32::try_from(model.epochs).unwrap_or(u32::MAX),
     };
     to_raw_value(&description).expect("a description is plain data")
@@ -82,7 +80,7 @@ fn file(mut stored: Vec<Stored>, model: Option<Box<RawValue>>, training: Option<
     let texts = [&model, &training].map(|text| text.as_ref().map_or("", |text| text.get()));
     let crc32 = checksum(texts, stored.iter().map(|stored| View::data(&stored).into_owned().into()));
     let library = env!("CARGO_PKG_VERSION").to_owned();
-    let format_version = if training.is_some() { CHECKPOINT_VERSION } else { MODEL_VERSION };
+    let format_version = if model.is_some() { NETWORK_VERSION } else { WEIGHTS_VERSION };
     let envelope = Envelope { format_version, library, crc32, model, training };
     let entry = serde_json::to_string(&envelope).expect("an envelope is plain data");
     let metadata = [(ENTRY.to_owned(), entry)].into_iter().collect();

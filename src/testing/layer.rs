@@ -28,19 +28,19 @@ pub(super) fn check(settings: &GradientCheck, layer: Layer, input: Shape) -> Res
     let network = Network::chain(input, vec![layer, Flatten::new().into()]);
     let plan = Plan::new(&network, Wanted::OfInputs)?;
     let mut random = stream(SEED, Stream::Dataset);
-    let inputs = draw_inputs(&mut random, EXAMPLES * plan.input_len(), settings.step);
+    let inputs = draw_inputs(&mut random, EXAMPLES * plan.input_len(0), settings.step);
     let mut weights = initial_weights(&plan, SEED);
     for parameter in plan.parameters.trained() {
         weights.flat[parameter.range.clone()].iter_mut().for_each(|value| *value += between(&mut random, SPREAD));
     }
-    let dy: Vec<f32> = (0..EXAMPLES * plan.classes()).map(|_| between(&mut random, 1.0)).collect();
+    let dy: Vec<f32> = (0..EXAMPLES * plan.output_len(0)).map(|_| between(&mut random, 1.0)).collect();
     let workspace = Workspace::new(&plan, EXAMPLES, Purpose::Training);
     let mut bench = Bench { plan, weights, workspace, level: Level::new(), dy };
     let size = bench.run(&inputs).iter().zip(&bench.dy).map(|(y, dy)| f64::from(y * dy).abs()).sum();
     let (d_inputs, d_weights) = bench.gradients(&inputs);
     let of_inputs = Tensor {
         name: "the input".into(),
-        shape: [&[EXAMPLES], &axes(input)[..]].concat(),
+        shape: [&[EXAMPLES], input.axes()].concat(),
         stored: StoredOrder::AsShaped,
         values: &inputs,
         gradients: &d_inputs,
@@ -86,10 +86,10 @@ impl Bench {
                 dispatch!(*level, simd => pack_step(simd, &placed.step, flat, packed));
             }
         }
-        workspace.input_mut(plan)[..inputs.len()].copy_from_slice(inputs);
+        workspace.input_mut(plan, 0)[..inputs.len()].copy_from_slice(inputs);
         dispatch!(*level, simd => forward(simd, plan, weights, workspace, EXAMPLES, PASS));
-        let mut outputs = workspace.output(plan)[..dy.len()].to_vec();
-        plan.head().function.apply(&mut outputs, plan.classes());
+        let mut outputs = workspace.output(plan.head())[..dy.len()].to_vec();
+        plan.head().function.apply(&mut outputs, plan.output_len(0));
         outputs
     }
 
@@ -103,10 +103,10 @@ impl Bench {
     fn gradients(&mut self, inputs: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let outputs = self.run(inputs);
         let Self { plan, weights, workspace, level, dy } = self;
-        let (_, _, d_output) = workspace.output_result_and_gradient(plan);
+        let (_, _, d_output) = workspace.output_result_and_gradient(plan, plan.head());
         let d_output = &mut d_output[..dy.len()];
         d_output.copy_from_slice(dy);
-        let values = plan.classes();
+        let values = plan.output_len(0);
         for (y, dy) in outputs.chunks_exact(values).zip(d_output.chunks_exact_mut(values)) {
             plan.head().function.backward(y, dy);
         }
@@ -128,13 +128,6 @@ fn draw_inputs(random: &mut impl Rng, len: usize, step: f32) -> Vec<f32> {
 /// A number from `-limit` to `limit`.
 fn between(random: &mut impl Rng, limit: f32) -> f32 {
     (random.random::<f32>() * 2.0 - 1.0) * limit
-}
-
-fn axes(shape: Shape) -> Vec<usize> {
-    match shape {
-        Shape::Image { height, width, channels } => vec![height, width, channels],
-        Shape::Vector(features) => vec![features],
-    }
 }
 
 #[cfg(test)]

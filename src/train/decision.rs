@@ -26,6 +26,8 @@ pub(crate) enum Undecided {
     Numbers,
     /// Several probabilities, each of its own yes or no.
     SeveralLabels,
+    /// The model has several outputs.
+    SeveralOutputs,
     /// The softmax of a single output, which is always 1.
     AlwaysOne,
 }
@@ -34,7 +36,10 @@ impl Decision {
     /// The decision of a model whose last layer applies the plan's function, and whose loss and metrics see the
     /// scoring's.
     pub(crate) fn new(plan: &Plan, scoring: &Scoring) -> Self {
-        match (scoring.function(), plan.classes()) {
+        if plan.heads.len() > 1 {
+            return Self::Undecided(Undecided::SeveralOutputs);
+        }
+        match (scoring.head().function(), plan.output_len(0)) {
             (OutputFunction::Softmax, 1) => Self::Undecided(Undecided::AlwaysOne),
             (OutputFunction::Softmax, _) => Self::Highest,
             (OutputFunction::Sigmoid, 1) if plan.head().function == OutputFunction::Sigmoid => Self::Probability,
@@ -55,6 +60,9 @@ impl Decision {
             Self::Undecided(Undecided::SeveralLabels) => {
                 "gives several probabilities that do not exclude each other, so an example may have any number of labels: call \
                  `predict`, and compare each output with a threshold, such as 0.5 (0 for logits)"
+            }
+            Self::Undecided(Undecided::SeveralOutputs) => {
+                "has several outputs: call `predict_all`, and take the class of each output that has one"
             }
             Self::Undecided(Undecided::AlwaysOne) => {
                 "ends with the softmax of a single output, which is always 1: end it with `Dense::new(1).activation(Sigmoid)` and \

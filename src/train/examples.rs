@@ -1,7 +1,7 @@
 //! Decides which examples are meant, in which order, and writes their pixels into a workspace. It knows nothing of
 //! models.
 
-use crate::data::{Augment, OrderedExamples, OrderedImages, Pixels, Stored, Target, TargetRows};
+use crate::data::{Augment, OneOrMore, OrderedExamples, OrderedImages, OrderedTargets, Stored, Target};
 use crate::exec::Workspace;
 use crate::kernels::pixels::{bytes_to_floats, scale};
 use crate::plan::Plan;
@@ -12,11 +12,10 @@ use std::ops::Range;
 /// Examples to train on or to score, in the order in which they come.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Examples<'a> {
-    pixels: Pixels<'a>,
-    /// Where each example's image is among the pixels; in the order of the examples if it is `None`.
-    stored: Option<&'a [u32]>,
-    /// What each example should come out as; none where nothing is scored.
-    targets: Option<TargetRows<'a>>,
+    /// Those of each input of the model.
+    inputs: &'a [OrderedImages<'a>],
+    /// What each example should come out as, for each output; none where nothing is scored.
+    targets: &'a [OrderedTargets<'a>],
     /// How much each example counts; all alike if it is `None`.
     weights: Option<&'a [f32]>,
     /// Which examples, in this order; all of them if it is `None`.
@@ -28,22 +27,16 @@ pub(crate) struct Examples<'a> {
 
 impl<'a> Examples<'a> {
     /// All images, with nothing to score them by.
-    pub(crate) fn of_images(images: &'a OrderedImages<'_>) -> Self {
-        Self {
-            pixels: images.pixels(),
-            stored: images.order(),
-            targets: None,
-            weights: None,
-            order: None,
-            augment: None,
-            len: images.len(),
-        }
+    pub(crate) fn of_images(inputs: &'a OneOrMore<OrderedImages<'a>>) -> Self {
+        let inputs = inputs.as_slice();
+        let len = inputs.first().map_or(0, OrderedImages::len);
+        Self { inputs, targets: &[], weights: None, order: None, augment: None, len }
     }
 
     /// All examples.
-    pub(crate) fn of(examples: &'a OrderedExamples<'_>) -> Self {
-        let weights = examples.weights.as_deref();
-        Self { targets: Some(examples.targets.rows()), weights, ..Self::of_images(&examples.images) }
+    pub(crate) fn of(examples: &'a OrderedExamples<'a>) -> Self {
+        let (targets, weights) = (examples.targets.as_slice(), examples.weights.as_deref());
+        Self { targets, weights, ..Self::of_images(&examples.images) }
     }
 
     /// Those examples that `order` names.
@@ -69,37 +62,41 @@ impl<'a> Examples<'a> {
         self.order.map_or(place, |order| order[place] as usize)
     }
 
-    /// Writes the pixels of these examples, one after the other.
-    pub(super) fn write<S: Simd>(&self, simd: S, places: Range<usize>, len: usize, out: &mut [f32]) {
-        for (place, out) in places.zip(out.chunks_exact_mut(len)) {
-            let example = self.at(place);
-            let start = self.stored.map_or(example, |stored| stored[example] as usize) * len;
-            match self.pixels.stored {
-                Stored::Bytes(bytes) => bytes_to_floats(simd, &bytes[start..][..len], out),
-                Stored::Floats(floats) => out.copy_from_slice(&floats[start..][..len]),
-            }
-            if let Some(scaling) = self.pixels.scaling {
-                scale(simd, &scaling.factors, &scaling.offsets, out);
+    /// Writes the values of these examples into the workspace's inputs.
+    pub(super) fn write<S: Simd>(&self, simd: S, places: Range<usize>, plan: &Plan, workspace: &mut Workspace) {
+        for (input, images) in self.inputs.iter().enumerate() {
+            let (pixels, stored) = (images.pixels(), images.order());
+            let len = plan.input_len(input);
+            for (place, out) in places.clone().zip(workspace.input_mut(plan, input).chunks_exact_mut(len)) {
+                let example = self.at(place);
+                let start = stored.map_or(example, |stored| stored[example] as usize) * len;
+                match pixels.stored {
+                    Stored::Bytes(bytes) => bytes_to_floats(simd, &bytes[start..][..len], out),
+                    Stored::Floats(floats) => out.copy_from_slice(&floats[start..][..len]),
+                }
+                if let Some(scaling) = pixels.scaling {
+                    scale(simd, &scaling.factors, &scaling.offsets, out);
+                }
             }
         }
     }
 
-    /// Varies images that have been written, as the batch says.
+    /// Varies images that have been written, as the batch says: those of the first input.
     pub(super) fn vary(&self, places: Range<usize>, plan: &Plan, seed: u64, step: u64, workspace: &mut Workspace) {
         let Some(augment) = &self.augment else { return };
         let input = plan.input();
         let (images, scratch) = workspace.input_and_augment_mut(plan);
         // Once for a workspace: later calls find it long enough.
         scratch.resize(Augment::scratch_len(input), 0.0);
-        for (example, image) in places.zip(images.chunks_exact_mut(plan.input_len())) {
+        for (example, image) in places.zip(images.chunks_exact_mut(plan.input_len(0))) {
             let mut random = stream(seed, Stream::Augment { step, example });
             augment.apply(input, &mut random, image, scratch);
         }
     }
 
-    /// What each of these examples should come out as, and how much it counts.
-    pub(super) fn targets(&self, places: Range<usize>) -> impl Iterator<Item = (Target<'a>, f32)> {
-        let targets = self.targets.expect("only examples with targets are scored");
+    /// What one output should be for each of these examples, and how much the example counts.
+    pub(super) fn targets(&self, output: usize, places: Range<usize>) -> impl Iterator<Item = (Target<'a>, f32)> {
+        let targets = self.targets[output].rows();
         places.map(move |place| {
             let example = self.at(place);
             (targets.at(example), self.weights.map_or(1.0, |weights| weights[example]))

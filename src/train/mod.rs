@@ -8,6 +8,8 @@
 mod decision;
 mod examples;
 mod gathering;
+mod head;
+mod initial;
 mod pool;
 mod predicting;
 mod tally;
@@ -25,12 +27,10 @@ use crate::kernels::output::OutputFunction;
 use crate::kernels::sum::{add_all_compensated, terms_at_once};
 use crate::optimizer::{Gradients, MAX_PARTS, Optimizer, OptimizerState, take_step};
 use crate::plan::{Placed, Plan};
-use crate::program::Initializer;
-use crate::random::{Stream, stream};
 use crate::simd::{Level, Simd, dispatch};
 use gathering::Gathering;
+pub(crate) use initial::initial_weights;
 use pool::{Pool, make_workspaces};
-use rand::RngExt;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -160,13 +160,18 @@ impl Engine {
 
     /// Scores examples without changing anything.
     pub(crate) fn score(&self, examples: &Examples<'_>) -> Tally {
-        let outputs = self.plan.classes();
         let scoring = &self.scoring;
         let mut tallies = vec![scoring.tally(); self.stretches(examples)];
         self.run_stretches(examples, 1, &mut tallies, |plan, _, places, workspace, tallies| {
-            let values = places.len() * outputs;
-            let (logits, room, _) = workspace.output_result_and_gradient(plan);
-            tallies[0].add_chunk(scoring, &logits[..values], &mut room[..values], examples.targets(places), None);
+            let tally = &mut tallies[0];
+            tally.count(&places);
+            for (index, (head, scoring)) in plan.heads.iter().zip(&scoring.heads).enumerate() {
+                let values = places.len() * scoring.outputs();
+                let (logits, room, _) = workspace.output_result_and_gradient(plan, head);
+                let (logits, room, targets) =
+                    (&logits[..values], &mut room[..values], examples.targets(index, places.clone()));
+                tally.heads[index].add_chunk(scoring, logits, room, targets, None);
+            }
         });
         let mut total = scoring.tally();
         tallies.iter().for_each(|tally| total.merge(tally));
@@ -180,23 +185,37 @@ impl Engine {
 
     /// Predicts: probabilities if the model ends with a softmax, its plain outputs otherwise.
     ///
-    /// - out: (N, classes)
+    /// - out: (N, values of all outputs, one output after the other)
     pub(crate) fn predict(&self, examples: &Examples<'_>, out: &mut [f32]) {
-        self.apply(examples, self.plan.head().function, out);
+        self.apply(examples, |plan, head| plan.heads[head].function, out);
     }
 
     /// The same, but probabilities too where the model leaves it to the loss to make some of its outputs.
     pub(crate) fn probabilities(&self, examples: &Examples<'_>, out: &mut [f32]) {
-        self.apply(examples, self.scoring.function(), out);
+        self.apply(examples, |_, head| self.scoring.heads[head].function(), out);
     }
 
-    fn apply(&self, examples: &Examples<'_>, function: OutputFunction, out: &mut [f32]) {
-        let classes = self.plan.classes();
-        let per_stretch = self.stretch_len(examples) * classes;
+    fn apply(
+        &self,
+        examples: &Examples<'_>,
+        function: impl Fn(&Plan, usize) -> OutputFunction + Sync,
+        out: &mut [f32],
+    ) {
+        let all = self.plan.outputs_len();
+        let per_stretch = self.stretch_len(examples) * all;
         self.run_stretches(examples, per_stretch, out, |plan, first, places, workspace, out| {
-            let out = &mut out[(places.start - first) * classes..][..places.len() * classes];
-            out.copy_from_slice(&workspace.output(plan)[..out.len()]);
-            function.apply(out, classes);
+            let out = &mut out[(places.start - first) * all..][..places.len() * all];
+            let mut before = 0;
+            for (index, head) in plan.heads.iter().enumerate() {
+                let len = plan.output_len(index);
+                let values = workspace.output(head).chunks_exact(len);
+                for (out, values) in out.chunks_exact_mut(all).zip(values) {
+                    let out = &mut out[before..before + len];
+                    out.copy_from_slice(values);
+                    function(plan, index).apply(out, len);
+                }
+                before += len;
+            }
         });
     }
 
@@ -236,7 +255,7 @@ impl Engine {
                 for start in (first..end).step_by(chunk) {
                     let places = start..(start + chunk).min(end);
                     dispatch!(*level, simd => {
-                        examples.write(simd, places.clone(), plan.input_len(), workspace.input_mut(plan));
+                        examples.write(simd, places.clone(), plan, workspace);
                         forward(simd, plan, weights, workspace, places.len(), Pass::Inference);
                     });
                     finish(plan, first, places, workspace, results);
@@ -294,6 +313,7 @@ fn run_shard<S: Simd>(
     shard.gradients.fill(0.0);
     shard.tally.reset();
     let scale = 1.0 / batch.len() as f32;
+    let loss_weights = &scoring.loss_weights;
     let chunk_len = chunk_len(plan);
     let chunks_at_once = terms_at_once(places.len()).div_ceil(chunk_len);
     let mut sums = LongSum::default();
@@ -303,13 +323,18 @@ fn run_shard<S: Simd>(
         }
         let chunk = start..(start + chunk_len).min(places.end);
         let images = chunk.len();
-        batch.write(simd, chunk.clone(), plan.input_len(), workspace.input_mut(plan));
+        batch.write(simd, chunk.clone(), plan, workspace);
         batch.vary(chunk.clone(), plan, seed, step, workspace);
         forward(simd, plan, weights, workspace, images, Pass::Training { seed, step, first_example: start });
-        let outputs = images * plan.classes();
-        let (logits, room, dlogits) = workspace.output_result_and_gradient(plan);
-        let (logits, room, gradient) = (&logits[..outputs], &mut room[..outputs], (&mut dlogits[..outputs], scale));
-        shard.tally.add_chunk(scoring, logits, room, batch.targets(chunk), Some(gradient));
+        shard.tally.count(&chunk);
+        for (index, (head, scoring)) in plan.heads.iter().zip(&scoring.heads).enumerate() {
+            let outputs = images * scoring.outputs();
+            let (logits, room, dlogits) = workspace.output_result_and_gradient(plan, head);
+            let gradient = (&mut dlogits[..outputs], scale * loss_weights[index]);
+            let (logits, room, targets) =
+                (&logits[..outputs], &mut room[..outputs], batch.targets(index, chunk.clone()));
+            shard.tally.heads[index].add_chunk(scoring, logits, room, targets, Some(gradient));
+        }
         backward(simd, plan, weights, workspace, images, &mut shard.gradients);
     }
     sums.give(simd, &mut shard.gradients);
@@ -361,21 +386,4 @@ fn pack_steps(level: Level, steps: &[Placed], flat: &[f32], packed: &mut [f32]) 
             rayon::join(|| pack_steps(level, left, flat, packed_left), || pack_steps(level, right, flat, packed_right));
         }
     }
-}
-
-/// The weights that training starts from. Each weight has a stream of random numbers of its own.
-pub(crate) fn initial_weights(plan: &Plan, seed: u64) -> Weights {
-    let mut weights = Weights::zeroed(plan);
-    for parameter in &plan.parameters.all {
-        match parameter.initializer {
-            Initializer::Zeros => {}
-            Initializer::Constant(value) => weights.flat[parameter.range.clone()].fill(value),
-            Initializer::Uniform { limit } => {
-                let mut random = stream(seed, Stream::Weights { layer: parameter.layer, place: parameter.place });
-                let values = weights.flat[parameter.range.clone()].iter_mut();
-                values.for_each(|value| *value = (random.random::<f32>() * 2.0 - 1.0) * limit);
-            }
-        }
-    }
-    weights
 }

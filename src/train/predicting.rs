@@ -40,20 +40,27 @@ impl Inference {
     /// Runs all examples, chunk by chunk as [`Engine::predict`], and hands each chunk's outputs to `finish`:
     /// probabilities if the model ends with a softmax, its plain outputs otherwise.
     ///
-    /// - finish: gets (images, classes)
-    pub(crate) fn run(&self, examples: &Examples<'_>, workspace: &mut Workspace, mut finish: impl FnMut(&[f32])) {
+    /// - finish: gets the place of the chunk's first example, the index of an output, and (images, values of it)
+    pub(crate) fn run(
+        &self,
+        examples: &Examples<'_>,
+        workspace: &mut Workspace,
+        mut finish: impl FnMut(usize, usize, &[f32]),
+    ) {
         let Self { plan, weights, level, .. } = self;
-        let classes = plan.classes();
         for start in (0..examples.len()).step_by(workspace.max_images) {
             let places = start..(start + workspace.max_images).min(examples.len());
             let images = places.len();
             dispatch!(*level, simd => {
-                examples.write(simd, places, plan.input_len(), workspace.input_mut(plan));
+                examples.write(simd, places, plan, workspace);
                 forward(simd, plan, weights, workspace, images, Pass::Inference);
             });
-            let outputs = &mut workspace.output_mut(plan)[..images * classes];
-            plan.head().function.apply(outputs, classes);
-            finish(outputs);
+            for (index, head) in plan.heads.iter().enumerate() {
+                let len = plan.output_len(index);
+                let outputs = &mut workspace.output_mut(head)[..images * len];
+                head.function.apply(outputs, len);
+                finish(start, index, outputs);
+            }
         }
     }
 }

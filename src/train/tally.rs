@@ -1,56 +1,59 @@
-//! What a set of examples scored: sums, so that shards and chunks can be added up in their order.
+//! How a model's examples are scored, and what a set of them scored: sums, so that shards and chunks can be added up in their
+//! order. What is particular to an output is in `head`.
 
-use crate::data::{OrderedTargets, Target};
-use crate::error::Result;
-use crate::kernels::output::OutputFunction;
-use crate::loss::{Gradient, Loss, Outcome};
-use crate::metrics::{Metric, MetricState, Scores};
+use super::head::{HeadScoring, HeadTally};
+use crate::data::OrderedTargets;
+use crate::error::{Error, Result};
+use crate::metrics::{OutputScores, Scores};
+use crate::objective::Objective;
 use crate::plan::Plan;
+use std::ops::Range;
 
 /// How a model's examples are scored.
 #[derive(Clone, Debug)]
 pub(crate) struct Scoring {
-    loss: Loss,
-    metrics: Vec<Metric>,
-    /// What turns the plan's results into what loss and metrics see.
-    function: OutputFunction,
-    outputs: usize,
-    /// Whether somebody looks at more than the order of the outputs.
-    needs_outputs: bool,
+    /// For each output of the model.
+    pub(super) heads: Vec<HeadScoring>,
+    /// How much the loss of each output counts.
+    pub(super) loss_weights: Vec<f32>,
+    names: Vec<String>,
 }
 
 /// What some examples scored.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
-    /// The sum of the examples' losses, each times its weight.
-    pub(crate) loss: f64,
+    /// At each output.
+    pub(super) heads: Vec<HeadTally>,
+    loss_weights: Vec<f32>,
     /// How many there were.
     pub(crate) examples: usize,
-    pub(crate) metrics: Vec<MetricState>,
 }
 
 impl Scoring {
-    /// The scoring of a model whose loss and metrics have been checked.
-    pub(crate) fn new(plan: &Plan, loss: Loss, metrics: &[Metric]) -> Self {
-        let outputs = plan.classes();
-        let function = loss.output_function(plan.head().function);
-        let mut scoring = Self { loss, metrics: metrics.to_vec(), function, outputs, needs_outputs: true };
-        scoring.needs_outputs =
-            scoring.loss.needs_outputs() || scoring.states().any(|state| state.needs_probabilities());
-        scoring
+    /// The scoring of a model whose losses and metrics have been checked: an objective for each output.
+    pub(crate) fn new(plan: &Plan, objectives: &[Objective]) -> Self {
+        let heads = plan.heads.iter().zip(objectives).enumerate();
+        Self {
+            heads: heads
+                .map(|(index, (head, objective))| HeadScoring::new(head, plan.output_len(index), objective))
+                .collect(),
+            loss_weights: objectives.iter().map(|objective| objective.weight).collect(),
+            names: plan.heads.iter().map(|head| head.name.clone()).collect(),
+        }
     }
 
-    pub(crate) fn loss(&self) -> &Loss {
-        &self.loss
+    /// How the first output is scored.
+    pub(crate) fn head(&self) -> &HeadScoring {
+        &self.heads[0]
     }
 
-    pub(crate) fn metrics(&self) -> &[Metric] {
-        &self.metrics
-    }
-
-    /// What turns the plan's results into what loss and metrics see.
-    pub(crate) fn function(&self) -> OutputFunction {
-        self.function
+    /// What each output is trained for.
+    pub(crate) fn objectives(&self) -> impl Iterator<Item = Objective> {
+        self.heads.iter().zip(&self.loss_weights).map(|(head, weight)| Objective {
+            loss: head.loss().clone(),
+            weight: *weight,
+            metrics: head.metrics().to_vec(),
+        })
     }
 
     /// The names of all scores, in Keras' order: the metrics, then the loss.
@@ -60,98 +63,81 @@ impl Scoring {
 
     /// The tally of no examples.
     pub(crate) fn tally(&self) -> Tally {
-        Tally { loss: 0.0, examples: 0, metrics: self.states().collect() }
-    }
-
-    fn states(&self) -> impl Iterator<Item = MetricState> {
-        self.metrics.iter().map(|metric| MetricState::new(metric.for_outputs(self.function), self.outputs))
+        let heads = self.heads.iter().map(HeadScoring::tally).collect();
+        Tally { heads, loss_weights: self.loss_weights.clone(), examples: 0 }
     }
 
     /// # Errors
-    /// [`Error::Model`](crate::error::Error::Model) for a metric whose value would say nothing of the model.
+    /// [`Error::Model`] for a metric whose value would say nothing of the model.
     pub(crate) fn check_metrics(&self) -> Result<()> {
-        self.metrics.iter().try_for_each(|metric| metric.check_function(self.function, self.outputs))
+        self.heads.iter().try_for_each(HeadScoring::check_metrics)
     }
 
     /// # Errors
-    /// [`Error::Data`](crate::error::Error::Data) for targets that the loss or a metric cannot compare outputs with.
-    pub(crate) fn check_targets(&self, targets: &OrderedTargets<'_>) -> Result<()> {
-        self.loss.check_targets(targets, self.outputs)?;
-        self.metrics.iter().try_for_each(|metric| metric.check_targets(targets, self.function, self.outputs))
+    /// [`Error::Data`] for targets that a loss or a metric cannot compare outputs with.
+    pub(crate) fn check_targets(&self, targets: &[OrderedTargets<'_>]) -> Result<()> {
+        for ((head, name), targets) in self.heads.iter().zip(&self.names).zip(targets) {
+            head.check_targets(targets).map_err(|error| match error {
+                Error::Data(fault) if self.heads.len() > 1 => Error::Data(format!("of output {name}: {fault}")),
+                other => other,
+            })?;
+        }
+        Ok(())
     }
 }
 
 impl Tally {
     pub(crate) fn reset(&mut self) {
-        self.loss = 0.0;
         self.examples = 0;
-        self.metrics.iter_mut().for_each(MetricState::reset);
+        self.heads.iter_mut().for_each(HeadTally::reset);
     }
 
-    /// The mean loss of an example.
+    /// The mean loss of an example: the weighted sum over the outputs.
     pub(crate) fn mean_loss(&self) -> f64 {
-        self.loss / self.examples as f64
+        let of_head = |(head, weight): (&HeadTally, &f32)| head.loss / self.examples as f64 * f64::from(*weight);
+        self.heads.iter().zip(&self.loss_weights).map(of_head).sum()
     }
 
     /// Loss and metrics as users get them.
     pub(crate) fn scores(&self, scoring: &Scoring) -> Scores {
-        let metrics = scoring.metrics.iter().cloned().zip(self.metrics.iter().map(MetricState::value)).collect();
-        Scores { loss: self.mean_loss(), metrics }
+        if let ([head], [of_head]) = (&self.heads[..], &scoring.heads[..]) {
+            return Scores::new(self.mean_loss(), head.metrics(of_head));
+        }
+        let heads = self.heads.iter().zip(&scoring.heads).zip(&scoring.names);
+        let outputs = heads.map(|((head, scoring), name)| OutputScores {
+            name: name.clone(),
+            loss: head.loss / self.examples as f64,
+            metrics: head.metrics(scoring),
+        });
+        Scores { loss: self.mean_loss(), metrics: Vec::new(), outputs: outputs.collect() }
     }
 
     /// The values of all scores, in the order of [`Scoring::names`].
     pub(crate) fn values(&self) -> impl Iterator<Item = f64> {
-        self.metrics.iter().map(MetricState::value).chain([self.mean_loss()])
+        let one = self.heads.len() == 1;
+        let of_head = move |head: &HeadTally| (!one).then_some(head.loss / self.examples as f64);
+        let heads = self.heads.iter().flat_map(move |head| head.values().chain(of_head(head)));
+        heads.chain([self.mean_loss()])
     }
 
-    /// All sums, to be kept: the loss, then the metrics' in their order.
+    /// All sums, to be kept: for each output the loss, then the metrics' in their order.
     pub(crate) fn sums(&self) -> Vec<f64> {
-        [self.loss].into_iter().chain(self.metrics.iter().flat_map(MetricState::sums).copied()).collect()
+        self.heads.iter().flat_map(HeadTally::sums).collect()
     }
 
     /// Takes up the sums of this many examples; there must be as many as [`sums`](Self::sums) has.
     pub(crate) fn set_sums(&mut self, examples: usize, sums: &[f64]) {
-        let own = self.metrics.iter_mut().flat_map(MetricState::sums_mut);
-        [&mut self.loss].into_iter().chain(own).zip(sums).for_each(|(own, sum)| *own = *sum);
+        self.heads.iter_mut().flat_map(HeadTally::sums_mut).zip(sums).for_each(|(own, sum)| *own = *sum);
         self.examples = examples;
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
-        self.loss += other.loss;
         self.examples += other.examples;
-        self.metrics.iter_mut().zip(&other.metrics).for_each(|(metric, other)| metric.merge(other));
+        self.heads.iter_mut().zip(&other.heads).for_each(|(head, other)| head.merge(other));
     }
 
-    /// Scores a chunk. With `gradients` (the shape of logits) the gradient of each loss times its weight and `scale` is
-    /// written there.
-    ///
-    /// - logits: (examples, outputs); room: as many, for what is made of them
-    pub(super) fn add_chunk<'t>(
-        &mut self,
-        scoring: &Scoring,
-        logits: &[f32],
-        room: &mut [f32],
-        targets: impl Iterator<Item = (Target<'t>, f32)>,
-        mut gradients: Option<(&mut [f32], f32)>,
-    ) {
-        let outputs = scoring.outputs;
-        let seen = if scoring.needs_outputs {
-            room.copy_from_slice(logits);
-            scoring.function.apply(room, outputs);
-            &*room
-        } else {
-            logits
-        };
-        let rows = logits.chunks_exact(outputs).zip(seen.chunks_exact(outputs)).zip(targets);
-        for (index, ((logits, seen), (target, weight))) in rows.enumerate() {
-            let outcome = Outcome { logits, outputs: seen, function: scoring.function, target };
-            let gradient = gradients.as_mut().map(|(all, scale)| Gradient {
-                dlogits: &mut all[index * outputs..][..outputs],
-                scale: *scale * weight,
-            });
-            self.loss += scoring.loss.of(&outcome, gradient) * f64::from(weight);
-            self.metrics.iter_mut().for_each(|metric| metric.update(seen, target));
-            self.examples += 1;
-        }
+    /// Takes up that these examples have been scored at every output.
+    pub(super) fn count(&mut self, places: &Range<usize>) {
+        self.examples += places.len();
     }
 }

@@ -9,7 +9,7 @@
 use inkstone::layers::{ActivationFunction, Layer};
 use inkstone::prelude::*;
 use inkstone::{Padding, Shape};
-use ndarray::Array4;
+use ndarray::ArrayD;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
@@ -41,6 +41,8 @@ kinds! {
     Flatten,
     Activation,
     Dropout,
+    Add,
+    Concatenate,
 }
 
 /// A layer, with the shapes of the inputs that it was drawn for.
@@ -61,8 +63,9 @@ impl Kind {
     }
 
     /// How many inputs it takes.
-    fn arity(self) -> usize {
+    fn arity(self, random: &mut Random) -> usize {
         match self {
+            Self::Add | Self::Concatenate => random.random_range(2..=3),
             Self::Conv2D
             | Self::MaxPooling2D
             | Self::AveragePooling2D
@@ -84,32 +87,38 @@ impl Kind {
             | Self::AveragePooling2D
             | Self::GlobalAveragePooling2D
             | Self::ZeroPadding2D => vec![image(random)],
-            Self::Dense => vec![vector(random)],
-            Self::Reshape | Self::Flatten | Self::Activation | Self::Dropout => {
-                vec![if random.random() { image(random) } else { vector(random) }]
+            Self::Dense => vec![if random.random() { sequence(random) } else { vector(random) }],
+            Self::Reshape | Self::Flatten | Self::Activation | Self::Dropout => vec![any(random)],
+            Self::Add => vec![any(random); self.arity(random)],
+            Self::Concatenate => {
+                let first = any(random).axes().to_vec();
+                let (leading, _) = first.split_at(first.len() - 1);
+                let with_channels = |channels: usize| Shape::new(&[leading, &[channels]].concat()).expect("few axes");
+                (0..self.arity(random)).map(|_| with_channels(random.random_range(1..=17))).collect()
             }
         }
     }
 
     /// A layer of this kind for these inputs, or none if no such layer takes them.
     pub(crate) fn layer(self, random: &mut Random, inputs: &[Shape]) -> Option<Layer> {
-        if inputs.len() != self.arity() {
+        let merges = matches!(self, Self::Add | Self::Concatenate);
+        if merges != (inputs.len() > 1) {
             return None;
         }
-        let axes = axes(inputs[0]);
+        let axes = inputs[0].axes();
         Some(match self {
             Self::Conv2D => {
-                let Window { size, strides, padding } = window(random, &axes, 4)?;
+                let Window { size, strides, padding } = window(random, axes, 4)?;
                 let conv = Conv2D::new(width(random), size).strides(strides).padding(padding);
                 conv.activation(function(random)).use_bias(random.random()).into()
             }
             Self::MaxPooling2D => {
-                let Window { size, strides, padding } = window(random, &axes, 3)?;
+                let Window { size, strides, padding } = window(random, axes, 3)?;
                 let pool = MaxPooling2D::new(size).padding(padding);
                 if random.random() { pool.strides(strides).into() } else { pool.into() }
             }
             Self::AveragePooling2D => {
-                let Window { size, strides, padding } = window(random, &axes, 3)?;
+                let Window { size, strides, padding } = window(random, axes, 3)?;
                 let pool = AveragePooling2D::new(size).padding(padding);
                 if random.random() { pool.strides(strides).into() } else { pool.into() }
             }
@@ -122,43 +131,59 @@ impl Kind {
             }
             Self::GlobalAveragePooling2D | Self::ZeroPadding2D => return None,
             Self::Reshape => Reshape::new(same_len(random, axes.iter().product())).into(),
-            Self::Dense if axes.len() == 1 => {
+            Self::Dense if axes.len() <= 2 => {
                 Dense::new(width(random)).activation(function(random)).use_bias(random.random()).into()
             }
             Self::Dense => return None,
             Self::Flatten => Flatten::new().into(),
             Self::Activation => Activation::new(function(random)).into(),
             Self::Dropout => Dropout::new(*[0.25, 0.5].choose(random)?).into(),
+            Self::Add => Add::new().into(),
+            Self::Concatenate => Concatenate::new().into(),
         })
     }
 }
 
-/// A model of three classes with the layer of a case between others that have weights.
-pub(crate) fn model(case: &Case) -> Sequential {
-    let [input] = case.inputs[..] else { panic!("a chain has one input, {case:?} has others") };
-    let before: Layer = match axes(input)[..] {
-        [features] => Dense::new(features).activation(Tanh).into(),
+/// A layer with weights whose output has this shape, on inputs that differ from it in the last axis at most.
+fn before(shape: Shape) -> Layer {
+    match shape.axes() {
+        [.., channels] if shape.axes().len() < 3 => Dense::new(*channels).activation(Tanh).into(),
         // With a window of more than a pixel: tract 0.23.9 fails on strides behind one of a pixel.
-        [_, _, channels] => Conv2D::new(channels, (2, 2)).padding(Same).activation(Tanh).into(),
-        _ => panic!("no layer that keeps {input} is known"),
+        [_, _, channels] => Conv2D::new(*channels, (2, 2)).padding(Same).activation(Tanh).into(),
+        _ => panic!("no layer that keeps {shape} is known"),
+    }
+}
+
+/// A model of three classes with the layer of a case between others that have weights; none for a layer of several inputs.
+pub(crate) fn chain(case: &Case) -> Option<Sequential> {
+    let [input] = case.inputs[..] else { return None };
+    let described = Sequential::new(input).add(before(input)).add(case.layer.clone());
+    Some(described.add(Flatten::new()).add(Dense::new(3).activation(Softmax)).seed(7))
+}
+
+/// The same for any layer: the inputs of one that has several are made of the one input of the network.
+pub(crate) fn model(case: &Case) -> Functional {
+    let input = Input::new(case.inputs[0]);
+    let inputs: Vec<Node> = case.inputs.iter().map(|shape| input.apply(before(*shape))).collect();
+    let node = match case.kind {
+        Kind::Add => Add::of(&inputs),
+        Kind::Concatenate => Concatenate::of(&inputs),
+        _ => inputs[0].apply(case.layer.clone()),
     };
-    let described = Sequential::new(input).add(before).add(case.layer.clone());
-    described.add(Flatten::new()).add(Dense::new(3).activation(Softmax)).seed(7)
+    let output = node.apply(Flatten::new()).apply(Dense::new(3).activation(Softmax));
+    Functional::new([&input], [&output]).seed(7)
 }
 
 /// Inputs for the model of a case.
-pub(crate) fn inputs(case: &Case, count: usize) -> Array4<f32> {
+pub(crate) fn inputs(case: &Case, count: usize) -> ArrayD<f32> {
     let mut random = Random::seed_from_u64(count as u64);
-    let (height, width, channels) = case.inputs[0].as_image();
-    Array4::from_shape_simple_fn((count, height, width, channels), || random.random_range(-1.0..1.0))
+    batch(case.inputs[0], count, &mut random)
 }
 
-/// The axes of one example.
-pub(crate) fn axes(shape: Shape) -> Vec<usize> {
-    match shape {
-        Shape::Vector(features) => vec![features],
-        Shape::Image { height, width, channels } => vec![height, width, channels],
-    }
+/// Examples of a shape: (count, its axes).
+pub(crate) fn batch(shape: Shape, count: usize, random: &mut Random) -> ArrayD<f32> {
+    let axes: Vec<usize> = [count].into_iter().chain(shape.axes().iter().copied()).collect();
+    ArrayD::from_shape_simple_fn(axes, || random.random_range(-1.0..1.0))
 }
 
 /// A number of channels or units: around the lane counts 4, 8 and 16, and around the blocks of them.
@@ -179,6 +204,18 @@ fn image(random: &mut Random) -> Shape {
 
 fn vector(random: &mut Random) -> Shape {
     [width(random)].into()
+}
+
+fn sequence(random: &mut Random) -> Shape {
+    [random.random_range(1..=9), width(random)].into()
+}
+
+fn any(random: &mut Random) -> Shape {
+    match random.random_range(0..3) {
+        0 => vector(random),
+        1 => sequence(random),
+        _ => image(random),
+    }
 }
 
 /// A window that works on an image.

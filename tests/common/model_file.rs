@@ -27,6 +27,6 @@ pub(crate) fn with_entry(bytes: &[u8], mut entry: Value) -> Vec<u8> {
 #[allow(dead_code, reason = "few tests do that")]
 pub(crate) fn with_input(bytes: &[u8], [height, width, channels]: [usize; 3]) -> Vec<u8> {
     let mut entry = entry(bytes);
-    entry["model"]["input"] = json!({"Image": {"height": height, "width": width, "channels": channels}});
+    entry["model"]["network"]["inputs"] = json!([[height, width, channels]]);
     with_entry(bytes, entry)
 }

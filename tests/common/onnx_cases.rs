@@ -1,11 +1,11 @@
 //! Models that between them have every layer with every option, those of the table of cases, and models drawn at
 //! random, each with inputs: what the programs that run ONNX files are compared on.
 
-use crate::cases::{KINDS, Random, model as model_of};
+use crate::cases::{KINDS, Random, batch, model as model_of};
 use inkstone::Shape;
 use inkstone::layers::{ActivationFunction, Layer};
 use inkstone::prelude::*;
-use ndarray::Array4;
+use ndarray::ArrayD;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use std::ops::RangeInclusive;
@@ -20,7 +20,7 @@ const INPUTS: usize = 7;
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) model: Model,
-    pub(crate) inputs: Array4<f32>,
+    pub(crate) inputs: ArrayD<f32>,
 }
 
 /// All of them but the trained one.
@@ -54,7 +54,7 @@ pub(crate) fn trained() -> Case {
         .unwrap();
     let digits = |count, seed| inkstone::data::synthetic::digits(count, seed).unwrap();
     model.fit(&digits(2000, 1), FitConfig::new().epochs(3).verbose(0)).unwrap();
-    Case { name: "the Keras example".into(), model, inputs: digits(500, 2).images() }
+    Case { name: "the Keras example".into(), model, inputs: digits(500, 2).images().into_dyn() }
 }
 
 fn model(input: Shape, layers: Vec<Layer>) -> Model {
@@ -151,7 +151,6 @@ fn case(name: String, input: Shape, mut model: Model, seed: u64) -> Case {
         weight.values.mapv_inplace(|_| random.random_range(-0.5..0.5));
     }
     model.set_weights(&weights).unwrap();
-    let (height, width, channels) = input.as_image();
-    let inputs = Array4::from_shape_simple_fn((INPUTS, height, width, channels), || random.random_range(-1.0..1.0));
+    let inputs = batch(input, INPUTS, &mut random);
     Case { name, model, inputs }
 }

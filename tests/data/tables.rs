@@ -49,7 +49,7 @@ fn every_form_of_a_table_is_predicted_as_images_of_one_pixel_are() {
         (&dataset).into(),
     ];
     for form in forms {
-        assert_eq!(model.predict(form).unwrap(), expected, "{form:?}");
+        assert_eq!(model.predict(form.clone()).unwrap(), expected, "{form:?}");
     }
     let predictor = model.into_predictor();
     assert_eq!(predictor.predict(&table).unwrap(), expected);
@@ -90,7 +90,7 @@ fn every_form_of_values_and_classes_trains_alike() {
         (&[[1.0], [2.0], [3.0]]).into(),
     ];
     for form in forms {
-        assert_eq!(trained(&x, form), expected, "{form:?}");
+        assert_eq!(trained(&x, form.clone()), expected, "{form:?}");
     }
     let classes: [usize; 3] = [0, 1, 1];
     let listed = classes.to_vec();
@@ -99,7 +99,7 @@ fn every_form_of_values_and_classes_trains_alike() {
     let every_second = apart.slice_axis(Axis(0), ndarray::Slice::from(..).step_by(2));
     let forms: [Targets<'_>; 4] = [(&classes).into(), (&vector).into(), vector.view().into(), every_second.into()];
     for form in forms {
-        assert_eq!(scores(&x, form), scores(&x, (&listed).into()), "{form:?}");
+        assert_eq!(scores(&x, form.clone()), scores(&x, (&listed).into()), "{form:?}");
     }
 }
 

@@ -35,7 +35,7 @@ fn changed_checkpoint(change: impl FnOnce(&mut Value)) -> String {
 fn the_state_of_a_training_stands_in_an_entry_of_its_own() {
     let bytes = checkpoint();
     let entry = entry(&bytes);
-    assert_eq!(entry["format_version"], json!(2));
+    assert_eq!(entry["format_version"], json!(3));
     let training = json!({
         "step": 5,
         "momentum_product": 1.0_f64.to_bits(),
@@ -144,14 +144,17 @@ fn tensors_of_a_training_must_be_there_and_no_others() {
         )
     );
     assert_eq!(
-        changed_checkpoint(|entry| entry["model"]["metrics"] = json!([])),
+        changed_checkpoint(|entry| entry["model"]["objectives"][0]["metrics"] = json!([])),
         weights("\n  different: training/scores is F64 [3], expected F64 [1]")
     );
     let many = changed_checkpoint(|entry| {
-        entry["model"]["metrics"] = json!([{"Auc": {"curve": "Roc", "num_thresholds": u64::MAX}}]);
+        entry["model"]["objectives"][0]["metrics"] = json!([{"Auc": {"curve": "Roc", "num_thresholds": u64::MAX}}]);
     });
     assert!(many.starts_with("the bytes: expected "), "{many}");
-    let without = changed_checkpoint(|entry| drop(entry.as_object_mut().unwrap().remove("training")));
+    let without = changed_checkpoint(|entry| {
+        entry["format_version"] = json!(2);
+        drop(entry.as_object_mut().unwrap().remove("training"));
+    });
     assert!(without.contains("a checkpoint without `training`"), "{without}");
     let old = changed_checkpoint(|entry| entry["format_version"] = json!(1));
     assert!(old.contains("found the unknown entry `training`"), "{old}");

@@ -47,21 +47,25 @@ fn shapes_are_lists_of_axes_or_what_is_saved() {
         Sequential::from_json(&json!({"input": shape, "layers": []}).to_string()).map(|described| described.input())
     };
     assert_eq!(input(json!([28, 27, 1])).unwrap(), Shape::from([28, 27, 1]));
-    assert_eq!(input(json!([784])).unwrap(), Shape::Vector(784));
-    assert_eq!(input(json!({"Vector": 784})).unwrap(), Shape::Vector(784));
+    assert_eq!(input(json!([784])).unwrap(), Shape::from([784]));
+    assert_eq!(input(json!({"Vector": 784})).unwrap(), Shape::from([784]));
     let image = json!({"Image": {"height": 28, "width": 27, "channels": 1}});
     assert_eq!(input(image).unwrap(), Shape::from([28, 27, 1]));
+    assert_eq!(input(json!([7, 3])).unwrap(), Shape::from([7, 3]));
+    assert_eq!(input(json!([5, 7, 3, 2])).unwrap(), Shape::from([5, 7, 3, 2]));
     for (wrong, expected) in [
-        (json!([28, 28]), "at input: invalid length 2, expected a shape, as [height, width, channels] or [features]"),
-        (json!([]), "at input: invalid length 0, expected a shape, as [height, width, channels] or [features]"),
         (
-            json!([1, 2, 3, 4]),
-            "at input: invalid length 4, expected a shape, as [height, width, channels] or [features]",
+            json!([]),
+            "at input: invalid length 0, expected a shape of one to four axes, as [height, width, channels] or [features]",
+        ),
+        (
+            json!([1, 2, 3, 4, 5]),
+            "at input: invalid length 5, expected a shape of one to four axes, as [height, width, channels] or [features]",
         ),
         (json!([28, -1, 1]), "at input[1]: invalid value: integer `-1`, expected usize"),
         (
             json!(784),
-            "at input: invalid type: integer `784`, expected a shape, as [height, width, channels] or [features]",
+            "at input: invalid type: integer `784`, expected a shape of one to four axes, as [height, width, channels] or [features]",
         ),
         (
             json!({"Image": {"height": 1, "width": 1, "channels": 1, "depth": 1}}),
@@ -130,7 +134,7 @@ fn what_is_wrong_is_told_with_its_place() {
 }
 
 #[test]
-fn what_is_written_is_read_again_and_has_the_form_of_before() {
+fn what_is_written_is_read_again_and_has_the_form_that_people_write() {
     let described = Sequential::new([9, 8, 2])
         .add(Conv2D::new(4, (3, 2)).padding(Same).strides((2, 1)).use_bias(false))
         .add(MaxPooling2D::new((2, 2)).strides((1, 1)))
@@ -142,7 +146,7 @@ fn what_is_written_is_read_again_and_has_the_form_of_before() {
     assert_eq!(Sequential::from_json(&described.to_json()).unwrap(), described);
     assert_eq!(serde_json::from_str::<Sequential>(&described.to_json()).unwrap(), described);
     let expected = json!({
-        "input": {"Image": {"height": 9, "width": 8, "channels": 2}},
+        "input": [9, 8, 2],
         "layers": [
             {"Conv2D": {
                 "filters": 4, "kernel_size": [3, 2], "strides": [2, 1], "padding": "Same", "activation": "Linear", "use_bias": false

@@ -308,8 +308,8 @@ fn apply_to_description(kind: Kind, changes: &[Change]) -> Option<Vec<u8>> {
     let entry = &metadata.metadata().as_ref().unwrap()["inkstone"];
     let start = entry.find(r#""model":"#).unwrap() + 8;
     let (before, version, name) = match entry[start..].find(r#","training":"#) {
-        None => (String::new(), 1, "model"),
-        Some(end) => (entry[start..start + end].to_owned(), 2, "training"),
+        None => (String::new(), 3, "model"),
+        Some(end) => (entry[start..start + end].to_owned(), 3, "training"),
     };
     let changed_from = if before.is_empty() { start } else { start + before.len() + r#","training":"#.len() };
     let description = apply(entry.as_bytes()[changed_from..entry.len() - 1].to_vec(), changes);

@@ -1,6 +1,6 @@
 //! Every kind of layer in the table of cases goes through files and JSON without a change.
 
-use crate::cases::{KINDS, inputs, model};
+use crate::cases::{KINDS, chain, inputs, model};
 use inkstone::prelude::*;
 
 /// How many layers of each kind are drawn.
@@ -15,8 +15,12 @@ fn bits(model: &Model) -> Vec<(String, Vec<u32>)> {
 #[test]
 fn every_layer_is_described_in_json_and_read_again() {
     for case in KINDS.iter().flat_map(|kind| (0..CASES).map(|seed| kind.case(seed))) {
+        if let Some(described) = chain(&case) {
+            assert_eq!(Sequential::from_json(&described.to_json()).unwrap(), described);
+        }
         let described = model(&case);
-        assert_eq!(Sequential::from_json(&described.to_json()).unwrap(), described);
+        let json = serde_json::to_string(&described).unwrap();
+        assert_eq!(serde_json::from_str::<Functional>(&json).unwrap(), described);
     }
 }
 

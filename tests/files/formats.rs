@@ -18,8 +18,8 @@ const TOLERANCE: f32 = 1e-5;
 /// Training on makes more of these differences.
 const TOLERANCE_TRAINED: f32 = 1e-3;
 /// The format versions of this crate so far.
-const MODEL_FORMATS: [u64; 1] = [1];
-const CHECKPOINT_FORMATS: [u64; 1] = [2];
+const MODEL_FORMATS: [u64; 2] = [1, 3];
+const CHECKPOINT_FORMATS: [u64; 2] = [2, 3];
 
 /// What the model that was written predicted.
 #[derive(Serialize, Deserialize)]

@@ -15,11 +15,12 @@ const LEVELS: [&[&str]; 10] = [
     &["layers"],
     &["plan"],
     &["exec", "loss", "optimizer"],
-    &["history", "metrics", "train"],
+    &["history", "metrics", "objective", "train"],
     &[
         "callbacks",
         "evaluation",
         "fit",
+        "functional",
         "model",
         "onnx",
         "predictor",

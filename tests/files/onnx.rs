@@ -43,7 +43,7 @@ fn onnx_s_checker_takes_every_model_and_onnx_runtime_predicts_the_same() {
     let mut digits = trained();
     if let Some(folder) = std::env::var_os("INKSTONE_DATA").filter(|folder| !folder.is_empty()) {
         let handwritten = mnist::load_from(folder).unwrap().1.take(2000).unwrap().images();
-        digits.inputs = concatenate![Axis(0), digits.inputs, handwritten];
+        digits.inputs = concatenate![Axis(0), digits.inputs, handwritten.into_dyn()];
     }
     eprintln!("{} digits", digits.inputs.len_of(Axis(0)));
     let spreads = cases.iter_mut().map(|case| spread(&case.model.predict(&case.inputs).unwrap()));

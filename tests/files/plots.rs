@@ -21,7 +21,7 @@ fn written(write: impl FnOnce(&Path) -> inkstone::Result<()>) -> String {
 }
 
 fn scores(loss: f64, accuracy: f64) -> Scores {
-    Scores { loss, metrics: vec![(Metric::Accuracy, accuracy)] }
+    Scores::new(loss, vec![(Metric::Accuracy, accuracy)])
 }
 
 fn history(epochs: &[(f64, f64)], validation: Option<&[(f64, f64)]>) -> History {

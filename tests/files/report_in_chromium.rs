@@ -153,9 +153,9 @@ fn awkward_report(classes: usize, letters: usize) -> EvaluationReport {
 }
 
 fn awkward_history(epochs: usize, largest: f64) -> History {
-    let scores = |epoch: usize, of: f64| Scores {
-        loss: largest * of / (epoch + 1) as f64,
-        metrics: vec![(Metric::Accuracy, 1.0 - 0.3 * of / (epoch + 1) as f64)],
+    let scores = |epoch: usize, of: f64| {
+        let accuracy = 1.0 - 0.3 * of / (epoch + 1) as f64;
+        Scores::new(largest * of / (epoch + 1) as f64, vec![(Metric::Accuracy, accuracy)])
     };
     let epoch = |epoch| Epoch {
         training: scores(epoch, 1.0),

@@ -108,9 +108,12 @@ fn the_file_is_safetensors_with_keras_names_and_layouts() {
         assert_eq!((tensor.dtype(), tensor.shape(), tensor.data()), (Dtype::F32, weight.values.shape(), &values[..]));
     }
     let entry = entry(&bytes);
-    assert_eq!((&entry["format_version"], &entry["library"]), (&json!(1), &json!(env!("CARGO_PKG_VERSION"))));
-    assert_eq!(entry["model"]["input"], json!({"Image": {"height": 12, "width": 12, "channels": 2}}));
-    assert_eq!(entry["model"]["layers"][7], json!({"Dense": {"units": 3, "activation": "Softmax", "use_bias": true}}));
+    assert_eq!((&entry["format_version"], &entry["library"]), (&json!(3), &json!(env!("CARGO_PKG_VERSION"))));
+    assert_eq!(entry["model"]["network"]["inputs"], json!([[12, 12, 2]]));
+    assert_eq!(
+        entry["model"]["network"]["layers"][7],
+        json!({"Dense": {"units": 3, "activation": "Softmax", "use_bias": true}})
+    );
     assert_eq!(entry["model"]["seed"], json!(u64::MAX - 7));
 }
 
@@ -305,12 +308,12 @@ fn an_entry_written_anew_without_a_change_is_taken() {
 
 #[test]
 fn a_future_version_is_refused_by_its_number() {
-    let error = changed(|entry| *entry = json!({"format_version": 3, "library": "9.8.7", "news": [1]}));
+    let error = changed(|entry| *entry = json!({"format_version": 4, "library": "9.8.7", "news": [1]}));
     let here = env!("CARGO_PKG_VERSION");
     assert_eq!(
         error,
         format!(
-            "the bytes: expected format version 2, which inkstone {here} reads, found format version 3, written by inkstone \
+            "the bytes: expected format version 3, which inkstone {here} reads, found format version 4, written by inkstone \
              9.8.7: update the crate"
         )
     );
@@ -328,8 +331,8 @@ fn an_unknown_field_is_refused_wherever_it_is() {
         let error = Model::from_bytes(&with_entry(&bytes, entry.clone())).unwrap_err().to_string();
         assert!(error.starts_with("the bytes: expected metadata of a model, found "), "{error}\n{entry}");
     }
-    let error = changed(|entry| entry["model"]["layers"][0]["Dense"]["gain"] = json!(2));
-    let expected = "the bytes: expected metadata of a model, found something else (at layers[0].Dense.gain: unknown field \
+    let error = changed(|entry| entry["model"]["network"]["layers"][0]["Dense"]["gain"] = json!(2));
+    let expected = "the bytes: expected metadata of a model, found something else (at network.layers[0].Dense.gain: unknown field \
                     `gain`, expected one of `units`, `activation`, `use_bias` at line 1 column";
     assert!(error.starts_with(expected), "{error}");
     let error = changed(|entry| entry["model"]["gain"] = json!(2));
@@ -344,8 +347,7 @@ fn an_unknown_field_is_refused_wherever_it_is() {
 fn described_models_are_checked_before_memory_is_taken() {
     let described = |layers: Value, input: Value| {
         changed(|entry| {
-            entry["model"]["layers"] = layers;
-            entry["model"]["input"] = input;
+            entry["model"]["network"] = json!({"inputs": [input], "layers": layers});
         })
     };
     let dense = |units: u64| json!({"Dense": {"units": units, "activation": "Softmax", "use_bias": true}});

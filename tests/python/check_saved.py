@@ -24,7 +24,7 @@ with safetensors.safe_open(model_path, "numpy") as file:
 entry = metadata["inkstone"]
 saved = json.loads(entry)
 model = saved["model"]
-assert saved["format_version"] == 1, saved["format_version"]
+assert saved["format_version"] == 3, saved["format_version"]
 
 # The checksum: the text of `model` as it stands there, which is the last field, then all tensors by name.
 text = entry[entry.index('"model":') + len('"model":') : -1]
@@ -43,9 +43,9 @@ def layer(kind, options):
     return getattr(keras.layers, kind)(**options)
 
 
-((_, image),) = model["input"].items()
-rebuilt = keras.Sequential([keras.Input((image["height"], image["width"], image["channels"]))])
-for described in model["layers"]:
+(image,) = model["network"]["inputs"]
+rebuilt = keras.Sequential([keras.Input(image)])
+for described in model["network"]["layers"]:
     ((kind, options),) = described.items()
     rebuilt.add(layer(kind, options))
 # The names are those that Keras gives layers itself, and the layouts Keras'.

@@ -20,12 +20,10 @@ fn read(case: &Case) -> TractResult<Arc<TypedRunnableModel>> {
 
 /// tract's predictions for the inputs from `start` on, `count` of them.
 fn run(model: &Arc<TypedRunnableModel>, case: &Case, start: usize, count: usize) -> TractResult<Array2<f32>> {
-    let (_, height, width, channels) = case.inputs.dim();
-    let len = height * width * channels;
+    let axes = &case.inputs.shape()[1..];
+    let len: usize = axes.iter().product();
     let values = &case.inputs.as_slice().unwrap()[start * len..(start + count) * len];
-    let axes = model.model().input_fact(0)?.rank();
-    // A model on vectors has no height and width.
-    let shape = if axes == 2 { vec![count, len] } else { vec![count, height, width, channels] };
+    let shape: Vec<usize> = [count].into_iter().chain(axes.iter().copied()).collect();
     let outputs = model.run(tvec!(Tensor::from_shape(&shape, values)?.into()))?;
     let output = outputs[0].to_plain_array_view::<f32>()?;
     let shape = (output.shape()[0], output.shape()[1]);

@@ -36,14 +36,14 @@ fn refused<'t>(mut model: Model, targets: impl Into<Targets<'t>>, expected: &str
     let good_targets = Array2::zeros((1, model.predict(&good).unwrap().ncols()));
     let is_sparse = matches!(model.loss(), Loss::SparseCategoricalCrossentropy(_));
     let validated = if is_sparse {
-        model.fit((&good, &[0]), quiet().validation_data((x, targets)))
+        model.fit((&good, &[0]), quiet().validation_data((x, targets.clone())))
     } else {
-        model.fit((&good, &good_targets), quiet().validation_data((x, targets)))
+        model.fit((&good, &good_targets), quiet().validation_data((x, targets.clone())))
     };
     let errors = [
-        model.fit((x, targets), quiet()).map(drop),
-        model.evaluate((x, targets)).map(drop),
-        model.train_on_batch(x, targets).map(drop),
+        model.fit((x, targets.clone()), quiet()).map(drop),
+        model.evaluate((x, targets.clone())).map(drop),
+        model.train_on_batch(x, targets.clone()).map(drop),
         model.gradients(x, targets).map(drop),
     ];
     let of_validation = format!("in the validation data: {expected}");

@@ -81,10 +81,8 @@ fn logs_histories_and_scores_have_it_under_its_name() {
 
 #[test]
 fn two_of_one_type_are_told_apart() {
-    let scores = Scores {
-        loss: 0.5,
-        metrics: vec![(worst_class().into(), 0.5), (WorstClass { direction: Some(false) }.into(), 0.25)],
-    };
+    let metrics = vec![(worst_class().into(), 0.5), (WorstClass { direction: Some(false) }.into(), 0.25)];
+    let scores = Scores::new(0.5, metrics);
     assert_eq!(scores.names(), ["worst_class", "worst_class_1"]);
     assert_eq!((scores.get("worst_class").unwrap(), scores.get("worst_class_1").unwrap()), (0.5, 0.25));
 }
@@ -188,7 +186,7 @@ fn sums_have_a_limit_and_histories_are_read_without_the_type() {
     let model = Sequential::new([2]).add(Dense::new(1));
     let error = model.compile(Sgd::default(), MeanSquaredError, metrics![Greedy, Greedy]).unwrap_err().to_string();
     assert!(error.starts_with("metrics must be metrics that keep at most 1048576 sums together, got"), "{error}");
-    let scores = Scores { loss: 0.5, metrics: vec![(worst_class().into(), 0.25)] };
+    let scores = Scores::new(0.5, vec![(worst_class().into(), 0.25)]);
     let read: Scores = serde_json::from_str(&serde_json::to_string(&scores).unwrap()).unwrap();
     assert_eq!(read, scores);
     assert_eq!(read.to_string(), "worst_class: 0.2500 - loss: 0.5000");

@@ -26,6 +26,7 @@ mod gradients;
 mod logs;
 mod long_sums;
 mod losses;
+mod networks;
 mod ops_fixtures;
 mod optimizers;
 mod predictions;

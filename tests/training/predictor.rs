@@ -3,7 +3,7 @@
 use crate::cases::{KINDS, inputs, model as model_of};
 use inkstone::Error;
 use inkstone::prelude::*;
-use ndarray::{Array2, Array4, Axis};
+use ndarray::{Array2, Array4, ArrayViewD, Axis};
 use std::time::{Duration, Instant};
 
 /// The Keras example's network.
@@ -42,9 +42,9 @@ fn images(count: usize) -> Array4<f32> {
     Array4::from_shape_fn((count, 28, 28, 1), |(n, y, x, _)| ((n * 7919 + y * 131 + x * 17) % 101) as f32 / 100.0)
 }
 
-fn predict_with(predictor: &Predictor, images: &Array4<f32>) -> Array2<f32> {
-    let mut out = Array2::from_elem((images.dim().0, predictor.classes()), f32::NAN);
-    predictor.predict_into(images, &mut predictor.scratch(), out.as_slice_mut().unwrap()).unwrap();
+fn predict_with(predictor: &Predictor, images: ArrayViewD<'_, f32>) -> Array2<f32> {
+    let mut out = Array2::from_elem((images.shape()[0], predictor.classes()), f32::NAN);
+    predictor.predict_into(&images, &mut predictor.scratch(), out.as_slice_mut().unwrap()).unwrap();
     out
 }
 
@@ -57,7 +57,7 @@ fn a_predictor_gives_the_model_s_bits() {
             let (expected, classes) = (model.predict(&images).unwrap(), model.predict_classes(&images).unwrap());
             let predictor = Model::from_bytes(&model.to_bytes().unwrap()).unwrap().into_predictor();
             assert_eq!(predictor.predict(&images).unwrap(), expected);
-            assert_eq!(predict_with(&predictor, &images), expected);
+            assert_eq!(predict_with(&predictor, images.view().into_dyn()), expected);
             let mut found = vec![usize::MAX; count];
             predictor.predict_classes_into(&images, &mut predictor.scratch(), &mut found).unwrap();
             assert_eq!(found, classes);
@@ -74,9 +74,9 @@ fn a_predictor_gives_the_model_s_bits_for_every_layer_and_for_each_image_alone()
         let images = inputs(&case, 11);
         let expected = model.predict(&images).unwrap();
         let predictor = model.into_predictor();
-        assert_eq!(predict_with(&predictor, &images), expected, "{case:?}");
+        assert_eq!(predict_with(&predictor, images.view()), expected, "{case:?}");
         for (place, image) in images.axis_chunks_iter(Axis(0), 1).enumerate() {
-            assert_eq!(predict_with(&predictor, &image.to_owned()).row(0), expected.row(place), "{case:?}: {place}");
+            assert_eq!(predict_with(&predictor, image).row(0), expected.row(place), "{case:?}: {place}");
         }
     }
 }

@@ -57,13 +57,13 @@ mod tests {
     #[test]
     fn contrast_scales_around_each_channels_own_mean() {
         let mut image = [1.0, 10.0, 3.0, 30.0];
-        Tone { contrast: Some(0.5), ..NONE }.apply(Shape::Image { height: 2, width: 1, channels: 2 }, &mut image);
+        Tone { contrast: Some(0.5), ..NONE }.apply(Shape::from([2, 1, 2]), &mut image);
         assert_eq!(image, [1.5, 15.0, 2.5, 25.0]);
     }
 
     #[test]
     fn brightness_is_clipped_before_contrast_takes_the_mean() {
-        let shape = Shape::Image { height: 1, width: 2, channels: 1 };
+        let shape = Shape::from([1, 2, 1]);
         let tone = Tone { brightness: Some(0.5), contrast: Some(2.0), value_range: Some((0.0, 1.0)) };
         let mut image = [0.0, 0.75];
         tone.apply(shape, &mut image);

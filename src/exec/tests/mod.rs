@@ -39,7 +39,7 @@ fn input_gradient(input: Shape, branches: &[Layer], level: Level) -> (Plan, Vec<
             .for_each(|(index, weight)| *weight = number(index));
     }
     let mut workspace = Workspace::new(&plan, IMAGES, Purpose::Training);
-    workspace.input_mut(&plan).iter_mut().enumerate().for_each(|(index, value)| *value = number(index + 5));
+    workspace.input_mut(&plan, 0).iter_mut().enumerate().for_each(|(index, value)| *value = number(index + 5));
     let pass = Pass::Training { seed: 0, step: 0, first_example: 0 };
     let mut gradients = vec![0.0; plan.parameters.trained_len];
     dispatch!(level, simd => {

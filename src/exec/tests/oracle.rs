@@ -1,13 +1,16 @@
 //! What `ops` makes of a network: the value of each call, and the gradients of everything. Each layer has its lines in
 //! [`linear_part`] and [`backward`]; [`kind_of`] ties it to the table of cases.
 
-use super::cases::{Kind, axes};
+use super::cases::Kind;
 use crate::layers::{ActivationFunction, Dropout, Layer, Network, Source};
 use crate::ops;
 use crate::plan::{Parameter, Plan};
 use crate::program::StoredOrder;
 use crate::shape::{Padding, Shape};
-use ndarray::{Array4, ArrayD, ArrayView1, ArrayView2, ArrayView4, ArrayViewD, Dimension, Ix1, Ix2, Ix4, ShapeError};
+use ndarray::{
+    Array4, ArrayD, ArrayView1, ArrayView2, ArrayView4, ArrayViewD, Axis, Dimension, Ix1, Ix4, ShapeError, Slice,
+    concatenate,
+};
 
 /// Layers of users' own are tested where their traits are.
 const NO_CUSTOM: &str = "the table of cases has no layer of a user's own";
@@ -26,6 +29,8 @@ pub(crate) fn kind_of(layer: &Layer) -> Kind {
         Layer::Activation(_) => Kind::Activation,
         Layer::Dropout(_) => Kind::Dropout,
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
+        Layer::Add(_) => Kind::Add,
+        Layer::Concatenate(_) => Kind::Concatenate,
     }
 }
 
@@ -42,6 +47,8 @@ pub(crate) fn without_chance(layer: &Layer) -> Layer {
         | Layer::Dense(_)
         | Layer::Flatten(_)
         | Layer::Activation(_)
+        | Layer::Add(_)
+        | Layer::Concatenate(_)
         | Layer::Custom(_) => layer.clone(),
     }
 }
@@ -157,7 +164,7 @@ fn gradient_mut<'a>(
 
 /// The axes of a batch.
 pub(crate) fn batch_axes(count: usize, shape: Shape) -> Vec<usize> {
-    [count].into_iter().chain(axes(shape)).collect()
+    [count].into_iter().chain(shape.axes().iter().copied()).collect()
 }
 
 /// The function that a layer ends with.
@@ -173,6 +180,8 @@ fn function_of(layer: &Layer) -> ActivationFunction {
         | Layer::Reshape(_)
         | Layer::Flatten(_)
         | Layer::Dropout(_)
+        | Layer::Add(_)
+        | Layer::Concatenate(_)
         | Layer::Custom(_) => ActivationFunction::Linear,
     }
 }
@@ -206,8 +215,10 @@ fn images(x: &ArrayD<f32>) -> ArrayView4<'_, f32> {
     of_axes::<Ix4>(x).unwrap()
 }
 
+/// The vectors along the last axis: a sequence has one for each step.
 fn vectors(x: &ArrayD<f32>) -> ArrayView2<'_, f32> {
-    of_axes::<Ix2>(x).unwrap()
+    let features = x.shape().last().copied().unwrap_or_default();
+    x.view().into_shape_with_order((x.len() / features, features)).unwrap()
 }
 
 fn bias(weights: &[ArrayD<f32>]) -> Option<ArrayView1<'_, f32>> {
@@ -252,6 +263,11 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>]) -
         Layer::Flatten(_) | Layer::Reshape(_) => x.clone(),
         Layer::Activation(_) | Layer::Dropout(_) => x.clone(),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
+        Layer::Add(_) => reads[1..].iter().fold(x.clone(), |sum, x| sum + *x),
+        Layer::Concatenate(_) => {
+            let views: Vec<ArrayViewD<'_, f32>> = reads.iter().map(|x| x.view()).collect();
+            concatenate(Axis(x.ndim() - 1), &views).unwrap().as_standard_layout().into_owned()
+        }
     }
 }
 
@@ -308,5 +324,16 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
         Layer::Flatten(_) | Layer::Reshape(_) => Back::of_input(dy),
         Layer::Activation(_) | Layer::Dropout(_) => Back::of_input(dy),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
+        Layer::Add(_) => Back { inputs: vec![dy; reads.len()], weights: Vec::new() },
+        Layer::Concatenate(_) => {
+            let channels = Axis(dy.ndim() - 1);
+            let mut before = 0;
+            let part = |x: &&ArrayD<f32>| {
+                let len = x.shape()[channels.0];
+                before += len;
+                dy.slice_axis(channels, Slice::from(before - len..before)).as_standard_layout().into_owned()
+            };
+            Back { inputs: reads.iter().map(part).collect(), weights: Vec::new() }
+        }
     }
 }

@@ -4,11 +4,12 @@
 mod random;
 
 use super::{Engine, Examples, Scoring};
-use crate::data::{LabelledInputs, OrderedExamples, OrderedImages};
+use crate::data::{LabelledInputs, OneOrMore, OrderedExamples, OrderedImages};
 use crate::exec::tests::oracle::{Oracle, batch_axes};
 use crate::kernels::output::OutputFunction;
 use crate::layers::{Activation, ActivationFunction, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D, Network};
 use crate::loss::SparseCategoricalCrossentropy;
+use crate::objective::Objective;
 use crate::ops;
 use crate::plan::{Plan, Step, Wanted};
 use crate::random::{Stream, stream};
@@ -57,7 +58,7 @@ fn planned(input: Shape, layers: &[Layer]) -> crate::error::Result<Plan> {
 
 /// An engine for cross-entropy.
 fn engine(plan: &Plan, seed: u64, level: crate::simd::Level) -> Engine {
-    let scoring = Scoring::new(plan, SparseCategoricalCrossentropy::default().into(), &[]);
+    let scoring = Scoring::new(plan, &[Objective::new(SparseCategoricalCrossentropy::default())]);
     Engine::new(plan.clone(), scoring, seed, level)
 }
 
@@ -71,7 +72,7 @@ fn check_model(input: Shape, layers: &[Layer], count: usize, seed: u64) {
     let mut random = stream(seed, Stream::Shuffle { epoch: 0 });
     let (height, width, channels) = input.as_image();
     let x = Array4::from_shape_fn((count, height, width, channels), |_| random.random::<f32>() * 2.0 - 1.0);
-    let labels: Vec<usize> = (0..count).map(|_| random.random_range(0..plan.classes())).collect();
+    let labels: Vec<usize> = (0..count).map(|_| random.random_range(0..plan.output_len(0))).collect();
     // Biases start at zero; other values show more.
     let mut weights = engine(&plan, seed, crate::simd::Level::new()).weights.flat;
     for parameter in &plan.parameters.all {
@@ -93,7 +94,7 @@ fn check_model(input: Shape, layers: &[Layer], count: usize, seed: u64) {
         let loss = engine.tally().mean_loss() as f32;
         engine.sum_gradients();
         let what = format!("{level:?} {layers:?} on {input}");
-        let mut outputs = vec![0.0; count * plan.classes()];
+        let mut outputs = vec![0.0; count * plan.output_len(0)];
         engine.predict(&batch, &mut outputs);
         assert_close(&format!("{what}: predictions"), &outputs, predictions.as_slice().unwrap());
         assert_close(&format!("{what}: loss"), &[loss], &[expected.loss as f32]);
@@ -184,11 +185,13 @@ fn a_nan_wins_its_pooling_window_wherever_it_is() {
         for place in 0..4 {
             let mut x = Array4::<f32>::ones((1, 4, 4, 16));
             x[[0, place / 2, place % 2, 3]] = f32::NAN;
-            let scoring = Scoring::new(&plan, crate::loss::MeanSquaredError.into(), &[]);
+            let scoring = Scoring::new(&plan, &[Objective::new(crate::loss::MeanSquaredError)]);
             for level in all_levels() {
                 let engine = Engine::new(plan.clone(), scoring.clone(), 1, level);
-                let examples = OrderedImages::Floats((&x).into());
-                let mut outputs = vec![0.0; plan.classes()];
+                // `checked` would refuse it.
+                let values = x.as_slice().unwrap().into();
+                let examples = OneOrMore::One(OrderedImages::Floats { values, count: 1 });
+                let mut outputs = vec![0.0; plan.output_len(0)];
                 engine.predict(&Examples::of_images(&examples), &mut outputs);
                 assert!(outputs.iter().any(|value| value.is_nan()), "{level:?}, place {place}, {layers:?}");
                 let pooled = ops::max_pool2d(x.view(), (2, 2), (2, 2), Padding::Valid).unwrap();

@@ -2,7 +2,7 @@
 //! convolutions that take an algorithm of their own.
 
 use super::{check_model, planned};
-use crate::exec::tests::cases::{KINDS, Kind, Random, axes};
+use crate::exec::tests::cases::{KINDS, Kind, Random};
 use crate::exec::tests::oracle::without_chance;
 use crate::layers::{ActivationFunction, Conv2D, Dense, Flatten, GlobalAveragePooling2D, Layer, MaxPooling2D, Reshape};
 use crate::plan::{InputGradient, Placed};
@@ -47,7 +47,7 @@ fn image_models() -> impl Strategy<Value = (Shape, Vec<Layer>)> {
                     layers.push(without_chance(&layer));
                 }
             }
-            if axes(shape).len() > 1 {
+            if shape.axes().len() > 1 {
                 layers.push(if classes % 3 == 0 {
                     GlobalAveragePooling2D::new().into()
                 } else {

@@ -9,15 +9,17 @@ fn a_model_without_layers_is_refused() {
 }
 
 #[test]
-fn a_model_that_ends_with_an_image_is_refused() {
+fn a_model_that_ends_with_an_image_has_no_classes() {
     let ends_with_image = || image().add(Conv2D::new(2, (3, 3)).activation(Sigmoid));
     refused(
         ends_with_image(),
-        "the model ends with an output of (6, 6, 2), expected a vector: end it with `Flatten` for a value for each \
-         channel of each pixel, as an autoencoder has, or with `Flatten` and `Dense` for a value for each class",
+        "the model ends with an output of (6, 6, 2), but SparseCategoricalCrossentropy expects a vector with a value for each \
+         class: end it with `Flatten` and `Dense`, or use a loss of numbers, such as MeanSquaredError",
     );
-    let mended = ends_with_image().add(Flatten::new()).compile(Adam::default(), MeanSquaredError, []);
-    assert_eq!(mended.unwrap().parameter_count(), 3 * 3 * 2 + 2);
+    for mended in [ends_with_image(), ends_with_image().add(Flatten::new())] {
+        let compiled = mended.compile(Adam::default(), MeanSquaredError, []);
+        assert_eq!(compiled.unwrap().parameter_count(), 3 * 3 * 2 + 2);
+    }
 }
 
 #[test]

@@ -1,0 +1,66 @@
+//! Makes a description of a network a model.
+
+use super::Functional;
+use crate::error::{Error, Result};
+use crate::loss::Loss;
+use crate::metrics::Metric;
+use crate::model::Model;
+use crate::objective::Objective;
+use crate::optimizer::Optimizer;
+use crate::random::fresh_seed;
+
+impl Functional {
+    /// Checks every layer, and makes the model ready to be trained. The loss and the metrics are those of every output;
+    /// [`compile_with`](Self::compile_with) gives each its own.
+    ///
+    /// # Errors
+    /// [`Error::Layer`] for the first layer that cannot work on what it is given, [`Error::Model`] if an input is missing or not
+    /// used, or the model as a whole does not fit the loss or is too large, [`Error::Setting`] for a setting of the optimizer
+    /// that makes no sense.
+    pub fn compile(
+        self,
+        optimizer: impl Into<Optimizer>,
+        loss: impl Into<Loss>,
+        metrics: impl IntoIterator<Item = Metric>,
+    ) -> Result<Model> {
+        let objective = Objective::new(loss).metrics(metrics);
+        let objectives = vec![objective; self.network.outputs.len()];
+        self.compile_with(optimizer, objectives)
+    }
+
+    /// As [`compile`](Self::compile), with an [`Objective`] for each output, in their order: its loss, how much that counts, and
+    /// its metrics.
+    ///
+    /// # Errors
+    /// As [`compile`](Self::compile), and [`Error::Model`] unless there is one for each output.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let input = Input::new([6]);
+    /// let x = input.apply(Dense::new(16).activation(Relu));
+    /// let (class, size) = (x.apply(Dense::new(3).activation(Softmax)), x.apply(Dense::new(1)));
+    /// let objectives = [
+    ///     Objective::new(SparseCategoricalCrossentropy::default()).metrics([Accuracy]),
+    ///     Objective::new(MeanSquaredError).weight(0.5),
+    /// ];
+    /// let mut model = Functional::new([&input], [&class, &size]).compile_with(Adam::default(), objectives)?;
+    /// let x = [[0.0; 6], [1.0; 6]];
+    /// let scores = model.train_on_batch(&x, (&[0_usize, 2], &[0.3, 0.9]))?;
+    /// assert_eq!(scores.names(), ["dense_1_accuracy", "dense_1_loss", "dense_2_loss"]);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn compile_with(
+        self,
+        optimizer: impl Into<Optimizer>,
+        objectives: impl IntoIterator<Item = Objective>,
+    ) -> Result<Model> {
+        let Self { network, seed, not_an_input } = self;
+        if let Some(kind) = not_an_input {
+            return Err(Error::Model(format!(
+                "has the output of a {kind} among its inputs: make them with `Input::new`"
+            )));
+        }
+        let seed = seed.unwrap_or_else(fresh_seed);
+        Model::new(network, seed, optimizer.into(), objectives.into_iter().collect())
+    }
+}

@@ -1,0 +1,147 @@
+//! How one output of a model is scored, and what a set of examples scored at it: sums, which can be added up.
+
+use crate::data::{OrderedTargets, Target};
+use crate::error::Result;
+use crate::kernels::output::OutputFunction;
+use crate::loss::{Gradient, Loss, Outcome};
+use crate::metrics::{Metric, MetricState};
+use crate::objective::Objective;
+use crate::plan::Head;
+
+/// How one output is scored.
+#[derive(Clone, Debug)]
+pub(crate) struct HeadScoring {
+    loss: Loss,
+    metrics: Vec<Metric>,
+    /// What turns the plan's results into what loss and metrics see.
+    function: OutputFunction,
+    outputs: usize,
+    /// Whether somebody looks at more than the order of the outputs.
+    needs_outputs: bool,
+}
+
+/// What some examples scored at one output.
+#[derive(Clone, Debug)]
+pub(super) struct HeadTally {
+    /// The sum of the examples' losses, each times its weight.
+    pub(super) loss: f64,
+    pub(super) metrics: Vec<MetricState>,
+}
+
+impl HeadScoring {
+    /// The scoring of an output whose loss and metrics have been checked.
+    ///
+    /// - outputs: values of one example
+    pub(super) fn new(head: &Head, outputs: usize, objective: &Objective) -> Self {
+        let Objective { loss, metrics, .. } = objective.clone();
+        let function = loss.output_function(head.function);
+        let mut scoring = Self { loss, metrics, function, outputs, needs_outputs: true };
+        scoring.needs_outputs =
+            scoring.loss.needs_outputs() || scoring.states().any(|state| state.needs_probabilities());
+        scoring
+    }
+
+    pub(crate) fn loss(&self) -> &Loss {
+        &self.loss
+    }
+
+    pub(crate) fn metrics(&self) -> &[Metric] {
+        &self.metrics
+    }
+
+    /// What turns the plan's results into what loss and metrics see.
+    pub(crate) fn function(&self) -> OutputFunction {
+        self.function
+    }
+
+    /// How many values of one example are scored.
+    pub(super) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// The tally of no examples.
+    pub(super) fn tally(&self) -> HeadTally {
+        HeadTally { loss: 0.0, metrics: self.states().collect() }
+    }
+
+    fn states(&self) -> impl Iterator<Item = MetricState> {
+        self.metrics.iter().map(|metric| MetricState::new(metric.for_outputs(self.function), self.outputs))
+    }
+
+    /// # Errors
+    /// [`Error::Model`](crate::error::Error::Model) for a metric whose value would say nothing of the model.
+    pub(crate) fn check_metrics(&self) -> Result<()> {
+        self.metrics.iter().try_for_each(|metric| metric.check_function(self.function, self.outputs))
+    }
+
+    /// # Errors
+    /// [`Error::Data`](crate::error::Error::Data) for targets that the loss or a metric cannot compare outputs with.
+    pub(crate) fn check_targets(&self, targets: &OrderedTargets<'_>) -> Result<()> {
+        self.loss.check_targets(targets, self.outputs)?;
+        self.metrics.iter().try_for_each(|metric| metric.check_targets(targets, self.function, self.outputs))
+    }
+}
+
+impl HeadTally {
+    pub(super) fn reset(&mut self) {
+        self.loss = 0.0;
+        self.metrics.iter_mut().for_each(MetricState::reset);
+    }
+
+    /// The metrics as users get them.
+    pub(super) fn metrics(&self, scoring: &HeadScoring) -> Vec<(Metric, f64)> {
+        scoring.metrics.iter().cloned().zip(self.metrics.iter().map(MetricState::value)).collect()
+    }
+
+    /// The values of the metrics.
+    pub(super) fn values(&self) -> impl Iterator<Item = f64> {
+        self.metrics.iter().map(MetricState::value)
+    }
+
+    /// All sums, to be kept: the loss, then the metrics' in their order.
+    pub(super) fn sums(&self) -> impl Iterator<Item = f64> {
+        [self.loss].into_iter().chain(self.metrics.iter().flat_map(MetricState::sums).copied())
+    }
+
+    /// The same, to be written.
+    pub(super) fn sums_mut(&mut self) -> impl Iterator<Item = &mut f64> {
+        [&mut self.loss].into_iter().chain(self.metrics.iter_mut().flat_map(MetricState::sums_mut))
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.loss += other.loss;
+        self.metrics.iter_mut().zip(&other.metrics).for_each(|(metric, other)| metric.merge(other));
+    }
+
+    /// Scores a chunk. With `gradients` (the shape of logits) the gradient of each loss times its weight and `scale` is
+    /// written there.
+    ///
+    /// - logits: (examples, outputs); room: as many, for what is made of them
+    pub(super) fn add_chunk<'t>(
+        &mut self,
+        scoring: &HeadScoring,
+        logits: &[f32],
+        room: &mut [f32],
+        targets: impl Iterator<Item = (Target<'t>, f32)>,
+        mut gradients: Option<(&mut [f32], f32)>,
+    ) {
+        let outputs = scoring.outputs;
+        let seen = if scoring.needs_outputs {
+            room.copy_from_slice(logits);
+            scoring.function.apply(room, outputs);
+            &*room
+        } else {
+            logits
+        };
+        let rows = logits.chunks_exact(outputs).zip(seen.chunks_exact(outputs)).zip(targets);
+        for (index, ((logits, seen), (target, weight))) in rows.enumerate() {
+            let outcome = Outcome { logits, outputs: seen, function: scoring.function, target };
+            let gradient = gradients.as_mut().map(|(all, scale)| Gradient {
+                dlogits: &mut all[index * outputs..][..outputs],
+                scale: *scale * weight,
+            });
+            self.loss += scoring.loss.of(&outcome, gradient) * f64::from(weight);
+            self.metrics.iter_mut().for_each(|metric| metric.update(seen, target));
+        }
+    }
+}
