@@ -1,7 +1,10 @@
 //! The convolution layer.
 
 use super::sliding::sliding;
-use super::{ActivationFunction, Describe, Spec, check_convolution, checked, image, with_bias};
+use super::{
+    ActivationFunction, Describe, Spec, check_convolution, checked, frozen_unless, image, is_trained, trained,
+    with_bias,
+};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
@@ -44,6 +47,9 @@ pub struct Conv2D {
     /// Whether a bias is added for each filter.
     #[serde(default = "with_bias")]
     pub use_bias: bool,
+    /// Whether training changes its weights. What lies before the first layer that is trained has no backward pass.
+    #[serde(default = "trained", skip_serializing_if = "is_trained")]
+    pub trainable: bool,
 }
 
 impl Conv2D {
@@ -57,6 +63,7 @@ impl Conv2D {
             padding: Padding::Valid,
             activation: ActivationFunction::Linear,
             use_bias: true,
+            trainable: true,
         }
     }
 
@@ -78,6 +85,24 @@ impl Conv2D {
     pub(crate) fn window(&self, input: Shape) -> Result<Window2d, String> {
         sliding(input, self.kernel_size, self.strides, self.padding)
     }
+
+    /// Sets whether training changes its weights, as Keras' `layer.trainable`.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let model = Sequential::new([3, 3, 1])
+    ///     .add(Conv2D::new(3, (2, 2)).activation(Relu).trainable(false))
+    ///     .add(Flatten::new())
+    ///     .add(Dense::new(2).activation(Softmax))
+    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+    /// let summary = model.summary().to_string();
+    /// assert!(summary.contains("Trainable params: 26 ") && summary.contains("Non-trainable params: 15 "));
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    #[must_use]
+    pub fn trainable(self, trainable: bool) -> Self {
+        Self { trainable, ..self }
+    }
 }
 
 fn strides_of_one() -> (usize, usize) {
@@ -92,7 +117,7 @@ impl Describe for Conv2D {
         let (kernel_height, kernel_width) = self.kernel_size;
         let mut weights = vec![WeightSpec::kernel("kernel", vec![kernel_height, kernel_width, channels, self.filters])];
         weights.extend(self.use_bias.then(|| WeightSpec::zeros("bias", vec![self.filters])));
-        Ok(Spec { output, weights })
+        Ok(Spec { output, weights: frozen_unless(self.trainable, weights) })
     }
 
     fn lists_windows(&self) -> bool {

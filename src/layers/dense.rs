@@ -1,6 +1,8 @@
 //! The fully connected layer.
 
-use super::{ActivationFunction, Describe, Spec, check_convolution, checked, with_bias};
+use super::{
+    ActivationFunction, Describe, Spec, check_convolution, checked, frozen_unless, is_trained, trained, with_bias,
+};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
@@ -34,13 +36,16 @@ pub struct Dense {
     /// Whether a bias is added for each unit.
     #[serde(default = "with_bias")]
     pub use_bias: bool,
+    /// Whether training changes its weights. What lies before the first layer that is trained has no backward pass.
+    #[serde(default = "trained", skip_serializing_if = "is_trained")]
+    pub trainable: bool,
 }
 
 impl Dense {
     /// A layer of `units` outputs, linear, with a bias.
     #[must_use]
     pub fn new(units: usize) -> Self {
-        Self { units, activation: ActivationFunction::Linear, use_bias: true }
+        Self { units, activation: ActivationFunction::Linear, use_bias: true, trainable: true }
     }
 
     setters! {
@@ -49,6 +54,23 @@ impl Dense {
 
         /// Sets whether a bias is added for each unit.
         use_bias: bool,
+    }
+
+    /// Sets whether training changes its weights, as Keras' `layer.trainable`.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let model = Sequential::new([4])
+    ///     .add(Dense::new(3).activation(Relu).trainable(false))
+    ///     .add(Dense::new(2).activation(Softmax))
+    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+    /// let summary = model.summary().to_string();
+    /// assert!(summary.contains("Trainable params: 8 ") && summary.contains("Non-trainable params: 15 "));
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    #[must_use]
+    pub fn trainable(self, trainable: bool) -> Self {
+        Self { trainable, ..self }
     }
 }
 
@@ -61,7 +83,7 @@ impl Describe for Dense {
         let output = checked(inputs[0].with_channels(self.units))?;
         let mut weights = vec![WeightSpec::kernel("kernel", vec![features, self.units])];
         weights.extend(self.use_bias.then(|| WeightSpec::zeros("bias", vec![self.units])));
-        Ok(Spec { output, weights })
+        Ok(Spec { output, weights: frozen_unless(self.trainable, weights) })
     }
 
     fn lists_windows(&self) -> bool {

@@ -167,6 +167,25 @@ fn same_shape(inputs: &[Shape]) -> Result<Shape, String> {
     }
 }
 
+/// Keras' default of `trainable`.
+fn trained() -> bool {
+    true
+}
+
+/// Whether `trainable` needs no mention.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_trained(trainable: &bool) -> bool {
+    *trainable
+}
+
+/// The weights, which training leaves as they are unless their layer is trainable.
+fn frozen_unless(trainable: bool, mut weights: Vec<WeightSpec>) -> Vec<WeightSpec> {
+    if !trainable {
+        weights.iter_mut().for_each(WeightSpec::freeze);
+    }
+    weights
+}
+
 /// Keras' default of `use_bias`.
 fn with_bias() -> bool {
     true

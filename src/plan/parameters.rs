@@ -71,8 +71,10 @@ pub(super) fn lay_out(layers: &[Layer], specs: &[Vec<WeightSpec>]) -> Result<Par
     let (trained, others): (Vec<&mut Parameter>, Vec<&mut Parameter>) =
         all.iter_mut().partition(|parameter| parameter.is_trained());
     let trained_end = trained.into_iter().try_fold(0, place)?;
-    let end = others.into_iter().try_fold(trained_end, place)?;
-    Ok(Parameters { all, trained_len: trained_end + SLACK, len: end + SLACK })
+    // The optimizer's pass goes over the room behind the last trained weight too: the others begin after it.
+    let trained_len = trained_end + SLACK;
+    let end = others.into_iter().try_fold(round_up_to_line(trained_len), place)?;
+    Ok(Parameters { all, trained_len, len: end + SLACK })
 }
 
 fn too_many(layers: &[Layer], index: usize) -> Error {

@@ -67,6 +67,14 @@ impl WeightSpec {
         Self { name, shape, stored, initializer, role: Role::Trained }
     }
 
+    /// Takes it out of training.
+    pub(crate) fn freeze(&mut self) {
+        self.role = match self.role {
+            Role::Trained | Role::Frozen => Role::Frozen,
+            Role::State => Role::State,
+        };
+    }
+
     /// How many values it has; `None` if that overflows.
     pub(crate) fn len(&self) -> Option<usize> {
         self.shape.iter().try_fold(1_usize, |len, axis| len.checked_mul(*axis))

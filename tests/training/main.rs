@@ -21,6 +21,7 @@ mod determinism;
 mod endings;
 mod evaluation;
 mod fit;
+mod frozen;
 mod gradient_checks;
 mod gradients;
 mod logs;
