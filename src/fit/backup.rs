@@ -117,7 +117,7 @@ pub(super) trait Backup: Debug + Send {
     ///
     /// # Errors
     /// [`Error::NotWritten`] if another one is at work there.
-    fn lock(&self) -> Result<File>;
+    fn lock(&self) -> Result<Lock>;
 
     /// Whether it is time for a checkpoint within an epoch.
     fn is_due(&self, model: &Model) -> bool;
@@ -127,6 +127,18 @@ pub(super) trait Backup: Debug + Send {
 
     /// What there is to do when training has ended.
     fn end(&self) -> Result<()>;
+}
+
+/// A folder that this training alone writes checkpoints to, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    /// To close the file is not enough: a process that was forked meanwhile has it open too, until its program starts.
+    fn drop(&mut self) {
+        // A file system without locks has none to give back.
+        let _ = self.0.unlock();
+    }
 }
 
 impl Backup for BackupAndRestore {
@@ -184,7 +196,7 @@ impl Backup for BackupAndRestore {
         Ok(())
     }
 
-    fn lock(&self) -> Result<File> {
+    fn lock(&self) -> Result<Lock> {
         fs::create_dir_all(&self.backup_dir).map_err(|source| self.not_written(source))?;
         let path = self.backup_dir.join(LOCK);
         let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
@@ -194,9 +206,9 @@ impl Backup for BackupAndRestore {
             source,
         })?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock(file)),
             // Not every file system has locks, and each tells it otherwise.
-            Err(TryLockError::Error(_)) => Ok(file),
+            Err(TryLockError::Error(_)) => Ok(Lock(file)),
             Err(TryLockError::WouldBlock) => Err(Error::NotWritten {
                 place: self.backup_dir.display().to_string(),
                 reason: "another training writes its checkpoints there: give each `fit` a folder of its own".into(),
