@@ -1,6 +1,7 @@
 //! The backward pass of one chunk.
 
 use super::Weights;
+use super::gradients::Gradients;
 use super::run::{Backward, InputGradient, Run};
 use super::workspace::Workspace;
 use crate::aligned::AlignedBuffer;
@@ -8,7 +9,7 @@ use crate::plan::{Flow, Placed, Plan};
 use crate::program::MAX_READS;
 use crate::simd::Simd;
 
-/// Adds the chunk's gradients to `gradients`, which is laid out as the trained parameters are. The workspace holds the
+/// Adds the chunk's gradients to `gradients`. The workspace holds the
 /// forward pass of the same `images`, and the gradients of the outputs.
 pub(crate) fn backward<S: Simd>(
     simd: S,
@@ -16,7 +17,7 @@ pub(crate) fn backward<S: Simd>(
     weights: &Weights,
     workspace: &mut Workspace,
     images: usize,
-    gradients: &mut [f32],
+    gradients: &mut Gradients,
 ) {
     let Workspace { values, gradients: slots, saved, scratch, .. } = workspace;
     for (Placed { step, reads, writes, flows }, saved) in plan.steps.iter().zip(saved).rev() {
@@ -43,4 +44,5 @@ pub(crate) fn backward<S: Simd>(
             }
         }
     }
+    gradients.count(images);
 }

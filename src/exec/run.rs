@@ -2,6 +2,7 @@
 
 use super::Weights;
 use super::forward::Pass;
+use super::gradients::Gradients;
 use super::memory::{Memory, Saved, Scratch};
 use crate::plan::{Flow, Step};
 use crate::program::MAX_READS;
@@ -56,8 +57,8 @@ pub(super) struct Backward<'a> {
     pub(super) saved: &'a Saved,
     pub(super) scratch: &'a mut Scratch,
     pub(super) weights: &'a Weights,
-    /// The gradients of all trained parameters, to be added to.
-    pub(super) gradients: &'a mut [f32],
+    /// Those of the trained parameters, to be added to.
+    pub(super) gradients: &'a mut Gradients,
 }
 
 /// Where the gradient of a value goes, and how.

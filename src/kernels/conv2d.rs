@@ -6,7 +6,7 @@
 use super::winograd::Winograd;
 use crate::aligned::{LINE_FLOATS, round_up_to_line};
 use crate::shape::Window2d;
-use crate::simd::{Simd, SimdBase, f32x4, has_32_registers};
+use crate::simd::{Simd, SimdBase, has_32_registers};
 use std::ops::Range;
 
 /// How many floats past the end of inputs, weights, their gradients and winners the backward kernels may touch: a
@@ -121,18 +121,6 @@ impl ConvLayout {
             None => 0,
         }
     }
-
-    /// Packs weights for the forward pass.
-    ///
-    /// - weights: (filters, window_len); biases: (filters), or empty if there are none
-    /// - packed: as [`pack`] makes it, and what [`Winograd::pack`] makes of that
-    pub(crate) fn pack<S: Simd>(&self, simd: S, weights: &[f32], biases: &[f32], packed: &mut [f32]) {
-        let (direct, transformed) = packed.split_at_mut(self.direct_packed_len());
-        pack(simd, self, weights, biases, direct);
-        if let Some(winograd) = &self.winograd {
-            winograd.pack(simd, direct, transformed);
-        }
-    }
 }
 
 /// What a forward pass reads.
@@ -195,55 +183,6 @@ pub(crate) fn blocks<S: Simd>(filters: usize) -> impl Iterator<Item = (usize, us
     (0..vectors)
         .step_by(max_block_vectors::<S>())
         .map(move |first| (first * S::f32s::LEN, (vectors - first).min(max_block_vectors::<S>())))
-}
-
-/// Packs weights for the microkernel: for each block of filters a row of filters for each weight of the window, and
-/// a last row with the biases. Lanes without a filter are zero.
-///
-/// - weights: (filters, window_len); biases: (filters), or empty if there are none
-/// - packed: for each block (window_len + 1, vectors * lanes)
-fn pack<S: Simd>(simd: S, layout: &ConvLayout, weights: &[f32], biases: &[f32], packed: &mut [f32]) {
-    let window_len = layout.window_len();
-    let mut rest = packed;
-    for (first, vectors) in blocks::<S>(layout.filters) {
-        let columns = vectors * S::f32s::LEN;
-        let (block, after) = rest.split_at_mut((window_len + 1) * columns);
-        rest = after;
-        let filters = columns.min(layout.filters - first);
-        let (block, last_row) = block.split_at_mut(window_len * columns);
-        transpose(simd, window_len, columns, &weights[first * window_len..][..filters * window_len], block);
-        if let Some(biases) = biases.get(first..first + filters) {
-            last_row[..filters].copy_from_slice(biases);
-        }
-    }
-}
-
-/// Turns rows into columns, four by four.
-///
-/// - from: (filters, len); to: (len, columns), of which `filters` columns are written
-fn transpose<S: Simd>(simd: S, len: usize, columns: usize, from: &[f32], to: &mut [f32]) {
-    simd.vectorize(
-        #[inline(always)]
-        || {
-            for (group, filters) in from.chunks(4 * len).enumerate() {
-                let whole = if filters.len() == 4 * len { len - len % 4 } else { 0 };
-                for at in (0..whole).step_by(4) {
-                    let load = |filter: usize| f32x4::from_slice(simd, &filters[filter * len + at..][..4]);
-                    let (a, b, c, d) = (load(0), load(1), load(2), load(3));
-                    let (ac, bd) = ((a.zip_low(c), a.zip_high(c)), (b.zip_low(d), b.zip_high(d)));
-                    let rows = [ac.0.zip_low(bd.0), ac.0.zip_high(bd.0), ac.1.zip_low(bd.1), ac.1.zip_high(bd.1)];
-                    for (row, vector) in rows.iter().enumerate() {
-                        vector.store_slice(&mut to[(at + row) * columns + group * 4..][..4]);
-                    }
-                }
-                for (lane, filter) in filters.chunks_exact(len).enumerate() {
-                    for at in whole..len {
-                        to[at * columns + group * 4 + lane] = filter[at];
-                    }
-                }
-            }
-        },
-    );
 }
 
 #[cfg(test)]

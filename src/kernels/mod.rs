@@ -29,6 +29,8 @@ pub(crate) mod max_pool;
 pub(crate) mod nadam;
 pub(crate) mod nonzeros;
 pub(crate) mod output;
+pub(crate) mod over_batch;
+mod pack;
 pub(crate) mod padding;
 pub(crate) mod pixels;
 pub(crate) mod rms_prop;

@@ -1,6 +1,6 @@
 //! An optimizer at work on parameters that are no model's of this crate.
 
-use super::{Gradients, Optimizer, OptimizerState, take_step};
+use super::{Optimizer, OptimizerState, Whole, take_step};
 use crate::error::{Error, Result};
 use crate::shape::MAX_ELEMENTS;
 use crate::simd::Level;
@@ -58,7 +58,7 @@ impl BuiltOptimizer {
     pub fn apply(&mut self, gradients: &[f32], parameters: &mut [f32]) -> Result<()> {
         self.check_len("gradients", gradients.len())?;
         self.check_len("parameters", parameters.len())?;
-        take_step(self.level, &self.optimizer, &mut self.state, Gradients::Whole(gradients), parameters);
+        take_step(self.level, &self.optimizer, &mut self.state, &Whole(gradients), parameters);
         Ok(())
     }
 

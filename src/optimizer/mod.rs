@@ -7,6 +7,7 @@ mod adam;
 mod adam_w;
 mod algorithm;
 mod built;
+mod gradients;
 mod learning_rate;
 mod lion;
 mod nadam;
@@ -32,7 +33,8 @@ pub use options::{Optimizer, OptimizerOptions};
 pub use rms_prop::RmsProp;
 pub use sgd::Sgd;
 
-pub(crate) use pieces::{Gradients, MAX_PARTS};
+pub(crate) use gradients::{Block, GradientSource, PIECE, Whole, collect, for_each_run, halve};
+pub(crate) use pieces::PieceState;
 pub(crate) use state::OptimizerState;
 pub(crate) use step::take_step;
 

@@ -96,6 +96,11 @@ impl Optimizer {
         self.algorithm.buffers().into_iter().flatten().chain(self.use_ema.then_some("average"))
     }
 
+    /// Whether it reads all gradients before its step, which takes a pass over them.
+    pub(crate) fn clips_by_norm(&self) -> bool {
+        self.clipnorm.is_some() || self.global_clipnorm.is_some()
+    }
+
     /// # Errors
     /// [`Error::Setting`] for a number that makes no sense, or more than one way of clipping.
     pub(crate) fn check(&self) -> Result<()> {

@@ -40,7 +40,7 @@ impl OptimizerState {
             buffer
         });
         let average = AlignedBuffer::zeroed(if optimizer.use_ema { parameter_len } else { 0 });
-        let norms = Norms::new(optimizer, parameter_len, variables);
+        let norms = Norms::new(optimizer, variables);
         Self { step: 0, momentum_product: 1.0, buffers, average, names, norms }
     }
 

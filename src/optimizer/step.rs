@@ -3,8 +3,9 @@
 //! in the first-level cache from one of these to the next; norms, where they are needed, take a pass before it.
 
 use super::algorithm::Update;
+use super::gradients::{GradientSource, for_each_run};
 use super::norms::Factor;
-use super::pieces::{Gradients, Piece, PieceState, in_pieces};
+use super::pieces::PieceState;
 use super::{Optimizer, OptimizerState};
 use crate::kernels::average::{decay, moving_average};
 use crate::kernels::clip::{bounded, scaled};
@@ -50,12 +51,12 @@ enum Then {
 
 /// Takes one step.
 ///
-/// - gradients, parameters: all elements, laid out as the state was told
+/// - gradients, parameters: all elements, laid out as the state was told; clipping by a norm reads the gradients twice
 pub(crate) fn take_step(
     level: Level,
     optimizer: &Optimizer,
     state: &mut OptimizerState,
-    mut gradients: Gradients<'_>,
+    gradients: &dyn GradientSource,
     parameters: &mut [f32],
 ) {
     let rate = optimizer.learning_rate().at(state.step);
@@ -64,15 +65,12 @@ pub(crate) fn take_step(
     let clipping = match (optimizer.clipvalue, optimizer.global_clipnorm, optimizer.clipnorm) {
         (None, None, None) => Clipping::None,
         (Some(bound), ..) => Clipping::Value(bound),
-        (None, Some(bound), _) => match state.norms.global_factor(level, gradients.reborrow(), bound) {
+        (None, Some(bound), _) => match state.norms.global_factor(level, gradients, bound) {
             1.0 => Clipping::None,
             factor => Clipping::Factor(factor),
         },
-        (None, None, Some(bound)) => Clipping::Factors(state.norms.factors(level, gradients.reborrow(), bound)),
+        (None, None, Some(bound)) => Clipping::Factors(state.norms.factors(level, gradients, bound)),
     };
-    if optimizer.clipnorm.is_some() || optimizer.global_clipnorm.is_some() {
-        gradients = gradients.added_up();
-    }
     let step = Step {
         update,
         clipping,
@@ -80,12 +78,9 @@ pub(crate) fn take_step(
         averaging: optimizer.use_ema.then(|| averaging(optimizer, state.step)),
     };
     let buffers = state.buffers.each_mut().map(|buffer| &mut buffer[..]);
-    let piece = PieceState { parameters, buffers, average: &mut state.average };
-    in_pieces(Piece { start: 0, gradients, state: piece }, &|piece| {
-        dispatch!(level, simd => {
-            let gradients = piece.gradients.add_up(simd);
-            step.run(simd, piece.start, gradients, piece.state);
-        });
+    let all = PieceState { parameters, buffers, average: &mut state.average };
+    for_each_run(level, gradients, all, |start, gradients, state| {
+        dispatch!(level, simd => step.run(simd, start, gradients, state));
     });
 }
 

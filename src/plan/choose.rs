@@ -13,17 +13,59 @@ use crate::kernels::conv2d_forward_small::has_tiny_windows;
 use crate::kernels::turned::Turned;
 use crate::program::{Conv, Custom, Operation, OperationKind, ValueId, WeightId, WeightPlace};
 
+/// The fewest weights of a kernel whose gradient is summed over a whole batch at once. Fewer take so little of a
+/// shard's buffer that another pass over the activations costs as much.
+const FEWEST_OVER_BATCH: usize = 4096;
+
+/// The weights, kernels and their biases, whose gradients are summed over a whole batch at once: those of dense layers,
+/// whose activations are few, and weights many.
+pub(super) fn over_batch(operations: &[Operation], parameters: &Parameters) -> Vec<WeightId> {
+    let convs = || {
+        operations.iter().filter_map(|operation| match &operation.kind {
+            OperationKind::Conv(conv) => Some(conv),
+            OperationKind::MaxPool { .. }
+            | OperationKind::AveragePool { .. }
+            | OperationKind::ZeroPad { .. }
+            | OperationKind::Activate(_)
+            | OperationKind::Softmax { .. }
+            | OperationKind::Dropout { .. }
+            | OperationKind::Add
+            | OperationKind::Concatenate { .. }
+            | OperationKind::Custom(_) => None,
+        })
+    };
+    let weights_of = |conv: &Conv| [Some(conv.kernel), conv.bias].into_iter().flatten();
+    let is_shared = |conv: &Conv| convs().filter(|other| other.kernel == conv.kernel).count() > 1;
+    let chosen = convs().filter(|conv| {
+        let window = &conv.window;
+        let is_dense = window.size == window.image && window.out == (1, 1) && !window.pads() && conv.pool.is_none();
+        let WeightId(kernel) = conv.kernel;
+        let kernel = &parameters.all[kernel];
+        is_dense && kernel.is_trained() && kernel.range.len() >= FEWEST_OVER_BATCH && !is_shared(conv)
+    });
+    chosen.flat_map(weights_of).collect()
+}
+
+/// What [`choose`] chooses for.
+#[derive(Clone, Copy)]
+pub(super) struct Choices<'a> {
+    pub(super) operations: &'a [Operation],
+    pub(super) parameters: &'a Parameters,
+    /// What [`over_batch`] has found.
+    pub(super) over_batch: &'a [WeightId],
+}
+
 /// The steps for these operations, without a backward pass yet; and the floats of all packed weights.
 ///
 /// - lengths: how many floats of one example each value has; outputs: those of the model
 pub(super) fn choose(
-    operations: &[Operation],
-    parameters: &Parameters,
+    choices: Choices<'_>,
     lengths: &[usize],
     outputs: &[ValueId],
     wanted: Wanted,
 ) -> (Vec<Placed>, usize) {
-    let mut packed_end = 0;
+    let Choices { operations, parameters, over_batch } = choices;
+    let (mut packed_end, mut places_over_batch) = (0, (0..over_batch.len()).peekable());
     let readings = Readings::new(operations, lengths.len(), outputs);
     // Whether a value depends on a parameter that is trained.
     let mut trained = vec![false; lengths.len()];
@@ -42,6 +84,7 @@ pub(super) fn choose(
                             Wanted::OfInputs => true,
                         },
                         density: density(conv, readings.of[writes.0]),
+                        place_over_batch: places_over_batch.next_if(|_| over_batch.contains(&conv.kernel)),
                     },
                     packed_end,
                 );
@@ -134,6 +177,8 @@ struct Surroundings {
     behind_trained: bool,
     needs_input_gradient: bool,
     density: Density,
+    /// Its place among those whose weight gradient is summed over a whole batch at once.
+    place_over_batch: Option<usize>,
 }
 
 fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packed_start: usize) -> ConvStep {
@@ -149,6 +194,8 @@ fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packe
     let parameter = |WeightId(id): WeightId| &parameters.all[id];
     let weight_gradient = if !parameter(*kernel).is_trained() {
         WeightGradient::Nobody
+    } else if let Some(place) = around.place_over_batch {
+        WeightGradient::OverBatch { place }
     } else if !around.behind_trained && has_small_windows(&layout) {
         WeightGradient::SmallWindows
     } else {
@@ -234,7 +281,7 @@ mod tests {
 
     #[test]
     fn gradients_are_sparse_behind_relu_and_max_pooling_and_dense_elsewhere() {
-        use WeightGradient::{Dense, Lists};
+        use WeightGradient::{Dense, Lists, OverBatch};
         let pool = || Layer::from(MaxPooling2D::new((2, 2)));
         let overlapping = || Layer::from(MaxPooling2D::new((3, 3)).strides((2, 2)));
         let activation = |function| Layer::from(Activation::new(function));
@@ -256,7 +303,11 @@ mod tests {
             for middle in middles {
                 let layers = [vec![conv(1, Relu)], middle.clone(), end().to_vec()].concat();
                 let found = algorithms(layers, Wanted::OfParameters);
-                assert_eq!(found, [(WeightGradient::SmallWindows, "nobody"), expected, (Dense, "dense")], "{middle:?}");
+                assert_eq!(
+                    found,
+                    [(WeightGradient::SmallWindows, "nobody"), expected, (OverBatch { place: 0 }, "dense")],
+                    "{middle:?}"
+                );
             }
         }
     }

@@ -11,8 +11,8 @@ mod step;
 pub(crate) use gradients::{GradientMemory, Wanted};
 pub(crate) use parameters::{Parameter, Parameters, layer_names};
 pub(crate) use step::{
-    Add, Concatenate, ConvStep, CustomStep, Dropout, Flow, ForwardAlgorithm, InputGradient, Placed, Pooling, Softmax,
-    Step, WeightGradient,
+    Add, Concatenate, ConvStep, CustomStep, Dropout, Flow, ForwardAlgorithm, InputGradient, OverBatch, Placed, Pooling,
+    Softmax, Step, WeightGradient,
 };
 
 use crate::error::{Error, Result};
@@ -35,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) heads: Vec<Head>,
     pub(crate) gradients: GradientMemory,
     pub(crate) parameters: Parameters,
+    /// The kernels whose gradients are summed over a whole batch at once.
+    pub(crate) over_batch: Vec<OverBatch>,
     /// Floats in the buffer of packed weights.
     pub(crate) packed_len: usize,
 }
@@ -88,14 +90,18 @@ impl Plan {
             let (value, function) = fuse::take_output_function(&mut operations, &lengths, &all, heads[index].value);
             (heads[index].value, heads[index].function) = (value, function);
         }
-        let (mut steps, packed_len) = choose::choose(&operations, &parameters, &lengths, &values(&heads), wanted);
+        let over_batch = choose::over_batch(&operations, &parameters);
+        let parameters = Parameters::place(parameters.all, |parameter| over_batch.contains(&WeightId(parameter)));
+        let choices = choose::Choices { operations: &operations, parameters: &parameters, over_batch: &over_batch };
+        let (mut steps, packed_len) = choose::choose(choices, &lengths, &values(&heads), wanted);
         let mut is_used = vec![false; lengths.len()];
         let inputs_and_written = inputs.iter().map(|input| input.value).chain(steps.iter().map(|step| step.writes));
         inputs_and_written.for_each(|ValueId(value)| is_used[value] = true);
         lengths.iter_mut().zip(is_used).filter(|(_, is_used)| !is_used).for_each(|(len, _)| *len = 0);
         let input_values: Vec<ValueId> = inputs.iter().map(|input| input.value).collect();
         let gradients = gradients::lay_out(&mut steps, &lengths, &input_values, &values(&heads), wanted);
-        Ok(Self { inputs, shapes, lengths, steps, heads, gradients, parameters, packed_len })
+        let over_batch = steps.iter().filter_map(|placed| placed.step.conv().and_then(ConvStep::over_batch)).collect();
+        Ok(Self { inputs, shapes, lengths, steps, heads, gradients, parameters, over_batch, packed_len })
     }
 
     /// The shape of one example of each input.

@@ -1,5 +1,6 @@
-//! Decides where parameters lie: one flat buffer, each tensor on a cache line's start, those that are trained before the
-//! others, so that the optimizer works on one run of memory.
+//! Decides where parameters lie: one flat buffer, each tensor on a cache line's start, those that are trained before
+//! the others, so that the optimizer works on one run of memory; and of those that are trained the ones first whose
+//! gradients every shard of a batch sums up on its own.
 
 use crate::aligned::round_up_to_line;
 use crate::error::{Error, Result};
@@ -35,9 +36,12 @@ pub(crate) struct Parameter {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Parameters {
     pub(crate) all: Vec<Parameter>,
-    /// Floats of the part that is trained, and of the whole buffer. Both end with room for a vector that starts at the
-    /// last weight.
+    /// Floats of the part that is trained, and of the whole buffer. Each part ends with room for a vector that starts
+    /// at its last weight.
     pub(crate) trained_len: usize,
+    /// Floats of the part at the start whose gradients are sums of those of a batch's shards. Behind it, up to
+    /// `trained_len`, lie the parameters whose gradients are summed over a whole batch at once.
+    pub(crate) sharded_len: usize,
     pub(crate) len: usize,
 }
 
@@ -46,6 +50,14 @@ impl Parameters {
     pub(crate) fn trained(&self) -> impl Iterator<Item = &Parameter> {
         self.all.iter().filter(|parameter| parameter.is_trained())
     }
+}
+
+/// A part of the flat buffer, in their order.
+#[derive(PartialEq)]
+enum Part {
+    Sharded,
+    OverBatch,
+    Untrained,
 }
 
 /// Lays out the weights that layers have declared: for each layer its weights.
@@ -60,21 +72,35 @@ pub(super) fn lay_out(layers: &[Layer], specs: &[Vec<WeightSpec>]) -> Result<Par
             all.push(Parameter { name, layer, place, range: 0..len, shape, stored, initializer, role });
         }
     }
-    let place = |start: usize, parameter: &mut Parameter| {
-        let end = start + parameter.range.len();
-        if end >= MAX_ELEMENTS {
-            return Err(too_many(layers, parameter.layer));
-        }
-        parameter.range = start..end;
-        Ok(round_up_to_line(end))
-    };
-    let (trained, others): (Vec<&mut Parameter>, Vec<&mut Parameter>) =
-        all.iter_mut().partition(|parameter| parameter.is_trained());
-    let trained_end = trained.into_iter().try_fold(0, place)?;
-    // The optimizer's pass goes over the room behind the last trained weight too: the others begin after it.
-    let trained_len = trained_end + SLACK;
-    let end = others.into_iter().try_fold(round_up_to_line(trained_len), place)?;
-    Ok(Parameters { all, trained_len, len: end + SLACK })
+    let lens = all.iter().map(|parameter| (parameter.layer, round_up_to_line(parameter.range.len())));
+    lens.into_iter().try_fold(0, |end, (layer, len)| {
+        Some(end + len).filter(|end| *end < MAX_ELEMENTS).ok_or_else(|| too_many(layers, layer))
+    })?;
+    Ok(Parameters::place(all, |_| false))
+}
+
+impl Parameters {
+    /// Gives each parameter its place in the flat buffer.
+    ///
+    /// - is_over_batch: whether the gradient of a trained parameter is summed over a whole batch at once, by its index
+    pub(super) fn place(mut all: Vec<Parameter>, is_over_batch: impl Fn(usize) -> bool) -> Self {
+        let part_of = |(index, parameter): (usize, &Parameter)| match (parameter.is_trained(), is_over_batch(index)) {
+            (true, false) => Part::Sharded,
+            (true, true) => Part::OverBatch,
+            (false, _) => Part::Untrained,
+        };
+        let parts: Vec<Part> = all.iter().enumerate().map(part_of).collect();
+        let mut end = 0;
+        let [sharded_len, trained_len, len] = [Part::Sharded, Part::OverBatch, Part::Untrained].map(|part| {
+            for (parameter, _) in all.iter_mut().zip(&parts).filter(|(_, of)| **of == part) {
+                parameter.range = end..end + parameter.range.len();
+                end = round_up_to_line(parameter.range.end);
+            }
+            end += SLACK;
+            end
+        });
+        Self { all, sharded_len, trained_len, len }
+    }
 }
 
 fn too_many(layers: &[Layer], index: usize) -> Error {

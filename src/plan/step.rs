@@ -93,6 +93,10 @@ pub(crate) enum WeightGradient {
     Dense,
     /// Over all outputs, with a tile of weights and filters in registers: for windows of few weights.
     SmallWindows,
+    /// For any part of the kernel when it is needed, over all examples of a batch, whose inputs and output gradients
+    /// are kept: for many weights and few activations. The biases' gradients too. `place` counts the steps that do
+    /// this.
+    OverBatch { place: usize },
 }
 
 /// How a convolution's input gradients are found.
@@ -106,6 +110,17 @@ pub(crate) enum InputGradient {
     Dense,
     /// By a convolution with the turned kernel, whose packed weights lie behind those for the forward pass.
     Turned(Box<Turned>),
+}
+
+/// A kernel whose gradient is summed over all examples of a batch at once.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OverBatch {
+    /// Where the kernel lies in the parameters: (filters, inputs).
+    pub(crate) weights: Range<usize>,
+    /// Where the biases lie in the parameters; empty if there are none that are trained.
+    pub(crate) biases: Range<usize>,
+    pub(crate) inputs: usize,
+    pub(crate) filters: usize,
 }
 
 /// A window that slides over images of so many channels.
@@ -148,6 +163,23 @@ pub(crate) struct CustomStep {
     pub(crate) input_len: usize,
     /// Where its weights lie in the parameters.
     pub(crate) weights: Vec<WeightPlace>,
+}
+
+impl ConvStep {
+    /// The kernel, if its gradient is summed over a whole batch at once.
+    pub(super) fn over_batch(&self) -> Option<OverBatch> {
+        match self.weight_gradient {
+            WeightGradient::OverBatch { .. } => Some(OverBatch {
+                weights: self.weights.clone(),
+                biases: if self.trains_biases { self.biases.clone() } else { 0..0 },
+                inputs: self.layout.window_len(),
+                filters: self.layout.filters,
+            }),
+            WeightGradient::Nobody | WeightGradient::Lists | WeightGradient::Dense | WeightGradient::SmallWindows => {
+                None
+            }
+        }
+    }
 }
 
 impl Step {

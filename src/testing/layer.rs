@@ -2,7 +2,7 @@
 
 use super::{GradientCheck, Tensor};
 use crate::error::Result;
-use crate::exec::{Pass, Purpose, Weights, Workspace, backward, forward, pack_step};
+use crate::exec::{Gradients, Pass, Purpose, Weights, Workspace, backward, forward, pack_kernel};
 use crate::layers::{Flatten, Layer, Network};
 use crate::plan::{Plan, Wanted};
 use crate::program::StoredOrder;
@@ -83,7 +83,7 @@ impl Bench {
         for placed in &plan.steps {
             if let Some(conv) = placed.step.conv() {
                 let packed = &mut packed[conv.packed.clone()];
-                dispatch!(*level, simd => pack_step(simd, &placed.step, flat, packed));
+                dispatch!(*level, simd => pack_kernel(simd, conv, flat, packed));
             }
         }
         workspace.input_mut(plan, 0)[..inputs.len()].copy_from_slice(inputs);
@@ -110,9 +110,9 @@ impl Bench {
         for (y, dy) in outputs.chunks_exact(values).zip(d_output.chunks_exact_mut(values)) {
             plan.head().function.backward(y, dy);
         }
-        let mut gradients = vec![0.0; plan.parameters.trained_len];
+        let mut gradients = Gradients::new(plan, EXAMPLES);
         dispatch!(*level, simd => backward(simd, plan, weights, workspace, EXAMPLES, &mut gradients));
-        (workspace.input_gradient(plan)[..inputs.len()].to_vec(), gradients)
+        (workspace.input_gradient(plan)[..inputs.len()].to_vec(), gradients.all(plan))
     }
 }
 

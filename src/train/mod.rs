@@ -3,18 +3,27 @@
 //!
 //! A batch is cut into *shards*, each with a gradient buffer of its own, and a shard into *chunks* of a few images,
 //! fewer where they are large. Both depend on the batch and the model, never on the threads, and shards are added up in
-//! their order: so the number of threads changes no bit.
+//! their order: so the number of threads changes no bit. A batch of very many examples goes in *rounds*, whose
+//! gradients are added with what their additions lose.
 
+#[cfg(test)]
+mod cores;
 mod decision;
 mod examples;
-mod gathering;
+mod gradients;
 mod head;
 mod initial;
+#[cfg(test)]
+mod models;
+mod packing;
 mod pool;
 mod predicting;
+mod shard;
+mod shards;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod workers;
 
 pub(crate) use decision::{Decision, Undecided};
 pub(crate) use examples::Examples;
@@ -22,24 +31,27 @@ pub(crate) use predicting::Inference;
 pub(crate) use tally::{Scoring, Tally};
 
 use crate::aligned::AlignedBuffer;
-use crate::exec::{Pass, Weights, Workspace, backward, forward, pack_step};
+use crate::exec::{Pass, Weights, Workspace, forward, pack_filters};
 use crate::kernels::output::OutputFunction;
-use crate::kernels::sum::{add_all_compensated, terms_at_once};
-use crate::optimizer::{Gradients, MAX_PARTS, Optimizer, OptimizerState, take_step};
-use crate::plan::{Placed, Plan};
-use crate::simd::{Level, Simd, dispatch};
-use gathering::Gathering;
+use crate::kernels::sum::add_all_compensated;
+use crate::optimizer::{
+    GradientSource, Optimizer, OptimizerState, PieceState, Whole, collect, for_each_run, take_step,
+};
+use crate::plan::Plan;
+use crate::simd::{Level, dispatch};
+use gradients::BatchGradients;
 pub(crate) use initial::initial_weights;
+use packing::pack_steps;
 use pool::{Pool, make_workspaces};
-use rayon::prelude::*;
+use shard::{Part, Shard, run_shard};
+use shards::{round_len, shard_count, shard_places};
 use std::ops::Range;
+use workers::{Then, hand_out};
 
 /// The most images in a chunk: what one pass through the plan works on.
 const MAX_CHUNK: usize = 8;
 /// The most floats that a chunk of several images may have between two steps.
 const CHUNK_FLOATS: usize = 1 << 22;
-/// The most shards in a batch.
-const MAX_SHARDS: usize = MAX_PARTS;
 /// Into how many stretches examples are cut that are scored, unless those get too short or too long.
 const STRETCHES: usize = 64;
 /// The most chunks in a stretch.
@@ -54,21 +66,23 @@ pub(crate) struct Engine {
     level: Level,
     /// One for each thread at work.
     workspaces: Pool,
-    /// Those of the last batch, and after them those that it did not need.
+    /// Those of the last round, and after them those that it did not need.
     shards: Vec<Shard>,
-    /// How many shards the last batch had.
-    used_shards: usize,
-    /// The sum of the shards' gradients, laid out as the parameters are.
+    last: LastBatch,
+    /// The gradients of a batch, laid out as the parameters are: while its rounds are added up, and where all of them
+    /// are looked at before the optimizer's step.
     gradients: AlignedBuffer,
+    /// What the additions of rounds have lost; empty until a batch has several.
+    lost: AlignedBuffer,
     /// What the last batch scored.
     tally: Tally,
 }
 
-/// A part of a batch.
-#[derive(Debug)]
-struct Shard {
-    gradients: AlignedBuffer,
-    tally: Tally,
+/// Where the gradients of the last batch are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LastBatch {
+    InShards { used: usize, examples: usize },
+    AddedUp,
 }
 
 impl Engine {
@@ -83,7 +97,8 @@ impl Engine {
             level,
             workspaces: Pool::default(),
             shards: Vec::new(),
-            used_shards: 0,
+            last: LastBatch::InShards { used: 0, examples: 0 },
+            lost: AlignedBuffer::default(),
         };
         engine.pack();
         engine
@@ -92,39 +107,74 @@ impl Engine {
     /// Packs every kernel for the forward pass; to be called when parameters have changed.
     pub(crate) fn pack(&mut self) {
         let Weights { flat, packed } = &mut self.weights;
-        pack_steps(self.level, &self.plan.steps, flat, packed);
+        let level = self.level;
+        pack_steps(&self.plan.steps, packed, &|conv, filters, packed| {
+            dispatch!(level, simd => pack_filters(simd, conv, filters, flat, packed));
+        });
     }
 
     /// Scores a batch, and finds the gradients of its mean loss shard by shard.
     pub(crate) fn run_batch(&mut self, batch: &Examples<'_>, seed: u64, step: u64) {
-        let shard_len = batch.len().div_ceil(MAX_SHARDS);
-        self.used_shards = batch.len().div_ceil(shard_len);
-        while self.shards.len() < self.used_shards {
-            self.shards.push(Shard::new(&self.plan, &self.scoring));
+        self.tally.reset();
+        let round_len = round_len(&self.plan);
+        for start in (0..batch.len()).step_by(round_len) {
+            let places = start..(start + round_len).min(batch.len());
+            self.run_round(&Part { batch, places, seed, step });
+            if batch.len() > round_len {
+                self.add_round(start);
+            }
         }
+        if batch.len() > round_len {
+            self.last = LastBatch::AddedUp;
+        }
+    }
+
+    /// Scores a round, and finds its gradients.
+    fn run_round(&mut self, round: &Part<'_>) {
+        let Part { batch, ref places, seed, step } = *round;
+        let used = shard_count(&self.plan, places.len());
+        let shard_len = places.len().div_ceil(used);
+        if self.shards.iter().take(used).any(|shard| shard.max_examples < shard_len) {
+            self.shards.clear();
+        }
+        while self.shards.len() < used {
+            self.shards.push(Shard::new(&self.plan, &self.scoring, shard_len));
+        }
+        self.last = LastBatch::InShards { used, examples: places.len() };
         // Taken out, so that what a panic of a user's own layer or loss leaves of them is dropped.
         let mut workspaces = std::mem::take(self.workspaces.get_mut());
         let Self { plan, weights, scoring, level, .. } = self;
-        let threads = make_workspaces(plan, &mut workspaces, self.used_shards, chunk_len(plan).min(shard_len));
-        let shards = &mut self.shards[..self.used_shards];
-        let run = |index: usize, shard: &mut Shard, workspace: &mut Workspace| {
-            let places = index * shard_len..((index + 1) * shard_len).min(batch.len());
-            let part = Part { batch, places, seed, step };
+        let threads = make_workspaces(plan, &mut workspaces, used, chunk_len(plan).min(shard_len));
+        let shards = &mut self.shards[..used];
+        hand_out(shards.iter_mut(), &mut workspaces[..threads], Then::Work, |index, shard, workspace| {
+            let Range { start, end } = shard_places(places.len(), used, index);
+            let part = Part { batch, places: places.start + start..places.start + end, seed, step };
             dispatch!(*level, simd => run_shard(simd, plan, weights, scoring, &part, shard, workspace));
-        };
-        let each = shards.len().div_ceil(threads);
-        let parts = shards.par_chunks_mut(each).zip(workspaces.par_iter_mut()).enumerate();
-        let gathering = Gathering::new(parts.len());
-        parts.for_each(|(thread, (shards, workspace))| {
-            gathering.start();
-            for (place, shard) in shards.iter_mut().enumerate() {
-                run(thread * each + place, shard, workspace);
-            }
-            gathering.finish();
         });
-        self.tally.reset();
         shards.iter().for_each(|shard| self.tally.merge(&shard.tally));
         *self.workspaces.get_mut() = workspaces;
+    }
+
+    /// Adds the gradients of a round that started here to those of the rounds before.
+    fn add_round(&mut self, start: usize) {
+        let Self { plan, shards, last, gradients, lost, level, .. } = self;
+        if lost.is_empty() {
+            *lost = AlignedBuffer::zeroed(plan.parameters.trained_len);
+        }
+        if start == 0 {
+            gradients.fill(0.0);
+            lost.fill(0.0);
+        }
+        let sums = PieceState { buffers: [lost, &mut [], &mut []], ..PieceState::of(gradients) };
+        for_each_run(
+            *level,
+            &last.gradients(plan, shards),
+            sums,
+            |_, values, PieceState { parameters, buffers, .. }| {
+                let [lost, ..] = buffers;
+                dispatch!(*level, simd => add_all_compensated(simd, values, parameters, lost));
+            },
+        );
     }
 
     /// What the last batch scored.
@@ -132,22 +182,33 @@ impl Engine {
         &self.tally
     }
 
-    /// The gradients of the last batch, laid out as the parameters are, after [`Engine::sum_gradients`] or
-    /// [`Engine::update`].
+    /// The gradients of the last batch, laid out as the parameters are, after [`Engine::sum_gradients`].
     pub(crate) fn gradients(&self) -> &[f32] {
         &self.gradients
     }
 
-    /// Adds the gradients of the last batch's shards up.
+    /// Writes the gradients of the last batch to where they can be looked at.
     pub(crate) fn sum_gradients(&mut self) {
-        let gradients = gradients_of(&self.shards[..self.used_shards], &mut self.gradients);
-        dispatch!(self.level, simd => { gradients.add_up(simd); });
+        let Self { plan, shards, last, gradients, level, .. } = self;
+        match last {
+            LastBatch::InShards { .. } => collect(*level, &last.gradients(plan, shards), gradients),
+            LastBatch::AddedUp => {}
+        }
     }
 
     /// One step of the optimizer on the gradients of the last batch.
     pub(crate) fn update(&mut self, optimizer: &Optimizer, state: &mut OptimizerState) {
-        let gradients = gradients_of(&self.shards[..self.used_shards], &mut self.gradients);
-        take_step(self.level, optimizer, state, gradients, self.weights.trained_mut(&self.plan));
+        let is_read_twice = optimizer.clips_by_norm();
+        if is_read_twice {
+            self.sum_gradients();
+        }
+        let Self { plan, shards, last, gradients, level, weights, .. } = self;
+        let (in_shards, whole) = (last.gradients(plan, shards), Whole(gradients));
+        let source: &dyn GradientSource = match last {
+            LastBatch::InShards { .. } if !is_read_twice => &in_shards,
+            LastBatch::InShards { .. } | LastBatch::AddedUp => &whole,
+        };
+        take_step(*level, optimizer, state, source, weights.trained_mut(plan));
         self.pack();
     }
 
@@ -248,34 +309,30 @@ impl Engine {
         let Self { plan, weights, level, .. } = self;
         let mut workspaces = self.workspaces.take();
         let threads = make_workspaces(plan, &mut workspaces, stretches, chunk.min(examples.len()));
-        let run = |first_stretch: usize, results: &mut [T], workspace: &mut Workspace| {
-            for (place, results) in results.chunks_mut(per_stretch).enumerate() {
-                let first = (first_stretch + place) * stretch;
-                let end = (first + stretch).min(examples.len());
-                for start in (first..end).step_by(chunk) {
-                    let places = start..(start + chunk).min(end);
-                    dispatch!(*level, simd => {
-                        examples.write(simd, places.clone(), plan, workspace);
-                        forward(simd, plan, weights, workspace, places.len(), Pass::Inference);
-                    });
-                    finish(plan, first, places, workspace, results);
-                }
+        let results = results.chunks_mut(per_stretch);
+        hand_out(results, &mut workspaces[..threads], Then::Rest, |place, results, workspace| {
+            let first = place * stretch;
+            let end = (first + stretch).min(examples.len());
+            for start in (first..end).step_by(chunk) {
+                let places = start..(start + chunk).min(end);
+                dispatch!(*level, simd => {
+                    examples.write(simd, places.clone(), plan, workspace);
+                    forward(simd, plan, weights, workspace, places.len(), Pass::Inference);
+                });
+                finish(plan, first, places, workspace, results);
             }
-        };
-        if threads == 1 {
-            run(0, results, &mut workspaces[0]);
-        } else {
-            let each = stretches.div_ceil(threads);
-            let parts = results.par_chunks_mut(each * per_stretch).zip(workspaces.par_iter_mut()).enumerate();
-            parts.for_each(|(thread, (results, workspace))| run(thread * each, results, workspace));
-        }
+        });
         self.workspaces.put_back(workspaces);
     }
 }
 
-impl Shard {
-    fn new(plan: &Plan, scoring: &Scoring) -> Self {
-        Self { gradients: AlignedBuffer::zeroed(plan.parameters.trained_len), tally: scoring.tally() }
+impl LastBatch {
+    /// The gradients of the shards.
+    fn gradients<'a>(&self, plan: &'a Plan, shards: &'a [Shard]) -> BatchGradients<'a> {
+        match *self {
+            Self::InShards { used, examples } => BatchGradients { plan, shards: &shards[..used], examples },
+            Self::AddedUp => BatchGradients { plan, shards: &[], examples: 0 },
+        }
     }
 }
 
@@ -289,101 +346,4 @@ pub(crate) fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
 /// How many images of a model go through its plan at a time: fewer where they are large.
 pub(crate) fn chunk_len(plan: &Plan) -> usize {
     (CHUNK_FLOATS / plan.widest_padded()).clamp(1, MAX_CHUNK)
-}
-
-/// Which examples of a batch a shard has, and what their random numbers hang on.
-struct Part<'a> {
-    batch: &'a Examples<'a>,
-    places: Range<usize>,
-    seed: u64,
-    step: u64,
-}
-
-/// Scores one shard and adds up its gradients, chunk by chunk.
-fn run_shard<S: Simd>(
-    simd: S,
-    plan: &Plan,
-    weights: &Weights,
-    scoring: &Scoring,
-    part: &Part<'_>,
-    shard: &mut Shard,
-    workspace: &mut Workspace,
-) {
-    let Part { batch, ref places, seed, step } = *part;
-    shard.gradients.fill(0.0);
-    shard.tally.reset();
-    let scale = 1.0 / batch.len() as f32;
-    let loss_weights = &scoring.loss_weights;
-    let chunk_len = chunk_len(plan);
-    let chunks_at_once = terms_at_once(places.len()).div_ceil(chunk_len);
-    let mut sums = LongSum::default();
-    for (chunk, start) in places.clone().step_by(chunk_len).enumerate() {
-        if chunk > 0 && chunk.is_multiple_of(chunks_at_once) {
-            sums.take(simd, &mut shard.gradients);
-        }
-        let chunk = start..(start + chunk_len).min(places.end);
-        let images = chunk.len();
-        batch.write(simd, chunk.clone(), plan, workspace);
-        batch.vary(chunk.clone(), plan, seed, step, workspace);
-        forward(simd, plan, weights, workspace, images, Pass::Training { seed, step, first_example: start });
-        shard.tally.count(&chunk);
-        for (index, (head, scoring)) in plan.heads.iter().zip(&scoring.heads).enumerate() {
-            let outputs = images * scoring.outputs();
-            let (logits, room, dlogits) = workspace.output_result_and_gradient(plan, head);
-            let gradient = (&mut dlogits[..outputs], scale * loss_weights[index]);
-            let (logits, room, targets) =
-                (&logits[..outputs], &mut room[..outputs], batch.targets(index, chunk.clone()));
-            shard.tally.heads[index].add_chunk(scoring, logits, room, targets, Some(gradient));
-        }
-        backward(simd, plan, weights, workspace, images, &mut shard.gradients);
-    }
-    sums.give(simd, &mut shard.gradients);
-}
-
-/// The gradients of the blocks of a shard with so many chunks that one running sum would lose digits. A shard of a usual batch
-/// takes no memory for it.
-#[derive(Default)]
-struct LongSum {
-    sums: Vec<f32>,
-    lost: Vec<f32>,
-}
-
-impl LongSum {
-    /// Adds the gradients of a block, and zeros them for the next.
-    fn take<S: Simd>(&mut self, simd: S, gradients: &mut [f32]) {
-        self.sums.resize(gradients.len(), 0.0);
-        self.lost.resize(gradients.len(), 0.0);
-        add_all_compensated(simd, gradients, &mut self.sums, &mut self.lost);
-        gradients.fill(0.0);
-    }
-
-    /// Makes the gradients of the last block those of all.
-    fn give<S: Simd>(&mut self, simd: S, gradients: &mut [f32]) {
-        if !self.sums.is_empty() {
-            add_all_compensated(simd, gradients, &mut self.sums, &mut self.lost);
-            gradients.copy_from_slice(&self.sums);
-        }
-    }
-}
-
-/// The shards' gradients, which are to be added up in their order.
-fn gradients_of<'a>(shards: &'a [Shard], sum: &'a mut [f32]) -> Gradients<'a> {
-    let part = |index: usize| shards.get(index).map_or(&[][..], |shard| &shard.gradients[..]);
-    Gradients::Parts { parts: std::array::from_fn(part), sum }
-}
-
-/// Packs the kernels of these steps, in parallel.
-///
-/// - packed: the part of these steps, which lie in it one after the other
-fn pack_steps(level: Level, steps: &[Placed], flat: &[f32], packed: &mut [f32]) {
-    match steps {
-        [] => {}
-        [placed] => dispatch!(level, simd => pack_step(simd, &placed.step, flat, packed)),
-        _ => {
-            let (left, right) = steps.split_at(steps.len() / 2);
-            let middle = left.iter().filter_map(|placed| placed.step.conv()).map(|conv| conv.packed.len()).sum();
-            let (packed_left, packed_right) = packed.split_at_mut(middle);
-            rayon::join(|| pack_steps(level, left, flat, packed_left), || pack_steps(level, right, flat, packed_right));
-        }
-    }
 }

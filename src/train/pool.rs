@@ -1,12 +1,13 @@
 //! Keeps workspaces between calls, so that scoring and predicting need no exclusive access to the model.
 
-use super::Engine;
+use super::{Engine, LastBatch};
+use crate::aligned::AlignedBuffer;
 use crate::exec::{Purpose, Workspace};
 use crate::plan::Plan;
 use std::sync::{Mutex, PoisonError};
 
-/// Workspaces that nobody works in. A call takes all of them out and puts them back when it is done; the lock is held for
-/// the moment of that alone. A second call at the same time finds none, and makes its own.
+/// Workspaces that nobody works in. A call takes all of them out and puts them back when it is done; the lock is held
+/// for the moment of that alone. A second call at the same time finds none, and makes its own.
 #[derive(Debug, Default)]
 pub(super) struct Pool(Mutex<Vec<Workspace>>);
 
@@ -54,8 +55,9 @@ impl Clone for Engine {
             level: self.level,
             workspaces: Pool::default(),
             shards: Vec::new(),
-            used_shards: 0,
-            gradients: self.gradients.clone(),
+            last: LastBatch::InShards { used: 0, examples: 0 },
+            gradients: AlignedBuffer::zeroed(self.gradients.len()),
+            lost: AlignedBuffer::default(),
             tally: self.tally.clone(),
         }
     }

@@ -309,8 +309,8 @@ fn after_its_panic_the_model_is_that_of_the_last_step_and_can_be_trained() {
     whole.fit(&train, quiet().epochs(1)).unwrap();
     for pass in &LEFT {
         let mut model = model([Panics.into()]);
-        // A batch of four has four shards of one example.
-        pass.store(17, Ordering::Relaxed);
+        // A batch of four is one chunk: the second epoch begins with the fifth.
+        pass.store(4, Ordering::Relaxed);
         let outcome = catch_unwind(AssertUnwindSafe(|| model.fit(&train, quiet().epochs(3))));
         assert!(outcome.is_err());
         LEFT.iter().for_each(|left| left.store(usize::MAX, Ordering::Relaxed));

@@ -36,4 +36,5 @@ mod resume;
 mod resume_killed;
 mod schedules;
 mod small;
+mod threads;
 mod training_step;

@@ -34,7 +34,7 @@ impl Run for ConvStep {
         let outputs = images * layout.outputs() * layout.filters;
         let kept = Memory { saved_indices: if layout.pool > 1 { outputs + SLACK } else { 0 }, ..inference };
         let weights = match self.weight_gradient {
-            WeightGradient::Nobody => Memory::default(),
+            WeightGradient::Nobody | WeightGradient::OverBatch { .. } => Memory::default(),
             WeightGradient::Dense => {
                 Memory { lost: lost_len(layout, images_at_once(layout, images)), ..Memory::default() }
             }
@@ -102,13 +102,16 @@ impl Run for ConvStep {
         let winners = &saved.indices;
         match self.weight_gradient {
             WeightGradient::Nobody => {}
+            WeightGradient::OverBatch { place } => {
+                gradients.keep(place, &x[..images * self.layout.window_len()], &dy[..outputs]);
+            }
             WeightGradient::SmallWindows => {
                 let of = OutputGradient { images, dy: &dy[..outputs + SLACK], winners };
-                let dw = &mut gradients[with_slack(&self.weights)];
+                let dw = &mut gradients.summed[with_slack(&self.weights)];
                 weight_gradients_small(simd, &self.layout, x, of, &mut scratch.small_windows, dw);
             }
             WeightGradient::Dense => {
-                let dw = &mut gradients[with_slack(&self.weights)];
+                let dw = &mut gradients.summed[with_slack(&self.weights)];
                 let at_once = images_at_once(&self.layout, images);
                 for start in (0..images).step_by(at_once) {
                     let some = start..(start + at_once).min(images);
@@ -116,7 +119,7 @@ impl Run for ConvStep {
                 }
             }
             WeightGradient::Lists => {
-                let dw = &mut gradients[with_slack(&self.weights)];
+                let dw = &mut gradients.summed[with_slack(&self.weights)];
                 let at_once = images_at_once(&self.layout, images);
                 for start in (0..images).step_by(at_once) {
                     let some = start..(start + at_once).min(images);
@@ -125,8 +128,13 @@ impl Run for ConvStep {
                 }
             }
         }
-        if self.trains_biases {
-            add_rows(simd, &dy[..outputs], &mut gradients[self.biases.clone()]);
+        match self.weight_gradient {
+            WeightGradient::OverBatch { .. } => {}
+            WeightGradient::Nobody | WeightGradient::SmallWindows | WeightGradient::Dense | WeightGradient::Lists => {
+                if self.trains_biases {
+                    add_rows(simd, &dy[..outputs], &mut gradients.summed[self.biases.clone()]);
+                }
+            }
         }
         let wanted = match dx.flow {
             Flow::Nobody | Flow::InPlace => return,

@@ -51,7 +51,7 @@ impl Run for CustomStep {
             d_output: &dy[..images * len],
             weights: WeightValues { flat: &weights.flat, places: &self.weights },
             d_input,
-            d_weights: WeightGradients { flat: gradients, places: &self.weights },
+            d_weights: WeightGradients { flat: &mut gradients.summed, places: &self.weights },
         });
         match dx.flow {
             Flow::Nobody | Flow::InPlace | Flow::Write => {}

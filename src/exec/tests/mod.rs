@@ -9,7 +9,7 @@ mod sample;
 
 use super::memory::Memory;
 use super::run::Run;
-use super::{Pass, Purpose, Weights, Workspace, backward, forward, pack_step};
+use super::{Gradients, Pass, Purpose, Weights, Workspace, backward, forward, pack_kernel};
 use crate::layers::{ActivationFunction, Call, Conv2D, Flatten, Layer, Network, Source};
 use crate::plan::{InputGradient, Plan, Wanted};
 use crate::program::{CustomLayer, LayerBackward, LayerForward, ValueId};
@@ -41,11 +41,11 @@ fn input_gradient(input: Shape, branches: &[Layer], level: Level) -> (Plan, Vec<
     let mut workspace = Workspace::new(&plan, IMAGES, Purpose::Training);
     workspace.input_mut(&plan, 0).iter_mut().enumerate().for_each(|(index, value)| *value = number(index + 5));
     let pass = Pass::Training { seed: 0, step: 0, first_example: 0 };
-    let mut gradients = vec![0.0; plan.parameters.trained_len];
+    let mut gradients = Gradients::new(&plan, IMAGES);
     dispatch!(level, simd => {
         for placed in &plan.steps {
             if let Some(conv) = placed.step.conv() {
-                pack_step(simd, &placed.step, &weights.flat, &mut weights.packed[conv.packed.clone()]);
+                pack_kernel(simd, conv, &weights.flat, &mut weights.packed[conv.packed.clone()]);
             }
         }
         forward(simd, &plan, &weights, &mut workspace, IMAGES, pass);

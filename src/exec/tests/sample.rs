@@ -3,7 +3,7 @@
 
 use super::cases::Case;
 use super::oracle::batch_axes;
-use crate::exec::{Pass, Purpose, Weights, Workspace, backward, forward, pack_step};
+use crate::exec::{Gradients, Pass, Purpose, Weights, Workspace, backward, forward, pack_kernel};
 use crate::layers::{Call, Dense, Flatten, Layer, Network, Source};
 use crate::plan::{Plan, Wanted};
 use crate::program::ValueId;
@@ -80,12 +80,13 @@ impl Sample {
         let mut outcome = Outcome {
             outputs: vec![Vec::new(); plan.heads.len()],
             inputs: vec![Vec::new(); plan.inputs.len()],
-            parameters: vec![0.0; plan.parameters.trained_len],
+            parameters: Vec::new(),
         };
+        let mut gradients = Gradients::new(plan, IMAGES);
         dispatch!(level, simd => {
             for placed in &plan.steps {
                 if let Some(conv) = placed.step.conv() {
-                    pack_step(simd, &placed.step, &weights.flat, &mut weights.packed[conv.packed.clone()]);
+                    pack_kernel(simd, conv, &weights.flat, &mut weights.packed[conv.packed.clone()]);
                 }
             }
             for start in (0..IMAGES).step_by(chunk) {
@@ -106,7 +107,7 @@ impl Sample {
                     for (dy, head) in self.dy.iter().zip(&plan.heads) {
                         write(dy, images.clone(), &mut workspace.gradients[self.slot(head.value)]);
                     }
-                    backward(simd, plan, &weights, &mut workspace, count, &mut outcome.parameters);
+                    backward(simd, plan, &weights, &mut workspace, count, &mut gradients);
                     for (gradients, operand) in outcome.inputs.iter_mut().zip(&plan.inputs) {
                         let len = count * plan.lengths[operand.value.0];
                         gradients.extend(&workspace.gradients[self.slot(operand.value)][..len]);
@@ -114,6 +115,7 @@ impl Sample {
                 }
             }
         });
+        outcome.parameters = gradients.all(plan);
         outcome
     }
 

@@ -1,6 +1,7 @@
 //! The engine against the readable reference in `ops`: whole models, forward and backward, on every SIMD level of this
 //! machine. `random` draws them.
 
+mod over_batch;
 mod random;
 
 use super::{Engine, Examples, Scoring};

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use rand::SeedableRng;
 
-fn functions() -> impl Strategy<Value = ActivationFunction> {
+pub(super) fn functions() -> impl Strategy<Value = ActivationFunction> {
     use ActivationFunction::{Linear, Relu, Sigmoid, Softmax, Tanh};
     prop_oneof![4 => Just(Relu), 2 => Just(Linear), 1 => Just(Sigmoid), 1 => Just(Tanh), 1 => Just(Softmax)]
 }
@@ -69,7 +69,7 @@ fn image_models() -> impl Strategy<Value = (Shape, Vec<Layer>)> {
 }
 
 /// The same draws every time.
-fn config(cases: u32) -> Config {
+pub(super) fn config(cases: u32) -> Config {
     Config { cases, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Config::default() }
 }
 

@@ -1,0 +1,99 @@
+//! What the backward passes over some examples of a batch leave behind: gradients summed over them, and what those
+//! gradients are made of that are summed over the whole batch at once.
+
+use crate::aligned::{AlignedBuffer, round_up_to_line};
+use crate::kernels::over_batch::{Factors, SLACK};
+use crate::plan::{OverBatch, Plan};
+
+/// The gradients of a shard of a batch.
+#[derive(Debug)]
+pub(crate) struct Gradients {
+    /// Summed over the shard's examples; laid out as the first part of the trained parameters is.
+    pub(crate) summed: AlignedBuffer,
+    /// For each kernel whose gradient is summed over the whole batch, its inputs and output gradients.
+    kept: Vec<Kept>,
+    /// How many examples have been through the backward pass.
+    examples: usize,
+}
+
+/// The two factors of a kernel's gradient.
+#[derive(Debug)]
+struct Kept {
+    /// (examples, stride).
+    x: AlignedBuffer,
+    /// (examples, filters).
+    dy: AlignedBuffer,
+    filters: usize,
+}
+
+/// From one example's inputs to the next's. A stride that is a power of two would have all examples compete for the
+/// same few places of the cache.
+pub(crate) fn stride(inputs: usize) -> usize {
+    let stride = round_up_to_line(inputs);
+    if stride.is_multiple_of(256) { stride + 16 } else { stride }
+}
+
+/// Floats that are kept of an example.
+pub(crate) fn kept_len(plan: &Plan) -> usize {
+    plan.over_batch.iter().map(|kernel| stride(kernel.inputs) + kernel.filters).sum()
+}
+
+impl Gradients {
+    /// Zeros, with room for this many examples.
+    pub(crate) fn new(plan: &Plan, max_examples: usize) -> Self {
+        let kept = |OverBatch { inputs, filters, .. }: &OverBatch| Kept {
+            x: AlignedBuffer::zeroed(max_examples * stride(*inputs) + SLACK),
+            dy: AlignedBuffer::zeroed(max_examples * filters),
+            filters: *filters,
+        };
+        let kept = plan.over_batch.iter().map(kept).collect();
+        Self { summed: AlignedBuffer::zeroed(plan.parameters.sharded_len), kept, examples: 0 }
+    }
+
+    /// Makes them those of no examples.
+    pub(crate) fn clear(&mut self) {
+        self.summed.fill(0.0);
+        self.examples = 0;
+    }
+
+    /// The factors of one kernel's gradient.
+    pub(crate) fn factors(&self, place: usize) -> Factors<'_> {
+        let Kept { x, dy, filters } = &self.kept[place];
+        Factors { x, dy: &dy[..self.examples * filters] }
+    }
+
+    /// The gradients of all trained parameters over these examples alone, found the plain way: to be looked at, not to
+    /// train with.
+    pub(crate) fn all(&self, plan: &Plan) -> Vec<f32> {
+        let mut all = self.summed.to_vec();
+        all.resize(plan.parameters.trained_len, 0.0);
+        for (place, OverBatch { weights, biases, inputs, filters }) in plan.over_batch.iter().enumerate() {
+            let Factors { x, dy } = self.factors(place);
+            for (x, dy) in x.chunks(stride(*inputs)).zip(dy.chunks_exact(*filters)) {
+                for (filter, dy) in dy.iter().enumerate() {
+                    let dw = all[weights.start + filter * inputs..][..*inputs].iter_mut();
+                    dw.zip(x).for_each(|(dw, x)| *dw += dy * x);
+                }
+                all[biases.clone()].iter_mut().zip(dy).for_each(|(db, dy)| *db += dy);
+            }
+        }
+        all
+    }
+
+    /// Keeps the factors of one kernel's gradient, of the next examples.
+    ///
+    /// - x: (examples, inputs); dy: (examples, filters)
+    pub(super) fn keep(&mut self, place: usize, x: &[f32], dy: &[f32]) {
+        let Kept { x: kept_x, dy: kept_dy, filters } = &mut self.kept[place];
+        let images = dy.len() / *filters;
+        let (inputs, start) = (x.len() / images, self.examples);
+        let rows = kept_x[start * stride(inputs)..].chunks_mut(stride(inputs));
+        rows.zip(x.chunks_exact(inputs)).for_each(|(kept, x)| kept[..inputs].copy_from_slice(x));
+        kept_dy[start * *filters..][..dy.len()].copy_from_slice(dy);
+    }
+
+    /// Counts examples whose backward pass is over.
+    pub(super) fn count(&mut self, examples: usize) {
+        self.examples += examples;
+    }
+}

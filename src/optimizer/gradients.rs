@@ -1,0 +1,132 @@
+//! Where a step gets its gradients from. They are there, or they are found block by block when the step needs them, so
+//! that they are still in the cache then. It decides how large blocks are; what is done with them, it does not know.
+
+use super::pieces::{Piece, PieceState, in_pieces};
+use crate::aligned::LINE_FLOATS;
+use crate::simd::Level;
+use std::ops::Range;
+
+/// The most gradients that are read at a time.
+pub(crate) const PIECE: usize = 8192;
+
+/// Gradients of all parameters, laid out as those are.
+pub(crate) trait GradientSource: Sync {
+    /// Where a range of parameters is cut in two; `None` where one thread takes it as a whole. It must not depend on
+    /// the number of threads, and what it leaves whole has at most [`PIECE`] parameters, or as many in each of its
+    /// [rows](Self::rows) as it likes.
+    fn cut(&self, range: &Range<usize>) -> Option<usize> {
+        halve(range)
+    }
+
+    /// How many rows of one length a range that is not cut consists of. They are read side by side, some columns at a
+    /// time.
+    fn rows(&self, range: &Range<usize>) -> usize {
+        let _ = range;
+        1
+    }
+
+    /// All gradients, if they are there already.
+    fn whole(&self) -> Option<&[f32]> {
+        None
+    }
+
+    /// Writes the gradients of a block of at most [`PIECE`] parameters, row by row.
+    ///
+    /// - to: (rows of the block, length of a row)
+    fn write(&self, level: Level, block: Block, to: &mut [f32]);
+}
+
+/// Some columns of some rows of the parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// Where its first row starts.
+    pub(crate) start: usize,
+    pub(crate) rows: usize,
+    /// The parameters of each row.
+    pub(crate) len: usize,
+    /// From one row's start to the next's.
+    pub(crate) stride: usize,
+}
+
+/// Gradients that are there.
+pub(crate) struct Whole<'a>(pub(crate) &'a [f32]);
+
+impl GradientSource for Whole<'_> {
+    fn whole(&self) -> Option<&[f32]> {
+        Some(self.0)
+    }
+
+    fn write(&self, _level: Level, block: Block, to: &mut [f32]) {
+        for (row, to) in to.chunks_exact_mut(block.len).enumerate() {
+            to.copy_from_slice(&self.0[block.start + row * block.stride..][..block.len]);
+        }
+    }
+}
+
+/// The middle of a range that is too long for one piece, on a cache line's start if the range's start is.
+pub(crate) fn halve(range: &Range<usize>) -> Option<usize> {
+    (range.len() > PIECE).then(|| range.start + (range.len() / 2).next_multiple_of(LINE_FLOATS))
+}
+
+/// Goes through all gradients in parallel, a run of them at a time, each with the part of the state that belongs to it.
+///
+/// - work: gets where the run starts, its gradients, and its state
+pub(crate) fn for_each_run(
+    level: Level,
+    source: &dyn GradientSource,
+    state: PieceState<'_>,
+    work: impl Fn(usize, &[f32], PieceState<'_>) + Sync,
+) {
+    in_pieces(source, Piece { start: 0, state }, &|piece| each_run(level, source, piece, &work));
+}
+
+/// Goes through one piece. It is never inlined, or each frame of a recursion over pieces would have its room; and a
+/// thread that waits for another may have many of those on its stack.
+#[inline(never)]
+fn each_run(
+    level: Level,
+    source: &dyn GradientSource,
+    Piece { start, mut state }: Piece<'_>,
+    work: &impl Fn(usize, &[f32], PieceState<'_>),
+) {
+    let len = state.parameters.len();
+    if let Some(all) = source.whole() {
+        return work(start, &all[start..start + len], state);
+    }
+    let mut room = [0.0; PIECE];
+    let rows = source.rows(&(start..start + len));
+    let stride = len / rows;
+    let columns = if rows == 1 { PIECE } else { PIECE / rows / LINE_FLOATS * LINE_FLOATS };
+    for column in (0..stride).step_by(columns) {
+        let block = Block { start: start + column, rows, len: columns.min(stride - column), stride };
+        let gradients = &mut room[..rows * block.len];
+        source.write(level, block, gradients);
+        for (row, gradients) in gradients.chunks_exact(block.len).enumerate() {
+            let first = row * stride + column;
+            work(start + first, gradients, state.part(first..first + block.len));
+        }
+    }
+}
+
+/// Reads a run of at most [`PIECE`] gradients. It is never inlined, for the same reason.
+#[inline(never)]
+pub(super) fn with_run<R>(
+    level: Level,
+    source: &dyn GradientSource,
+    run: Range<usize>,
+    work: impl FnOnce(&[f32]) -> R,
+) -> R {
+    if let Some(all) = source.whole() {
+        return work(&all[run]);
+    }
+    let mut room = [0.0; PIECE];
+    let block = Block { start: run.start, rows: 1, len: run.len(), stride: run.len() };
+    let gradients = &mut room[..run.len()];
+    source.write(level, block, gradients);
+    work(gradients)
+}
+
+/// Writes all gradients to one buffer.
+pub(crate) fn collect(level: Level, source: &dyn GradientSource, to: &mut [f32]) {
+    for_each_run(level, source, PieceState::of(to), |_, gradients, to| to.parameters.copy_from_slice(gradients));
+}

@@ -1,0 +1,162 @@
+//! The gradients of a batch as the optimizer reads them: of most parameters the sum over the shards, in their order; of
+//! others found when they are read, over the whole batch.
+
+use super::Shard;
+use crate::exec::stride;
+use crate::kernels::over_batch::{Batch, Factors, Part, bias_gradients_over_batch, weight_gradients_over_batch};
+use crate::kernels::sum::add;
+use crate::optimizer::{Block, GradientSource, PIECE, halve};
+use crate::plan::{OverBatch, Plan};
+use crate::simd::{Level, Simd, dispatch};
+use std::ops::Range;
+
+/// How many filters of a kernel one thread takes at a time. Their inputs start on a cache line if their number is even.
+const ROWS: usize = 8;
+
+/// The gradients of the shards of a batch.
+pub(super) struct BatchGradients<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) shards: &'a [Shard],
+    /// The examples of all shards.
+    pub(super) examples: usize,
+}
+
+/// A run of parameters whose gradients are found in one way.
+enum Run {
+    Sharded,
+    Kernel {
+        place: usize,
+    },
+    Biases {
+        place: usize,
+    },
+    /// Room between two parameters.
+    Gap,
+}
+
+impl GradientSource for BatchGradients<'_> {
+    /// Kernels whose gradients are found over the whole batch are cut between filters.
+    fn cut(&self, range: &Range<usize>) -> Option<usize> {
+        if range.len() <= PIECE {
+            return None;
+        }
+        let middle = range.start + range.len() / 2;
+        if let Some(kernel) = self.kernel_of(range) {
+            let rows = ROWS * kernel.inputs;
+            let before = (range.len().div_ceil(rows) / 2) * rows;
+            return (before > 0).then_some(range.start + before);
+        }
+        let ends = self.plan.over_batch.iter().flat_map(|kernel| [kernel.weights.start, kernel.weights.end]);
+        let inside = ends.filter(|end| (range.start + 1..range.end).contains(end));
+        inside.min_by_key(|end| end.abs_diff(middle)).or_else(|| halve(range))
+    }
+
+    fn rows(&self, range: &Range<usize>) -> usize {
+        match self.kernel_of(range) {
+            Some(kernel) if range.len() > PIECE => range.len() / kernel.inputs,
+            Some(_) | None => 1,
+        }
+    }
+
+    fn write(&self, level: Level, block: Block, to: &mut [f32]) {
+        dispatch!(level, simd => self.write_block(simd, block, to));
+    }
+}
+
+impl<'a> BatchGradients<'a> {
+    /// The kernel that all of these parameters belong to.
+    fn kernel_of(&self, range: &Range<usize>) -> Option<&OverBatch> {
+        let holds = |kernel: &&OverBatch| kernel.weights.start <= range.start && range.end <= kernel.weights.end;
+        self.plan.over_batch.iter().find(holds)
+    }
+
+    fn write_block<S: Simd>(&self, simd: S, block: Block, room: &mut [f32]) {
+        let Block { start, rows, len, stride } = block;
+        if rows > 1 {
+            let (Run::Kernel { place }, _) = self.run_at(start) else { unreachable!("only kernels have rows") };
+            let OverBatch { weights, inputs, .. } = &self.plan.over_batch[place];
+            debug_assert_eq!(stride, *inputs, "rows are filters");
+            let (filter, input) = ((start - weights.start) / inputs, (start - weights.start) % inputs);
+            let part = Part { filters: filter..filter + rows, inputs: input..input + len };
+            return weight_gradients_over_batch(simd, &self.batch(place), &part, room, len);
+        }
+        let mut at = start;
+        while at < start + len {
+            let (run, end) = self.run_at(at);
+            let range = at..end.min(start + len);
+            let to = &mut room[at - start..range.end - start];
+            at = range.end;
+            match run {
+                Run::Sharded => self.add_up(simd, range, to),
+                Run::Kernel { place } => self.write_weights(simd, place, range, to),
+                Run::Biases { place } => {
+                    let first = self.plan.over_batch[place].biases.start;
+                    let filters = range.start - first..range.end - first;
+                    bias_gradients_over_batch(simd, &self.batch(place), filters, to);
+                }
+                Run::Gap => to.fill(0.0),
+            }
+        }
+    }
+
+    /// How the gradients from a parameter on are found, and where that ends.
+    fn run_at(&self, at: usize) -> (Run, usize) {
+        let Plan { parameters, over_batch, .. } = self.plan;
+        if at < parameters.sharded_len {
+            return (Run::Sharded, parameters.sharded_len);
+        }
+        for (place, kernel) in over_batch.iter().enumerate() {
+            if kernel.weights.contains(&at) {
+                return (Run::Kernel { place }, kernel.weights.end);
+            }
+            if kernel.biases.contains(&at) {
+                return (Run::Biases { place }, kernel.biases.end);
+            }
+        }
+        let starts = over_batch.iter().flat_map(|kernel| [kernel.weights.start, kernel.biases.start]);
+        (Run::Gap, starts.filter(|start| *start > at).min().unwrap_or(parameters.trained_len))
+    }
+
+    /// Sums over the shards: of a few of them at a time, so that few roundings add up.
+    fn add_up<S: Simd>(&self, simd: S, range: Range<usize>, to: &mut [f32]) {
+        const TILE: usize = 512;
+        const GROUP: usize = 8;
+        to.fill(0.0);
+        for (start, to) in range.step_by(TILE).zip(to.chunks_mut(TILE)) {
+            for shards in self.shards.chunks(GROUP) {
+                let mut sums = [0.0; TILE];
+                let sums = &mut sums[..to.len()];
+                for shard in shards {
+                    add(simd, &shard.gradients.summed[start..][..sums.len()], sums);
+                }
+                add(simd, sums, to);
+            }
+        }
+    }
+
+    /// The gradients of a run of a kernel's weights, which may begin and end within a filter.
+    fn write_weights<S: Simd>(&self, simd: S, place: usize, range: Range<usize>, to: &mut [f32]) {
+        let OverBatch { weights, inputs, .. } = &self.plan.over_batch[place];
+        let batch = self.batch(place);
+        let (start, end) = (range.start - weights.start, range.end - weights.start);
+        let mut at = start;
+        while at < end {
+            let (filter, input) = (at / inputs, at % inputs);
+            let part = if input > 0 || end - at < *inputs {
+                Part { filters: filter..filter + 1, inputs: input..(input + end - at).min(*inputs) }
+            } else {
+                Part { filters: filter..end / inputs, inputs: 0..*inputs }
+            };
+            let stride = part.inputs.len();
+            let len = part.filters.len() * stride;
+            weight_gradients_over_batch(simd, &batch, &part, &mut to[at - start..][..len], stride);
+            at += len;
+        }
+    }
+
+    fn batch(&self, place: usize) -> Batch<impl Iterator<Item = Factors<'a>> + Clone + use<'a>> {
+        let OverBatch { inputs, filters, .. } = &self.plan.over_batch[place];
+        let shards = self.shards.iter().map(move |shard| shard.gradients.factors(place));
+        Batch { shards, examples: self.examples, filters: *filters, stride: stride(*inputs) }
+    }
+}

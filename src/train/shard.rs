@@ -1,0 +1,66 @@
+//! One shard of a batch: what it leaves behind, and the work on it, chunk by chunk.
+
+use super::tally::{Scoring, Tally};
+use super::{Examples, chunk_len};
+use crate::exec::{Gradients, Pass, Weights, Workspace, backward, forward};
+use crate::plan::Plan;
+use crate::simd::Simd;
+use std::ops::Range;
+
+/// A part of a batch.
+#[derive(Debug)]
+pub(super) struct Shard {
+    /// The most examples that it has room for.
+    pub(super) max_examples: usize,
+    pub(super) gradients: Gradients,
+    pub(super) tally: Tally,
+}
+
+impl Shard {
+    pub(super) fn new(plan: &Plan, scoring: &Scoring, max_examples: usize) -> Self {
+        Self { max_examples, gradients: Gradients::new(plan, max_examples), tally: scoring.tally() }
+    }
+}
+
+/// Which examples of a batch a shard has, and what their random numbers hang on.
+pub(super) struct Part<'a> {
+    pub(super) batch: &'a Examples<'a>,
+    pub(super) places: Range<usize>,
+    pub(super) seed: u64,
+    pub(super) step: u64,
+}
+
+/// Scores one shard and adds up its gradients, chunk by chunk.
+pub(super) fn run_shard<S: Simd>(
+    simd: S,
+    plan: &Plan,
+    weights: &Weights,
+    scoring: &Scoring,
+    part: &Part<'_>,
+    shard: &mut Shard,
+    workspace: &mut Workspace,
+) {
+    let Part { batch, ref places, seed, step } = *part;
+    shard.gradients.clear();
+    shard.tally.reset();
+    let scale = 1.0 / batch.len() as f32;
+    let loss_weights = &scoring.loss_weights;
+    let chunk_len = chunk_len(plan);
+    for start in places.clone().step_by(chunk_len) {
+        let chunk = start..(start + chunk_len).min(places.end);
+        let images = chunk.len();
+        batch.write(simd, chunk.clone(), plan, workspace);
+        batch.vary(chunk.clone(), plan, seed, step, workspace);
+        forward(simd, plan, weights, workspace, images, Pass::Training { seed, step, first_example: start });
+        shard.tally.count(&chunk);
+        for (index, (head, scoring)) in plan.heads.iter().zip(&scoring.heads).enumerate() {
+            let outputs = images * scoring.outputs();
+            let (logits, room, dlogits) = workspace.output_result_and_gradient(plan, head);
+            let gradient = (&mut dlogits[..outputs], scale * loss_weights[index]);
+            let (logits, room, targets) =
+                (&logits[..outputs], &mut room[..outputs], batch.targets(index, chunk.clone()));
+            shard.tally.heads[index].add_chunk(scoring, logits, room, targets, Some(gradient));
+        }
+        backward(simd, plan, weights, workspace, images, &mut shard.gradients);
+    }
+}
