@@ -71,7 +71,7 @@ fn load(path: &Path) -> inkstone::Result<Predictor> {
 /// What the model sees in a picture, ready to be printed.
 fn predict(predictor: &Predictor, path: &Path, style: Style) -> inkstone::Result<String> {
     let image = pictures::read_digit(path)?;
-    let probabilities = predictor.predict(&image)?;
+    let probabilities = predictor.predict_rows(&image)?;
     let sum = probabilities.sum();
     if (sum - 1.0).abs() > 1e-3 || probabilities.iter().any(|probability| *probability < 0.0) {
         return Err(Error::Data(format!(

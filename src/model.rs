@@ -4,7 +4,7 @@ mod description;
 mod predicting;
 mod weights;
 
-pub(crate) use predicting::split_outputs;
+pub(crate) use predicting::{shaped, split_outputs};
 pub(crate) use weights::{named, store};
 
 use crate::data::{Inputs, LabelledInputs, OrderedExamples, Targets, nouns};

@@ -3,7 +3,7 @@
 use crate::data::Inputs;
 use crate::error::{Error, Result};
 use crate::exec::Workspace;
-use crate::model::{Model, check_shapes, split_outputs};
+use crate::model::{Model, check_shapes, shaped, split_outputs};
 use crate::plan::Plan;
 use crate::shape::Shape;
 use crate::train::{Examples, Inference};
@@ -112,11 +112,19 @@ impl Predictor {
         Scratch { workspace: self.inference.workspace(), made_for: Arc::clone(&self.inference.plan) }
     }
 
-    /// As [`Model::predict`]: images, (N, H, W, C), or a table, (N, F), to (N, outputs).
+    /// As [`Model::predict`]: images, (N, H, W, C), or a table, (N, F), to (N, and the output's shape).
     ///
     /// # Errors
     /// [`Error::Data`] if the images' shape does not fit the model, or a value is NaN or infinite.
-    pub fn predict<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<Array2<f32>> {
+    pub fn predict<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<ArrayD<f32>> {
+        self.predict_rows(images).map(|rows| shaped(&self.inference.plan, rows))
+    }
+
+    /// As [`Model::predict_rows`]: (N, values of the output).
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub fn predict_rows<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<Array2<f32>> {
         let outputs = self.inference.plan.heads.len();
         if outputs > 1 {
             return Err(Error::Model(format!(

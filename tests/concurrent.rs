@@ -66,7 +66,7 @@ fn six_trainings_on_two_threads_whose_callbacks_share_a_lock_and_predict_under_i
             for _ in 0..6 {
                 scope.spawn(|| {
                     let look = LambdaCallback::new().on_train_batch_end(|_, _, _| {
-                        let outputs = shared.lock().unwrap().predict(&images)?;
+                        let outputs = shared.lock().unwrap().predict_rows(&images)?;
                         assert_eq!(outputs.dim(), (64, 4));
                         Ok(())
                     });
@@ -113,7 +113,7 @@ fn longest_prediction() -> Duration {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(1) {
             let called = Instant::now();
-            predicting.predict(&images).unwrap();
+            predicting.predict_rows(&images).unwrap();
             longest = longest.max(called.elapsed());
             thread::sleep(Duration::from_millis(1));
         }

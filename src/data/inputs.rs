@@ -26,8 +26,8 @@ use std::borrow::Cow;
 ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
 /// let predictor = model.into_predictor();
 /// let table: Array2<f32> = array![[0.5, 2.0], [1.5, -1.0]];
-/// assert_eq!(predictor.predict(&table)?.dim(), (2, 3));
-/// assert_eq!(predictor.predict(&[[0.5, 2.0]])?.row(0), predictor.predict(&table)?.row(0));
+/// assert_eq!(predictor.predict(&table)?.shape(), [2, 3]);
+/// assert_eq!(predictor.predict_rows(&[[0.5, 2.0]])?.row(0), predictor.predict_rows(&table)?.row(0));
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 #[derive(Clone, Debug)]

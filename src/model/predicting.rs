@@ -4,19 +4,23 @@ use super::Model;
 use crate::data::Inputs;
 use crate::error::{Error, Result};
 use crate::plan::{Head, Plan};
+use crate::shape::MAX_RANK;
 use crate::train::Examples;
-use ndarray::{Array2, ArrayD};
+use ndarray::{Array2, ArrayD, IxDyn};
 
 /// What a new array is.
 const IN_ORDER: &str = "a new array is in memory order";
 
 impl Model {
-    /// The model's outputs for images, (N, H, W, C), a table, (N, F), or a data set: (N, outputs), probabilities if the
-    /// model ends with a softmax. Bytes become `x / 255`.
+    /// The model's outputs for images, (N, H, W, C), a table, (N, F), any other [`Inputs`], or a data set: an array of (N, and
+    /// the output's shape), probabilities if the model ends with a softmax. Bytes become `x / 255`.
+    ///
+    /// [`predict_rows`](Self::predict_rows) returns the same as rows, [`predict_all`](Self::predict_all) what a model with several
+    /// outputs gives.
     ///
     /// # Errors
     /// [`Error::Data`](crate::Error::Data) if the examples' shape does not fit the model, or a value is NaN or
-    /// infinite.
+    /// infinite; [`Error::Model`](crate::Error::Model) if the model has several outputs.
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -26,11 +30,30 @@ impl Model {
     ///     .add(Dense::new(10).activation(Softmax))
     ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
     /// let probabilities = model.predict(&Array4::<f32>::zeros((3, 28, 28, 1)))?;
-    /// assert_eq!(probabilities.dim(), (3, 10));
+    /// assert_eq!(probabilities.shape(), [3, 10]);
+    /// assert_eq!(probabilities[[0, 9]], 0.1);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn predict<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<ArrayD<f32>> {
+        self.predict_rows(images).map(|rows| shaped(&self.engine.plan, rows))
+    }
+
+    /// As [`predict`](Self::predict), with a row for each example: (N, values of the output).
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let model = Sequential::new([2])
+    ///     .add(Dense::new(3).activation(Softmax))
+    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+    /// let probabilities = model.predict_rows(&[[0.5, 2.0], [1.0, -1.0]])?;
+    /// assert_eq!(probabilities.dim(), (2, 3));
     /// assert!((probabilities.row(0).sum() - 1.0).abs() < 1e-5);
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn predict<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<Array2<f32>> {
+    pub fn predict_rows<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<Array2<f32>> {
         let outputs = self.engine.plan.heads.len();
         if outputs > 1 {
             return Err(Error::Model(format!(
@@ -96,9 +119,21 @@ impl Model {
     pub fn predict_classes<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<Vec<usize>> {
         let decision = self.engine.decision();
         decision.check()?;
-        let outputs = self.predict(images)?;
+        let outputs = self.predict_rows(images)?;
         Ok(outputs.rows().into_iter().map(|row| decision.class(row.as_slice().expect(IN_ORDER))).collect())
     }
+}
+
+/// The values of the only output as an array of its shape.
+///
+/// - rows: (N, values)
+pub(crate) fn shaped(plan: &Plan, rows: Array2<f32>) -> ArrayD<f32> {
+    let axes = plan.head().shape;
+    let mut all = [rows.nrows(); MAX_RANK + 1];
+    let of_example = axes.axes();
+    all[1..=of_example.len()].copy_from_slice(of_example);
+    let shaped = rows.into_shape_with_order(IxDyn(&all[..=of_example.len()]));
+    shaped.expect("an output has as many values as its shape")
 }
 
 /// The values of each output as an array of its shape.

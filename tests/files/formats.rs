@@ -114,12 +114,12 @@ fn models_of_every_earlier_format_predict_what_they_predicted_then() {
         assert_is_described(&loaded);
         assert_eq!((loaded.epochs(), loaded.learning_rate()), (expected.epochs, expected.learning_rate));
         assert_same_weights(&loaded, &folder.join("model.safetensors"));
-        assert_close(&loaded.predict(&images(6)).unwrap(), &expected.predictions, TOLERANCE);
+        assert_close(&loaded.predict_rows(&images(6)).unwrap(), &expected.predictions, TOLERANCE);
 
         let mut weights_only = described().compile(Adam::default(), MeanSquaredError, []).unwrap();
         weights_only.load_weights(folder.join("weights.safetensors")).unwrap();
         assert_same_weights(&weights_only, &folder.join("weights.safetensors"));
-        assert_close(&weights_only.predict(&images(6)).unwrap(), &expected.predictions, TOLERANCE);
+        assert_close(&weights_only.predict_rows(&images(6)).unwrap(), &expected.predictions, TOLERANCE);
     }
 }
 
@@ -133,7 +133,7 @@ fn checkpoints_of_every_earlier_format_train_on_as_they_would_have_then() {
         let mut resumed = Model::resume(&path).unwrap();
         assert_is_described(&resumed);
         assert_eq!((resumed.epochs(), resumed.steps()), (1, expected.steps));
-        assert_close(&resumed.predict(&images(6)).unwrap(), &expected.predictions, TOLERANCE);
+        assert_close(&resumed.predict_rows(&images(6)).unwrap(), &expected.predictions, TOLERANCE);
 
         // Weights, moments, scores and what callbacks keep are saved again as the bits that were read.
         let (bytes, again) = (fs::read(&path).unwrap(), resumed.checkpoint_to_bytes().unwrap());
@@ -152,7 +152,7 @@ fn checkpoints_of_every_earlier_format_train_on_as_they_would_have_then() {
         for (loss, expected) in losses.iter().zip(&expected.losses) {
             assert!((loss - expected).abs() <= f64::from(TOLERANCE_TRAINED), "{loss}, expected {expected}");
         }
-        assert_close(&resumed.predict(&images(6)).unwrap(), &expected.final_predictions, TOLERANCE_TRAINED);
+        assert_close(&resumed.predict_rows(&images(6)).unwrap(), &expected.final_predictions, TOLERANCE_TRAINED);
     }
 }
 
@@ -204,7 +204,7 @@ fn write_fixtures() {
     let expected = Expected {
         epochs: model.epochs(),
         learning_rate: first_rate,
-        predictions: rows(&model.predict(&images(6)).unwrap()),
+        predictions: rows(&model.predict_rows(&images(6)).unwrap()),
     };
     let model_bytes = model.to_bytes().unwrap();
     let format = format_of(&model_bytes);
@@ -220,10 +220,10 @@ fn write_fixtures() {
     let path = backups.path().join("step-000000000007.safetensors");
     let resumed = Model::resume(&path).unwrap();
     let expected = ExpectedTraining {
-        predictions: rows(&resumed.predict(&images(6)).unwrap()),
+        predictions: rows(&resumed.predict_rows(&images(6)).unwrap()),
         steps: 7,
         losses: history.epochs[1..].iter().map(|epoch| epoch.training.loss).collect(),
-        final_predictions: rows(&model.predict(&images(6)).unwrap()),
+        final_predictions: rows(&model.predict_rows(&images(6)).unwrap()),
     };
     let bytes = fs::read(&path).unwrap();
     let format = format_of(&bytes);

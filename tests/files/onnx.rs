@@ -15,7 +15,7 @@ use std::process::Command;
 
 /// Writes a model as ONNX, with its inputs, predictions and weights.
 fn write(folder: &Path, number: usize, case: &mut Case) {
-    let predictions = case.model.predict(&case.inputs).unwrap();
+    let predictions = case.model.predict_rows(&case.inputs).unwrap();
     let mut arrays =
         vec![("inputs".to_owned(), case.inputs.clone().into_dyn()), ("predictions".to_owned(), predictions.into_dyn())];
     arrays.extend(case.model.get_weights().into_iter().map(|weight| (weight.name, weight.values)));
@@ -46,7 +46,7 @@ fn onnx_s_checker_takes_every_model_and_onnx_runtime_predicts_the_same() {
         digits.inputs = concatenate![Axis(0), digits.inputs, handwritten.into_dyn()];
     }
     eprintln!("{} digits", digits.inputs.len_of(Axis(0)));
-    let spreads = cases.iter_mut().map(|case| spread(&case.model.predict(&case.inputs).unwrap()));
+    let spreads = cases.iter_mut().map(|case| spread(&case.model.predict_rows(&case.inputs).unwrap()));
     let varied = spreads.filter(|spread| *spread > 0.01).count();
     assert!(varied * 4 > cases.len() * 3, "only {varied} of {} models tell inputs apart", cases.len());
     cases.push(digits);

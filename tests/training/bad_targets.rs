@@ -33,7 +33,7 @@ fn refused<'t>(mut model: Model, targets: impl Into<Targets<'t>>, expected: &str
     let (x, targets): (&Array4<f32>, _) = (Box::leak(Box::new(images(3))), targets.into());
     let before = model.get_weights();
     let good = images(1);
-    let good_targets = Array2::zeros((1, model.predict(&good).unwrap().ncols()));
+    let good_targets = Array2::zeros((1, model.predict_rows(&good).unwrap().ncols()));
     let is_sparse = matches!(model.loss(), Loss::SparseCategoricalCrossentropy(_));
     let validated = if is_sparse {
         model.fit((&good, &[0]), quiet().validation_data((x, targets.clone())))

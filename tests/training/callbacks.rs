@@ -288,7 +288,7 @@ fn worse_and_worse(stopping: &mut EarlyStopping) -> (Model, Vec<ndarray::Array2<
     let images = data.images();
     let mut predictions = Vec::new();
     let watch = LambdaCallback::new().on_epoch_end(|_, _, training| {
-        predictions.push(training.model_mut().predict(&images)?);
+        predictions.push(training.model_mut().predict_rows(&images)?);
         Ok(())
     });
     let spoil = LambdaCallback::new().on_epoch_begin(|epoch, training| {
@@ -311,12 +311,12 @@ fn early_stopping_restores_the_weights_of_its_best_epoch() {
     let mut stopping = EarlyStopping::new("loss").patience(2).restore_best_weights(true);
     let (restored, predictions) = worse_and_worse(&mut stopping);
     assert_eq!((stopping.best_epoch(), stopping.stopped_epoch()), (Some(1), Some(3)));
-    assert_eq!(restored.predict(&images).unwrap(), predictions[1]);
+    assert_eq!(restored.predict_rows(&images).unwrap(), predictions[1]);
 
     let mut stopping = EarlyStopping::new("loss").patience(2);
     let (kept, predictions) = worse_and_worse(&mut stopping);
     assert_eq!(stopping.stopped_epoch(), Some(3));
-    assert_eq!(kept.predict(&images).unwrap(), predictions[3]);
+    assert_eq!(kept.predict_rows(&images).unwrap(), predictions[3]);
     assert_ne!(predictions[3], predictions[1]);
 }
 

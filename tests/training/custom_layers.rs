@@ -110,7 +110,7 @@ fn copies_of_the_crate_s_layers_give_their_numbers() {
     let images =
         Array4::from_shape_fn((21, 4, 4, 1), |(n, y, x, _)| ((n * 7 + y * 5 + x * 3) % 11) as f32 / 11.0 - 0.4);
     let classes: Vec<usize> = (0..21).map(|n| n % 3).collect();
-    assert_close("outputs", &own.predict(&images).unwrap(), &built_in.predict(&images).unwrap(), 1e-6, 1e-6);
+    assert_close("outputs", &own.predict_rows(&images).unwrap(), &built_in.predict_rows(&images).unwrap(), 1e-6, 1e-6);
     let (own_scores, own_gradients) = own.gradients(&images, &classes).unwrap();
     let (scores, gradients) = built_in.gradients(&images, &classes).unwrap();
     assert!((own_scores.loss - scores.loss).abs() < 1e-6);
@@ -119,7 +119,7 @@ fn copies_of_the_crate_s_layers_give_their_numbers() {
     }
     assert_eq!(own_gradients[2].name, "own_dense/kernel");
     let predictor = own.clone().into_predictor();
-    assert_eq!(predictor.predict(&images).unwrap(), own.predict(&images).unwrap());
+    assert_eq!(predictor.predict_rows(&images).unwrap(), own.predict_rows(&images).unwrap());
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn training_gives_the_same_bits_on_any_number_of_threads() {
         pool.install(|| {
             let mut model = model([Scale { initial: 0.7 }.into(), OwnRelu.into()]);
             model.fit(&dataset(43), quiet().epochs(2).batch_size(16)).unwrap();
-            (model.get_weights(), model.predict(&dataset(9).images()).unwrap())
+            (model.get_weights(), model.predict_rows(&dataset(9).images()).unwrap())
         })
     };
     let one = trained(1);
@@ -206,7 +206,7 @@ fn what_a_layer_leaves_out_is_zero_and_frozen_weights_stay() {
     let (kept, drawn) = (model.get_weight("silent/kept").unwrap(), model.get_weight("silent/drawn").unwrap());
     assert_eq!((&kept, before[2].name.as_str()), (&before[2], "silent/kept"));
     assert_ne!(drawn, before[3]);
-    let outputs = model.predict(&dataset(3).images()).unwrap();
+    let outputs = model.predict_rows(&dataset(3).images()).unwrap();
     assert_eq!(outputs.row(0), outputs.row(1), "the layer tells nothing of its input");
 }
 
@@ -324,8 +324,8 @@ fn after_its_panic_the_model_is_that_of_the_last_step_and_can_be_trained() {
         assert_eq!(trained.get_weights(), other.get_weights());
         // Predictions go on, too.
         LEFT[0].store(0, Ordering::Relaxed);
-        assert!(catch_unwind(AssertUnwindSafe(|| other.predict(&train.images()))).is_err());
+        assert!(catch_unwind(AssertUnwindSafe(|| other.predict_rows(&train.images()))).is_err());
         LEFT[0].store(usize::MAX, Ordering::Relaxed);
-        assert_eq!(other.predict(&train.images()).unwrap(), trained.predict(&train.images()).unwrap());
+        assert_eq!(other.predict_rows(&train.images()).unwrap(), trained.predict_rows(&train.images()).unwrap());
     }
 }

@@ -273,7 +273,7 @@ fn a_model_s_report_is_that_of_its_probabilities_whether_it_gives_them_or_logits
     logits.set_weights(&softmax.get_weights()).unwrap();
 
     let report = softmax.evaluate_report((&images, &labels)).unwrap();
-    let probabilities = softmax.predict(&images).unwrap();
+    let probabilities = softmax.predict_rows(&images).unwrap();
     assert_eq!(report, EvaluationReport::new(&labels, probabilities.view()).unwrap());
     assert_eq!(report, logits.evaluate_report((&images, &labels)).unwrap());
     let scores = softmax.evaluate((&images, &labels)).unwrap();

@@ -36,7 +36,11 @@ fn a_logit_above_zero_is_class_1_in_the_model_the_predictor_and_a_loaded_model()
     let model = lines(&[1.0], Linear, BinaryCrossentropy::default().from_logits(true));
     let x = column(&[-8.0, -0.25, 0.0, 0.25, 8.0]);
     let expected = [0, 0, 0, 1, 1];
-    assert_eq!(model.predict(&x).unwrap().column(0).to_vec(), [-8.0, -0.25, 0.0, 0.25, 8.0], "`predict` gives logits");
+    assert_eq!(
+        model.predict_rows(&x).unwrap().column(0).to_vec(),
+        [-8.0, -0.25, 0.0, 0.25, 8.0],
+        "`predict` gives logits"
+    );
     assert_eq!(model.predict_classes(&x).unwrap(), expected);
     let loaded = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
     assert_eq!(loaded.predict_classes(&x).unwrap(), expected);
@@ -240,7 +244,7 @@ fn a_pooling_takes_the_images_that_reshape_makes() {
         let images = inkstone::ndarray::Array4::from_shape_fn((shape[0], shape[1], shape[2], shape[3]), |place| {
             ((place.0 * 7 + place.1 * 5 + place.2 * 3 + place.3) as f32).sin()
         });
-        let (found, values) = (model.predict(&images).unwrap(), before.predict(&images).unwrap());
+        let (found, values) = (model.predict_rows(&images).unwrap(), before.predict_rows(&images).unwrap());
         for ((image, output), found) in found.indexed_iter() {
             let (row, column, channel) = (output / 8, output / 4 % 2, output % 4);
             let of = |r: usize, c: usize| values[[image, ((2 * row + r) * 4 + 2 * column + c) * 4 + channel]];

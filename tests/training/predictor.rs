@@ -54,16 +54,16 @@ fn a_predictor_gives_the_model_s_bits() {
         let digits = inkstone::data::synthetic::digits(20, 3).unwrap();
         for count in [0, 1, 7, 8, 9, 30] {
             let images = images(count);
-            let (expected, classes) = (model.predict(&images).unwrap(), model.predict_classes(&images).unwrap());
+            let (expected, classes) = (model.predict_rows(&images).unwrap(), model.predict_classes(&images).unwrap());
             let predictor = Model::from_bytes(&model.to_bytes().unwrap()).unwrap().into_predictor();
-            assert_eq!(predictor.predict(&images).unwrap(), expected);
+            assert_eq!(predictor.predict_rows(&images).unwrap(), expected);
             assert_eq!(predict_with(&predictor, images.view().into_dyn()), expected);
             let mut found = vec![usize::MAX; count];
             predictor.predict_classes_into(&images, &mut predictor.scratch(), &mut found).unwrap();
             assert_eq!(found, classes);
         }
-        let expected = model.predict(&digits).unwrap();
-        assert_eq!(model.into_predictor().predict(&digits).unwrap(), expected);
+        let expected = model.predict_rows(&digits).unwrap();
+        assert_eq!(model.into_predictor().predict_rows(&digits).unwrap(), expected);
     }
 }
 
@@ -72,7 +72,7 @@ fn a_predictor_gives_the_model_s_bits_for_every_layer_and_for_each_image_alone()
     for case in KINDS.iter().flat_map(|kind| (0..12).map(|seed| kind.case(seed))) {
         let model = model_of(&case).compile(Adam::default(), SparseCategoricalCrossentropy::default(), []).unwrap();
         let images = inputs(&case, 11);
-        let expected = model.predict(&images).unwrap();
+        let expected = model.predict_rows(&images).unwrap();
         let predictor = model.into_predictor();
         assert_eq!(predict_with(&predictor, images.view()), expected, "{case:?}");
         for (place, image) in images.axis_chunks_iter(Axis(0), 1).enumerate() {
@@ -85,7 +85,7 @@ fn a_predictor_gives_the_model_s_bits_for_every_layer_and_for_each_image_alone()
 fn many_threads_share_one_predictor() {
     let model = example();
     let images = images(48);
-    let expected = model.predict(&images).unwrap();
+    let expected = model.predict_rows(&images).unwrap();
     let predictor = model.into_predictor();
     std::thread::scope(|scope| {
         for thread in 0..16 {
@@ -142,7 +142,7 @@ fn loading_and_predicting_one_image_takes_less_than_five_milliseconds() {
     let times = (0..20).map(|_| {
         let start = Instant::now();
         let predictor = Model::load(&path).unwrap().into_predictor();
-        let probabilities = predictor.predict(&image).unwrap();
+        let probabilities = predictor.predict_rows(&image).unwrap();
         assert!((probabilities.sum() - 1.0).abs() < 1e-5);
         start.elapsed()
     });
@@ -190,14 +190,14 @@ fn threads_predict_and_evaluate_with_one_model_at_the_same_time() {
     let model = example();
     shareable(&model);
     let digits = inkstone::data::synthetic::digits(100, 3).unwrap();
-    let (probabilities, scores) = (model.predict(&digits).unwrap(), model.evaluate(&digits).unwrap());
+    let (probabilities, scores) = (model.predict_rows(&digits).unwrap(), model.evaluate(&digits).unwrap());
     std::thread::scope(|scope| {
         for count in [1, 9, 100, 100] {
             let (model, digits, probabilities, scores) = (&model, &digits, &probabilities, &scores);
             scope.spawn(move || {
                 let part = digits.take(count).unwrap();
                 for _ in 0..5 {
-                    assert_eq!(model.predict(&part).unwrap(), probabilities.slice_axis(Axis(0), (..count).into()));
+                    assert_eq!(model.predict_rows(&part).unwrap(), probabilities.slice_axis(Axis(0), (..count).into()));
                     assert_eq!(model.evaluate(digits).unwrap(), *scores);
                 }
             });
@@ -214,9 +214,9 @@ fn a_predictor_is_loaded_from_a_file_and_its_clones_share_their_scratches() {
     let predictor = Predictor::load(&path).unwrap();
     let clone = predictor.clone();
     let images = images(3);
-    let expected = model.predict(&images).unwrap();
+    let expected = model.predict_rows(&images).unwrap();
     for predictor in [&predictor, &clone, &Predictor::from_bytes(&model.to_bytes().unwrap()).unwrap()] {
-        assert_eq!(predictor.predict(&images).unwrap(), expected);
+        assert_eq!(predictor.predict_rows(&images).unwrap(), expected);
         assert_eq!((predictor.input_shape(), predictor.output_shape()), (model.input_shape(), model.output_shape()));
     }
     let mut out = [0.0; 30];
@@ -253,7 +253,7 @@ fn calls_of_all_sizes_follow_each_other() {
         let x = inkstone::ndarray::Array2::from_shape_fn((count, 3), |(row, column)| x[row][column]);
         model.evaluate((&x, &y)).unwrap();
         model.train_on_batch(&x, &y).unwrap();
-        model.predict(&x).unwrap();
+        model.predict_rows(&x).unwrap();
     }
 }
 
@@ -267,10 +267,10 @@ fn a_border_of_zeros_before_the_output_is_the_same_for_all_images() {
         .compile(Adam::default(), BinaryCrossentropy::default(), [])
         .unwrap();
     let images = inkstone::ndarray::Array4::from_shape_fn((40, 2, 2, 1), |(image, row, ..)| (image + row) as f32);
-    let expected = model.predict(&images).unwrap();
+    let expected = model.predict_rows(&images).unwrap();
     assert_eq!((expected[[39, 0]], expected[[39, 5]] > 0.9), (0.5, true));
     let predictor = model.into_predictor();
     for _ in 0..2 {
-        assert_eq!(predictor.predict(&images).unwrap(), expected);
+        assert_eq!(predictor.predict_rows(&images).unwrap(), expected);
     }
 }

@@ -29,7 +29,7 @@ fn evaluate_refuses_images_of_another_shape() {
 
 #[test]
 fn predict_refuses_images_of_another_shape() {
-    assert_eq!(data_error(small().predict(&colour().images())), SHAPE);
+    assert_eq!(data_error(small().predict_rows(&colour().images())), SHAPE);
     assert_eq!(data_error(small().predict_classes(&colour().images())), SHAPE);
 }
 
@@ -42,7 +42,7 @@ fn train_on_batch_refuses_images_of_another_shape() {
 #[test]
 fn images_of_as_many_values_in_another_shape_are_refused() {
     assert_eq!(
-        data_error(small().predict(&Array4::<f32>::zeros((1, 4, 16, 1)))),
+        data_error(small().predict_rows(&Array4::<f32>::zeros((1, 4, 16, 1)))),
         "the model expects images of (8, 8, 1), got (4, 16, 1)"
     );
 }
@@ -51,11 +51,11 @@ fn images_of_as_many_values_in_another_shape_are_refused() {
 fn a_model_on_vectors_says_how_it_takes_them() {
     let model = try_compile(vector().add(Dense::new(10).activation(Softmax))).unwrap();
     assert_eq!(
-        data_error(model.predict(&images(1))),
+        data_error(model.predict_rows(&images(1))),
         "the model expects rows of 64 features, a table of (N, 64), got images of (8, 8, 1): add `Flatten`, as in \
          `Sequential::new([8, 8, 1]).add(Flatten::new())`"
     );
-    assert_eq!(model.predict(&Array4::<f32>::zeros((3, 1, 1, 64))).unwrap().dim(), (3, 10));
+    assert_eq!(model.predict_rows(&Array4::<f32>::zeros((3, 1, 1, 64))).unwrap().dim(), (3, 10));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn train_on_batch_refuses_an_empty_batch() {
 
 #[test]
 fn predicting_nothing_gives_nothing() {
-    assert_eq!(small().predict(&images(0)).unwrap().dim(), (0, 10));
+    assert_eq!(small().predict_rows(&images(0)).unwrap().dim(), (0, 10));
     assert!(small().predict_classes(&images(0)).unwrap().is_empty());
 }
 
@@ -118,7 +118,7 @@ fn pixels_that_are_not_finite_are_refused_with_their_place() {
         let mut images = images(2);
         images[[1, 0, 3, 0]] = value;
         let expected = format!("images must be finite, got {written} at (1, 0, 3, 0) (N, H, W, C)");
-        assert_eq!(data_error(small().predict(&images)), expected);
+        assert_eq!(data_error(small().predict_rows(&images)), expected);
         assert_eq!(data_error(small().predict_classes(&images)), expected);
         assert_eq!(data_error(small().train_on_batch(&images, &[0, 0])), expected);
         assert_eq!(data_error(small().gradients(&images, &[0, 0])), expected);
@@ -145,7 +145,7 @@ fn images_in_any_memory_order_are_predicted_alike() {
     let mut reversed = Array4::zeros((1, 8, 8, 3)).reversed_axes();
     reversed.assign(&images);
     assert!(!reversed.is_standard_layout());
-    assert_eq!(model.predict(&reversed).unwrap(), model.predict(&images).unwrap());
+    assert_eq!(model.predict_rows(&reversed).unwrap(), model.predict_rows(&images).unwrap());
     let data = Dataset::from_floats(reversed, vec![0, 1, 2]).unwrap();
     assert_eq!(data.images(), images);
     let same = Dataset::from_floats(images, vec![0, 1, 2]).unwrap();

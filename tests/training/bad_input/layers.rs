@@ -61,7 +61,7 @@ fn a_pool_larger_than_its_input_is_refused_where_it_stands() {
 #[test]
 fn a_kernel_as_large_as_its_input_works() {
     let model = try_compile(head(image().add(Conv2D::new(4, (8, 8))))).unwrap();
-    assert_eq!(model.predict(&images(2)).unwrap().dim(), (2, 10));
+    assert_eq!(model.predict_rows(&images(2)).unwrap().dim(), (2, 10));
 }
 
 #[test]
