@@ -1,10 +1,7 @@
 //! The convolution layer.
 
 use super::sliding::sliding;
-use super::{
-    ActivationFunction, Describe, Spec, check_convolution, checked, frozen_unless, image, is_trained, trained,
-    with_bias,
-};
+use super::{ActivationFunction, Describe, Spec, check_convolution, checked, frozen_unless, image, trained, with_bias};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
@@ -48,7 +45,7 @@ pub struct Conv2D {
     #[serde(default = "with_bias")]
     pub use_bias: bool,
     /// Whether training changes its weights. What lies before the first layer that is trained has no backward pass.
-    #[serde(default = "trained", skip_serializing_if = "is_trained")]
+    #[serde(default = "trained")]
     pub trainable: bool,
 }
 

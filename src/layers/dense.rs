@@ -1,8 +1,6 @@
 //! The fully connected layer.
 
-use super::{
-    ActivationFunction, Describe, Spec, check_convolution, checked, frozen_unless, is_trained, trained, with_bias,
-};
+use super::{ActivationFunction, Describe, Spec, check_convolution, checked, frozen_unless, trained, with_bias};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
@@ -37,7 +35,7 @@ pub struct Dense {
     #[serde(default = "with_bias")]
     pub use_bias: bool,
     /// Whether training changes its weights. What lies before the first layer that is trained has no backward pass.
-    #[serde(default = "trained", skip_serializing_if = "is_trained")]
+    #[serde(default = "trained")]
     pub trainable: bool,
 }
 

@@ -172,12 +172,6 @@ fn trained() -> bool {
     true
 }
 
-/// Whether `trainable` needs no mention.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn is_trained(trainable: &bool) -> bool {
-    *trainable
-}
-
 /// The weights, which training leaves as they are unless their layer is trainable.
 fn frozen_unless(trainable: bool, mut weights: Vec<WeightSpec>) -> Vec<WeightSpec> {
     if !trainable {

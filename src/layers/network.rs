@@ -109,7 +109,7 @@ impl Network {
     }
 }
 
-/// How a network is written: a chain has neither calls nor outputs.
+/// How a network is written for people: a chain has neither calls nor outputs. Formats that do not name fields hold all four.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written<'a> {
@@ -123,6 +123,9 @@ struct Written<'a> {
 
 impl Serialize for Network {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return (&self.inputs, &self.layers, &self.calls, &self.outputs).serialize(serializer);
+        }
         let unless_chain = (!self.is_chain()).then_some(());
         let written = Written {
             inputs: Cow::Borrowed(&self.inputs),
@@ -136,6 +139,10 @@ impl Serialize for Network {
 
 impl<'de> Deserialize<'de> for Network {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            let (inputs, layers, calls, outputs) = Deserialize::deserialize(deserializer)?;
+            return Ok(Self { inputs, layers, calls, outputs });
+        }
         let Written { inputs, layers, calls, outputs } = Written::deserialize(deserializer)?;
         let (chain_calls, chain_outputs) = Self::chained(layers.len());
         Ok(Self {

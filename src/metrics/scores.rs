@@ -15,7 +15,7 @@ pub struct Scores {
     /// The metrics given to `compile`, in that order; of a model with several outputs they are with the outputs.
     pub metrics: Vec<(Metric, f64)>,
     /// Of a model with several outputs what each scored; otherwise empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub outputs: Vec<OutputScores>,
 }
 

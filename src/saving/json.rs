@@ -112,7 +112,7 @@ impl Sequential {
     /// let described = Sequential::new([28, 28, 1]).add(Flatten::new()).add(Dense::new(10).activation(Softmax));
     /// let described = described.seed(42);
     /// let json = described.to_json();
-    /// assert!(json.contains(r#"{"Dense":{"units":10,"activation":"Softmax","use_bias":true}}"#));
+    /// assert!(json.contains(r#"{"Dense":{"units":10,"activation":"Softmax","use_bias":true,"trainable":true}}"#));
     /// assert_eq!(Sequential::from_json(&json)?, described);
     /// # Ok::<(), inkstone::Error>(())
     /// ```

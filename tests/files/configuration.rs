@@ -84,7 +84,7 @@ fn what_is_wrong_is_told_with_its_place() {
         (
             r#"[{"Dense": {"units": 3, "kernel_regularizer": "l2"}}]"#.to_owned(),
             "at layers[0].Dense.kernel_regularizer: unknown field `kernel_regularizer`, expected one of `units`, `activation`, \
-          `use_bias` at line 1 column",
+          `use_bias`, `trainable` at line 1 column",
         ),
         (
             format!(r#"[{dense}, {{"Conv2D": {{"filters": "many", "kernel_size": [3, 3]}}}}]"#),
@@ -149,13 +149,14 @@ fn what_is_written_is_read_again_and_has_the_form_that_people_write() {
         "input": [9, 8, 2],
         "layers": [
             {"Conv2D": {
-                "filters": 4, "kernel_size": [3, 2], "strides": [2, 1], "padding": "Same", "activation": "Linear", "use_bias": false
+                "filters": 4, "kernel_size": [3, 2], "strides": [2, 1], "padding": "Same", "activation": "Linear", "use_bias": false,
+                "trainable": true
             }},
             {"MaxPooling2D": {"pool_size": [2, 2], "strides": [1, 1], "padding": "Valid"}},
             {"Activation": {"function": "Tanh"}},
             {"Dropout": {"rate": 0.3}},
             {"Flatten": {}},
-            {"Dense": {"units": 3, "activation": "Softmax", "use_bias": true}}
+            {"Dense": {"units": 3, "activation": "Softmax", "use_bias": true, "trainable": true}}
         ],
         "seed": u64::MAX
     });

@@ -112,7 +112,7 @@ fn the_file_is_safetensors_with_keras_names_and_layouts() {
     assert_eq!(entry["model"]["network"]["inputs"], json!([[12, 12, 2]]));
     assert_eq!(
         entry["model"]["network"]["layers"][7],
-        json!({"Dense": {"units": 3, "activation": "Softmax", "use_bias": true}})
+        json!({"Dense": {"units": 3, "activation": "Softmax", "use_bias": true, "trainable": true}})
     );
     assert_eq!(entry["model"]["seed"], json!(u64::MAX - 7));
 }
@@ -333,7 +333,7 @@ fn an_unknown_field_is_refused_wherever_it_is() {
     }
     let error = changed(|entry| entry["model"]["network"]["layers"][0]["Dense"]["gain"] = json!(2));
     let expected = "the bytes: expected metadata of a model, found something else (at network.layers[0].Dense.gain: unknown field \
-                    `gain`, expected one of `units`, `activation`, `use_bias` at line 1 column";
+                    `gain`, expected one of `units`, `activation`, `use_bias`, `trainable` at line 1 column";
     assert!(error.starts_with(expected), "{error}");
     let error = changed(|entry| entry["model"]["gain"] = json!(2));
     assert_eq!(
@@ -350,7 +350,8 @@ fn described_models_are_checked_before_memory_is_taken() {
             entry["model"]["network"] = json!({"inputs": [input], "layers": layers});
         })
     };
-    let dense = |units: u64| json!({"Dense": {"units": units, "activation": "Softmax", "use_bias": true}});
+    let dense =
+        |units: u64| json!({"Dense": {"units": units, "activation": "Softmax", "use_bias": true, "trainable": true}});
     let huge = described(json!([dense(1 << 40)]), json!({"Vector": 2}));
     assert_eq!(
         huge,

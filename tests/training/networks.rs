@@ -296,6 +296,8 @@ fn a_description_is_plain_data() {
     let input = Input::new([4]);
     let x = input.apply(Dense::new(4));
     let network = Functional::new([&input], [&Add::of([&x, &input])]).seed(9);
+    let bytes = postcard::to_stdvec(&network).unwrap();
+    assert_eq!(postcard::from_bytes::<Functional>(&bytes).unwrap(), network);
     let json = serde_json::to_string(&network).unwrap();
     assert_eq!(serde_json::from_str::<Functional>(&json).unwrap(), network);
     assert!(
