@@ -1,10 +1,12 @@
 //! A model that can be used: evaluate, take steps, read and write weights. Training over epochs is in `fit`.
 
 mod description;
+mod passes;
 mod predicting;
 mod weights;
 
-pub(crate) use predicting::{shaped, split_outputs};
+pub use passes::{ForwardPass, Gradients, Mode, OutputGradients};
+pub(crate) use predicting::{shaped, shaped_all, split_outputs};
 pub(crate) use weights::{named, store};
 
 use crate::data::{Inputs, LabelledInputs, OrderedExamples, Targets, nouns};

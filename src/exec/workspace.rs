@@ -81,9 +81,9 @@ impl Workspace {
         (&mut self.values[input], &mut self.augment)
     }
 
-    /// The gradient of the first input, after a backward pass that has found it: (images, values of one example).
-    pub(crate) fn input_gradient(&self, plan: &Plan) -> &[f32] {
-        let ValueId(input) = plan.inputs[0].value;
+    /// The gradient of an input, after a backward pass that has found it: (images, values of one example).
+    pub(crate) fn input_gradient(&self, plan: &Plan, input: usize) -> &[f32] {
+        let ValueId(input) = plan.inputs[input].value;
         plan.gradients.slot_of[input].map_or(&[], |slot| &self.gradients[slot])
     }
 

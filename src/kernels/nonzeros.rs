@@ -49,27 +49,23 @@ impl Nonzeros {
     /// - dy: (images of the chunk, outputs, filters)
     /// - winners: the same shape, which of the pooled windows won; not read without pooling
     pub(crate) fn collect(&mut self, layout: &ConvLayout, images: Range<usize>, dy: &[f32], winners: &[u32]) {
-        // As many as leave their gradients in the first-level cache, while filter after filter takes its own.
-        const OUTPUTS: usize = 64;
         let (filters, outputs) = (layout.filters, layout.outputs());
         self.capacity = outputs * images.len();
         self.counts[..filters].fill(0);
         for image in images {
             let base = (image * layout.image_len) as u32;
-            for (block, windows) in layout.windows.chunks(OUTPUTS * layout.pool).enumerate() {
-                let start = (image * outputs + block * OUTPUTS) * filters;
-                let lists = self.places.chunks_exact_mut(self.capacity).zip(&mut self.counts[..filters]);
-                for (filter, (list, count)) in lists.enumerate() {
-                    let dy = dy[start + filter..].iter().step_by(filters);
-                    *count = if layout.pool == 1 {
-                        let found = dy.zip(windows).map(|(gradient, window)| (base + window, *gradient));
-                        push(list, *count, found)
-                    } else {
-                        let winners = winners[start + filter..].iter().step_by(filters);
-                        let found = dy.zip(winners).zip(windows.chunks_exact(layout.pool));
-                        let window = |winner: &u32, windows: &[u32]| base + windows[*winner as usize];
-                        push(list, *count, found.map(|((dy, winner), windows)| (window(winner, windows), *dy)))
-                    };
+            for (output, windows) in layout.windows.chunks_exact(layout.pool).enumerate() {
+                let start = (image * outputs + output) * filters;
+                let dy = &dy[start..][..filters];
+                let lists = self.places.chunks_exact_mut(self.capacity).zip(&mut self.counts);
+                if layout.pool == 1 {
+                    for (gradient, list) in dy.iter().zip(lists) {
+                        push(list, base + windows[0], *gradient);
+                    }
+                } else {
+                    for ((gradient, winner), list) in dy.iter().zip(&winners[start..][..filters]).zip(lists) {
+                        push(list, base + windows[*winner as usize], *gradient);
+                    }
                 }
             }
         }
@@ -83,10 +79,7 @@ impl Nonzeros {
 
 /// Writes always and counts only what is not zero: no branch to mispredict.
 #[inline(always)]
-fn push(list: &mut [Nonzero], mut count: u32, found: impl Iterator<Item = (u32, f32)>) -> u32 {
-    for (window, gradient) in found {
-        list[count as usize] = Nonzero { window, gradient };
-        count += u32::from(gradient != 0.0);
-    }
-    count
+fn push((list, count): (&mut [Nonzero], &mut u32), window: u32, gradient: f32) {
+    list[*count as usize] = Nonzero { window, gradient };
+    *count += u32::from(gradient != 0.0);
 }

@@ -4,7 +4,7 @@ use super::Model;
 use crate::data::Inputs;
 use crate::error::{Error, Result};
 use crate::plan::{Head, Plan};
-use crate::shape::MAX_RANK;
+use crate::shape::{MAX_RANK, Shape};
 use crate::train::Examples;
 use ndarray::{Array2, ArrayD, IxDyn};
 
@@ -124,6 +124,12 @@ impl Model {
     }
 }
 
+/// The values of some examples of this shape as an array: (N, and the shape).
+pub(crate) fn shaped_all(values: Vec<f32>, examples: usize, shape: Shape) -> ArrayD<f32> {
+    let axes: Vec<usize> = std::iter::once(examples).chain(shape.axes().iter().copied()).collect();
+    ArrayD::from_shape_vec(axes, values).expect("as many values as the shape has")
+}
+
 /// The values of the only output as an array of its shape.
 ///
 /// - rows: (N, values)
@@ -144,10 +150,9 @@ pub(crate) fn split_outputs(plan: &Plan, values: &Array2<f32>) -> Vec<ArrayD<f32
     let output = |(index, head): (usize, &Head)| {
         let len = plan.output_len(index);
         let rows = values.rows().into_iter().flat_map(|row| row.into_iter().skip(before).take(len));
-        let axes: Vec<usize> = std::iter::once(values.nrows()).chain(head.shape.axes().iter().copied()).collect();
-        let output = ArrayD::from_shape_vec(axes, rows.copied().collect());
+        let output = shaped_all(rows.copied().collect(), values.nrows(), head.shape);
         before += len;
-        output.expect("an output has as many values as its shape")
+        output
     };
     plan.heads.iter().enumerate().map(output).collect()
 }

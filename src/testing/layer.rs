@@ -112,7 +112,7 @@ impl Bench {
         }
         let mut gradients = Gradients::new(plan, EXAMPLES);
         dispatch!(*level, simd => backward(simd, plan, weights, workspace, EXAMPLES, &mut gradients));
-        (workspace.input_gradient(plan)[..inputs.len()].to_vec(), gradients.all(plan))
+        (workspace.input_gradient(plan, 0)[..inputs.len()].to_vec(), gradients.all(plan))
     }
 }
 

@@ -33,6 +33,11 @@ impl<'a> Examples<'a> {
         Self { inputs, targets: &[], weights: None, order: None, augment: None, len }
     }
 
+    /// What so many examples should come out as, without the examples.
+    pub(crate) fn of_targets(targets: &'a OneOrMore<OrderedTargets<'a>>, len: usize) -> Self {
+        Self { inputs: &[], targets: targets.as_slice(), weights: None, order: None, augment: None, len }
+    }
+
     /// All examples.
     pub(crate) fn of(examples: &'a OrderedExamples<'a>) -> Self {
         let (targets, weights) = (examples.targets.as_slice(), examples.weights.as_deref());

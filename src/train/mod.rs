@@ -16,6 +16,7 @@ mod initial;
 #[cfg(test)]
 mod models;
 mod packing;
+mod passes;
 mod pool;
 mod predicting;
 mod shard;
@@ -27,6 +28,7 @@ mod workers;
 
 pub(crate) use decision::{Decision, Undecided};
 pub(crate) use examples::Examples;
+pub(crate) use passes::{Draws, HeadGradient, KeptPass, Side};
 pub(crate) use predicting::Inference;
 pub(crate) use tally::{Scoring, Tally};
 
@@ -42,6 +44,7 @@ use crate::simd::{Level, dispatch};
 use gradients::BatchGradients;
 pub(crate) use initial::initial_weights;
 use packing::pack_steps;
+use passes::LastPlan;
 use pool::{Pool, make_workspaces};
 use shard::{Part, Shard, run_shard};
 use shards::{round_len, shard_count, shard_places};
@@ -64,6 +67,9 @@ pub(crate) struct Engine {
     pub(crate) weights: Weights,
     pub(crate) scoring: Scoring,
     level: Level,
+    /// How often the weights have changed.
+    version: u64,
+    last_plan: LastPlan,
     /// One for each thread at work.
     workspaces: Pool,
     /// Those of the last round, and after them those that it did not need.
@@ -95,6 +101,8 @@ impl Engine {
             plan,
             scoring,
             level,
+            version: 0,
+            last_plan: LastPlan::default(),
             workspaces: Pool::default(),
             shards: Vec::new(),
             last: LastBatch::InShards { used: 0, examples: 0 },
@@ -106,6 +114,7 @@ impl Engine {
 
     /// Packs every kernel for the forward pass; to be called when parameters have changed.
     pub(crate) fn pack(&mut self) {
+        self.version += 1;
         let Weights { flat, packed } = &mut self.weights;
         let level = self.level;
         pack_steps(&self.plan.steps, packed, &|conv, filters, packed| {

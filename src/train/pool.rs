@@ -1,5 +1,6 @@
 //! Keeps workspaces between calls, so that scoring and predicting need no exclusive access to the model.
 
+use super::passes::LastPlan;
 use super::{Engine, LastBatch};
 use crate::aligned::AlignedBuffer;
 use crate::exec::{Purpose, Workspace};
@@ -53,6 +54,8 @@ impl Clone for Engine {
             weights: self.weights.clone(),
             scoring: self.scoring.clone(),
             level: self.level,
+            version: self.version,
+            last_plan: LastPlan::default(),
             workspaces: Pool::default(),
             shards: Vec::new(),
             last: LastBatch::InShards { used: 0, examples: 0 },

@@ -19,7 +19,7 @@ const PASSES: u64 = 3;
 const LEAST_WORK: u64 = 11_000_000;
 /// How many shards there are of a batch that has as much work, whatever their buffers cost: two or three threads get
 /// alike parts of them.
-const FEW: u64 = 6;
+const FEW: u64 = 4;
 /// The least work of each of more shards, for each float of a shard's buffer, which is zeroed, added to by each chunk,
 /// and summed up.
 const LEAST_WORK_PER_FLOAT: u64 = 2400;

@@ -1,0 +1,249 @@
+//! The parts of a training step, for training loops of one's own.
+
+use super::{Model, Weight, named, shaped_all, store};
+use crate::data::{Inputs, Targets};
+use crate::error::{Error, Result};
+use crate::exec::Purpose;
+use crate::metrics::Scores;
+use crate::train::{Draws, Examples, HeadGradient, KeptPass, Side, in_pool};
+use ndarray::{Array2, ArrayD, Dimension};
+
+/// What a forward pass is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Training: dropout drops, and what a backward pass needs is kept.
+    Training,
+    /// Predicting: dropout does nothing, and there is no backward pass.
+    Inference,
+}
+
+/// A forward pass: what the model gave, and all that a backward pass needs. [`Model::forward`] makes it.
+///
+/// It keeps the weights of its moment: a backward pass is one through those, whatever happens to the model meanwhile.
+#[derive(Debug)]
+pub struct ForwardPass {
+    kept: KeptPass,
+    outputs: Vec<ArrayD<f32>>,
+}
+
+/// The gradient of a number with respect to the outputs of a model: what [`Model::backward`] begins with.
+///
+/// An array of an output's shape (a vector of them for several outputs) becomes one, and so does what
+/// [`Model::compute_loss`] returns.
+#[derive(Clone, Debug)]
+pub struct OutputGradients {
+    values: Vec<ArrayD<f32>>,
+    of: Side,
+}
+
+/// What a backward pass finds: [`Model::backward`] returns it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gradients {
+    /// Of every trained weight, in the order of the layers, as [`Model::gradients`] returns them.
+    pub weights: Vec<Weight>,
+    /// Of each input: (N, and its shape).
+    pub inputs: Vec<ArrayD<f32>>,
+}
+
+impl ForwardPass {
+    /// What the model gave at its first output: (N, and the output's shape).
+    #[must_use]
+    pub fn output(&self) -> &ArrayD<f32> {
+        &self.outputs[0]
+    }
+
+    /// What the model gave at each output.
+    #[must_use]
+    pub fn outputs(&self) -> &[ArrayD<f32>] {
+        &self.outputs
+    }
+}
+
+impl From<Vec<ArrayD<f32>>> for OutputGradients {
+    fn from(values: Vec<ArrayD<f32>>) -> Self {
+        Self { values, of: Side::Output }
+    }
+}
+
+impl From<ArrayD<f32>> for OutputGradients {
+    fn from(values: ArrayD<f32>) -> Self {
+        vec![values].into()
+    }
+}
+
+impl From<Array2<f32>> for OutputGradients {
+    fn from(values: Array2<f32>) -> Self {
+        values.into_dyn().into()
+    }
+}
+
+/// The parts of a step. This loop gives the bits of [`fit`](Model::fit) without shuffling:
+///
+/// ```
+/// use inkstone::prelude::*;
+/// use inkstone::Mode;
+/// let x = [[0.0, 0.1], [1.0, 0.9], [0.2, 1.0], [0.8, 0.0]];
+/// let y = [0, 1, 1, 0];
+/// let described = || Sequential::new([2]).add(Dense::new(8).activation(Relu)).add(Dense::new(2).activation(Softmax)).seed(7);
+/// let compiled = || described().compile(Adam::new(0.05), SparseCategoricalCrossentropy::default(), []);
+///
+/// let mut model = compiled()?;
+/// for _epoch in 0..20 {
+///     for batch in [0..2, 2..4] {
+///         let pass = model.forward(&x[batch.clone()], Mode::Training)?;
+///         let (scores, d_outputs) = model.compute_loss(&pass, &y[batch])?;
+///         assert!(scores.loss < 2.0);
+///         let gradients = model.backward(pass, d_outputs)?;
+///         model.apply_gradients(&gradients.weights)?;
+///     }
+/// }
+///
+/// let mut fitted = compiled()?;
+/// fitted.fit((&x, &y), FitConfig::new().epochs(20).batch_size(2).shuffle(false).verbose(0))?;
+/// assert_eq!(model.get_weights(), fitted.get_weights());
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+///
+/// Two models are trained against each other with the gradient of an input: what reaches the discriminator's input is the
+/// gradient of the generator's output.
+impl Model {
+    /// Runs the forward pass on a batch. In training, dropout draws as in the next step of [`fit`](Self::fit), and the pass keeps
+    /// the values of all layers for all examples.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// use inkstone::Mode;
+    /// let model = Sequential::new([2]).add(Dense::new(3)).compile(Adam::default(), MeanSquaredError, [])?;
+    /// let pass = model.forward(&[[1.0, 2.0]], Mode::Inference)?;
+    /// assert_eq!(*pass.output(), model.predict(&[[1.0, 2.0]])?);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn forward<'a>(&self, inputs: impl Into<Inputs<'a>>, mode: Mode) -> Result<ForwardPass> {
+        let inputs = inputs.into();
+        self.check_shapes(&inputs)?;
+        let inputs = inputs.checked()?;
+        let purpose = match mode {
+            Mode::Training => Purpose::Training,
+            Mode::Inference => Purpose::Inference,
+        };
+        let draws = Draws { seed: self.seed, step: self.state.step };
+        let examples = Examples::of_images(&inputs);
+        let kept = in_pool(|| self.engine.forward_pass(&self.network, &examples, purpose, draws))?;
+        let heads = self.engine.plan.heads.iter().enumerate();
+        let outputs = heads.map(|(index, head)| shaped_all(kept.output(index), kept.examples, head.shape)).collect();
+        Ok(ForwardPass { kept, outputs })
+    }
+
+    /// The scores of a pass, and the gradient of its mean loss with respect to the outputs, as [`fit`](Self::fit) finds it: a
+    /// cross-entropy's with respect to what a last softmax or sigmoid is applied to.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the targets do not fit the model, or there is not one for each example of the pass.
+    pub fn compute_loss<'a>(
+        &self,
+        pass: &ForwardPass,
+        targets: impl Into<Targets<'a>>,
+    ) -> Result<(Scores, OutputGradients)> {
+        let targets = targets.into();
+        self.check_target_shapes(&targets)?;
+        let examples = pass.kept.examples;
+        if let Some(found) = targets.lens().find(|found| *found != examples) {
+            return Err(Error::Data(format!("the pass has {examples} examples, got targets for {found}")));
+        }
+        let targets = targets.checked()?;
+        self.engine.scoring.check_targets(targets.as_slice())?;
+        let (tally, gradients) = self.engine.loss_of_pass(&pass.kept, &Examples::of_targets(&targets, examples));
+        let heads = gradients.into_iter().zip(&self.engine.plan.heads);
+        let values = heads.map(|(values, head)| shaped_all(values, examples, head.shape)).collect();
+        Ok((tally.scores(&self.engine.scoring), OutputGradients { values, of: Side::Logits }))
+    }
+
+    /// Runs the backward pass: the gradients of every trained weight and of the inputs, from that of the outputs.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the pass was one for inference, or a gradient has not its output's shape or is NaN or infinite.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// use inkstone::Mode;
+    /// use inkstone::ndarray::array;
+    /// let mut model = Sequential::new([2]).add(Dense::new(1)).compile(Adam::default(), MeanSquaredError, [])?;
+    /// let kernel = model.get_weight("dense/kernel")?.values;
+    /// let pass = model.forward(&[[3.0, 5.0]], Mode::Training)?;
+    /// // The gradients of the output itself.
+    /// let gradients = model.backward(pass, array![[1.0_f32]])?;
+    /// assert_eq!(gradients.weights[0].values.as_slice().unwrap(), [3.0, 5.0]);
+    /// assert_eq!(gradients.inputs[0].as_slice(), kernel.as_slice());
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn backward(&self, pass: ForwardPass, gradients: impl Into<OutputGradients>) -> Result<Gradients> {
+        let OutputGradients { values, of } = gradients.into();
+        let ForwardPass { kept, outputs } = pass;
+        if kept.purpose == Purpose::Inference {
+            return Err(Error::Data("the pass was one for inference: call `forward` with `Mode::Training`".into()));
+        }
+        if values.len() != outputs.len() {
+            let (expected, found) = (outputs.len(), values.len());
+            return Err(Error::Data(format!("the pass has {expected} outputs, got the gradients of {found}")));
+        }
+        for (gradient, output) in values.iter().zip(&outputs) {
+            if gradient.shape() != output.shape() {
+                let (expected, found) = (output.shape(), gradient.shape());
+                return Err(Error::Data(format!(
+                    "a gradient must have its output's shape, {expected:?}, got {found:?}"
+                )));
+            }
+            if let Some((place, value)) = gradient.indexed_iter().find(|(_, value)| !value.is_finite()) {
+                return Err(Error::Data(format!("gradients must be finite, got {value} at {:?}", place.slice())));
+            }
+        }
+        let values: Vec<_> = values.iter().map(|values| values.as_standard_layout()).collect();
+        let in_order = |values| HeadGradient { values, of };
+        let heads: Vec<HeadGradient<'_>> =
+            values.iter().map(|values| in_order(values.as_slice().expect("in the standard layout"))).collect();
+        let examples = kept.examples;
+        let found = in_pool(|| self.engine.backward_pass(kept, &heads));
+        let plan = &self.engine.plan;
+        let inputs = found.inputs.into_iter().zip(plan.input_shapes());
+        Ok(Gradients {
+            weights: named(plan.parameters.trained(), &found.parameters),
+            inputs: inputs.map(|(values, shape)| shaped_all(values, examples, shape)).collect(),
+        })
+    }
+
+    /// Takes one step of the optimizer with these gradients, one for each trained weight, in the order of the layers: as
+    /// [`backward`](Self::backward) and [`gradients`](Self::gradients) return them.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if they are not those of the trained weights, by number, name and shape, or one is NaN or infinite; then no
+    /// step is taken.
+    pub fn apply_gradients(&mut self, gradients: &[Weight]) -> Result<()> {
+        let Self { engine, optimizer, state, .. } = self;
+        let expected = engine.plan.parameters.trained().count();
+        if gradients.len() != expected {
+            let found = gradients.len();
+            return Err(Error::Data(format!("the model trains {expected} weights, got {found} gradients")));
+        }
+        for (parameter, gradient) in engine.plan.parameters.trained().zip(gradients) {
+            if parameter.name != gradient.name || gradient.values.shape() != parameter.shape {
+                return Err(Error::Data(format!(
+                    "expected the gradient of {} of shape {:?}, got that of {} of shape {:?}",
+                    parameter.name,
+                    parameter.shape,
+                    gradient.name,
+                    gradient.values.shape()
+                )));
+            }
+            if let Some(value) = gradient.values.iter().find(|value| !value.is_finite()) {
+                return Err(Error::Data(format!("gradients must be finite, got {value} in that of {}", gradient.name)));
+            }
+        }
+        let mut flat = vec![0.0; engine.plan.parameters.trained_len];
+        store(engine.plan.parameters.trained(), gradients, &mut flat);
+        in_pool(|| engine.update_with(&flat, optimizer, state));
+        Ok(())
+    }
+}
