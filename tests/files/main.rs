@@ -30,6 +30,7 @@ mod fuzz_seeds;
 mod levels;
 mod limits;
 mod onnx;
+mod onnx_networks;
 mod plots;
 mod python;
 mod report;
