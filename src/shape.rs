@@ -12,8 +12,9 @@ pub(crate) const MAX_ELEMENTS: usize = 1 << 28;
 /// The most axes that one example has.
 pub(crate) const MAX_RANK: usize = 4;
 
-/// The shape of one example, the batch axis left out, as layers hand it on: one to four axes, the last of which counts features or
-/// channels. `[features]` is a vector, `[steps, features]` a sequence, `[height, width, channels]` an image.
+/// The shape of one example, the batch axis left out, as layers hand it on: one to four axes, the last of which counts
+/// features or channels. `[features]` is a vector, `[steps, features]` a sequence, `[height, width, channels]` an
+/// image.
 ///
 /// ```
 /// use inkstone::Shape;
@@ -70,8 +71,8 @@ impl Shape {
         (1..=MAX_ELEMENTS).contains(&len).then_some(len)
     }
 
-    /// The shape as (height, width, channels): a vector is one pixel of that many channels, a sequence one row of pixels, and of
-    /// four axes the first two are rows.
+    /// The shape as (height, width, channels): a vector is one pixel of that many channels, a sequence one row of
+    /// pixels, and of four axes the first two are rows.
     #[must_use]
     pub fn as_image(self) -> (usize, usize, usize) {
         match *self.axes() {

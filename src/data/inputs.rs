@@ -180,7 +180,8 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// Copies of some images of the first input as a model sees them: (indices, H, W, C), of a table (indices, 1, 1, F).
+    /// Copies of some images of the first input as a model sees them: (indices, H, W, C), of a table (indices, 1, 1,
+    /// F).
     #[cfg(feature = "plot")]
     pub(crate) fn select(&self, indices: &[usize]) -> Array4<f32> {
         let selected = match &self.0.as_slice()[0] {
@@ -196,8 +197,8 @@ impl<'a> Inputs<'a> {
     /// The inputs in memory order.
     ///
     /// # Errors
-    /// [`Error::Data`] if a value is NaN or infinite, there are more examples than a data set may have, or one input has another
-    /// number of them than the first.
+    /// [`Error::Data`] if a value is NaN or infinite, there are more examples than a data set may have, or one input
+    /// has another number of them than the first.
     pub(crate) fn checked(self) -> Result<OneOrMore<OrderedImages<'a>>> {
         let count = self.len();
         if count > MAX_ELEMENTS {

@@ -12,7 +12,8 @@ use std::borrow::Cow;
 /// - a class for each, (N): a slice, vector or array of `usize`,
 /// - a value for each output, (N, outputs), such as one-hot rows: a `&Array2<f32>`, or arrays of fixed length,
 /// - of a model of one output a value for each example, (N): a slice, vector or array of `f32`,
-/// - values in the output's own shape, such as images, (N, H, W, C): a `&Array3<f32>`, `&Array4<f32>` or `&ArrayD<f32>`,
+/// - values in the output's own shape, such as images, (N, H, W, C): a `&Array3<f32>`, `&Array4<f32>` or
+///   `&ArrayD<f32>`,
 /// - of a model with several outputs a tuple of these, one for each, or a vector of `Targets`,
 ///
 /// and views of arrays.

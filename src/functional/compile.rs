@@ -14,9 +14,9 @@ impl Functional {
     /// [`compile_with`](Self::compile_with) gives each its own.
     ///
     /// # Errors
-    /// [`Error::Layer`] for the first layer that cannot work on what it is given, [`Error::Model`] if an input is missing or not
-    /// used, or the model as a whole does not fit the loss or is too large, [`Error::Setting`] for a setting of the optimizer
-    /// that makes no sense.
+    /// [`Error::Layer`] for the first layer that cannot work on what it is given, [`Error::Model`] if an input is
+    /// missing or not used, or the model as a whole does not fit the loss or is too large, [`Error::Setting`] for a
+    /// setting of the optimizer that makes no sense.
     pub fn compile(
         self,
         optimizer: impl Into<Optimizer>,
@@ -28,8 +28,8 @@ impl Functional {
         self.compile_with(optimizer, objectives)
     }
 
-    /// As [`compile`](Self::compile), with an [`Objective`] for each output, in their order: its loss, how much that counts, and
-    /// its metrics.
+    /// As [`compile`](Self::compile), with an [`Objective`] for each output, in their order: its loss, how much that
+    /// counts, and its metrics.
     ///
     /// # Errors
     /// As [`compile`](Self::compile), and [`Error::Model`] unless there is one for each output.

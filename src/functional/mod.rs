@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A network of any form, as [Keras' functional API](https://keras.io/guides/functional_api/): layers are applied to [`Node`]s, from
-/// one or several [`Input`]s to one or several outputs. [`compile`] checks it and makes it a [`Model`](crate::Model).
+/// A network of any form, as [Keras' functional API](https://keras.io/guides/functional_api/): layers are applied to
+/// [`Node`]s, from one or several [`Input`]s to one or several outputs. [`compile`] checks it and makes it a
+/// [`Model`](crate::Model).
 ///
 /// ```
 /// use inkstone::prelude::*;
@@ -28,8 +29,8 @@ use std::sync::Arc;
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 ///
-/// It is plain data, which [serde](https://serde.rs) reads and writes: layers, and calls of layers, each on inputs and on outputs
-/// of calls before it.
+/// It is plain data, which [serde](https://serde.rs) reads and writes: layers, and calls of layers, each on inputs and
+/// on outputs of calls before it.
 ///
 /// [`compile`]: Functional::compile
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,8 @@ use crate::shape::Shape;
 use std::fmt;
 use std::sync::Arc;
 
-/// A value in a network that is being described: an [`Input`], or what a layer gives. It is a handle, and costs nothing to clone.
+/// A value in a network that is being described: an [`Input`], or what a layer gives. It is a handle, and costs nothing
+/// to clone.
 ///
 /// ```
 /// use inkstone::prelude::*;

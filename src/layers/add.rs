@@ -5,8 +5,8 @@ use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
 use serde::{Deserialize, Serialize};
 
-/// The sum of its inputs, value by value, as [Keras' `Add`](https://keras.io/api/layers/merging_layers/add/): what a residual
-/// network joins its branches with.
+/// The sum of its inputs, value by value, as [Keras' `Add`](https://keras.io/api/layers/merging_layers/add/): what a
+/// residual network joins its branches with.
 ///
 /// - Input shapes: two or more of one shape. Output shape: the same.
 ///

@@ -1,7 +1,7 @@
 //! The convolution layer.
 
 use super::sliding::sliding;
-use super::{ActivationFunction, Describe, Spec, check_convolution, checked, frozen_unless, image, trained, with_bias};
+use super::{ActivationFunction, Describe, Spec, check_convolution, checked, image, trained, with_bias};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
@@ -114,7 +114,8 @@ impl Describe for Conv2D {
         let (kernel_height, kernel_width) = self.kernel_size;
         let mut weights = vec![WeightSpec::kernel("kernel", vec![kernel_height, kernel_width, channels, self.filters])];
         weights.extend(self.use_bias.then(|| WeightSpec::zeros("bias", vec![self.filters])));
-        Ok(Spec { output, weights: frozen_unless(self.trainable, weights) })
+        let spec = Spec { output, weights };
+        Ok(if self.trainable { spec } else { spec.frozen() })
     }
 
     fn lists_windows(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The fully connected layer.
 
-use super::{ActivationFunction, Describe, Spec, check_convolution, checked, frozen_unless, trained, with_bias};
+use super::{ActivationFunction, Describe, Spec, check_convolution, checked, trained, with_bias};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
@@ -81,7 +81,8 @@ impl Describe for Dense {
         let output = checked(inputs[0].with_channels(self.units))?;
         let mut weights = vec![WeightSpec::kernel("kernel", vec![features, self.units])];
         weights.extend(self.use_bias.then(|| WeightSpec::zeros("bias", vec![self.units])));
-        Ok(Spec { output, weights: frozen_unless(self.trainable, weights) })
+        let spec = Spec { output, weights };
+        Ok(if self.trainable { spec } else { spec.frozen() })
     }
 
     fn lists_windows(&self) -> bool {

@@ -46,8 +46,8 @@ pub(crate) trait Describe {
         Arity::One
     }
 
-    /// The shape of its output and its weights on these inputs, or a sentence without its subject that says why they cannot
-    /// be.
+    /// The shape of its output and its weights on these inputs, or a sentence without its subject that says why they
+    /// cannot be.
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String>;
 
     /// Whether a plan of it lists where windows start, one for each pixel of its output: whether it is a convolution.
@@ -55,8 +55,8 @@ pub(crate) trait Describe {
         false
     }
 
-    /// Adds its operations to a program. [`spec`](Self::spec) has accepted the inputs; the weights are those it declared, in
-    /// its order.
+    /// Adds its operations to a program. [`spec`](Self::spec) has accepted the inputs; the weights are those it
+    /// declared, in its order.
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String>;
 }
 
@@ -79,6 +79,12 @@ impl Spec {
     /// A layer without weights, whose output has this shape.
     fn of_shape(output: Shape) -> Self {
         Self { output, weights: Vec::new() }
+    }
+
+    /// The same with weights that training leaves as they are.
+    fn frozen(mut self) -> Self {
+        self.weights.iter_mut().for_each(WeightSpec::freeze);
+        self
     }
 }
 
@@ -170,14 +176,6 @@ fn same_shape(inputs: &[Shape]) -> Result<Shape, String> {
 /// Keras' default of `trainable`.
 fn trained() -> bool {
     true
-}
-
-/// The weights, which training leaves as they are unless their layer is trainable.
-fn frozen_unless(trainable: bool, mut weights: Vec<WeightSpec>) -> Vec<WeightSpec> {
-    if !trainable {
-        weights.iter_mut().for_each(WeightSpec::freeze);
-    }
-    weights
 }
 
 /// Keras' default of `use_bias`.

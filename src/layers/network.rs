@@ -60,8 +60,8 @@ impl Network {
 const MAX_ENDS: usize = 256;
 
 impl Network {
-    /// Checks that every layer is called, every call reads what is there before it, and every input is read. A file may say
-    /// anything.
+    /// Checks that every layer is called, every call reads what is there before it, and every input is read. A file may
+    /// say anything.
     ///
     /// # Errors
     /// [`Error::Model`] with the first fault.
@@ -109,7 +109,8 @@ impl Network {
     }
 }
 
-/// How a network is written for people: a chain has neither calls nor outputs. Formats that do not name fields hold all four.
+/// How a network is written for people: a chain has neither calls nor outputs. Formats that do not name fields hold all
+/// four.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written<'a> {

@@ -63,6 +63,13 @@ pub(crate) struct Gradient<'a> {
     pub(crate) scale: f32,
 }
 
+/// What a cross-entropy expects a model to end with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expects {
+    Logits,
+    Probabilities,
+}
+
 /// What a loss can take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Range {
@@ -89,23 +96,24 @@ impl Loss {
     }
 
     /// # Errors
-    /// [`Error::Model`] if a model that ends with this function does not give what the loss takes, [`Error::Setting`] for a
-    /// number that makes no sense.
+    /// [`Error::Model`] if a model that ends with this function does not give what the loss takes, [`Error::Setting`]
+    /// for a number that makes no sense.
     pub(crate) fn check(&self, function: OutputFunction) -> Result<()> {
+        let expects = |from_logits| if from_logits { Expects::Logits } else { Expects::Probabilities };
         match self {
             Self::SparseCategoricalCrossentropy(loss) => {
                 check_smoothing(loss.label_smoothing)?;
-                self.check_function(function, OutputFunction::Softmax, loss.from_logits)
+                self.check_function(function, OutputFunction::Softmax, expects(loss.from_logits))
             }
             Self::CategoricalCrossentropy(loss) => {
                 check_smoothing(loss.label_smoothing)?;
-                self.check_function(function, OutputFunction::Softmax, loss.from_logits)
+                self.check_function(function, OutputFunction::Softmax, expects(loss.from_logits))
             }
             Self::BinaryCrossentropy(loss) => {
                 check_smoothing(loss.label_smoothing)?;
-                self.check_function(function, OutputFunction::Sigmoid, loss.from_logits)
+                self.check_function(function, OutputFunction::Sigmoid, expects(loss.from_logits))
             }
-            Self::KlDivergence(_) => self.check_function(function, OutputFunction::Softmax, false),
+            Self::KlDivergence(_) => self.check_function(function, OutputFunction::Softmax, Expects::Probabilities),
             Self::Huber(huber) => huber.check(),
             Self::Custom(loss) => loss.check(),
             Self::MeanSquaredError(_) | Self::MeanAbsoluteError(_) => Ok(()),
@@ -133,20 +141,20 @@ impl Loss {
         Ok(())
     }
 
-    fn check_function(&self, found: OutputFunction, wanted: OutputFunction, from_logits: bool) -> Result<()> {
+    fn check_function(&self, found: OutputFunction, wanted: OutputFunction, expects: Expects) -> Result<()> {
         let kind = self.kind();
         let (found_name, wanted_name) = (name(found), name(wanted));
-        let problem = match (from_logits, found) {
-            (true, OutputFunction::Linear) => return Ok(()),
-            (true, OutputFunction::Softmax | OutputFunction::Sigmoid) if found == wanted => format!(
+        let problem = match (expects, found) {
+            (Expects::Logits, OutputFunction::Linear) => return Ok(()),
+            (Expects::Logits, OutputFunction::Softmax | OutputFunction::Sigmoid) if found == wanted => format!(
                 "ends with {found_name}, but the loss expects logits: leave out {found_name}, or leave out \
                  `from_logits(true)`"
             ),
-            (true, OutputFunction::Softmax | OutputFunction::Sigmoid) => {
+            (Expects::Logits, OutputFunction::Softmax | OutputFunction::Sigmoid) => {
                 format!("ends with {found_name}, but the loss expects logits: leave out {found_name}")
             }
-            (false, _) if found == wanted => return Ok(()),
-            (false, OutputFunction::Linear) => format!(
+            (Expects::Probabilities, _) if found == wanted => return Ok(()),
+            (Expects::Probabilities, OutputFunction::Linear) => format!(
                 "gives no probabilities, which {kind} expects: end it with `.activation({wanted_name})`{}",
                 if self.takes_logits() {
                     format!(", or use `{kind}::default().from_logits(true)`")
@@ -154,7 +162,7 @@ impl Loss {
                     String::new()
                 }
             ),
-            (false, OutputFunction::Softmax | OutputFunction::Sigmoid) => format!(
+            (Expects::Probabilities, OutputFunction::Softmax | OutputFunction::Sigmoid) => format!(
                 "ends with {found_name}, but {kind} expects {wanted_name}: end it with `.activation({wanted_name})`"
             ),
         };

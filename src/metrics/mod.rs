@@ -2,7 +2,8 @@
 //! arguments, defaults and meanings. What is said of a finished model, class by class, is in
 //! [`evaluation`](crate::evaluation).
 //!
-//! Metrics with arguments are small structs with builders. [`metrics!`](crate::metrics!) makes a list of different ones:
+//! Metrics with arguments are small structs with builders. [`metrics!`](crate::metrics!) makes a list of different
+//! ones:
 //!
 //! ```
 //! use inkstone::prelude::*;
@@ -188,8 +189,8 @@ impl Metric {
     /// The check of all metrics of a model: those of each output, and how many values that has.
     ///
     /// # Errors
-    /// [`Error::Setting`] for an argument that makes no sense for a model with this many outputs, or if all together would keep
-    /// more than 2^20 sums.
+    /// [`Error::Setting`] for an argument that makes no sense for a model with this many outputs, or if all together
+    /// would keep more than 2^20 sums.
     pub(crate) fn check_all<'m>(of_outputs: impl Iterator<Item = (&'m [Self], usize)> + Clone) -> Result<()> {
         of_outputs.clone().try_for_each(|(metrics, len)| metrics.iter().try_for_each(|metric| metric.check(len)))?;
         let sums = of_outputs.flat_map(|(metrics, len)| metrics.iter().map(move |metric| metric.measure().sums(len)));
@@ -232,8 +233,8 @@ macro_rules! into_metric {
 }
 into_metric!(BinaryAccuracy, TopKCategoricalAccuracy, Precision, Recall, F1Score, Auc);
 
-/// Losses that Keras has as metrics too. Metrics see probabilities and the targets as they are, whatever a loss makes of
-/// logits and smoothed labels.
+/// Losses that Keras has as metrics too. Metrics see probabilities and the targets as they are, whatever a loss makes
+/// of logits and smoothed labels.
 macro_rules! loss_as_metric {
     ($($loss:ident => $metric:ident),*) => {$(
         impl From<$loss> for Metric {

@@ -37,8 +37,8 @@ impl Scores {
         Self { loss, metrics, outputs: Vec::new() }
     }
 
-    /// All scores by their names, in Keras' order: the metrics, then the loss; for several outputs those of each, with its name
-    /// in front, then the sum of the losses.
+    /// All scores by their names, in Keras' order: the metrics, then the loss; for several outputs those of each, with
+    /// its name in front, then the sum of the losses.
     pub fn named(&self) -> impl Iterator<Item = (String, f64)> {
         let metrics = self.metrics.iter().map(|(_, value)| *value);
         let outputs =
@@ -88,7 +88,8 @@ impl Scores {
         self.get("accuracy")
     }
 
-    /// Keras' names of the metrics, in that order, and of several outputs' losses; from the second of a name on with `_1`, `_2` and so on after it.
+    /// Keras' names of the metrics, in that order, and of several outputs' losses; from the second of a name on with
+    /// `_1`, `_2` and so on after it.
     ///
     /// ```
     /// use inkstone::Scores;

@@ -1,5 +1,5 @@
-//! A graph under construction: nodes that read values and give one each. It keeps track of how the axes of each value lie, and
-//! turns them where an operator needs it.
+//! A graph under construction: nodes that read values and give one each. It keeps track of how the axes of each value
+//! lie, and turns them where an operator needs it.
 
 use super::message::{Attribute, Graph, Node, Tensor, ValueInfo};
 use crate::model::Weight;

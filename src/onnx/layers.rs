@@ -114,7 +114,8 @@ impl Call<'_> {
         }
     }
 
-    /// One node on all inputs, whose axes lie alike; `channels` names the attribute that takes the axis of channels, if there is one.
+    /// One node on all inputs, whose axes lie alike; `channels` names the attribute that takes the axis of channels, if
+    /// there is one.
     fn merge(self, operator: &'static str, channels: &[&str]) -> Value {
         let first = self.reads[0].0.layout;
         let alike = self.reads.iter().all(|(value, _)| value.layout == first);
@@ -150,8 +151,8 @@ impl Call<'_> {
         self.builder.push(self.name.clone(), operator, &[&x], Layout::ChannelsFirst)
     }
 
-    /// A pooling. ONNX Runtime, as of 1.20, makes a border in front of it the pooling's own padding, whose values do not count, or
-    /// refuses the model; a `Clip` without bounds between the two keeps it from that.
+    /// A pooling. ONNX Runtime, as of 1.20, makes a border in front of it the pooling's own padding, whose values do
+    /// not count, or refuses the model; a `Clip` without bounds between the two keeps it from that.
     fn slide(&mut self, operator: &'static str, window: &Window2d, x: &Value) -> Value {
         if self.builder.is_given_by(x, "Pad") {
             let bordered = self.builder.push(format!("{}/bordered", self.name), Operator::new("Clip"), &[x], x.layout);

@@ -1,5 +1,5 @@
-//! Decides which operations become one: the only place where fusion is decided. Each rule holds where nothing else reads
-//! the value between the two.
+//! Decides which operations become one: the only place where fusion is decided. Each rule holds where nothing else
+//! reads the value between the two.
 
 use crate::kernels::activation::Elementwise;
 use crate::kernels::output::OutputFunction;
@@ -77,8 +77,8 @@ impl Conv {
     }
 }
 
-/// Whether a pooling can follow a convolution band by band: no output is pooled twice, none is padding, and a band stays
-/// small.
+/// Whether a pooling can follow a convolution band by band: no output is pooled twice, none is padding, and a band
+/// stays small.
 fn fuses(pool: &Window2d) -> bool {
     let (size, strides) = (pool.size, pool.strides);
     !pool.pads() && strides.0 >= size.0 && strides.1 >= size.1 && size.0.saturating_mul(size.1) <= MAX_FUSED_POOL

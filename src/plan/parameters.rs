@@ -123,7 +123,8 @@ pub(crate) fn layer_names(layers: &[Layer]) -> Vec<String> {
     layers.iter().map(name).collect()
 }
 
-/// The names of a network's outputs: those of the layers that give them, from the second of a name on with `_1`, `_2` and so on.
+/// The names of a network's outputs: those of the layers that give them, from the second of a name on with `_1`, `_2`
+/// and so on.
 pub(super) fn output_names(network: &Network) -> Vec<String> {
     let layers = layer_names(&network.layers);
     let mut seen: HashMap<String, usize> = HashMap::new();

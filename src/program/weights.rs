@@ -81,8 +81,8 @@ impl WeightSpec {
     }
 }
 
-/// How far from 0 Glorot's uniform distribution reaches for a kernel whose last axes are its inputs and its outputs; `None` for
-/// one of fewer axes.
+/// How far from 0 Glorot's uniform distribution reaches for a kernel whose last axes are its inputs and its outputs;
+/// `None` for one of fewer axes.
 pub(crate) fn glorot_limit(shape: &[usize]) -> Option<f32> {
     let [window @ .., channels, filters] = shape else { return None };
     let window = window.iter().map(|axis| *axis as f32).product::<f32>();

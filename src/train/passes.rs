@@ -1,5 +1,5 @@
-//! The parts of a step one by one: a forward pass that keeps what it finds, the loss of its outputs, and a backward pass
-//! from gradients of the outputs. Batches are cut as for a whole step, so that the parts give its bits.
+//! The parts of a step one by one: a forward pass that keeps what it finds, the loss of its outputs, and a backward
+//! pass from gradients of the outputs. Batches are cut as for a whole step, so that the parts give its bits.
 
 use super::gradients::BatchGradients;
 use super::packing::pack_steps;

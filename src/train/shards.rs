@@ -17,9 +17,9 @@ const LEAST_ROUND: usize = 256;
 const PASSES: u64 = 3;
 /// The least work of a shard, in multiply-adds (see [`Plan::operations`]): about 0.1 ms of one core of a Zen 5.
 const LEAST_WORK: u64 = 11_000_000;
-/// How many shards there are of a batch that has as much work, whatever their buffers cost. Two and four threads get alike
-/// parts of them; six shards, of which three threads would, take two threads 9 % longer on the Keras example at batch 32, as their
-/// chunks are smaller (two cores of a Zen 5, 2026-11-26).
+/// How many shards there are of a batch that has as much work, whatever their buffers cost. Two and four threads get
+/// alike parts of them; six shards, of which three threads would, take two threads 9 % longer on the Keras example at
+/// batch 32, as their chunks are smaller (two cores of a Zen 5, 2026-11-26).
 const FEW: u64 = 4;
 /// More shards than these come in multiples, so that no thread is left with one more than the others.
 const MULTIPLE: usize = 4;

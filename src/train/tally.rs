@@ -1,5 +1,5 @@
-//! How a model's examples are scored, and what a set of them scored: sums, so that shards and chunks can be added up in their
-//! order. What is particular to an output is in `head`.
+//! How a model's examples are scored, and what a set of them scored: sums, so that shards and chunks can be added up in
+//! their order. What is particular to an output is in `head`.
 
 use super::head::{HeadScoring, HeadTally};
 use crate::data::OrderedTargets;

@@ -154,7 +154,8 @@ fn before(shape: Shape) -> Layer {
     }
 }
 
-/// A model of three classes with the layer of a case between others that have weights; none for a layer of several inputs.
+/// A model of three classes with the layer of a case between others that have weights; none for a layer of several
+/// inputs.
 pub(crate) fn chain(case: &Case) -> Option<Sequential> {
     let [input] = case.inputs[..] else { return None };
     let described = Sequential::new(input).add(before(input)).add(case.layer.clone());

@@ -1,4 +1,5 @@
-//! Networks with several inputs and outputs as ONNX, run by ONNX Runtime, where `INKSTONE_PYTHON` names an interpreter that has it.
+//! Networks with several inputs and outputs as ONNX, run by ONNX Runtime, where `INKSTONE_PYTHON` names an interpreter
+//! that has it.
 #![cfg(feature = "onnx")]
 
 use crate::cases::{Random, batch};

@@ -16,7 +16,8 @@ fn residual() -> Model {
     network.compile(Sgd::new(0.1).momentum(0.9), SparseCategoricalCrossentropy::default(), [Accuracy]).unwrap()
 }
 
-/// Images and a row of numbers, to a class and two numbers; a layer that both outputs stand on, and one that is called twice.
+/// Images and a row of numbers, to a class and two numbers; a layer that both outputs stand on, and one that is called
+/// twice.
 fn two_ends() -> Model {
     let (image, row) = (Input::new([6, 6, 2]), Input::new([7]));
     let twin = Shared::new(Dense::new(4).activation(Tanh));

@@ -60,8 +60,9 @@ fn assert_close(what: &str, found: impl IntoIterator<Item = f32>, expected: &[f3
     }
 }
 
-/// The weights of the case under the model's names. Those are in the order in which `Functional` meets the layers, which is not
-/// that of the case: each layer is found by its kernel's shape among those that are left, and tried in turn.
+/// The weights of the case under the model's names. Those are in the order in which `Functional` meets the layers,
+/// which is not that of the case: each layer is found by its kernel's shape among those that are left, and tried in
+/// turn.
 fn assign(model: &mut Model, case: &Value) -> Vec<usize> {
     let weights = model.get_weights();
     let order = call_order(case);
@@ -76,8 +77,8 @@ fn assign(model: &mut Model, case: &Value) -> Vec<usize> {
     order
 }
 
-/// The places of the case's weights in the order in which a walk from the output meets their layers: what a node reads before the
-/// node itself.
+/// The places of the case's weights in the order in which a walk from the output meets their layers: what a node reads
+/// before the node itself.
 fn call_order(case: &Value) -> Vec<usize> {
     let nodes = case["nodes"].as_array().unwrap();
     let mut of_node = Vec::new();
