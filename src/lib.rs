@@ -129,6 +129,7 @@ mod simd;
 mod summary;
 pub mod testing;
 mod train;
+mod training;
 mod user_object;
 mod whole_file;
 
@@ -138,7 +139,7 @@ pub use ndarray;
 pub use data::{Dataset, Inputs, LabelledInputs, Targets};
 pub use error::{Error, IdxFault, ModelFault, Result};
 pub use evaluation::EvaluationReport;
-pub use fit::{FitConfig, Interrupt};
+pub use fit::FitConfig;
 pub use functional::{Functional, Input, Node, Shared};
 pub use history::{Epoch, History};
 pub use loss::{
@@ -157,3 +158,4 @@ pub use saving::{LoadLimits, LoadOptions, Mismatch};
 pub use sequential::Sequential;
 pub use shape::{Padding, Shape};
 pub use summary::Summary;
+pub use training::Interrupt;

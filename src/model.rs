@@ -1,17 +1,21 @@
-//! A model that can be used: evaluate, take steps, read and write weights. Training over epochs is in `fit`.
+//! A model that can be used: evaluate, take steps, read and write weights. `ongoing` records a training in progress;
+//! training over epochs is in `fit`.
 
+mod callback_state;
 mod description;
+mod ongoing;
 mod passes;
 mod predicting;
 mod weights;
 
+pub use callback_state::CallbackState;
+pub(crate) use ongoing::{Ongoing, Position};
 pub use passes::{ForwardPass, Gradients, Mode, OutputGradients};
 pub(crate) use predicting::{shaped, shaped_all, split_outputs};
 pub(crate) use weights::{named, store};
 
 use crate::data::{Inputs, LabelledInputs, OrderedExamples, Targets, nouns};
 use crate::error::{Error, Result};
-use crate::fit::Ongoing;
 use crate::layers::Network;
 use crate::metrics::{Metric, Scores};
 use crate::objective::Objective;

@@ -2,7 +2,7 @@
 
 pub use crate::callbacks::{BackupAndRestore, EarlyStopping, LambdaCallback, ModelCheckpoint, ReduceLROnPlateau};
 pub use crate::data::{Dataset, mnist};
-pub use crate::fit::{FitConfig, Interrupt};
+pub use crate::fit::FitConfig;
 pub use crate::functional::{Functional, Input, Node, Shared};
 pub use crate::layers::ActivationFunction::{Linear, Relu, Sigmoid, Softmax, Tanh};
 pub use crate::layers::{
@@ -23,3 +23,4 @@ pub use crate::optimizer::{CosineDecay, ExponentialDecay, OneCycle, PiecewiseCon
 pub use crate::predictor::Predictor;
 pub use crate::sequential::Sequential;
 pub use crate::shape::Padding::{self, Same, Valid};
+pub use crate::training::Interrupt;

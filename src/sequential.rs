@@ -1,5 +1,7 @@
 //! Describing a model: a list of layers, nothing computed.
 
+mod written;
+
 use crate::error::Result;
 use crate::layers::{Layer, Network};
 use crate::loss::Loss;
@@ -8,7 +10,6 @@ use crate::model::Model;
 use crate::objective::Objective;
 use crate::optimizer::Optimizer;
 use crate::random::fresh_seed;
-use crate::saving::json;
 use crate::shape::Shape;
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +37,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct Sequential {
     input: Shape,
-    #[serde(deserialize_with = "json::layers")]
+    #[serde(deserialize_with = "written::layers")]
     layers: Vec<Layer>,
     #[serde(default)]
     seed: Option<u64>,

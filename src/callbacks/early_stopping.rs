@@ -3,8 +3,8 @@
 use super::monitor::{Mode, Monitor, check_number};
 use super::{Callback, CallbackState, Logs, Training};
 use crate::error::Result;
-use crate::fit::{monitored, say};
 use crate::model::Weight;
+use crate::training::{monitored, say};
 
 /// Stops training when a value of the logs has stopped improving, like
 /// [Keras' `EarlyStopping`](https://keras.io/api/callbacks/early_stopping/).

@@ -2,7 +2,7 @@
 
 use super::{Callback, Training};
 use crate::error::Result;
-use crate::fit::say;
+use crate::training::say;
 
 /// Asks a function for the learning rate at the start of each epoch, as
 /// [Keras' `LearningRateScheduler`](https://keras.io/api/callbacks/learning_rate_scheduler/): it is given the epoch,

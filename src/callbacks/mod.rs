@@ -26,6 +26,7 @@
 //! # Ok::<(), inkstone::Error>(())
 //! ```
 
+mod backup_and_restore;
 mod csv_logger;
 mod early_stopping;
 mod file_name;
@@ -34,13 +35,13 @@ mod learning_rate_scheduler;
 mod model_checkpoint;
 mod monitor;
 mod reduce_lr_on_plateau;
-mod state;
 #[cfg(feature = "tensorboard")]
 mod tensorboard;
 mod terminate_on_nan;
 #[cfg(test)]
 mod tests;
 
+pub use backup_and_restore::BackupAndRestore;
 pub use csv_logger::CsvLogger;
 pub use early_stopping::EarlyStopping;
 pub use lambda::LambdaCallback;
@@ -48,12 +49,12 @@ pub use learning_rate_scheduler::LearningRateScheduler;
 pub use model_checkpoint::{ModelCheckpoint, SaveFreq};
 pub use monitor::Mode;
 pub use reduce_lr_on_plateau::ReduceLROnPlateau;
-pub use state::CallbackState;
 #[cfg(feature = "tensorboard")]
 pub use tensorboard::TensorBoard;
 pub use terminate_on_nan::TerminateOnNan;
 
-pub use crate::fit::{BackupAndRestore, Logs, Training};
+pub use crate::model::CallbackState;
+pub use crate::training::{Logs, Training};
 
 use crate::error::{Error, Result};
 

@@ -4,7 +4,7 @@ use super::file_name::fill_in;
 use super::monitor::{Mode, Monitor, check_number};
 use super::{Callback, CallbackState, Logs, Training};
 use crate::error::{Error, Result};
-use crate::fit::{monitored, say};
+use crate::training::{monitored, say};
 use crate::whole_file::check_can_write;
 use std::path::PathBuf;
 

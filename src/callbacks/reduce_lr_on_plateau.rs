@@ -3,7 +3,7 @@
 use super::monitor::{Mode, Monitor, check_number};
 use super::{Callback, CallbackState, Logs, Training};
 use crate::error::{Error, Result};
-use crate::fit::{monitored, say};
+use crate::training::{monitored, say};
 
 /// Multiplies the learning rate by a factor when a value of the logs has not got better for some epochs, as
 /// [Keras' `ReduceLROnPlateau`](https://keras.io/api/callbacks/reduce_lr_on_plateau/).

@@ -2,7 +2,7 @@
 
 use super::{Callback, Logs, Training};
 use crate::error::Result;
-use crate::fit::say;
+use crate::training::say;
 
 /// Stops training when the loss becomes NaN or infinite, as
 /// [Keras' `TerminateOnNaN`](https://keras.io/api/callbacks/terminate_on_nan/). Without it, that is an

@@ -1,7 +1,7 @@
 //! The progress bar of an epoch, as Keras draws it.
 
-use super::{Logs, say};
 use crate::train::{Scoring, Tally};
+use crate::training::{Logs, say};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};

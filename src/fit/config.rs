@@ -1,10 +1,11 @@
 //! The arguments of `fit`.
 
 use super::backup::Backup;
-use super::{BackupAndRestore, Interrupt};
-use crate::callbacks::Callback;
+use crate::callbacks::{BackupAndRestore, Callback};
 use crate::data::{Augment, LabelledInputs};
 use crate::error::{Error, Result};
+use crate::model::Position;
+use crate::training::Interrupt;
 use std::fmt;
 
 /// The arguments of [`Model::fit`](crate::Model::fit), with Keras' names and defaults.
@@ -180,6 +181,13 @@ impl<'a> FitConfig<'a> {
     #[must_use]
     pub fn verbose(self, verbose: u8) -> Self {
         Self { verbose, ..self }
+    }
+
+    /// Where a training of so many examples begins, by an optimizer that has taken so many steps.
+    pub(super) fn beginning(&self, examples: usize, step: u64) -> Position {
+        let Self { batch_size, shuffle, initial_epoch: epoch, .. } = *self;
+        let (batches, learning_rate, stops, began) = (0, 0.0, false, step);
+        Position { epoch, batches, examples, batch_size, shuffle, learning_rate, stops, began }
     }
 
     /// # Errors

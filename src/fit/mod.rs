@@ -1,33 +1,23 @@
 //! Training over epochs. This file checks the arguments and splits the examples; `run` is the training loop, `weights`
-//! computes example weights, `progress` prints, and `ongoing` is the state that checkpoints save.
+//! computes example weights, `backup` writes checkpoints, and `progress` prints.
 
 mod backup;
 #[cfg(feature = "progress")]
 mod bar;
 mod config;
-mod interrupt;
-mod logs;
 mod notes;
-mod ongoing;
 mod progress;
 mod run;
-mod training;
 mod weights;
 
-pub use backup::BackupAndRestore;
 pub use config::FitConfig;
-pub use interrupt::Interrupt;
-pub use logs::Logs;
-pub(crate) use ongoing::{Ongoing, Position};
-pub(crate) use progress::say;
-pub use training::Training;
-pub(crate) use training::monitored;
 
 use crate::data::LabelledInputs;
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::model::Model;
 use crate::train::Examples;
+use crate::training::say;
 use run::Run;
 use std::mem;
 
@@ -119,7 +109,7 @@ impl Model {
         if let Some(backup) = &config.backup {
             backup.restore(self, config.epochs, config.verbose)?;
         }
-        let start = self.ongoing.start(parts.trained, self.state.step, &config)?;
+        let start = self.ongoing.start(config.beginning(parts.trained, self.state.step))?;
         let (resumed, states) = (self.ongoing.position, mem::take(&mut self.ongoing.callbacks));
         let history = self.ongoing.history.clone();
         let mut run = Run::new(self, &parts, config, start);

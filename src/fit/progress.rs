@@ -1,10 +1,9 @@
 //! Decides what `fit` prints.
 
-use super::Logs;
 #[cfg(feature = "progress")]
 use super::bar::Bar;
 use crate::train::{Scoring, Tally};
-use std::io::{self, Write};
+use crate::training::{Logs, say};
 
 /// How progress is shown.
 pub(super) struct Progress {
@@ -91,9 +90,4 @@ impl View {
         }
         Self::Lines
     }
-}
-
-/// Prints a line. Unlike `println!` it does not panic when the reader of a pipe is gone.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
 }

@@ -1,16 +1,16 @@
 //! The training loop: epochs, their batches, validation, and the callbacks for each.
 
 use super::backup::Backup;
-use super::logs::{Logs, Validates};
 use super::progress::Progress;
-use super::{FitConfig, Parts, Position, Training};
-use crate::callbacks::{CallbackState, Callbacks};
+use super::{FitConfig, Parts};
+use crate::callbacks::Callbacks;
 use crate::error::Result;
 use crate::history::{Epoch, History};
 use crate::metrics::Scores;
-use crate::model::{Model, check_loss};
+use crate::model::{CallbackState, Model, Position, check_loss};
 use crate::random::{Stream, stream};
 use crate::train::{Examples, in_pool};
+use crate::training::{Logs, Training, Validates};
 use rand::seq::SliceRandom;
 use std::mem;
 use std::time::{Duration, Instant};

@@ -2,9 +2,8 @@
 
 use super::read::{self, Part};
 use super::{LoadLimits, LoadOptions, open, write};
-use crate::callbacks::CallbackState;
 use crate::error::Result;
-use crate::model::Model;
+use crate::model::{CallbackState, Model};
 use crate::whole_file::write_whole;
 use std::path::Path;
 

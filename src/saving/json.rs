@@ -1,13 +1,9 @@
-//! Parses model descriptions that people write: shorter forms than those in model files, and errors with their
-//! location.
+//! Writes and parses model descriptions as JSON; errors have their location. `sequential/written` parses the shorter
+//! forms of layers.
 
 use super::CustomObjects;
 use crate::error::{Error, Result};
-use crate::layers::Layer;
 use crate::sequential::Sequential;
-use serde::de::value::{MapAccessDeserializer, MapDeserializer};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use std::fmt;
 
 /// Descriptions as JSON.
 impl Sequential {
@@ -120,43 +116,5 @@ impl Sequential {
     pub fn to_json(&self) -> String {
         // Rates that are no numbers become `null`.
         serde_json::to_string(self).expect("a description is plain data")
-    }
-}
-
-/// Layers, each as it is saved or as its name alone.
-pub(crate) fn layers<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Layer>, D::Error> {
-    if deserializer.is_human_readable() {
-        Ok(Vec::deserialize(deserializer)?.into_iter().map(|Written(layer)| layer).collect())
-    } else {
-        Vec::deserialize(deserializer)
-    }
-}
-
-/// Something as people write it.
-struct Written<T>(T);
-
-impl<'de> Deserialize<'de> for Written<Layer> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct LayerVisitor;
-        impl<'de> Visitor<'de> for LayerVisitor {
-            type Value = Written<Layer>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a layer, as {\"Dense\": {\"units\": 10}} or \"Flatten\"")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, name: &str) -> std::result::Result<Self::Value, E> {
-                // The name with no fields.
-                let fields = MapDeserializer::<_, E>::new(std::iter::empty::<(&str, &str)>());
-                let named = MapDeserializer::new(std::iter::once((name, fields)));
-                let layer = Layer::deserialize(MapAccessDeserializer::new(named));
-                layer.map(Written).map_err(|error| E::custom(format_args!("{name:?} alone: {error}")))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<Self::Value, A::Error> {
-                Layer::deserialize(MapAccessDeserializer::new(map)).map(Written)
-            }
-        }
-        deserializer.deserialize_any(LayerVisitor)
     }
 }

@@ -6,7 +6,7 @@ mod custom_objects;
 mod floats;
 mod format;
 mod header;
-pub(crate) mod json;
+mod json;
 mod limits;
 mod options;
 mod read;

@@ -9,10 +9,8 @@
 //! epoch's scores so far are `training/scores`: the sum of losses, then those of the metrics, as `F64`.
 
 use super::weights::{Stored, Wanted};
-use crate::callbacks::CallbackState;
 use crate::error::ModelFault;
-use crate::fit::{Ongoing, Position};
-use crate::model::{Model, Weight, named, store};
+use crate::model::{CallbackState, Model, Ongoing, Position, Weight, named, store};
 use crate::optimizer::Optimizer;
 use crate::plan::Parameter;
 use serde::{Deserialize, Serialize};

@@ -3,9 +3,8 @@
 use super::format::{Description, ENTRY, Envelope, MAX_HEADER, NETWORK_VERSION, WEIGHTS_VERSION};
 use super::training::Training;
 use super::weights::{Stored, checksum};
-use crate::callbacks::CallbackState;
 use crate::error::{Error, Result};
-use crate::model::{Model, Weight};
+use crate::model::{CallbackState, Model, Weight};
 use crate::plan::Parameter;
 use safetensors::View;
 use serde_json::value::{RawValue, to_raw_value};

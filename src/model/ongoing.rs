@@ -2,8 +2,7 @@
 //! to weights and optimizer to resume within an epoch. Seed, epoch and step determine every random number, so there is
 //! no generator state.
 
-use super::FitConfig;
-use crate::callbacks::CallbackState;
+use super::CallbackState;
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::train::Tally;
@@ -53,7 +52,7 @@ impl Ongoing {
 
     /// # Errors
     /// [`Error::Model`] if a `fit` works on the model.
-    pub(super) fn check_free(&mut self) -> Result<()> {
+    pub(crate) fn check_free(&mut self) -> Result<()> {
         match &self.claim {
             None => Ok(()),
             Some(claim) if claim.strong_count() == 0 => {
@@ -67,56 +66,53 @@ impl Ongoing {
     }
 
     /// Claims the model for one `fit`, until the result is dropped.
-    pub(super) fn claim(&mut self) -> Arc<()> {
+    pub(crate) fn claim(&mut self) -> Arc<()> {
         let claim = Arc::new(());
         self.claim = Some(Arc::downgrade(&claim));
         claim
     }
 
     /// Whether this `fit` works on the model.
-    pub(super) fn is_claimed_by(&self, claim: &Arc<()>) -> bool {
+    pub(crate) fn is_claimed_by(&self, claim: &Arc<()>) -> bool {
         self.claim.as_ref().is_some_and(|held| std::ptr::eq(held.as_ptr(), Arc::as_ptr(claim)))
     }
 
     /// Clears the state of a training that has ended, except for its history.
-    pub(super) fn end(&mut self, history: History) {
+    pub(crate) fn end(&mut self, history: History) {
         (self.position, self.history, self.claim) = (None, history, None);
         self.callbacks.clear();
     }
 
     /// Restores what a `fit` that could not begin has found.
-    pub(super) fn stay_resumed(&mut self, position: Option<Position>, callbacks: Vec<CallbackState>, history: History) {
+    pub(crate) fn stay_resumed(&mut self, position: Option<Position>, callbacks: Vec<CallbackState>, history: History) {
         (self.position, self.callbacks, self.history) = (position, callbacks, history);
     }
 
-    /// Where a training of these arguments starts: at its beginning, or where the model was resumed.
+    /// The position from which to train: this beginning, or where the model was resumed.
     ///
     /// # Errors
     /// [`Error::Setting`] or [`Error::Data`] for another order or other batches than those of the epoch that has been
     /// begun.
-    pub(super) fn start(&self, examples: usize, step: u64, config: &FitConfig<'_>) -> Result<Position> {
-        let FitConfig { batch_size, shuffle, initial_epoch, .. } = *config;
-        let Some(resumed) = self.position else {
-            let (epoch, began) = (initial_epoch, step);
-            let (batches, learning_rate, stops) = (0, 0.0, false);
-            return Ok(Position { epoch, batches, examples, batch_size, shuffle, learning_rate, stops, began });
-        };
+    pub(crate) fn start(&self, beginning: Position) -> Result<Position> {
+        let Some(resumed) = self.position else { return Ok(beginning) };
         if resumed.batches > 0 {
-            resumed.check(examples, config)?;
+            resumed.check(&beginning)?;
         }
+        let Position { examples, batch_size, shuffle, .. } = beginning;
         Ok(Position { examples, batch_size, shuffle, ..resumed })
     }
 }
 
 impl Position {
     /// Whether nothing is left to do of a training of so many epochs.
-    pub(super) fn is_over(&self, epochs: usize) -> bool {
+    pub(crate) fn is_over(&self, epochs: usize) -> bool {
         self.batches == 0 && (self.stops || self.epoch >= epochs)
     }
 
     /// # Errors
-    /// [`Error::Setting`] or [`Error::Data`] unless the epoch can be resumed with these arguments.
-    fn check(&self, examples: usize, config: &FitConfig<'_>) -> Result<()> {
+    /// [`Error::Setting`] or [`Error::Data`] unless a training with this beginning can resume the epoch.
+    fn check(&self, beginning: &Self) -> Result<()> {
+        let Self { examples, batch_size, shuffle, .. } = *beginning;
         if examples != self.examples {
             return Err(Error::Data(format!(
                 "the model was resumed in the middle of an epoch of {} examples, got {examples}: give `fit` the same data",
@@ -127,7 +123,6 @@ impl Position {
             let expected = "that of the checkpoint, which was written in the middle of an epoch";
             Err(Error::Setting { name, expected, received })
         };
-        let FitConfig { batch_size, shuffle, .. } = *config;
         if batch_size != self.batch_size {
             return setting("batch_size", format!("{batch_size} instead of {}", self.batch_size));
         }

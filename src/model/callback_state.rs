@@ -1,7 +1,7 @@
-//! The state of a callback in checkpoints.
+//! The state of a callback in checkpoints, which a resumed model holds until its training goes on.
 
+use super::Weight;
 use crate::error::{Error, Result};
-use crate::model::Weight;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 /// More than any training counts, and few enough that sums of some are no overflow.
 const MAX_COUNT: u64 = 1 << 53;
 
-/// The state of a callback, as named values: what [`Callback::state`](super::Callback::state) returns for a checkpoint
-/// and [`Callback::restore`](super::Callback::restore) gets back.
+/// The state of a callback, as named values: what [`Callback::state`](crate::callbacks::Callback::state) returns for a
+/// checkpoint and [`Callback::restore`](crate::callbacks::Callback::restore) gets back.
 ///
 /// ```
 /// use inkstone::callbacks::CallbackState;
@@ -71,7 +71,7 @@ impl CallbackState {
     ///
     /// # Errors
     /// [`Error::Callback`] if there is none, or it is more than 2^53.
-    pub(super) fn count(&self, name: &str) -> Result<usize> {
+    pub(crate) fn count(&self, name: &str) -> Result<usize> {
         self.optional_count(name)?.ok_or_else(|| {
             Error::Callback(format!(
                 "the checkpoint's state of {} has no {name}: use another checkpoint",
@@ -81,7 +81,7 @@ impl CallbackState {
     }
 
     /// The same, where there may be none.
-    pub(super) fn optional_count(&self, name: &str) -> Result<Option<usize>> {
+    pub(crate) fn optional_count(&self, name: &str) -> Result<Option<usize>> {
         let Some(count) = self.get::<Option<u64>>(name)? else { return Ok(None) };
         usize::try_from(count).ok().filter(|_| count <= MAX_COUNT).map(Some).ok_or_else(|| {
             let callback = &self.callback;
@@ -99,7 +99,7 @@ impl CallbackState {
     }
 
     /// Whether this could be a state of the same callback: of its kind, with the same names.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
         self.callback == other.callback && self.values.keys().eq(other.values.keys())
     }
 }

@@ -1,36 +1,44 @@
-//! The training as callbacks see it.
+//! The training as callbacks see it, and what it is told and tells: interrupts, logs, lines of text. The training loop is
+//! in `fit`.
 
-use super::ongoing::Position;
-use super::{Interrupt, Logs};
+mod interrupt;
+mod logs;
+mod say;
+
+pub use interrupt::Interrupt;
+pub use logs::Logs;
+pub(crate) use logs::Validates;
+pub(crate) use say::say;
+
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::metrics::{Direction, unique_names};
-use crate::model::Model;
+use crate::model::{Model, Position};
 use std::sync::Arc;
 
 /// A training in progress: the model, the length of the training, and methods to stop it.
 #[derive(Debug)]
 pub struct Training<'m> {
-    pub(super) model: &'m mut Model,
-    pub(super) initial_epoch: usize,
-    pub(super) epochs: usize,
-    pub(super) steps: usize,
-    pub(super) batch_size: usize,
+    pub(crate) model: &'m mut Model,
+    pub(crate) initial_epoch: usize,
+    pub(crate) epochs: usize,
+    pub(crate) steps: usize,
+    pub(crate) batch_size: usize,
     /// The names in an epoch's logs.
-    pub(super) log_names: Vec<String>,
+    pub(crate) log_names: Vec<String>,
     /// How many of those, from the end, callbacks have declared.
-    pub(super) declared: usize,
+    pub(crate) declared: usize,
     /// What callbacks have logged in this epoch.
-    pub(super) logged: Vec<(String, f64)>,
-    pub(super) stops: bool,
-    pub(super) interrupted: bool,
+    pub(crate) logged: Vec<(String, f64)>,
+    pub(crate) stops: bool,
+    pub(crate) interrupted: bool,
     /// The handle that interrupts it from outside.
-    pub(super) interrupt: Interrupt,
-    pub(super) resumed: bool,
+    pub(crate) interrupt: Interrupt,
+    pub(crate) resumed: bool,
     /// The epochs so far.
-    pub(super) history: History,
+    pub(crate) history: History,
     /// What tells the model that is trained from one that a callback puts in its place.
-    pub(super) claim: Arc<()>,
+    pub(crate) claim: Arc<()>,
 }
 
 /// However a training ends, even by a panic of a callback, its position in the model is cleared.
@@ -172,7 +180,7 @@ impl Training<'_> {
     ///
     /// # Errors
     /// [`Error::Callback`] for a name that there is already, or one that could not stand in a file of values.
-    pub(super) fn declare(&mut self, names: Vec<String>) -> Result<()> {
+    pub(crate) fn declare(&mut self, names: Vec<String>) -> Result<()> {
         for name in names {
             let fault =
                 |fault| Err(Error::Callback(format!("a callback declares the name {name:?} for the logs, {fault}")));
@@ -212,7 +220,7 @@ impl Training<'_> {
     }
 
     /// Records the position, for checkpoints.
-    pub(super) fn stand_at(&mut self, position: Position) {
+    pub(crate) fn stand_at(&mut self, position: Position) {
         self.model.ongoing.position = Some(Position { stops: self.stops, ..position });
     }
 

@@ -12,7 +12,7 @@ pub struct Logs(Vec<(String, f64)>);
 
 /// Whether validation data is evaluated after each epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Validates {
+pub(crate) enum Validates {
     No,
     Yes,
 }
@@ -30,7 +30,7 @@ impl Logs {
     }
 
     /// The names that logs of an epoch have.
-    pub(super) fn names(scores: &[String], validates: Validates) -> Vec<String> {
+    pub(crate) fn names(scores: &[String], validates: Validates) -> Vec<String> {
         let prefixes = match validates {
             Validates::No => &[""][..],
             Validates::Yes => &["", "val_"],
@@ -44,7 +44,7 @@ impl Logs {
     }
 
     /// Sets one value, appended if the name is new.
-    pub(super) fn put(&mut self, name: &str, value: f64) {
+    pub(crate) fn put(&mut self, name: &str, value: f64) {
         match self.0.iter_mut().find(|(known, _)| known == name) {
             Some((_, present)) => *present = value,
             None => self.0.push((name.to_owned(), value)),
@@ -52,12 +52,12 @@ impl Logs {
     }
 
     /// Sets the values of the existing names, in order.
-    pub(super) fn set(&mut self, values: impl Iterator<Item = f64>) {
+    pub(crate) fn set(&mut self, values: impl Iterator<Item = f64>) {
         self.0.iter_mut().zip(values).for_each(|((_, old), new)| *old = new);
     }
 
     /// Logs of these names, without values yet.
-    pub(super) fn without_values(names: Vec<String>) -> Self {
+    pub(crate) fn without_values(names: Vec<String>) -> Self {
         Self(names.into_iter().map(|name| (name, f64::NAN)).collect())
     }
 }
