@@ -7,6 +7,8 @@ use std::fmt;
 /// What [`Model::summary`](crate::Model::summary) returns; `{}` prints Keras' table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
+    /// What Keras calls the model.
+    kind: &'static str,
     rows: Vec<Row>,
     /// How many parameters are trained, and how many are not.
     trained: usize,
@@ -29,14 +31,25 @@ impl Summary {
             plan.parameters.all.iter().filter(|p| p.layer == layer).map(|p| p.range.len()).sum::<usize>()
         };
         let layers = &network.layers;
-        let rows = layers.iter().zip(layer_names(layers)).zip(&plan.shapes).enumerate();
-        let rows = rows.map(|(index, ((layer, name), shape))| Row {
+        // A layer that is called twice has one row, with the shape of its first output.
+        let mut shapes = vec![None; layers.len()];
+        network
+            .calls
+            .iter()
+            .zip(&plan.shapes)
+            .rev()
+            .for_each(|(call, shape)| shapes[call.layer] = Some(shape.to_string()));
+        let shape =
+            |layer: usize| shapes[layer].as_ref().map_or_else(String::new, |shape| format!("(None, {}", &shape[1..]));
+        let rows = layers.iter().zip(layer_names(layers)).enumerate();
+        let rows = rows.map(|(index, (layer, name))| Row {
             layer: format!("{name} ({})", layer.kind()),
-            shape: format!("(None, {}", &shape.to_string()[1..]),
+            shape: shape(index),
             parameters: thousands(parameters(index)),
         });
         let trained = plan.parameters.trained().map(|parameter| parameter.range.len()).sum();
-        Self { rows: rows.collect(), trained, others: plan.parameter_count() - trained }
+        let kind = if network.is_chain() { "sequential" } else { "functional" };
+        Self { kind, rows: rows.collect(), trained, others: plan.parameter_count() - trained }
     }
 }
 
@@ -59,7 +72,7 @@ impl fmt::Display for Summary {
             let [first, second, third] = WIDTHS;
             format!("{bar} {layer:<first$} {bar} {shape:<second$} {bar} {parameters:>third$} {bar}")
         };
-        writeln!(f, "Model: \"sequential\"")?;
+        writeln!(f, "Model: \"{}\"", self.kind)?;
         writeln!(f, "{}", rule('━', ['┏', '┳', '┓']))?;
         writeln!(f, "{}", cells('┃', "Layer (type)", "Output Shape", "Param #"))?;
         writeln!(f, "{}", rule('━', ['┡', '╇', '┩']))?;

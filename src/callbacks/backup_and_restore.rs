@@ -7,18 +7,18 @@ use std::path::PathBuf;
 /// [Keras' `BackupAndRestore`](https://keras.io/api/callbacks/backup_and_restore/): a program that is killed and
 /// started again unchanged resumes where it stopped, and ends with the same bits as an uninterrupted run.
 ///
-/// [`fit`](crate::Model::fit) resumes from the newest checkpoint in the folder; without one, it starts from the beginning.
-/// Damaged checkpoints are skipped, with a message unless `verbose` is 0. A checkpoint has the complete state of the
-/// training: the weights, the optimizer's moments, steps and learning rate, the seed (a model built without one takes
-/// the checkpoint's), the progress of the epoch and its scores, and the state of the callbacks, such as the best value
-/// and the weights that [`EarlyStopping`](crate::callbacks::EarlyStopping) restores. Files are those of
-/// [`Model::save_checkpoint`](crate::Model::save_checkpoint), which a crash cannot damage. The [`History`](crate::History) that `fit` returns starts
-/// with the epoch in which training resumed.
+/// [`fit`](crate::Model::fit) resumes from the newest checkpoint in the folder; without one, it starts from the
+/// beginning. Damaged checkpoints are skipped, with a message unless `verbose` is 0. A checkpoint has the complete
+/// state of the training: the weights, the optimizer's moments, steps and learning rate, the seed (a model built
+/// without one takes the checkpoint's), the progress of the epoch and its scores, and the state of the callbacks, such
+/// as the best value and the weights that [`EarlyStopping`](crate::callbacks::EarlyStopping) restores. Files are those
+/// of [`Model::save_checkpoint`](crate::Model::save_checkpoint), which a crash cannot damage. The
+/// [`History`](crate::History) that `fit` returns starts with the epoch in which training resumed.
 ///
 /// The restarted program must build the same model and pass the same data, in the same order, with the same arguments
 /// and callbacks. A checkpoint that is recognisably of another model, or of another call of `fit` that shares the
-/// folder, is an [`Error::ModelFile`](crate::Error::ModelFile); within an epoch, another number of examples or another batch size is an error
-/// too. `on_epoch_begin` is not called again for an epoch that is resumed.
+/// folder, is an [`Error::ModelFile`](crate::Error::ModelFile); within an epoch, another number of examples or another
+/// batch size is an error too. `on_epoch_begin` is not called again for an epoch that is resumed.
 ///
 /// The checkpoint's seed and learning rate override those that the program sets.
 ///

@@ -19,6 +19,9 @@ pub(super) fn for_training<'e>(
         return Ok(examples.weights.as_deref().map(Cow::Borrowed));
     }
     let setting = |expected, received: String| Err(Error::Setting { name: "class_weight", expected, received });
+    if examples.targets.as_slice().len() > 1 {
+        return setting("given for a model with one output", "weights of classes for several outputs".into());
+    }
     if examples.weights.is_some() {
         return setting("given without weights of examples", "both".into());
     }

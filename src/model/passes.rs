@@ -104,11 +104,11 @@ impl From<Array2<f32>> for OutputGradients {
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 ///
-/// Two models are trained against each other with the gradient of an input: what reaches the discriminator's input is the
-/// gradient of the generator's output.
+/// Two models are trained against each other with the gradient of an input: what reaches the discriminator's input is
+/// the gradient of the generator's output.
 impl Model {
-    /// Runs the forward pass on a batch. In training, dropout draws as in the next step of [`fit`](Self::fit), and the pass keeps
-    /// the values of all layers for all examples.
+    /// Runs the forward pass on a batch. In training, dropout draws as in the next step of [`fit`](Self::fit), and the
+    /// pass keeps the values of all layers for all examples.
     ///
     /// # Errors
     /// As [`predict`](Self::predict).
@@ -137,8 +137,8 @@ impl Model {
         Ok(ForwardPass { kept, outputs })
     }
 
-    /// The scores of a pass, and the gradient of its mean loss with respect to the outputs, as [`fit`](Self::fit) finds it: a
-    /// cross-entropy's with respect to what a last softmax or sigmoid is applied to.
+    /// The scores of a pass, and the gradient of its mean loss with respect to the outputs, as [`fit`](Self::fit) finds
+    /// it: a cross-entropy's with respect to what a last softmax or sigmoid is applied to.
     ///
     /// # Errors
     /// [`Error::Data`] if the targets do not fit the model, or there is not one for each example of the pass.
@@ -164,7 +164,8 @@ impl Model {
     /// Runs the backward pass: the gradients of every trained weight and of the inputs, from that of the outputs.
     ///
     /// # Errors
-    /// [`Error::Data`] if the pass was one for inference, or a gradient has not its output's shape or is NaN or infinite.
+    /// [`Error::Data`] if the pass was one for inference, or a gradient has not its output's shape or is NaN or
+    /// infinite.
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -214,12 +215,12 @@ impl Model {
         })
     }
 
-    /// Takes one step of the optimizer with these gradients, one for each trained weight, in the order of the layers: as
-    /// [`backward`](Self::backward) and [`gradients`](Self::gradients) return them.
+    /// Takes one step of the optimizer with these gradients, one for each trained weight, in the order of the layers:
+    /// as [`backward`](Self::backward) and [`gradients`](Self::gradients) return them.
     ///
     /// # Errors
-    /// [`Error::Data`] if they are not those of the trained weights, by number, name and shape, or one is NaN or infinite; then no
-    /// step is taken.
+    /// [`Error::Data`] if they are not those of the trained weights, by number, name and shape, or one is NaN or
+    /// infinite; then no step is taken.
     pub fn apply_gradients(&mut self, gradients: &[Weight]) -> Result<()> {
         let Self { engine, optimizer, state, .. } = self;
         let expected = engine.plan.parameters.trained().count();

@@ -12,11 +12,11 @@ use ndarray::{Array2, ArrayD, IxDyn};
 const IN_ORDER: &str = "a new array is in memory order";
 
 impl Model {
-    /// The model's outputs for images, (N, H, W, C), a table, (N, F), any other [`Inputs`], or a data set: an array of (N, and
-    /// the output's shape), probabilities if the model ends with a softmax. Bytes become `x / 255`.
+    /// The model's outputs for images, (N, H, W, C), a table, (N, F), any other [`Inputs`], or a data set: an array of
+    /// (N, and the output's shape), probabilities if the model ends with a softmax. Bytes become `x / 255`.
     ///
-    /// [`predict_rows`](Self::predict_rows) returns the same as rows, [`predict_all`](Self::predict_all) what a model with several
-    /// outputs gives.
+    /// [`predict_rows`](Self::predict_rows) returns the same as rows, [`predict_all`](Self::predict_all) what a model
+    /// with several outputs gives.
     ///
     /// # Errors
     /// [`Error::Data`](crate::Error::Data) if the examples' shape does not fit the model, or a value is NaN or
@@ -63,7 +63,8 @@ impl Model {
         self.predict_values(images.into())
     }
 
-    /// What the model gives at each output, in their order, as [`predict`](Self::predict): arrays of (N, and the output's shape).
+    /// What the model gives at each output, in their order, as [`predict`](Self::predict): arrays of (N, and the
+    /// output's shape).
     ///
     /// # Errors
     /// As [`predict`](Self::predict).

@@ -50,15 +50,17 @@ pub(super) fn sheet(model: &Model) -> Result<Sheet> {
     let Some((kernel, parameter)) = weights.first().zip(model.engine.plan.parameters.all.first()) else {
         return Err(Error::Model("has no layer with weights: there are no filters to show".into()));
     };
-    let before: Vec<Shape> = std::iter::once(model.engine.plan.input())
-        .chain(model.engine.plan.shapes[..parameter.layer].iter().copied())
-        .collect();
+    let plan = &model.engine.plan;
+    let calls = model.network.calls.iter().take_while(|call| call.layer != parameter.layer).count();
+    let before: Vec<Shape> = plan.input_shapes().chain(plan.shapes[..calls].iter().copied()).collect();
     let layer = kernel.name.split('/').next().unwrap_or_default();
     // A kernel of two axes is a dense layer's, one of four a convolution's.
     let filters = match kernel.values.ndim() {
         2 => {
             let image = before.iter().rev().find_map(|shape| match *shape.axes() {
-                [height, width, channels] => Some((height, width, channels)),
+                [height, width, channels] if shape.len() == Some(kernel.values.shape()[0]) => {
+                    Some((height, width, channels))
+                }
                 _ => None,
             });
             // One pixel makes no picture.
@@ -72,7 +74,13 @@ pub(super) fn sheet(model: &Model) -> Result<Sheet> {
         }
         _ => kernel.values.clone().into_dimensionality::<Ix4>().ok(),
     };
-    let filters = filters.expect("a first layer's kernel reads what stands before it");
+    let Some(filters) = filters else {
+        let shape = kernel.values.shape();
+        return Err(Error::Model(format!(
+            "has a first weight, {}, of shape {shape:?}: filters have four axes",
+            kernel.name
+        )));
+    };
     Ok(of_kernel(layer, filters.view()))
 }
 

@@ -4,12 +4,12 @@
 //! {"format_version": 3, "library": "0.1.0", "crc32": "0a1b2c3d", "model": {"network": {"inputs": [...], "layers": [...]}, ...}}
 //! ```
 //!
-//! A file of weights alone has no `model`, and is written with version 1, for what reads only that. A checkpoint has an entry
-//! `training` beside `model`, and tensors for it (`training.rs` tells which). Versions 1, of models, and 2, of checkpoints, described
-//! a chain of layers with one loss: `{"input": ..., "layers": [...], "loss": ..., "metrics": [...], ...}`; they are read still. The
-//! checksum goes over the texts of `model` and `training`, byte for byte as they stand there, then over the data of all
-//! tensors in the order of their names. It is a CRC-32, not a cryptographic hash: it protects against damage, not
-//! malice; it finds every change of one or two bits in files of up to 512 MB and
+//! A file of weights alone has no `model`, and is written with version 1, for what reads only that. A checkpoint has an
+//! entry `training` beside `model`, and tensors for it (`training.rs` tells which). Versions 1, of models, and 2, of
+//! checkpoints, described a chain of layers with one loss: `{"input": ..., "layers": [...], "loss": ..., "metrics":
+//! [...], ...}`; they are read still. The checksum goes over the texts of `model` and `training`, byte for byte as they
+//! stand there, then over the data of all tensors in the order of their names. It is a CRC-32, not a cryptographic
+//! hash: it protects against damage, not malice; it finds every change of one or two bits in files of up to 512 MB and
 //! every burst of up to 32 bits, and lets other damage pass once in four thousand million times; and it comes with
 //! `flate2` anyway.
 //!

@@ -4,7 +4,7 @@
 use super::head::{HeadScoring, HeadTally};
 use crate::data::OrderedTargets;
 use crate::error::{Error, Result};
-use crate::metrics::{OutputScores, Scores};
+use crate::metrics::{Direction, Metric, OutputScores, Scores};
 use crate::objective::Objective;
 use crate::plan::Plan;
 use std::ops::Range;
@@ -59,6 +59,18 @@ impl Scoring {
     /// The names of all scores, in Keras' order: the metrics, then the loss.
     pub(crate) fn names(&self) -> Vec<String> {
         self.tally().scores(self).named().map(|(name, _)| name).collect()
+    }
+
+    /// Which way the score of this name gets better: losses get smaller.
+    pub(crate) fn direction_of(&self, score: &str) -> Direction {
+        let of_loss = (self.heads.len() > 1).then_some(Direction::Down);
+        let of_head = |head: &HeadScoring| {
+            let metrics: Vec<Direction> = head.metrics().iter().map(Metric::direction).collect();
+            metrics.into_iter().chain(of_loss)
+        };
+        let directions = self.heads.iter().flat_map(of_head);
+        let found = self.names().into_iter().zip(directions).find(|(name, _)| name == score);
+        found.map_or(Direction::Down, |(_, direction)| direction)
     }
 
     /// The tally of no examples.

@@ -1,5 +1,5 @@
-//! The training as callbacks see it, and what it is told and tells: interrupts, logs, lines of text. The training loop is
-//! in `fit`.
+//! The training as callbacks see it, and what it is told and tells: interrupts, logs, lines of text. The training loop
+//! is in `fit`.
 
 mod interrupt;
 mod logs;
@@ -12,7 +12,7 @@ pub(crate) use say::say;
 
 use crate::error::{Error, Result};
 use crate::history::History;
-use crate::metrics::{Direction, unique_names};
+use crate::metrics::Direction;
 use crate::model::{Model, Position};
 use std::sync::Arc;
 
@@ -282,9 +282,7 @@ impl Training<'_> {
         }
         if self.log_names.iter().any(|name| name == monitor) {
             let bare = monitor.strip_prefix("val_").unwrap_or(monitor);
-            let metrics = self.model.metrics();
-            let metric = unique_names(metrics.iter()).iter().position(|name| name == bare);
-            return Ok(Some(metric.map_or(Direction::Down, |metric| metrics[metric].direction())));
+            return Ok(Some(self.model.engine.scoring.direction_of(bare)));
         }
         Err(Error::Callback(format!(
             "the value to monitor must be one of {}, got {monitor}{}",

@@ -286,6 +286,41 @@ fn data_that_do_not_fit_the_inputs_or_outputs_are_told() {
 }
 
 #[test]
+fn callbacks_monitor_the_scores_of_each_output() {
+    use inkstone::callbacks::{EarlyStopping, LambdaCallback};
+    let data = examples(16);
+    for (name, better) in [("dense_2_accuracy", 1.0), ("add_loss", -1.0), ("val_add_mean_absolute_error", -1.0)] {
+        let mut values = Vec::new();
+        let keep = LambdaCallback::new().on_epoch_end(|_, logs, _| {
+            values.push(better * logs.get(name).unwrap());
+            Ok(())
+        });
+        let stopping = EarlyStopping::new(name).patience(2);
+        let config = quiet().epochs(40).validation_data((data.inputs(), data.targets()));
+        two_ends().fit((data.inputs(), data.targets()), config.callback(stopping).callback(keep)).unwrap();
+        let best = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let place = values.iter().position(|value| *value == best).unwrap();
+        let stopped_early = values.len() < 40;
+        assert!(!stopped_early || values.len() == place + 3, "{name}: best of {} at {place}", values.len());
+    }
+    let config = quiet().class_weight([(0, 2.0)]);
+    let error = two_ends().fit((data.inputs(), data.targets()), config).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "class_weight must be given for a model with one output, got weights of classes for several outputs"
+    );
+}
+
+#[test]
+fn a_summary_has_a_row_for_each_layer() {
+    let summary = two_ends().summary().to_string();
+    assert!(summary.starts_with("Model: \"functional\""), "{summary}");
+    let rows = summary.lines().filter(|line| line.contains(" (")).count();
+    // Ten layers, one of which is called twice; the totals have brackets, too.
+    assert_eq!(rows, 1 + two_ends().layer_names().len() + 3, "{summary}");
+}
+
+#[test]
 fn a_long_chain_of_nodes_is_made_and_dropped() {
     let input = Input::new([1]);
     let output = (0..200_000).fold(input.clone(), |node, _| node.apply(Activation::new(Relu)));
