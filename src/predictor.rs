@@ -144,6 +144,7 @@ impl Predictor {
 
     /// (N, values of all outputs, one output after the other).
     fn predict_values(&self, images: Inputs<'_>) -> Result<Array2<f32>> {
+        check_shapes(&self.inference.plan, &images)?;
         let mut outputs = Array2::zeros((images.len(), self.inference.plan.outputs_len()));
         let out = outputs.as_slice_mut().expect("a new array is in memory order");
         self.predict_into(images, &mut self.scratch(), out)?;
@@ -194,6 +195,7 @@ impl Predictor {
     /// ```
     pub fn predict_classes<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<Vec<usize>> {
         let images = images.into();
+        check_shapes(&self.inference.plan, &images)?;
         let mut classes = vec![0; images.len()];
         self.predict_classes_into(images, &mut self.scratch(), &mut classes)?;
         Ok(classes)

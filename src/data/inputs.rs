@@ -208,7 +208,7 @@ impl<'a> Inputs<'a> {
         if let Some(index) = self.0.as_slice().iter().position(|source| source.len() != count) {
             let found = self.0.as_slice()[index].len();
             return Err(Error::Data(format!(
-                "all inputs must have as many examples, got {count} of input 0 and {found} of input {index}"
+                "all inputs must have the same number of examples, got {count} of input 0 and {found} of input {index}"
             )));
         }
         self.0.try_map(|source| {

@@ -9,6 +9,7 @@ use super::activation::Elementwise;
 use super::conv2d::{ConvLayout, Inputs, Outputs, blocks};
 use super::conv2d_forward::conv2d_forward;
 use super::padding::pad;
+use super::winograd::Winograd;
 use super::winograd::winograd_forward;
 use crate::shape::Window2d;
 use crate::simd::{Simd, SimdBase};
@@ -25,6 +26,18 @@ pub(crate) struct Turned {
 impl Turned {
     /// The layout for a convolution on images of `channels` channels; `None` where it has strides.
     pub(crate) fn new(window: &Window2d, channels: usize, filters: usize) -> Option<Self> {
+        let window = Self::window(window)?;
+        Some(Self { layout: ConvLayout::new(&window, filters, channels, None), window })
+    }
+
+    /// The same where it takes far fewer multiplications. It does by Winograd's algorithm alone; without that no layout
+    /// is made, whose lists take memory and time.
+    pub(crate) fn where_it_pays(window: &Window2d, channels: usize, filters: usize) -> Option<Self> {
+        Winograd::side_for(&Self::window(window)?, filters, channels, None)?;
+        Self::new(window, channels, filters).filter(Self::pays)
+    }
+
+    fn window(window: &Window2d) -> Option<Window2d> {
         if window.strides != (1, 1) {
             return None;
         }
@@ -32,12 +45,11 @@ impl Turned {
         let before = |size: usize, before: usize| (size - 1).checked_sub(before);
         let before = (before(window.size.0, window.before.0)?, before(window.size.1, window.before.1)?);
         let padded = (window.image.0 + window.size.0 - 1, window.image.1 + window.size.1 - 1);
-        let window = Window2d { image: window.out, before, padded, out: window.image, ..*window };
-        Some(Self { window, layout: ConvLayout::new(&window, filters, channels, None) })
+        Some(Window2d { image: window.out, before, padded, out: window.image, ..*window })
     }
 
     /// Whether the gradients take far fewer multiplications this way than over the windows of the convolution.
-    pub(crate) fn pays(&self) -> bool {
+    fn pays(&self) -> bool {
         let windows = self.window.image.0 * self.window.image.1 * self.window.size.0 * self.window.size.1;
         self.layout.winograd.as_ref().is_some_and(|winograd| 4 * winograd.multiplications() <= 3 * windows)
     }

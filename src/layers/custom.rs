@@ -6,7 +6,7 @@ use crate::shape::Shape;
 use std::borrow::Cow;
 
 /// Names that the tensors of a checkpoint begin with.
-const RESERVED: [&str; 2] = ["optimizer", "callbacks"];
+const RESERVED: [&str; 3] = ["optimizer", "callbacks", "training"];
 
 impl<T: CustomLayer> From<T> for Layer {
     fn from(layer: T) -> Self {

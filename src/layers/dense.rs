@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 /// `activation(x · kernel + bias)`, as [Keras' `Dense`](https://keras.io/api/layers/core_layers/dense/).
 ///
-/// - Input shape: (features). Output shape: (units).
+/// - Input shape: (features), or (steps, features) of a sequence, whose steps it works on one by one. Output shape:
+///   (units), or (steps, units).
 /// - Kernel: (features, units), Glorot uniform. Bias: (units), zeros.
 ///
-/// At `compile`, an input that is no vector is an error that names the layer.
+/// At `compile`, an input that is neither is an error that names the layer.
 ///
 /// ```
 /// use inkstone::prelude::*;

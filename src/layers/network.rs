@@ -71,13 +71,9 @@ impl Network {
                 return Err(Error::Model(format!("has {count} {ends}, expected 1 to {MAX_ENDS}")));
             }
         }
-        let mut is_read = vec![false; self.inputs.len()];
         let mut is_called = vec![false; self.layers.len()];
-        let mut read = |source: &Source, calls: usize, reader: &str| match *source {
-            Source::Input(index) if index < self.inputs.len() => {
-                is_read[index] = true;
-                Ok(())
-            }
+        let read = |source: &Source, calls: usize, reader: &str| match *source {
+            Source::Input(index) if index < self.inputs.len() => Ok(()),
             Source::Input(_) => Err(Error::Model(format!(
                 "has {reader} that depends on an input which is none of the {} given: list it among the inputs",
                 self.inputs.len()
@@ -96,16 +92,40 @@ impl Network {
             call.reads.iter().try_for_each(|source| read(source, index, &format!("a {}", layer.kind())))?;
         }
         self.outputs.iter().try_for_each(|source| read(source, self.calls.len(), "an output"))?;
+        self.check_reached()?;
         if let Some(index) = is_called.iter().position(|is_called| !is_called) {
             return Err(Error::Model(format!("never calls layer {index} ({})", self.layers[index].kind())));
         }
-        if let Some(index) = is_read.iter().position(|is_read| !is_read) {
-            let shape = self.inputs[index];
-            return Err(Error::Model(format!(
-                "has an input {index} of {shape} that no output depends on: leave it out"
-            )));
-        }
         Ok(())
+    }
+}
+
+impl Network {
+    /// Checks that every call and every input is one that an output depends on: others would be computed in vain.
+    fn check_reached(&self) -> Result<()> {
+        let mut inputs = vec![false; self.inputs.len()];
+        let mut calls = vec![false; self.calls.len()];
+        let mut reach = |calls: &mut [bool], source: &Source| match *source {
+            Source::Input(index) => inputs[index] = true,
+            Source::Call(index) => calls[index] = true,
+        };
+        self.outputs.iter().for_each(|output| reach(&mut calls, output));
+        for index in (0..self.calls.len()).rev() {
+            if calls[index] {
+                self.calls[index].reads.iter().for_each(|source| reach(&mut calls, source));
+            }
+        }
+        if let Some(index) = calls.iter().position(|is_reached| !is_reached) {
+            let kind = self.layers[self.calls[index].layer].kind();
+            return Err(Error::Model(format!("has a call {index} ({kind}) that no output depends on: leave it out")));
+        }
+        match inputs.iter().position(|is_reached| !is_reached) {
+            None => Ok(()),
+            Some(index) => {
+                let shape = self.inputs[index];
+                Err(Error::Model(format!("has an input {index} of {shape} that no output depends on: leave it out")))
+            }
+        }
     }
 }
 

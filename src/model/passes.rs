@@ -77,7 +77,8 @@ impl From<Array2<f32>> for OutputGradients {
     }
 }
 
-/// The parts of a step. This loop gives the bits of [`fit`](Model::fit) without shuffling:
+/// The parts of a step. This loop gives the bits of [`fit`](Model::fit) without shuffling; only of batches of more than
+/// 8192 examples (fewer where dense layers are very wide) `fit` adds the gradients up in another order:
 ///
 /// ```
 /// use inkstone::prelude::*;
@@ -141,15 +142,20 @@ impl Model {
     /// it: a cross-entropy's with respect to what a last softmax or sigmoid is applied to.
     ///
     /// # Errors
-    /// [`Error::Data`] if the targets do not fit the model, or there is not one for each example of the pass.
+    /// [`Error::Data`] if the targets do not fit the model, there is not one for each example of the pass, or the pass
+    /// has no examples or is one of another model.
     pub fn compute_loss<'a>(
         &self,
         pass: &ForwardPass,
         targets: impl Into<Targets<'a>>,
     ) -> Result<(Scores, OutputGradients)> {
         let targets = targets.into();
+        self.check_pass(&pass.kept)?;
         self.check_target_shapes(&targets)?;
         let examples = pass.kept.examples;
+        if examples == 0 {
+            return Err(Error::Data("the pass has no examples, expected at least one for a mean loss".into()));
+        }
         if let Some(found) = targets.lens().find(|found| *found != examples) {
             return Err(Error::Data(format!("the pass has {examples} examples, got targets for {found}")));
         }
@@ -164,8 +170,8 @@ impl Model {
     /// Runs the backward pass: the gradients of every trained weight and of the inputs, from that of the outputs.
     ///
     /// # Errors
-    /// [`Error::Data`] if the pass was one for inference, or a gradient has not its output's shape or is NaN or
-    /// infinite.
+    /// [`Error::Data`] if the pass was one for inference or of another model, or a gradient has not its output's shape
+    /// or is NaN or infinite.
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -183,6 +189,7 @@ impl Model {
     pub fn backward(&self, pass: ForwardPass, gradients: impl Into<OutputGradients>) -> Result<Gradients> {
         let OutputGradients { values, of } = gradients.into();
         let ForwardPass { kept, outputs } = pass;
+        self.check_pass(&kept)?;
         if kept.purpose == Purpose::Inference {
             return Err(Error::Data("the pass was one for inference: call `forward` with `Mode::Training`".into()));
         }
@@ -213,6 +220,15 @@ impl Model {
             weights: named(plan.parameters.trained(), &found.parameters),
             inputs: inputs.map(|(values, shape)| shaped_all(values, examples, shape)).collect(),
         })
+    }
+
+    /// # Errors
+    /// [`Error::Data`] if a pass is one of another model.
+    fn check_pass(&self, pass: &KeptPass) -> Result<()> {
+        if self.engine.made(pass) {
+            return Ok(());
+        }
+        Err(Error::Data("the pass was made by another model: give it to the model whose `forward` returned it".into()))
     }
 
     /// Takes one step of the optimizer with these gradients, one for each trained weight, in the order of the layers:

@@ -102,6 +102,12 @@ impl Builder {
         Value { name, layout }
     }
 
+    /// Whether an output is this value, as it is or turned.
+    fn reads(&self, output: &Value, value: &Value) -> bool {
+        let turned = self.turned.get(&output.name);
+        output.name == value.name || turned.is_some_and(|turned| turned.name == value.name)
+    }
+
     /// Whether a value is given by this operator.
     pub(super) fn is_given_by(&self, value: &Value, operator: &str) -> bool {
         self.nodes.iter().any(|node| node.op_type == operator && node.output[0] == value.name)
@@ -129,16 +135,22 @@ impl Builder {
             return turned.clone();
         }
         let operator = Operator::new("Transpose").with_attributes([Attribute::ints("perm", order)]);
-        let turned = self.push(format!("{layer}/{suffix}"), operator, &[value], layout);
+        // A layer that turns several values names them after those.
+        let name = match self.nodes.iter().any(|node| node.name == format!("{layer}/{suffix}")) {
+            true => format!("{layer}/{}/{suffix}", value.name),
+            false => format!("{layer}/{suffix}"),
+        };
+        let turned = self.push(name, operator, &[value], layout);
         self.turned.insert(value.name.clone(), turned.clone());
         turned
     }
 
     /// The graph with these outputs, channels last: each a value and what is said of it.
     pub(super) fn finish(mut self, inputs: Vec<ValueInfo>, outputs: Vec<(Value, ValueInfo)>) -> Graph {
-        for (value, info) in &outputs {
+        for (index, (value, info)) in outputs.iter().enumerate() {
             let value = self.channels_last(value, &info.name);
-            let is_read = self.nodes.iter().any(|node| node.input.contains(&value.name));
+            let is_read_later = outputs[index + 1..].iter().any(|(later, _)| self.reads(later, &value));
+            let is_read = is_read_later || self.nodes.iter().any(|node| node.input.contains(&value.name));
             match self.nodes.iter_mut().find(|node| node.output[0] == value.name) {
                 // Nobody else knows the value by its name.
                 Some(node) if !is_read => node.output[0].clone_from(&info.name),

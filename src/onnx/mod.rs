@@ -33,7 +33,10 @@ const MAX_BYTES: usize = i32::MAX as usize;
 /// - `input`: (batch, height, width, channels), or (batch, features) for a model on vectors: the 32-bit floats that
 ///   [`predict`](Model::predict) takes. Bytes are to be divided by 255, which `predict` does itself. The batch has any
 ///   size.
-/// - `output`: (batch, classes), what [`predict`](Model::predict) gives.
+/// - `output`: (batch, classes), or (batch, and any other shape of the output): what [`predict`](Model::predict) gives.
+///
+/// A network with several inputs has `input_0`, `input_1` and so on, one with several outputs `output_0`, `output_1`
+/// and so on.
 ///
 /// The graph turns axes itself, as ONNX' convolutions have channels first. Weights have the names of
 /// [`get_weights`](Model::get_weights), and are stored as ONNX' operators take them: a convolution's kernel is

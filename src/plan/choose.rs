@@ -207,7 +207,7 @@ fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packe
     let input_gradient = match around.density {
         Density::Sparse | Density::Dense if !around.needs_input_gradient => InputGradient::Nobody,
         Density::Sparse => InputGradient::Sets,
-        Density::Dense => match Turned::new(window, *channels, *filters).filter(Turned::pays) {
+        Density::Dense => match Turned::where_it_pays(window, *channels, *filters) {
             Some(turned) => InputGradient::Turned(Box::new(turned)),
             None => InputGradient::Dense,
         },

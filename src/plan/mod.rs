@@ -186,10 +186,10 @@ fn lower(
         Source::Input(index) => inputs[index],
         Source::Call(index) => results[index],
     };
-    for Call { layer: index, reads } in &network.calls {
+    for (place, Call { layer: index, reads }) in network.calls.iter().enumerate() {
         let layer = &network.layers[*index];
         let reads: Vec<Operand> = reads.iter().map(|source| operand(&results, source)).collect();
-        builder.layer = *index;
+        builder.call = place;
         let lowered = layer.describe().lower(builder, &reads, &weights[*index]);
         results.push(lowered.map_err(|problem| Error::Layer { index: *index, kind: layer.kind(), problem })?);
     }

@@ -8,8 +8,7 @@ use crate::kernels::conv2d::SLACK;
 use crate::layers::{Layer, Network, Source};
 use crate::program::{Initializer, Role, StoredOrder, WeightSpec};
 use crate::shape::MAX_ELEMENTS;
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 /// One weight of a model.
@@ -110,32 +109,40 @@ fn too_many(layers: &[Layer], index: usize) -> Error {
 
 /// Keras' names: `conv2d`, `conv2d_1`, and so on.
 pub(crate) fn layer_names(layers: &[Layer]) -> Vec<String> {
-    let mut seen: HashMap<Cow<'static, str>, usize> = HashMap::new();
-    let name = |layer: &Layer| {
-        let base_name = layer.base_name();
-        let count = seen.entry(base_name.clone()).or_default();
-        *count += 1;
-        match *count {
-            1 => base_name.into_owned(),
-            count => format!("{base_name}_{}", count - 1),
+    let mut names = Names::default();
+    layers.iter().map(|layer| names.unique(&layer.base_name())).collect()
+}
+
+/// Names that have been given.
+#[derive(Default)]
+struct Names {
+    taken: HashSet<String>,
+    /// How often each base has been asked for.
+    counts: HashMap<String, usize>,
+}
+
+impl Names {
+    /// The base itself, or with the first number behind it that nobody has.
+    fn unique(&mut self, base: &str) -> String {
+        let count = self.counts.entry(base.to_owned()).or_default();
+        loop {
+            let name = if *count == 0 { base.to_owned() } else { format!("{base}_{count}") };
+            *count += 1;
+            if self.taken.insert(name.clone()) {
+                return name;
+            }
         }
-    };
-    layers.iter().map(name).collect()
+    }
 }
 
 /// The names of a network's outputs: those of the layers that give them, from the second of a name on with `_1`, `_2`
 /// and so on.
 pub(super) fn output_names(network: &Network) -> Vec<String> {
     let layers = layer_names(&network.layers);
-    let mut seen: HashMap<String, usize> = HashMap::new();
-    let name = |source: &Source| {
-        let name = match *source {
-            Source::Input(index) => format!("input_{index}"),
-            Source::Call(index) => layers[network.calls[index].layer].clone(),
-        };
-        let count = seen.entry(name.clone()).or_default();
-        *count += 1;
-        if *count == 1 { name } else { format!("{name}_{}", *count - 1) }
+    let mut names = Names::default();
+    let name = |source: &Source| match *source {
+        Source::Input(index) => names.unique(&format!("input_{index}")),
+        Source::Call(index) => names.unique(&layers[network.calls[index].layer]),
     };
     network.outputs.iter().map(name).collect()
 }

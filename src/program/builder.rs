@@ -10,8 +10,8 @@ pub(crate) struct Builder {
     /// How many values of one example each value has.
     pub(crate) lengths: Vec<usize>,
     pub(crate) operations: Vec<Operation>,
-    /// The index of the layer that is lowered, which random numbers depend on.
-    pub(crate) layer: usize,
+    /// The index of the call that is lowered, which random numbers depend on.
+    pub(crate) call: usize,
 }
 
 impl Builder {
@@ -58,7 +58,7 @@ impl Builder {
     }
 
     pub(crate) fn dropout(&mut self, x: Operand, rate: f32) -> Operand {
-        let layer = self.layer;
+        let layer = self.call;
         self.push(OperationKind::Dropout { rate, layer }, &[x], x.shape)
     }
 

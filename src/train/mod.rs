@@ -44,7 +44,7 @@ use crate::simd::{Level, dispatch};
 use gradients::BatchGradients;
 pub(crate) use initial::initial_weights;
 use packing::pack_steps;
-use passes::LastPlan;
+use passes::{EngineId, LastPlan};
 use pool::{Pool, make_workspaces};
 use shard::{Part, Shard, run_shard};
 use shards::{round_len, shard_count, shard_places};
@@ -70,6 +70,7 @@ pub(crate) struct Engine {
     /// How often the weights have changed.
     version: u64,
     last_plan: LastPlan,
+    id: EngineId,
     /// One for each thread at work.
     workspaces: Pool,
     /// Those of the last round, and after them those that it did not need.
@@ -103,6 +104,7 @@ impl Engine {
             level,
             version: 0,
             last_plan: LastPlan::default(),
+            id: EngineId::default(),
             workspaces: Pool::default(),
             shards: Vec::new(),
             last: LastBatch::InShards { used: 0, examples: 0 },

@@ -39,7 +39,13 @@ pub(crate) struct KeptPass {
     shards: Vec<Vec<Chunk>>,
     pub(crate) examples: usize,
     pub(crate) purpose: Purpose,
+    /// The engine whose pass it is.
+    of: EngineId,
 }
+
+/// What tells an engine from those of other models; a clone has its own.
+#[derive(Clone, Debug, Default)]
+pub(super) struct EngineId(Arc<()>);
 
 #[derive(Debug)]
 struct Chunk {
@@ -133,7 +139,7 @@ impl Engine {
                 forward(simd, plan, weights, workspace, places.len(), pass);
             });
         });
-        Ok(KeptPass { on, shards, examples: count, purpose })
+        Ok(KeptPass { on, shards, examples: count, purpose, of: self.id.clone() })
     }
 
     /// Scores a pass, and finds the gradient of its mean loss at each output, before the output function.
@@ -191,6 +197,11 @@ impl Engine {
             chunks.flat_map(of_chunk).collect()
         };
         PassGradients { parameters, inputs: (0..plan.inputs.len()).map(input).collect() }
+    }
+
+    /// Whether a pass is one of this engine.
+    pub(crate) fn made(&self, pass: &KeptPass) -> bool {
+        Arc::ptr_eq(&self.id.0, &pass.of.0)
     }
 
     /// One step of the optimizer on these gradients, laid out as the trained parameters are.

@@ -1,6 +1,6 @@
 //! Keeps workspaces between calls, so that scoring and predicting need no exclusive access to the model.
 
-use super::passes::LastPlan;
+use super::passes::{EngineId, LastPlan};
 use super::{Engine, LastBatch};
 use crate::aligned::AlignedBuffer;
 use crate::exec::{Purpose, Workspace};
@@ -56,6 +56,7 @@ impl Clone for Engine {
             level: self.level,
             version: self.version,
             last_plan: LastPlan::default(),
+            id: EngineId::default(),
             workspaces: Pool::default(),
             shards: Vec::new(),
             last: LastBatch::InShards { used: 0, examples: 0 },

@@ -37,8 +37,14 @@ fn turned() -> Model {
     let conv = image.apply(Conv2D::new(2, (3, 3)).padding(Same));
     let flat = image.apply(Flatten::new()).apply(Dense::new(24)).apply(Reshape::new([4, 3, 2]));
     let sum = Add::of([&conv, &image, &flat]);
+    let other = image.apply(Conv2D::new(2, (1, 1)));
+    let mixed = Add::of([&image, &conv, &other]);
     let pooled = sum.apply(ZeroPadding2D::new((1, 0))).apply(MaxPooling2D::new((2, 1)));
-    Functional::new([&image], [&sum, &pooled, &image]).seed(4).compile(Adam::default(), MeanSquaredError, []).unwrap()
+    let again = mixed.apply(Dropout::new(0.5));
+    Functional::new([&image], [&sum, &pooled, &image, &mixed, &again, &mixed, &conv])
+        .seed(4)
+        .compile(Adam::default(), MeanSquaredError, [])
+        .unwrap()
 }
 
 /// A model with its inputs drawn at random, and what it makes of them.
@@ -79,7 +85,7 @@ fn onnx_runtime_gives_every_output_of_every_network() {
         let output = command.output().unwrap();
         let (said, complaints) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{said}{complaints}");
-        assert!(said.starts_with("2 networks, 7 outputs"), "{said}");
+        assert!(said.starts_with("2 networks, 11 outputs"), "{said}");
         eprint!("{said}");
     }
 }

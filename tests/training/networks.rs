@@ -269,7 +269,7 @@ fn data_that_do_not_fit_the_inputs_or_outputs_are_told() {
     let fewer = examples(3);
     assert_eq!(
         error(model.predict_all((&data.images, &fewer.rows)).map(drop)),
-        "all inputs must have as many examples, got 4 of input 0 and 3 of input 1"
+        "all inputs must have the same number of examples, got 4 of input 0 and 3 of input 1"
     );
     assert_eq!(
         error(model.predict(data.inputs()).map(drop)),
@@ -318,6 +318,35 @@ fn a_summary_has_a_row_for_each_layer() {
     let rows = summary.lines().filter(|line| line.contains(" (")).count();
     // Ten layers, one of which is called twice; the totals have brackets, too.
     assert_eq!(rows, 1 + two_ends().layer_names().len() + 3, "{summary}");
+}
+
+#[test]
+fn calls_that_no_output_depends_on_are_refused() {
+    let json = r#"{"network": {"inputs": [[2], [2]], "layers": [{"Dense": {"units": 1}}, {"Dense": {"units": 1}}],
+        "calls": [{"layer": 0, "reads": [{"Input": 0}]}, {"layer": 1, "reads": [{"Input": 1}]}], "outputs": [{"Call": 0}]}}"#;
+    let network: Functional = serde_json::from_str(json).unwrap();
+    assert_eq!(refused(network), "the model has a call 1 (Dense) that no output depends on: leave it out");
+}
+
+#[test]
+fn outputs_of_one_layer_and_of_others_have_names_of_their_own() {
+    let (a, b) = (Input::new([2]), Input::new([2]));
+    let twin = Shared::new(Dense::new(1));
+    let outputs = [a.apply(&twin), b.apply(&twin), a.apply(Dense::new(1))];
+    let mut model = Functional::new([&a, &b], &outputs).compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
+    let (x, y) = ([[0.5, 1.0]], [1.0]);
+    let scores = model.train_on_batch((&x, &x), (&y, &y, &y)).unwrap();
+    assert_eq!(scores.names(), ["dense_loss", "dense_1_loss", "dense_1_1_loss"]);
+}
+
+#[test]
+fn each_call_of_a_shared_dropout_drops_other_values() {
+    let input = Input::new([64]);
+    let dropout = Shared::new(Dropout::new(0.5));
+    let outputs = [input.apply(&dropout), input.apply(&dropout)];
+    let model = Functional::new([&input], &outputs).seed(1).compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
+    let pass = model.forward(&[[1.0; 64]], inkstone::Mode::Training).unwrap();
+    assert_ne!(pass.outputs()[0], pass.outputs()[1]);
 }
 
 #[test]

@@ -190,3 +190,20 @@ fn what_does_not_fit_a_pass_is_told() {
     assert_eq!(refused(&mut model, &weights), "gradients must be finite, got inf in that of conv2d/bias");
     assert_eq!((bits(&model.get_weights()), model.steps()), (before, 0));
 }
+
+#[test]
+fn a_pass_of_another_model_or_of_no_examples_is_refused() {
+    let one = Sequential::new([2]).add(Dense::new(3)).compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
+    let other = Sequential::new([2]).add(Dense::new(5)).compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
+    let refusal = "the pass was made by another model: give it to the model whose `forward` returned it";
+    for stranger in [other, one.clone()] {
+        let pass = one.forward(&[[0.0, 1.0]], Mode::Training).unwrap();
+        assert_eq!(stranger.compute_loss(&pass, &[[0.0; 5]]).unwrap_err().to_string(), refusal);
+        let gradients = ArrayD::zeros(vec![1, 3]);
+        assert_eq!(stranger.backward(pass, gradients).unwrap_err().to_string(), refusal);
+    }
+    let none = one.forward(&Array2::zeros((0, 2)), Mode::Training).unwrap();
+    let error = one.compute_loss(&none, &Array2::zeros((0, 3))).unwrap_err().to_string();
+    assert_eq!(error, "the pass has no examples, expected at least one for a mean loss");
+    assert!(one.backward(none, ArrayD::zeros(vec![0, 3])).unwrap().weights[0].values.iter().all(|value| *value == 0.0));
+}
