@@ -297,8 +297,7 @@ pub(crate) fn check_shapes(plan: &Plan, found: &Inputs<'_>) -> Result<()> {
         let fits = match found {
             Some(found) => check_shape(input, found),
             None => Err(Error::Data(format!(
-                "the model expects examples of {input} behind the axis of the batch, got an array of no axis more than that, or of \
-                 more than five"
+                "the model expects examples of {input} behind the axis of the batch, got an array that has not two to five axes"
             ))),
         };
         fits.map_err(|error| match error {

@@ -115,7 +115,8 @@ impl Predictor {
     /// As [`Model::predict`]: images, (N, H, W, C), or a table, (N, F), to (N, and the output's shape).
     ///
     /// # Errors
-    /// [`Error::Data`] if the images' shape does not fit the model, or a value is NaN or infinite.
+    /// [`Error::Data`] if the images' shape does not fit the model, or a value is NaN or infinite; [`Error::Model`] if
+    /// the model has several outputs.
     pub fn predict<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<ArrayD<f32>> {
         self.predict_rows(images).map(|rows| shaped(&self.inference.plan, rows))
     }
@@ -137,7 +138,7 @@ impl Predictor {
     /// As [`Model::predict_all`]: what the model gives at each output.
     ///
     /// # Errors
-    /// As [`predict`](Self::predict).
+    /// [`Error::Data`] as [`predict`](Self::predict).
     pub fn predict_all<'a>(&self, inputs: impl Into<Inputs<'a>>) -> Result<Vec<ArrayD<f32>>> {
         self.predict_values(inputs.into()).map(|values| split_outputs(&self.inference.plan, &values))
     }

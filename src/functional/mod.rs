@@ -45,7 +45,7 @@ pub struct Functional {
 }
 
 impl Functional {
-    /// The network between these inputs and these outputs.
+    /// The network between these inputs and these outputs: 1 to 256 of each.
     #[must_use]
     pub fn new<'n>(inputs: impl IntoIterator<Item = &'n Node>, outputs: impl IntoIterator<Item = &'n Node>) -> Self {
         let mut collected = Collected::default();

@@ -67,7 +67,7 @@ impl Model {
     /// output's shape).
     ///
     /// # Errors
-    /// As [`predict`](Self::predict).
+    /// [`Error::Data`](crate::Error::Data) as [`predict`](Self::predict).
     ///
     /// ```
     /// use inkstone::prelude::*;

@@ -64,7 +64,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::Layer`] for the first layer that cannot work on what it is given, [`Error::Model`] for a model that has
-    /// no layers, does not end with a vector, or is too large.
+    /// no layers, has calls that cannot be, or is too large.
     pub(crate) fn new(network: &Network, wanted: Wanted) -> Result<Self> {
         check_outputs(network)?;
         let Checked { shapes, weights } = check(network)?;

@@ -9,7 +9,7 @@ use crate::sequential::Sequential;
 impl Sequential {
     /// Parses the description of a model from JSON, for example from a configuration file.
     ///
-    /// - `input`: `[height, width, channels]` or `[features]`
+    /// - `input`: `[height, width, channels]`, `[features]`, or any one to four axes
     /// - `layers`: each as `{"Dense": {"units": 10, "activation": "softmax"}}`: the type, and its fields, which have
     ///   the names of the structures in [`layers`](crate::layers). Those that are left out have Keras' defaults; a
     ///   layer that needs none may be its name alone, as `"Flatten"`. Activations and paddings may be written as in
