@@ -34,7 +34,7 @@ fn run(model: &Arc<TypedRunnableModel>, case: &Case, start: usize, count: usize)
 fn tract_predicts_the_same_for_any_batch() {
     let mut worst = (0.0, String::new());
     let (mut models, mut predictions) = (0, 0);
-    for mut case in cases().into_iter().chain([trained()]) {
+    for case in cases().into_iter().chain([trained()]) {
         let expected = case.model.predict_rows(&case.inputs).unwrap();
         let model = read(&case).unwrap_or_else(|error| panic!("{}: {error:?}", case.name));
         for (start, count) in [(0, expected.nrows()), (0, 1), (expected.nrows() - 3, 2)] {
