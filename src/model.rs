@@ -11,7 +11,7 @@ mod weights;
 pub use callback_state::CallbackState;
 pub(crate) use ongoing::{Ongoing, Position};
 pub use passes::{ForwardPass, Gradients, Mode, OutputGradients};
-pub(crate) use predicting::{shaped, shaped_all, split_outputs};
+pub(crate) use predicting::{shaped, shaped_rows, split_outputs};
 pub(crate) use weights::{named, store};
 
 use crate::data::{Inputs, LabelledInputs, OrderedExamples, Targets, nouns};

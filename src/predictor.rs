@@ -3,7 +3,7 @@
 use crate::data::Inputs;
 use crate::error::{Error, Result};
 use crate::exec::Workspace;
-use crate::model::{Model, check_shapes, shaped, split_outputs};
+use crate::model::{Model, check_shapes, shaped_rows, split_outputs};
 use crate::plan::Plan;
 use crate::shape::Shape;
 use crate::train::{Examples, Inference};
@@ -118,7 +118,7 @@ impl Predictor {
     /// [`Error::Data`] if the images' shape does not fit the model, or a value is NaN or infinite; [`Error::Model`] if
     /// the model has several outputs.
     pub fn predict<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<ArrayD<f32>> {
-        self.predict_rows(images).map(|rows| shaped(&self.inference.plan, rows))
+        self.predict_rows(images).map(|rows| shaped_rows(&self.inference.plan, rows))
     }
 
     /// As [`Model::predict_rows`]: (N, values of the output).

@@ -18,8 +18,8 @@ pub(crate) enum Stream {
     Synthetic { example: usize },
     /// How one example of one step is varied.
     Augment { step: u64, example: usize },
-    /// What the dropout layer drops of one example of one step.
-    Dropout { layer: usize, step: u64, example: usize },
+    /// What a call of a dropout layer drops of one example of one step.
+    Dropout { call: usize, step: u64, example: usize },
 }
 
 /// The generator for one use of a seed.
@@ -30,7 +30,7 @@ pub(crate) fn stream(seed: u64, stream: Stream) -> Xoshiro256PlusPlus {
         Stream::Shuffle { epoch } => [2, epoch as u64, 0, 0],
         Stream::Synthetic { example } => [5, example as u64, 0, 0],
         Stream::Augment { step, example } => [6, step, example as u64, 0],
-        Stream::Dropout { layer, step, example } => [3, layer as u64, step, example as u64],
+        Stream::Dropout { call, step, example } => [3, call as u64, step, example as u64],
     };
     Xoshiro256PlusPlus::seed_from_u64(words.iter().fold(seed, |state, &word| mix(state ^ mix(word))))
 }
@@ -73,8 +73,8 @@ mod tests {
             first(0, Stream::Synthetic { example: 1 }),
             first(0, Stream::Augment { step: 0, example: 1 }),
             first(0, Stream::Augment { step: 1, example: 0 }),
-            first(0, Stream::Dropout { layer: 0, step: 0, example: 1 }),
-            first(0, Stream::Dropout { layer: 0, step: 1, example: 0 }),
+            first(0, Stream::Dropout { call: 0, step: 0, example: 1 }),
+            first(0, Stream::Dropout { call: 0, step: 1, example: 0 }),
         ];
         for (i, a) in streams.iter().enumerate() {
             assert!(streams[i + 1..].iter().all(|b| a != b), "stream {i} repeats another");

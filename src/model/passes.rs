@@ -1,6 +1,6 @@
 //! The parts of a training step, for training loops of one's own.
 
-use super::{Model, Weight, named, shaped_all, store};
+use super::{Model, Weight, named, shaped, store};
 use crate::data::{Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::exec::Purpose;
@@ -134,7 +134,7 @@ impl Model {
         let examples = Examples::of_images(&inputs);
         let kept = in_pool(|| self.engine.forward_pass(&self.network, &examples, purpose, draws))?;
         let heads = self.engine.plan.heads.iter().enumerate();
-        let outputs = heads.map(|(index, head)| shaped_all(kept.output(index), kept.examples, head.shape)).collect();
+        let outputs = heads.map(|(index, head)| shaped(kept.output(index), kept.examples, head.shape)).collect();
         Ok(ForwardPass { kept, outputs })
     }
 
@@ -163,7 +163,7 @@ impl Model {
         self.engine.scoring.check_targets(targets.as_slice())?;
         let (tally, gradients) = self.engine.loss_of_pass(&pass.kept, &Examples::of_targets(&targets, examples));
         let heads = gradients.into_iter().zip(&self.engine.plan.heads);
-        let values = heads.map(|(values, head)| shaped_all(values, examples, head.shape)).collect();
+        let values = heads.map(|(values, head)| shaped(values, examples, head.shape)).collect();
         Ok((tally.scores(&self.engine.scoring), OutputGradients { values, of: Side::Logits }))
     }
 
@@ -218,7 +218,7 @@ impl Model {
         let inputs = found.inputs.into_iter().zip(plan.input_shapes());
         Ok(Gradients {
             weights: named(plan.parameters.trained(), &found.parameters),
-            inputs: inputs.map(|(values, shape)| shaped_all(values, examples, shape)).collect(),
+            inputs: inputs.map(|(values, shape)| shaped(values, examples, shape)).collect(),
         })
     }
 

@@ -35,7 +35,7 @@ impl Model {
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn predict<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<ArrayD<f32>> {
-        self.predict_rows(images).map(|rows| shaped(&self.engine.plan, rows))
+        self.predict_rows(images).map(|rows| shaped_rows(&self.engine.plan, rows))
     }
 
     /// As [`predict`](Self::predict), with a row for each example: (N, values of the output).
@@ -125,22 +125,18 @@ impl Model {
     }
 }
 
-/// The values of some examples of this shape as an array: (N, and the shape).
-pub(crate) fn shaped_all(values: Vec<f32>, examples: usize, shape: Shape) -> ArrayD<f32> {
-    let axes: Vec<usize> = std::iter::once(examples).chain(shape.axes().iter().copied()).collect();
-    ArrayD::from_shape_vec(axes, values).expect("as many values as the shape has")
+/// The values of some examples of this shape as an array, without a copy: (N, and the shape).
+pub(crate) fn shaped(values: Vec<f32>, examples: usize, shape: Shape) -> ArrayD<f32> {
+    let mut axes = [examples; MAX_RANK + 1];
+    let rank = shape.axes().len();
+    axes[1..=rank].copy_from_slice(shape.axes());
+    ArrayD::from_shape_vec(IxDyn(&axes[..=rank]), values).expect("as many values as the shape has")
 }
 
-/// The values of the only output as an array of its shape.
-///
-/// - rows: (N, values)
-pub(crate) fn shaped(plan: &Plan, rows: Array2<f32>) -> ArrayD<f32> {
-    let axes = plan.head().shape;
-    let mut all = [rows.nrows(); MAX_RANK + 1];
-    let of_example = axes.axes();
-    all[1..=of_example.len()].copy_from_slice(of_example);
-    let shaped = rows.into_shape_with_order(IxDyn(&all[..=of_example.len()]));
-    shaped.expect("an output has as many values as its shape")
+/// The rows of the only output as an array of its shape.
+pub(crate) fn shaped_rows(plan: &Plan, rows: Array2<f32>) -> ArrayD<f32> {
+    let examples = rows.nrows();
+    shaped(rows.into_raw_vec_and_offset().0, examples, plan.head().shape)
 }
 
 /// The values of each output as an array of its shape.
@@ -151,7 +147,7 @@ pub(crate) fn split_outputs(plan: &Plan, values: &Array2<f32>) -> Vec<ArrayD<f32
     let output = |(index, head): (usize, &Head)| {
         let len = plan.output_len(index);
         let rows = values.rows().into_iter().flat_map(|row| row.into_iter().skip(before).take(len));
-        let output = shaped_all(rows.copied().collect(), values.nrows(), head.shape);
+        let output = shaped(rows.copied().collect(), values.nrows(), head.shape);
         before += len;
         output
     };

@@ -96,8 +96,8 @@ pub(super) fn choose(
             OperationKind::ZeroPad { window, channels } => Step::ZeroPad(pooling(window, channels)),
             OperationKind::Activate(function) => Step::Activate(*function),
             OperationKind::Softmax { classes } => Step::Softmax(Softmax { classes: *classes }),
-            OperationKind::Dropout { rate, layer } => {
-                Step::Dropout(Dropout { rate: *rate, len: lengths[writes.0], layer: *layer })
+            OperationKind::Dropout { rate, call } => {
+                Step::Dropout(Dropout { rate: *rate, len: lengths[writes.0], call: *call })
             }
             OperationKind::Add => Step::Add(Add),
             OperationKind::Concatenate { channels } => Step::Concatenate(Concatenate { channels: *channels }),

@@ -135,13 +135,13 @@ pub(crate) struct Softmax {
     pub(crate) classes: usize,
 }
 
-/// Values dropped at random; `layer` tells its random numbers from those of others.
+/// Values dropped at random; `call` tells its random numbers from those of others.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Dropout {
     pub(crate) rate: f32,
     /// Values of one example.
     pub(crate) len: usize,
-    pub(crate) layer: usize,
+    pub(crate) call: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -231,7 +231,7 @@ impl Step {
         }
     }
 
-    /// Whether its backward pass can turn the gradient of its output into that of its first input in place.
+    /// Whether its backward pass can turn the gradient of its output into that of its last input in place.
     pub(crate) fn works_in_place(&self) -> bool {
         match self {
             Self::Activate(_) | Self::Softmax(_) | Self::Dropout(_) | Self::Add(_) => true,

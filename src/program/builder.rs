@@ -58,8 +58,8 @@ impl Builder {
     }
 
     pub(crate) fn dropout(&mut self, x: Operand, rate: f32) -> Operand {
-        let layer = self.call;
-        self.push(OperationKind::Dropout { rate, layer }, &[x], x.shape)
+        let call = self.call;
+        self.push(OperationKind::Dropout { rate, call }, &[x], x.shape)
     }
 
     /// The sum of two operands of the same shape.

@@ -53,8 +53,8 @@ pub(crate) enum OperationKind {
     Activate(Elementwise),
     /// A softmax over the last axis.
     Softmax { classes: usize },
-    /// Values dropped at random; `layer` tells its random numbers from those of others.
-    Dropout { rate: f32, layer: usize },
+    /// Values dropped at random; `call` tells its random numbers from those of others.
+    Dropout { rate: f32, call: usize },
     /// The sum of two values.
     Add,
     /// The channels of one value behind those of another, pixel by pixel.

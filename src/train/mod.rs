@@ -235,15 +235,7 @@ impl Engine {
         let scoring = &self.scoring;
         let mut tallies = vec![scoring.tally(); self.stretches(examples)];
         self.run_stretches(examples, 1, &mut tallies, |plan, _, places, workspace, tallies| {
-            let tally = &mut tallies[0];
-            tally.count(&places);
-            for (index, (head, scoring)) in plan.heads.iter().zip(&scoring.heads).enumerate() {
-                let values = places.len() * scoring.outputs();
-                let (logits, room, _) = workspace.output_result_and_gradient(plan, head);
-                let (logits, room, targets) =
-                    (&logits[..values], &mut room[..values], examples.targets(index, places.clone()));
-                tally.heads[index].add_chunk(scoring, logits, room, targets, None);
-            }
+            tallies[0].add_chunk(scoring, plan, examples, &places, workspace, None);
         });
         let mut total = scoring.tally();
         tallies.iter().for_each(|tally| total.merge(tally));

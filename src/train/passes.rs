@@ -20,7 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A plan that finds the gradients of inputs too, with a copy of the weights packed for it.
 #[derive(Debug)]
 struct PassPlan {
-    plan: Plan,
+    /// The same for all weights.
+    plan: Arc<Plan>,
     weights: Weights,
     level: Level,
     /// The engine's version of the weights.
@@ -91,8 +92,8 @@ impl Engine {
             return Ok(Arc::clone(last));
         }
         let plan = match last.as_ref() {
-            Some(last) => last.plan.clone(),
-            None => Plan::new(network, Wanted::OfInputs)?,
+            Some(last) => Arc::clone(&last.plan),
+            None => Arc::new(Plan::new(network, Wanted::OfInputs)?),
         };
         debug_assert_eq!(plan.parameters, self.plan.parameters, "what is wanted moves no parameter");
         let (mut weights, level) = (Weights::zeroed(&plan), self.level);

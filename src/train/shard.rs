@@ -44,7 +44,6 @@ pub(super) fn run_shard<S: Simd>(
     shard.gradients.clear();
     shard.tally.reset();
     let scale = 1.0 / batch.len() as f32;
-    let loss_weights = &scoring.loss_weights;
     let chunk_len = chunk_len(plan);
     for start in places.clone().step_by(chunk_len) {
         let chunk = start..(start + chunk_len).min(places.end);
@@ -52,15 +51,7 @@ pub(super) fn run_shard<S: Simd>(
         batch.write(simd, chunk.clone(), plan, workspace);
         batch.vary(chunk.clone(), plan, seed, step, workspace);
         forward(simd, plan, weights, workspace, images, Pass::Training { seed, step, first_example: start });
-        shard.tally.count(&chunk);
-        for (index, (head, scoring)) in plan.heads.iter().zip(&scoring.heads).enumerate() {
-            let outputs = images * scoring.outputs();
-            let (logits, room, dlogits) = workspace.output_result_and_gradient(plan, head);
-            let gradient = (&mut dlogits[..outputs], scale * loss_weights[index]);
-            let (logits, room, targets) =
-                (&logits[..outputs], &mut room[..outputs], batch.targets(index, chunk.clone()));
-            shard.tally.heads[index].add_chunk(scoring, logits, room, targets, Some(gradient));
-        }
+        shard.tally.add_chunk(scoring, plan, batch, &chunk, workspace, Some(scale));
         backward(simd, plan, weights, workspace, images, &mut shard.gradients);
     }
 }

@@ -1,9 +1,11 @@
 //! How a model's examples are scored, and what a set of them scored: sums, so that shards and chunks can be added up in
 //! their order. What is particular to an output is in `head`.
 
+use super::Examples;
 use super::head::{HeadScoring, HeadTally};
 use crate::data::OrderedTargets;
 use crate::error::{Error, Result};
+use crate::exec::Workspace;
 use crate::metrics::{Direction, Metric, OutputScores, Scores};
 use crate::objective::Objective;
 use crate::plan::Plan;
@@ -146,6 +148,27 @@ impl Tally {
     pub(crate) fn merge(&mut self, other: &Self) {
         self.examples += other.examples;
         self.heads.iter_mut().zip(&other.heads).for_each(|(head, other)| head.merge(other));
+    }
+
+    /// Scores a chunk at every output. With a scale the gradient of each loss, times that, goes to where the backward
+    /// pass reads it.
+    pub(super) fn add_chunk(
+        &mut self,
+        scoring: &Scoring,
+        plan: &Plan,
+        examples: &Examples<'_>,
+        places: &Range<usize>,
+        workspace: &mut Workspace,
+        scale: Option<f32>,
+    ) {
+        self.count(places);
+        for (index, (head, of_head)) in plan.heads.iter().zip(&scoring.heads).enumerate() {
+            let values = places.len() * of_head.outputs();
+            let (logits, room, dlogits) = workspace.output_result_and_gradient(plan, head);
+            let gradient = scale.map(|scale| (&mut dlogits[..values], scale * scoring.loss_weights[index]));
+            let targets = examples.targets(index, places.clone());
+            self.heads[index].add_chunk(of_head, &logits[..values], &mut room[..values], targets, gradient);
+        }
     }
 
     /// Takes up that these examples have been scored at every output.

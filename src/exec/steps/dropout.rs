@@ -27,7 +27,7 @@ impl Run for Dropout {
         let kept = 1.0 / (1.0 - self.rate);
         let examples = y.chunks_exact_mut(len).zip(io.saved.floats.chunks_exact_mut(len));
         for (image, (y, mask)) in examples.enumerate() {
-            let mut random = stream(seed, Stream::Dropout { layer: self.layer, step, example: first_example + image });
+            let mut random = stream(seed, Stream::Dropout { call: self.call, step, example: first_example + image });
             for (value, factor) in y.iter_mut().zip(mask) {
                 *factor = if random.random::<f32>() < self.rate { 0.0 } else { kept };
                 *value *= *factor;
