@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 /// let mut model = Sequential::new([2, 2, 1])
 ///     .add(Flatten::new())
 ///     .add(Dense::new(2).activation(Softmax))
+///     .seed(1)
 ///     .compile(Adam::new(0.1), SparseCategoricalCrossentropy::default(), [Accuracy])?;
 /// model.fit((&images, &labels), FitConfig::new().epochs(20).verbose(0))?;
 /// assert_eq!(model.evaluate((&images, &labels))?.accuracy()?, 1.0);
@@ -34,6 +35,7 @@ use crate::error::{Error, Result};
 /// let (x, y) = (array![[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [1.0, 2.0, 3.0]);
 /// let mut model = Sequential::new([2])
 ///     .add(Dense::new(1))
+///     .seed(1)
 ///     .compile(Adam::new(0.05), MeanSquaredError, [])?;
 /// model.fit((&x, &y), FitConfig::new().epochs(400).verbose(0))?;
 /// assert!(model.evaluate((&x, &y))?.loss < 0.01);

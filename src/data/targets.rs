@@ -22,6 +22,7 @@ use std::borrow::Cow;
 /// use inkstone::prelude::*;
 /// let mut model = Sequential::new([1])
 ///     .add(Dense::new(1))
+///     .seed(1)
 ///     .compile(Sgd::new(0.1), MeanSquaredError, [])?;
 /// // Three numbers, and twice as much for each.
 /// let (x, y) = ([[-1.0], [0.0], [1.0]], [-2.0, 0.0, 2.0]);

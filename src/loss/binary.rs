@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 /// use inkstone::ndarray::Array4;
 /// let mut model = Sequential::new([2])
 ///     .add(Dense::new(1).activation(Sigmoid))
+///     .seed(1)
 ///     .compile(Adam::new(0.1), BinaryCrossentropy::default(), [Accuracy])?;
 /// let points = Array4::from_shape_vec((2, 1, 1, 2), vec![0.0, 1.0, 1.0, 0.0]).unwrap();
 /// model.fit((&points, &[0, 1]), FitConfig::new().epochs(50).verbose(0))?;

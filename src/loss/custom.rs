@@ -47,7 +47,7 @@ use std::fmt::Debug;
 ///     }
 /// }
 ///
-/// let mut model = Sequential::new([1]).add(Dense::new(1)).compile(Sgd::new(0.3), LogCosh, [])?;
+/// let mut model = Sequential::new([1]).add(Dense::new(1)).seed(1).compile(Sgd::new(0.3), LogCosh, [])?;
 /// let (x, y) = ([[-1.0], [0.0], [1.0]], [-2.0, 0.0, 2.0]);
 /// let before = model.evaluate((&x, &y))?.loss;
 /// model.fit((&x, &y), FitConfig::new().epochs(100).verbose(0))?;
