@@ -20,7 +20,7 @@ pub(crate) fn backward<S: Simd>(
     gradients: &mut Gradients,
 ) {
     let Workspace { values, gradients: slots, saved, scratch, .. } = workspace;
-    for (Placed { step, reads, writes, flows }, saved) in plan.steps.iter().zip(saved).rev() {
+    for (Placed { step, reads, writes, weights: places, flows }, saved) in plan.steps.iter().zip(saved).rev() {
         let (Some(flows), Some(slot)) = (flows, plan.gradients.slot_of[writes.0]) else { continue };
         let slot_read = |place: usize| match flows[place] {
             Flow::Nobody | Flow::InPlace => None,
@@ -36,7 +36,8 @@ pub(crate) fn backward<S: Simd>(
         let [first, second] = taken.each_mut();
         let dx = [InputGradient { flow: flows[0], to: first }, InputGradient { flow: flows[1], to: second }];
         let (y, len) = (&values[writes.0][..], plan.lengths[writes.0]);
-        step.backward(simd, Backward { images, x, y, len, dy: &mut dy, dx, saved, scratch, weights, gradients });
+        let dy_all = &mut dy;
+        step.backward(simd, Backward { images, x, y, len, dy: dy_all, dx, saved, scratch, weights, places, gradients });
         slots[slot] = dy;
         for (place, buffer) in taken.into_iter().enumerate() {
             if let Some(slot) = slot_read(place) {

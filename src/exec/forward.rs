@@ -26,13 +26,13 @@ pub(crate) fn forward<S: Simd>(
     pass: Pass,
 ) {
     let Workspace { values, saved, scratch, .. } = workspace;
-    for (Placed { step, reads, writes, .. }, saved) in plan.steps.iter().zip(saved) {
+    for (Placed { step, reads, writes, weights: places, .. }, saved) in plan.steps.iter().zip(saved) {
         // Taken out while it is written, so that the others can be read.
         let mut y = std::mem::take(&mut values[writes.0]);
         let mut x = [&[][..]; MAX_READS];
         x.iter_mut().zip(reads).for_each(|(x, value)| *x = &values[value.0]);
         let len = plan.lengths[writes.0];
-        step.forward(simd, Forward { images, x, y: &mut y, len, saved, scratch, weights, pass });
+        step.forward(simd, Forward { images, x, y: &mut y, len, saved, scratch, weights, places, pass });
         values[writes.0] = y;
     }
 }

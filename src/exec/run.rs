@@ -5,7 +5,8 @@ use super::forward::Pass;
 use super::gradients::Gradients;
 use super::memory::{Memory, Saved, Scratch};
 use crate::plan::{Flow, Step};
-use crate::program::MAX_READS;
+use crate::program::plain::with_plain_operations;
+use crate::program::{Lengths, MAX_READS, Plain, WeightPlace};
 use crate::simd::Simd;
 
 /// What memory is for.
@@ -17,9 +18,9 @@ pub(crate) enum Purpose {
 
 /// What every step can do.
 pub(super) trait Run {
-    /// The memory that it needs for a chunk of this many images, beside its inputs, its output, and their gradients.
-    fn memory(&self, images: usize, purpose: Purpose) -> Memory {
-        let _ = (images, purpose);
+    /// The memory that it needs for a chunk, beside its inputs, its output, and their gradients.
+    fn memory(&self, of: Chunk) -> Memory {
+        let _ = of;
         Memory::default()
     }
 
@@ -28,6 +29,15 @@ pub(super) trait Run {
 
     /// Adds to the gradients of its parameters, and hands on that of its output.
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>);
+}
+
+/// What memory is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Chunk {
+    /// The most images.
+    pub(super) images: usize,
+    pub(super) lengths: Lengths,
+    pub(super) purpose: Purpose,
 }
 
 /// What a forward pass works with. Buffers end with slack behind the images.
@@ -42,6 +52,8 @@ pub(super) struct Forward<'a> {
     pub(super) saved: &'a mut Saved,
     pub(super) scratch: &'a mut Scratch,
     pub(super) weights: &'a Weights,
+    /// Where the weights of a plain step lie.
+    pub(super) places: &'a [WeightPlace],
     pub(super) pass: Pass,
 }
 
@@ -57,6 +69,8 @@ pub(super) struct Backward<'a> {
     pub(super) saved: &'a Saved,
     pub(super) scratch: &'a mut Scratch,
     pub(super) weights: &'a Weights,
+    /// Where the weights of a plain step lie.
+    pub(super) places: &'a [WeightPlace],
     /// Those of the trained parameters, to be added to.
     pub(super) gradients: &'a mut Gradients,
 }
@@ -70,11 +84,18 @@ pub(super) struct InputGradient<'a> {
 
 impl InputGradient<'_> {
     /// Writes values, or adds them to what is there.
+    #[inline(always)]
     pub(super) fn put<'v>(&mut self, values: impl Iterator<Item = &'v f32>) {
+        self.put_each(values.copied());
+    }
+
+    /// The same, of values that are computed.
+    #[inline(always)]
+    pub(super) fn put_each(&mut self, values: impl Iterator<Item = f32>) {
         let pairs = self.to.iter_mut().zip(values);
         match self.flow {
             Flow::Nobody | Flow::InPlace => {}
-            Flow::Write => pairs.for_each(|(to, value)| *to = *value),
+            Flow::Write => pairs.for_each(|(to, value)| *to = value),
             Flow::Add => pairs.for_each(|(to, value)| *to += value),
         }
     }
@@ -90,43 +111,51 @@ impl InputGradient<'_> {
     }
 }
 
-/// Calls a method of whatever step it is.
-macro_rules! each_step {
-    ($step:expr, $inner:ident => $call:expr) => {
-        match $step {
-            Step::Conv($inner) => $call,
-            Step::MaxPool($inner) => {
-                let $inner = &super::steps::MaxPool($inner);
-                $call
-            }
-            Step::AveragePool($inner) => {
-                let $inner = &super::steps::AveragePool($inner);
-                $call
-            }
-            Step::ZeroPad($inner) => {
-                let $inner = &super::steps::ZeroPad($inner);
-                $call
-            }
-            Step::Activate($inner) => $call,
-            Step::Softmax($inner) => $call,
-            Step::Dropout($inner) => $call,
-            Step::Add($inner) => $call,
-            Step::Concatenate($inner) => $call,
-            Step::Custom($inner) => $call,
-        }
-    };
-}
-
 impl Run for Step {
-    fn memory(&self, images: usize, purpose: Purpose) -> Memory {
-        each_step!(self, step => step.memory(images, purpose))
+    fn memory(&self, of: Chunk) -> Memory {
+        match self {
+            Self::Conv(conv) => conv.memory(of),
+            Self::Plain(plain) => plain.memory(of),
+        }
     }
 
     fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
-        each_step!(self, step => step.forward(simd, io));
+        match self {
+            Self::Conv(conv) => conv.forward(simd, io),
+            Self::Plain(plain) => plain.forward(simd, io),
+        }
     }
 
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
-        each_step!(self, step => step.backward(simd, io));
+        match self {
+            Self::Conv(conv) => conv.backward(simd, io),
+            Self::Plain(plain) => plain.backward(simd, io),
+        }
     }
 }
+
+/// Runs whichever plain operation it is.
+macro_rules! run_each {
+    ($($operation:ident,)*) => {
+        impl Run for Plain {
+            fn memory(&self, of: Chunk) -> Memory {
+                match self {
+                    $(Self::$operation(operation) => operation.memory(of),)*
+                }
+            }
+
+            fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
+                match self {
+                    $(Self::$operation(operation) => operation.forward(simd, io),)*
+                }
+            }
+
+            fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
+                match self {
+                    $(Self::$operation(operation) => operation.backward(simd, io),)*
+                }
+            }
+        }
+    };
+}
+with_plain_operations!(run_each);

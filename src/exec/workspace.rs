@@ -1,7 +1,7 @@
 //! The memory that one chunk needs on its way through a plan and back. Made once, used for every chunk.
 
 use super::memory::{Memory, Saved, Scratch, bytes};
-use super::run::{Purpose, Run};
+use super::run::{Chunk, Purpose, Run};
 use crate::aligned::AlignedBuffer;
 use crate::kernels::conv2d::SLACK;
 use crate::plan::{Head, Plan};
@@ -28,7 +28,7 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Buffers for this plan.
     pub(crate) fn new(plan: &Plan, max_images: usize, purpose: Purpose) -> Self {
-        let memories: Vec<Memory> = plan.steps.iter().map(|placed| placed.step.memory(max_images, purpose)).collect();
+        let memories: Vec<Memory> = memories(plan, max_images, purpose).collect();
         let images = |len: usize| AlignedBuffer::zeroed(max_images * len + SLACK);
         let (gradients, result) = match purpose {
             Purpose::Inference => (Vec::new(), AlignedBuffer::default()),
@@ -50,7 +50,7 @@ impl Workspace {
     /// The bytes that [`Self::new`] with these arguments takes, without taking them.
     pub(crate) fn bytes(plan: &Plan, max_images: usize, purpose: Purpose) -> u64 {
         let images = |len: usize| bytes(max_images.saturating_mul(len).saturating_add(SLACK), size_of::<f32>());
-        let memories = || plan.steps.iter().map(|placed| placed.step.memory(max_images, purpose));
+        let memories = || memories(plan, max_images, purpose);
         let gradients = match purpose {
             Purpose::Inference => 0,
             Purpose::Training => {
@@ -103,4 +103,12 @@ impl Workspace {
         let slot = plan.gradients.slot_of[output].and_then(|slot| self.gradients.get_mut(slot));
         (&self.values[output], &mut self.result, slot.map_or(&mut [], |slot| &mut slot[..]))
     }
+}
+
+/// The memory that each step asks for.
+fn memories(plan: &Plan, images: usize, purpose: Purpose) -> impl Iterator<Item = Memory> {
+    plan.steps.iter().map(move |placed| {
+        let lengths = plan.lengths_of(&placed.reads, placed.writes);
+        placed.step.memory(Chunk { images, lengths, purpose })
+    })
 }

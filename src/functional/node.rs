@@ -1,6 +1,6 @@
 //! Nodes: the values of a network that is being described, each with the layer that gives it.
 
-use crate::layers::{Add, Concatenate, Layer};
+use crate::layers::{Add, Average, Concatenate, Layer, Maximum, Minimum, Multiply, Subtract};
 use crate::shape::Shape;
 use std::fmt;
 use std::sync::Arc;
@@ -111,7 +111,7 @@ macro_rules! merging_layers {
         }
     )*};
 }
-merging_layers!(Add, Concatenate);
+merging_layers!(Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate);
 
 /// A long chain is taken apart link by link: dropped as a whole, each link would take room on the stack.
 impl Drop for Value {

@@ -19,6 +19,14 @@ impl Elementwise {
             Self::Linear | Self::Relu | Self::Sigmoid | Self::Tanh => true,
         }
     }
+
+    /// Whether about half of the gradients that it hands back are zero.
+    pub(crate) fn is_sparse_behind(self) -> bool {
+        match self {
+            Self::Relu => true,
+            Self::Linear | Self::Sigmoid | Self::Tanh => false,
+        }
+    }
 }
 
 /// Applies the activation in place.

@@ -1,7 +1,8 @@
 //! Layers of users' own types among the others.
 
 use super::{Describe, Layer, Spec, checked};
-use crate::program::{AnyLayer, Builder, Custom, CustomLayer, LayerWeight, Operand, WeightId, WeightSpec};
+use crate::program::plain::Custom;
+use crate::program::{AnyLayer, Builder, CustomLayer, LayerWeight, Operand, WeightId, WeightSpec};
 use crate::shape::Shape;
 use std::borrow::Cow;
 
@@ -46,8 +47,8 @@ impl Describe for AnyLayer {
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
         let output = self.spec(&[inputs[0].shape])?.output;
-        let custom = Custom { layer: self.clone(), input: inputs[0].shape, output, weights: weights.to_vec() };
-        Ok(builder.custom(inputs[0], custom))
+        let custom = Custom { layer: self.clone(), input: inputs[0].shape, output };
+        Ok(builder.weighted(custom, inputs, weights, output))
     }
 }
 

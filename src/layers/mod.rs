@@ -4,7 +4,6 @@
 //! Names, arguments and defaults are [Keras'](https://keras.io/api/layers/).
 
 mod activation;
-mod add;
 mod average_pooling2d;
 mod concatenate;
 mod conv2d;
@@ -14,13 +13,14 @@ mod dropout;
 mod flatten;
 mod global_average_pooling2d;
 mod max_pooling2d;
+mod merging;
 mod network;
+mod rescaling;
 mod reshape;
 mod sliding;
 mod zero_padding2d;
 
 pub use activation::{Activation, ActivationFunction};
-pub use add::Add;
 pub use average_pooling2d::AveragePooling2D;
 pub use concatenate::Concatenate;
 pub use conv2d::Conv2D;
@@ -29,7 +29,9 @@ pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use global_average_pooling2d::GlobalAveragePooling2D;
 pub use max_pooling2d::MaxPooling2D;
+pub use merging::{Add, Average, Maximum, Minimum, Multiply, Subtract};
 pub(crate) use network::{Call, Network, Source};
+pub use rescaling::Rescaling;
 pub use reshape::Reshape;
 pub use zero_padding2d::ZeroPadding2D;
 
@@ -64,6 +66,7 @@ pub(crate) trait Describe {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arity {
     One,
+    Two,
     /// Two or more.
     Several,
 }
@@ -158,8 +161,20 @@ layers! {
     Activation: "activation",
     /// Values dropped at random while training.
     Dropout: "dropout",
+    /// A factor and a summand for all values.
+    Rescaling: "rescaling",
     /// The sum of several inputs.
     Add: "add",
+    /// One input less another.
+    Subtract: "subtract",
+    /// The product of several inputs.
+    Multiply: "multiply",
+    /// The mean of several inputs.
+    Average: "average",
+    /// The largest of several inputs.
+    Maximum: "maximum",
+    /// The smallest of several inputs.
+    Minimum: "minimum",
     /// Several inputs side by side.
     Concatenate: "concatenate",
 }

@@ -109,6 +109,18 @@ impl Call<'_> {
             // Outside training it does nothing.
             Layer::Dropout(_) => x,
             Layer::Add(_) => self.merge("Sum", &[]),
+            Layer::Subtract(_) => self.merge("Sub", &[]),
+            Layer::Multiply(_) => self.merge_in_turn("Mul"),
+            Layer::Average(_) => self.merge("Mean", &[]),
+            Layer::Maximum(_) => self.merge("Max", &[]),
+            Layer::Minimum(_) => self.merge("Min", &[]),
+            Layer::Rescaling(rescaling) => {
+                let of = |part: &str, value: f32| Tensor::of_floats(&format!("{}/{part}", self.name), &[value]);
+                let (scale, offset) = (of("scale", rescaling.scale), of("offset", rescaling.offset));
+                let product = Operator::new("Mul").with_weights([scale]);
+                let y = self.builder.push(format!("{}/product", self.name), product, &[&x], x.layout);
+                self.builder.push(self.name, Operator::new("Add").with_weights([offset]), &[&y], x.layout)
+            }
             Layer::Concatenate(_) => self.merge("Concat", &["axis"]),
             Layer::Custom(_) => unreachable!("a model with a layer of a user's own is refused"),
         }
@@ -116,17 +128,34 @@ impl Call<'_> {
 
     /// One node on all inputs, whose axes lie alike; `channels` names the attribute that takes the axis of channels, if
     /// there is one.
-    fn merge(self, operator: &'static str, channels: &[&str]) -> Value {
+    fn merge(mut self, operator: &'static str, channels: &[&str]) -> Value {
+        let reads = self.reads_alike();
+        let layout = reads[0].layout;
+        let attributes = channels.iter().map(|name| Attribute::int(name, layout.channels()));
+        let reads: Vec<&Value> = reads.iter().collect();
+        self.builder.push(self.name, Operator::new(operator).with_attributes(attributes), &reads, layout)
+    }
+
+    /// A node of two inputs for each input but the first.
+    fn merge_in_turn(mut self, operator: &'static str) -> Value {
+        let reads = self.reads_alike();
+        let (layout, last) = (reads[0].layout, reads.len() - 1);
+        let mut merged = reads[0].clone();
+        for (index, read) in reads.iter().enumerate().skip(1) {
+            let name = if index == last { self.name.clone() } else { format!("{}/{index}", self.name) };
+            merged = self.builder.push(name, Operator::new(operator), &[&merged, read], layout);
+        }
+        merged
+    }
+
+    /// All inputs, with their axes in the same order.
+    fn reads_alike(&mut self) -> Vec<Value> {
         let first = self.reads[0].0.layout;
         let alike = self.reads.iter().all(|(value, _)| value.layout == first);
         let turn = |(value, _): &(Value, Shape)| {
             if alike { value.clone() } else { self.builder.channels_last(value, &self.name) }
         };
-        let reads: Vec<Value> = self.reads.iter().map(turn).collect();
-        let layout = reads[0].layout;
-        let attributes = channels.iter().map(|name| Attribute::int(name, layout.channels()));
-        let reads: Vec<&Value> = reads.iter().collect();
-        self.builder.push(self.name, Operator::new(operator).with_attributes(attributes), &reads, layout)
+        self.reads.iter().map(turn).collect()
     }
 
     /// A product with a kernel, (features, units), over the last axis.

@@ -181,6 +181,18 @@ impl Tensor {
     }
 }
 
+impl Tensor {
+    /// A row of floats.
+    pub(super) fn of_floats(name: &str, values: &[f32]) -> Self {
+        Self {
+            dims: vec![values.len() as i64],
+            data_type: FLOAT,
+            name: name.into(),
+            raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        }
+    }
+}
+
 impl ValueInfo {
     /// A tensor of floats: (batch, axes...), the batch free.
     pub(super) fn new(name: &str, axes: &[usize], doc_string: String) -> Self {

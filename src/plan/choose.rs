@@ -2,16 +2,12 @@
 
 use super::gradients::Wanted;
 use super::parameters::Parameters;
-use super::step::{
-    Add, Concatenate, ConvStep, CustomStep, Dropout, ForwardAlgorithm, InputGradient, Placed, Pooling, Softmax, Step,
-    WeightGradient,
-};
-use crate::kernels::activation::Elementwise;
+use super::step::{ConvStep, ForwardAlgorithm, InputGradient, Placed, Step, WeightGradient};
 use crate::kernels::conv2d::ConvLayout;
 use crate::kernels::conv2d_backward_small::has_small_windows;
 use crate::kernels::conv2d_forward_small::has_tiny_windows;
 use crate::kernels::turned::Turned;
-use crate::program::{Conv, Custom, Operation, OperationKind, ValueId, WeightId, WeightPlace};
+use crate::program::{Conv, Operation, OperationKind, ValueId, WeightId, WeightPlace};
 
 /// The fewest weights of a kernel whose gradient is summed over a whole batch at once. Fewer take so little of a
 /// shard's buffer that another pass over the activations costs as much.
@@ -23,15 +19,7 @@ pub(super) fn over_batch(operations: &[Operation], parameters: &Parameters) -> V
     let convs = || {
         operations.iter().filter_map(|operation| match &operation.kind {
             OperationKind::Conv(conv) => Some(conv),
-            OperationKind::MaxPool { .. }
-            | OperationKind::AveragePool { .. }
-            | OperationKind::ZeroPad { .. }
-            | OperationKind::Activate(_)
-            | OperationKind::Softmax { .. }
-            | OperationKind::Dropout { .. }
-            | OperationKind::Add
-            | OperationKind::Concatenate { .. }
-            | OperationKind::Custom(_) => None,
+            OperationKind::Plain(_) => None,
         })
     };
     let weights_of = |conv: &Conv| [Some(conv.kernel), conv.bias].into_iter().flatten();
@@ -70,7 +58,7 @@ pub(super) fn choose(
     // Whether a value depends on a parameter that is trained.
     let mut trained = vec![false; lengths.len()];
     let mut place = |operation: &Operation| {
-        let Operation { kind, reads, writes } = operation;
+        let Operation { kind, reads, writes, weights } = operation;
         let behind_trained = reads.iter().any(|value| trained[value.0]);
         let step = match kind {
             OperationKind::Conv(conv) => {
@@ -91,21 +79,17 @@ pub(super) fn choose(
                 packed_end = step.packed.end;
                 Step::Conv(step)
             }
-            OperationKind::MaxPool { window, channels } => Step::MaxPool(pooling(window, channels)),
-            OperationKind::AveragePool { window, channels } => Step::AveragePool(pooling(window, channels)),
-            OperationKind::ZeroPad { window, channels } => Step::ZeroPad(pooling(window, channels)),
-            OperationKind::Activate(function) => Step::Activate(*function),
-            OperationKind::Softmax { classes } => Step::Softmax(Softmax { classes: *classes }),
-            OperationKind::Dropout { rate, call } => {
-                Step::Dropout(Dropout { rate: *rate, len: lengths[writes.0], call: *call })
-            }
-            OperationKind::Add => Step::Add(Add),
-            OperationKind::Concatenate { channels } => Step::Concatenate(Concatenate { channels: *channels }),
-            OperationKind::Custom(custom) => Step::Custom(place_custom(custom, parameters, lengths[reads[0].0])),
+            OperationKind::Plain(plain) => Step::Plain(plain.clone()),
         };
+        let weight_place = |WeightId(id): &WeightId| WeightPlace {
+            range: parameters.all[*id].range.clone(),
+            is_trained: parameters.all[*id].is_trained(),
+        };
+        let weights = weights.iter().map(weight_place).collect();
+        let placed = Placed { step, reads: reads.clone(), writes: *writes, weights, flows: None };
         let ValueId(written) = *writes;
-        trained[written] = behind_trained || step.trains();
-        Placed { step, reads: reads.clone(), writes: *writes, flows: None }
+        trained[written] = behind_trained || placed.trains();
+        placed
     };
     let steps = operations.iter().map(&mut place).collect();
     (steps, packed_end)
@@ -144,30 +128,15 @@ impl Readings {
 
 /// A gradient is sparse behind a ReLU and behind a max pooling, fused or not, and where nothing else reads the output.
 fn density(conv: &Conv, reading: Option<Density>) -> Density {
-    let is_fused = conv.pool.is_some() || is_sparse_behind(conv.activation);
+    let is_fused = conv.pool.is_some() || conv.activation.is_sparse_behind();
     if is_fused { Density::Sparse } else { reading.unwrap_or(Density::Dense) }
 }
 
 /// Whether about half of the gradients that reach an operation's input are zero.
 fn reads_sparsely(kind: &OperationKind) -> bool {
     match kind {
-        OperationKind::MaxPool { .. } => true,
-        OperationKind::Activate(function) => is_sparse_behind(*function),
-        OperationKind::AveragePool { .. }
-        | OperationKind::ZeroPad { .. }
-        | OperationKind::Conv(_)
-        | OperationKind::Softmax { .. }
-        | OperationKind::Dropout { .. }
-        | OperationKind::Add
-        | OperationKind::Concatenate { .. }
-        | OperationKind::Custom(_) => false,
-    }
-}
-
-fn is_sparse_behind(function: Elementwise) -> bool {
-    match function {
-        Elementwise::Relu => true,
-        Elementwise::Linear | Elementwise::Sigmoid | Elementwise::Tanh => false,
+        OperationKind::Conv(_) => false,
+        OperationKind::Plain(plain) => plain.declare().reads_sparsely(),
     }
 }
 
@@ -228,20 +197,6 @@ fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packe
         trains_biases: bias.is_some_and(|bias| parameter(bias).is_trained()),
         layout,
     }
-}
-
-fn place_custom(custom: &Custom, parameters: &Parameters, input_len: usize) -> CustomStep {
-    let Custom { layer, input, output, weights } = custom;
-    let place = |WeightId(id): &WeightId| WeightPlace {
-        range: parameters.all[*id].range.clone(),
-        is_trained: parameters.all[*id].is_trained(),
-    };
-    let weights = weights.iter().map(place).collect();
-    CustomStep { layer: layer.clone(), input: *input, output: *output, input_len, weights }
-}
-
-fn pooling(window: &crate::shape::Window2d, channels: &usize) -> Pooling {
-    Pooling { window: *window, channels: *channels }
 }
 
 #[cfg(test)]

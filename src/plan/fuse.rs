@@ -3,7 +3,8 @@
 
 use crate::kernels::activation::Elementwise;
 use crate::kernels::output::OutputFunction;
-use crate::program::{Conv, Operation, OperationKind, ValueId};
+use crate::program::plain::{Activate, MaxPool, Softmax};
+use crate::program::{Conv, Operation, OperationKind, Plain, ValueId};
 use crate::shape::Window2d;
 
 /// The most outputs that a fused pooling takes the maximum of: a band of twelve of its windows stays in the cache.
@@ -48,8 +49,10 @@ impl Conv {
     /// Takes what follows into itself, if it can.
     fn absorb(&mut self, follower: &OperationKind) -> bool {
         match follower {
-            OperationKind::Activate(function) if self.activation == Elementwise::Linear => self.activation = *function,
-            OperationKind::MaxPool { window, channels }
+            OperationKind::Plain(Plain::Activate(Activate(function))) if self.activation == Elementwise::Linear => {
+                self.activation = *function;
+            }
+            OperationKind::Plain(Plain::MaxPool(MaxPool { window, channels }))
                 if self.pool.is_none()
                     && self.activation.grows()
                     && self.yields(window, *channels)
@@ -57,16 +60,7 @@ impl Conv {
             {
                 self.pool = Some(*window);
             }
-            OperationKind::Activate(_)
-            | OperationKind::MaxPool { .. }
-            | OperationKind::AveragePool { .. }
-            | OperationKind::ZeroPad { .. }
-            | OperationKind::Conv(_)
-            | OperationKind::Softmax { .. }
-            | OperationKind::Dropout { .. }
-            | OperationKind::Add
-            | OperationKind::Concatenate { .. }
-            | OperationKind::Custom(_) => return false,
+            OperationKind::Plain(_) | OperationKind::Conv(_) => return false,
         }
         true
     }
@@ -105,11 +99,11 @@ pub(super) fn take_output_function(
     }
     match &mut operations[index].kind {
         // A softmax of every pixel, made a vector by `Flatten` behind it, is not one over the classes.
-        OperationKind::Softmax { classes } if *classes == lengths[output.0] => {
+        OperationKind::Plain(Plain::Softmax(Softmax { classes })) if *classes == lengths[output.0] => {
             operations.remove(index);
             (before, OutputFunction::Softmax)
         }
-        OperationKind::Activate(Elementwise::Sigmoid) => {
+        OperationKind::Plain(Plain::Activate(Activate(Elementwise::Sigmoid))) => {
             operations.remove(index);
             (before, OutputFunction::Sigmoid)
         }
@@ -117,15 +111,6 @@ pub(super) fn take_output_function(
             conv.activation = Elementwise::Linear;
             (output, OutputFunction::Sigmoid)
         }
-        OperationKind::Conv(_)
-        | OperationKind::MaxPool { .. }
-        | OperationKind::AveragePool { .. }
-        | OperationKind::ZeroPad { .. }
-        | OperationKind::Activate(_)
-        | OperationKind::Softmax { .. }
-        | OperationKind::Dropout { .. }
-        | OperationKind::Add
-        | OperationKind::Concatenate { .. }
-        | OperationKind::Custom(_) => unchanged,
+        OperationKind::Conv(_) | OperationKind::Plain(_) => unchanged,
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn lay_out(
         }
     }
     for placed in steps.iter_mut().rev() {
-        let has_backward = placed.step.trains() || placed.reads.iter().any(|value| needed[value.0]);
+        let has_backward = placed.trains() || placed.reads.iter().any(|value| needed[value.0]);
         let Some(slot) = memory.slot_of[placed.writes.0] else { continue };
         let mut is_passed_on = false;
         if has_backward {
@@ -49,7 +49,7 @@ pub(super) fn lay_out(
                     Flow::Nobody
                 } else if memory.slot_of[value.0].is_some() {
                     Flow::Add
-                } else if placed.step.works_in_place() && !is_passed_on && only_in_place(placed, place) {
+                } else if placed.works_in_place() && !is_passed_on && only_in_place(placed, place) {
                     memory.slot_of[value.0] = Some(slot);
                     is_passed_on = true;
                     Flow::InPlace
@@ -81,7 +81,7 @@ fn needed(steps: &[Placed], values: usize, inputs: &[ValueId], wanted: Wanted) -
         Wanted::OfInputs => inputs.iter().for_each(|input| needed[input.0] = true),
     }
     for placed in steps {
-        needed[placed.writes.0] = placed.step.trains() || placed.reads.iter().any(|value| needed[value.0]);
+        needed[placed.writes.0] = placed.trains() || placed.reads.iter().any(|value| needed[value.0]);
     }
     needed
 }
@@ -108,7 +108,8 @@ impl Memory {
 mod tests {
     use super::*;
     use crate::kernels::activation::Elementwise;
-    use crate::plan::step::{self, Pooling, Step};
+    use crate::plan::step::Step;
+    use crate::program::plain::{Activate, MaxPool, Merge, MergeFunction};
     use crate::shape::{Padding, Window2d};
 
     fn place(step: Step, reads: &[usize], writes: usize) -> Placed {
@@ -116,13 +117,14 @@ mod tests {
             step,
             reads: reads.iter().map(|value| ValueId(*value)).collect(),
             writes: ValueId(writes),
+            weights: Vec::new(),
             flows: None,
         }
     }
 
     fn pool() -> Step {
         let window = Window2d::new((4, 4), (2, 2), (1, 1), Padding::Same).unwrap();
-        Step::MaxPool(Pooling { window, channels: 1 })
+        Step::Plain(MaxPool { window, channels: 1 }.into())
     }
 
     fn flows(steps: &[Placed]) -> Vec<Option<[Flow; 2]>> {
@@ -134,7 +136,7 @@ mod tests {
         let mut steps = [
             place(pool(), &[0], 1),
             place(pool(), &[1], 2),
-            place(Step::Activate(Elementwise::Tanh), &[2], 3),
+            place(Step::Plain(Activate(Elementwise::Tanh).into()), &[2], 3),
             place(pool(), &[3], 4),
         ];
         let memory = lay_out(&mut steps, &[9, 8, 7, 7, 5], &[ValueId(0)], &[ValueId(4)], Wanted::OfInputs);
@@ -148,7 +150,11 @@ mod tests {
     #[test]
     fn a_value_that_is_read_twice_gets_a_gradient_from_each_reader() {
         // y = pool(x); z = pool(y) + y
-        let mut steps = [place(pool(), &[0], 1), place(pool(), &[1], 2), place(Step::Add(step::Add), &[2, 1], 3)];
+        let mut steps = [
+            place(pool(), &[0], 1),
+            place(pool(), &[1], 2),
+            place(Step::Plain(Merge(MergeFunction::Sum).into()), &[2, 1], 3),
+        ];
         let memory = lay_out(&mut steps, &[4; 4], &[ValueId(0)], &[ValueId(3)], Wanted::OfInputs);
         use Flow::{Add, InPlace, Nobody, Write};
         assert_eq!(flows(&steps), [Some([Write, Nobody]), Some([Add, Nobody]), Some([Write, InPlace])]);

@@ -10,10 +10,7 @@ mod step;
 
 pub(crate) use gradients::{GradientMemory, Wanted};
 pub(crate) use parameters::{Parameter, Parameters, layer_names};
-pub(crate) use step::{
-    Add, Concatenate, ConvStep, CustomStep, Dropout, Flow, ForwardAlgorithm, InputGradient, OverBatch, Placed, Pooling,
-    Softmax, Step, WeightGradient,
-};
+pub(crate) use step::{ConvStep, Flow, ForwardAlgorithm, InputGradient, OverBatch, Placed, Step, WeightGradient};
 
 use crate::error::{Error, Result};
 use crate::kernels::output::OutputFunction;
@@ -220,8 +217,14 @@ fn check(network: &Network) -> Result<Checked> {
         let fault = |problem| Error::Layer { index: *index, kind: layer.kind(), problem };
         let inputs: Vec<Shape> = reads.iter().map(|source| shape_of(network, &shapes, source)).collect();
         match (layer.describe().arity(), inputs.len()) {
-            (Arity::One, 1) | (Arity::Several, 2..) => {}
+            (Arity::One, 1) | (Arity::Two, 2) | (Arity::Several, 2..) => {}
             (Arity::One, count) => return Err(fault(format!("takes one input, got {count}"))),
+            (Arity::Two, count) => {
+                return Err(fault(format!(
+                    "takes two inputs, got {count}: apply it with `{}::of` in a `Functional` network",
+                    layer.kind()
+                )));
+            }
             (Arity::Several, count) => {
                 return Err(fault(format!(
                     "takes two or more inputs, got {count}: apply it with `{}::of` in a `Functional` network",

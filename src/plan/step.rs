@@ -3,8 +3,8 @@
 use crate::kernels::activation::Elementwise;
 use crate::kernels::conv2d::ConvLayout;
 use crate::kernels::turned::Turned;
-use crate::program::{AnyLayer, MAX_READS, ValueId, WeightPlace};
-use crate::shape::{Shape, Window2d};
+use crate::program::{MAX_READS, Plain, ValueId, WeightPlace};
+use crate::shape::Window2d;
 use std::ops::Range;
 
 /// A step with the values it reads and the one it writes.
@@ -13,6 +13,8 @@ pub(crate) struct Placed {
     pub(crate) step: Step,
     pub(crate) reads: Vec<ValueId>,
     pub(crate) writes: ValueId,
+    /// Where the weights of a plain step lie in the parameters.
+    pub(crate) weights: Vec<WeightPlace>,
     /// What its backward pass does with the gradient of each value it reads; `None` if it has no backward pass.
     pub(crate) flows: Option<[Flow; MAX_READS]>,
 }
@@ -35,20 +37,8 @@ pub(crate) enum Flow {
 pub(crate) enum Step {
     /// A convolution or dense layer, with the pooling and activation that are fused behind it.
     Conv(ConvStep),
-    /// A max pooling that could not be fused.
-    MaxPool(Pooling),
-    AveragePool(Pooling),
-    ZeroPad(Pooling),
-    /// An activation that could not be fused, or a copy.
-    Activate(Elementwise),
-    /// A softmax over the last axis, inside the model.
-    Softmax(Softmax),
-    Dropout(Dropout),
-    /// The sum of two values.
-    Add(Add),
-    Concatenate(Concatenate),
-    /// A layer of a user's own.
-    Custom(CustomStep),
+    /// What runs as it is declared.
+    Plain(Plain),
 }
 
 /// A convolution; a dense layer is one with a 1x1 window on images of one pixel.
@@ -123,48 +113,6 @@ pub(crate) struct OverBatch {
     pub(crate) filters: usize,
 }
 
-/// A window that slides over images of so many channels.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Pooling {
-    pub(crate) window: Window2d,
-    pub(crate) channels: usize,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Softmax {
-    pub(crate) classes: usize,
-}
-
-/// Values dropped at random; `call` tells its random numbers from those of others.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Dropout {
-    pub(crate) rate: f32,
-    /// Values of one example.
-    pub(crate) len: usize,
-    pub(crate) call: usize,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Add;
-
-/// The channels of the second value behind those of the first.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Concatenate {
-    pub(crate) channels: [usize; 2],
-}
-
-/// A layer of a user's own, applied to inputs of this shape.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct CustomStep {
-    pub(crate) layer: AnyLayer,
-    pub(crate) input: Shape,
-    pub(crate) output: Shape,
-    /// Values of one example of the input.
-    pub(crate) input_len: usize,
-    /// Where its weights lie in the parameters.
-    pub(crate) weights: Vec<WeightPlace>,
-}
-
 impl ConvStep {
     /// The kernel, if its gradient is summed over a whole batch at once.
     pub(super) fn over_batch(&self) -> Option<OverBatch> {
@@ -187,60 +135,30 @@ impl Step {
     pub(crate) fn conv(&self) -> Option<&ConvStep> {
         match self {
             Self::Conv(conv) => Some(conv),
-            Self::MaxPool(_)
-            | Self::AveragePool(_)
-            | Self::ZeroPad(_)
-            | Self::Activate(_)
-            | Self::Softmax(_)
-            | Self::Dropout(_)
-            | Self::Add(_)
-            | Self::Concatenate(_)
-            | Self::Custom(_) => None,
+            Self::Plain(_) => None,
         }
     }
+}
 
+impl Placed {
     /// Whether it has parameters that are trained.
     pub(crate) fn trains(&self) -> bool {
-        match self {
-            Self::Conv(conv) => conv.weight_gradient != WeightGradient::Nobody || conv.trains_biases,
-            Self::Custom(custom) => custom.weights.iter().any(|weight| weight.is_trained),
-            Self::MaxPool(_)
-            | Self::AveragePool(_)
-            | Self::ZeroPad(_)
-            | Self::Activate(_)
-            | Self::Softmax(_)
-            | Self::Dropout(_)
-            | Self::Add(_)
-            | Self::Concatenate(_) => false,
+        match &self.step {
+            Step::Conv(conv) => conv.weight_gradient != WeightGradient::Nobody || conv.trains_biases,
+            Step::Plain(_) => self.weights.iter().any(|weight| weight.is_trained),
         }
     }
 
     /// Whether its forward pass reads weights as they lie in the parameters; otherwise it reads packed ones, or none.
     pub(crate) fn forward_reads_flat_weights(&self) -> bool {
-        match self {
-            Self::Custom(custom) => !custom.weights.is_empty(),
-            Self::Conv(_)
-            | Self::MaxPool(_)
-            | Self::AveragePool(_)
-            | Self::ZeroPad(_)
-            | Self::Activate(_)
-            | Self::Softmax(_)
-            | Self::Dropout(_)
-            | Self::Add(_)
-            | Self::Concatenate(_) => false,
-        }
+        !self.weights.is_empty()
     }
 
     /// Whether its backward pass can turn the gradient of its output into that of its last input in place.
     pub(crate) fn works_in_place(&self) -> bool {
-        match self {
-            Self::Activate(_) | Self::Softmax(_) | Self::Dropout(_) | Self::Add(_) => true,
-            Self::Conv(_)
-            | Self::MaxPool(_)
-            | Self::AveragePool(_)
-            | Self::ZeroPad(_)
-            | Self::Concatenate(_)
-            | Self::Custom(_) => false,
+        match &self.step {
+            Step::Conv(_) => false,
+            Step::Plain(plain) => plain.declare().works_in_place(),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Puts a program together, operation by operation.
 
-use super::{Conv, Custom, MAX_READS, Operand, Operation, OperationKind, ValueId};
+use super::plain::{
+    Activate, AveragePool, Concatenate, Dropout, MaxPool, Merge, MergeFunction, Plain, Softmax, ZeroPad,
+};
+use super::{Conv, MAX_READS, Operand, Operation, OperationKind, ValueId, WeightId};
 use crate::kernels::activation::Elementwise;
 use crate::shape::{Shape, Window2d};
 
@@ -23,22 +26,22 @@ impl Builder {
     pub(crate) fn conv(&mut self, x: Operand, conv: Conv) -> Operand {
         let (height, width) = conv.window.out;
         let output = image((height, width), conv.filters);
-        self.push(OperationKind::Conv(conv), &[x], output)
+        self.push(OperationKind::Conv(conv), &[x], &[], output)
     }
 
     pub(crate) fn max_pool(&mut self, x: Operand, window: Window2d) -> Operand {
         let channels = x.shape.channels();
-        self.push(OperationKind::MaxPool { window, channels }, &[x], image(window.out, channels))
+        self.plain(MaxPool { window, channels }, &[x], image(window.out, channels))
     }
 
     pub(crate) fn average_pool(&mut self, x: Operand, window: Window2d) -> Operand {
         let channels = x.shape.channels();
-        self.push(OperationKind::AveragePool { window, channels }, &[x], image(window.out, channels))
+        self.plain(AveragePool { window, channels }, &[x], image(window.out, channels))
     }
 
     pub(crate) fn zero_pad(&mut self, x: Operand, window: Window2d) -> Operand {
         let channels = x.shape.channels();
-        self.push(OperationKind::ZeroPad { window, channels }, &[x], image(window.padded, channels))
+        self.plain(ZeroPad { window, channels }, &[x], image(window.padded, channels))
     }
 
     /// A function of each value; nothing for the identity.
@@ -46,7 +49,7 @@ impl Builder {
         match function {
             Elementwise::Linear => x,
             Elementwise::Relu | Elementwise::Sigmoid | Elementwise::Tanh => {
-                self.push(OperationKind::Activate(function), &[x], x.shape)
+                self.plain(Activate(function), &[x], x.shape)
             }
         }
     }
@@ -54,18 +57,18 @@ impl Builder {
     /// A softmax over the last axis.
     pub(crate) fn softmax(&mut self, x: Operand) -> Operand {
         let classes = x.shape.channels();
-        self.push(OperationKind::Softmax { classes }, &[x], x.shape)
+        self.plain(Softmax { classes }, &[x], x.shape)
     }
 
     pub(crate) fn dropout(&mut self, x: Operand, rate: f32) -> Operand {
         let call = self.call;
-        self.push(OperationKind::Dropout { rate, call }, &[x], x.shape)
+        self.plain(Dropout { rate, call }, &[x], x.shape)
     }
 
-    /// The sum of two operands of the same shape.
-    pub(crate) fn add(&mut self, left: Operand, right: Operand) -> Operand {
+    /// A function of two operands of the same shape.
+    pub(crate) fn merge(&mut self, function: MergeFunction, left: Operand, right: Operand) -> Operand {
         let right = self.distinct(left, right);
-        self.push(OperationKind::Add, &[left, right], left.shape)
+        self.plain(Merge(function), &[left, right], left.shape)
     }
 
     /// The channels of the second operand behind those of the first, which has the same leading axes.
@@ -73,12 +76,7 @@ impl Builder {
         let right = self.distinct(left, right);
         let channels = [left, right].map(|operand| operand.shape.channels());
         let output = left.shape.with_channels(channels[0] + channels[1]);
-        self.push(OperationKind::Concatenate { channels }, &[left, right], output)
-    }
-
-    pub(crate) fn custom(&mut self, x: Operand, custom: Custom) -> Operand {
-        let output = custom.output;
-        self.push(OperationKind::Custom(custom), &[x], output)
+        self.plain(Concatenate { channels }, &[left, right], output)
     }
 
     /// The second operand, copied if it is the value of the first: an operation never reads a value twice.
@@ -91,14 +89,30 @@ impl Builder {
 
     /// A value of its own that is the same.
     pub(crate) fn copy(&mut self, x: Operand) -> Operand {
-        self.push(OperationKind::Activate(Elementwise::Linear), &[x], x.shape)
+        self.plain(Activate(Elementwise::Linear), &[x], x.shape)
     }
 
-    fn push(&mut self, kind: OperationKind, reads: &[Operand], output: Shape) -> Operand {
+    /// An operation without weights.
+    pub(crate) fn plain(&mut self, operation: impl Into<Plain>, reads: &[Operand], output: Shape) -> Operand {
+        self.weighted(operation, reads, &[], output)
+    }
+
+    /// An operation with weights.
+    pub(crate) fn weighted(
+        &mut self,
+        operation: impl Into<Plain>,
+        reads: &[Operand],
+        weights: &[WeightId],
+        output: Shape,
+    ) -> Operand {
+        self.push(OperationKind::Plain(operation.into()), reads, weights, output)
+    }
+
+    fn push(&mut self, kind: OperationKind, reads: &[Operand], weights: &[WeightId], output: Shape) -> Operand {
         debug_assert!((1..=MAX_READS).contains(&reads.len()), "an operation reads one or two values");
         let output = self.value(output);
         let reads = reads.iter().map(|operand| operand.value).collect();
-        self.operations.push(Operation { kind, reads, writes: output.value });
+        self.operations.push(Operation { kind, reads, writes: output.value, weights: weights.to_vec() });
         output
     }
 

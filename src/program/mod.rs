@@ -4,12 +4,14 @@
 mod builder;
 pub(crate) mod custom;
 mod custom_pass;
+pub(crate) mod plain;
 mod weights;
 
 pub(crate) use builder::Builder;
 pub use custom::{AnyLayer, CustomLayer};
 pub(crate) use custom_pass::WeightPlace;
 pub use custom_pass::{LayerBackward, LayerForward, LayerWeight, WeightGradients, WeightValues};
+pub(crate) use plain::{Lengths, Plain};
 pub(crate) use weights::{Initializer, Role, StoredOrder, WeightId, WeightSpec, glorot_limit};
 
 use crate::kernels::activation::Elementwise;
@@ -36,6 +38,8 @@ pub(crate) struct Operation {
     /// At least one, at most [`MAX_READS`], all different.
     pub(crate) reads: Vec<ValueId>,
     pub(crate) writes: ValueId,
+    /// The weights of a plain operation.
+    pub(crate) weights: Vec<WeightId>,
 }
 
 /// What an operation does.
@@ -43,33 +47,8 @@ pub(crate) struct Operation {
 pub(crate) enum OperationKind {
     /// A convolution; a dense layer is one on images of one pixel.
     Conv(Conv),
-    /// The maximum of each window.
-    MaxPool { window: Window2d, channels: usize },
-    /// The mean of each window, without what padding adds.
-    AveragePool { window: Window2d, channels: usize },
-    /// A border of zeros around images.
-    ZeroPad { window: Window2d, channels: usize },
-    /// A function of each value.
-    Activate(Elementwise),
-    /// A softmax over the last axis.
-    Softmax { classes: usize },
-    /// Values dropped at random; `call` tells its random numbers from those of others.
-    Dropout { rate: f32, call: usize },
-    /// The sum of two values.
-    Add,
-    /// The channels of one value behind those of another, pixel by pixel.
-    Concatenate { channels: [usize; 2] },
-    /// Whatever a layer of a user's own does.
-    Custom(Custom),
-}
-
-/// A layer of a user's own, applied to inputs of this shape.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Custom {
-    pub(crate) layer: AnyLayer,
-    pub(crate) input: Shape,
-    pub(crate) output: Shape,
-    pub(crate) weights: Vec<WeightId>,
+    /// What runs as it is declared.
+    Plain(Plain),
 }
 
 /// A convolution, with what `plan` fuses behind it.

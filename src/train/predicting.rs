@@ -24,7 +24,7 @@ impl Engine {
     pub(crate) fn into_inference(self) -> Inference {
         let decision = self.decision();
         let Self { plan, weights, level, .. } = self;
-        let reads_flat = plan.steps.iter().any(|placed| placed.step.forward_reads_flat_weights());
+        let reads_flat = plan.steps.iter().any(|placed| placed.forward_reads_flat_weights());
         let flat = if reads_flat { weights.flat } else { AlignedBuffer::default() };
         let weights = Arc::new(Weights { flat, packed: weights.packed });
         Inference { plan: Arc::new(plan), decision, weights, level }

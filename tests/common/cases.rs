@@ -41,7 +41,13 @@ kinds! {
     Flatten,
     Activation,
     Dropout,
+    Rescaling,
     Add,
+    Subtract,
+    Multiply,
+    Average,
+    Maximum,
+    Minimum,
     Concatenate,
 }
 
@@ -65,7 +71,10 @@ impl Kind {
     /// How many inputs it takes.
     fn arity(self, random: &mut Random) -> usize {
         match self {
-            Self::Add | Self::Concatenate => random.random_range(2..=3),
+            Self::Subtract => 2,
+            Self::Add | Self::Multiply | Self::Average | Self::Maximum | Self::Minimum | Self::Concatenate => {
+                random.random_range(2..=3)
+            }
             Self::Conv2D
             | Self::MaxPooling2D
             | Self::AveragePooling2D
@@ -75,7 +84,8 @@ impl Kind {
             | Self::Dense
             | Self::Flatten
             | Self::Activation
-            | Self::Dropout => 1,
+            | Self::Dropout
+            | Self::Rescaling => 1,
         }
     }
 
@@ -88,8 +98,10 @@ impl Kind {
             | Self::GlobalAveragePooling2D
             | Self::ZeroPadding2D => vec![image(random)],
             Self::Dense => vec![if random.random() { sequence(random) } else { vector(random) }],
-            Self::Reshape | Self::Flatten | Self::Activation | Self::Dropout => vec![any(random)],
-            Self::Add => vec![any(random); self.arity(random)],
+            Self::Reshape | Self::Flatten | Self::Activation | Self::Dropout | Self::Rescaling => vec![any(random)],
+            Self::Add | Self::Subtract | Self::Multiply | Self::Average | Self::Maximum | Self::Minimum => {
+                vec![any(random); self.arity(random)]
+            }
             Self::Concatenate => {
                 let first = any(random).axes().to_vec();
                 let (leading, _) = first.split_at(first.len() - 1);
@@ -101,8 +113,14 @@ impl Kind {
 
     /// A layer of this kind for these inputs, or none if no such layer takes them.
     pub(crate) fn layer(self, random: &mut Random, inputs: &[Shape]) -> Option<Layer> {
-        let merges = matches!(self, Self::Add | Self::Concatenate);
-        if merges != (inputs.len() > 1) {
+        let takes = match self {
+            Self::Subtract => inputs.len() == 2,
+            Self::Add | Self::Multiply | Self::Average | Self::Maximum | Self::Minimum | Self::Concatenate => {
+                inputs.len() > 1
+            }
+            _ => inputs.len() == 1,
+        };
+        if !takes {
             return None;
         }
         let axes = inputs[0].axes();
@@ -138,7 +156,15 @@ impl Kind {
             Self::Flatten => Flatten::new().into(),
             Self::Activation => Activation::new(function(random)).into(),
             Self::Dropout => Dropout::new(*[0.25, 0.5].choose(random)?).into(),
+            Self::Rescaling => {
+                Rescaling::new(random.random_range(-2.0..2.0)).offset(random.random_range(-1.0..1.0)).into()
+            }
             Self::Add => Add::new().into(),
+            Self::Subtract => Subtract::new().into(),
+            Self::Multiply => Multiply::new().into(),
+            Self::Average => Average::new().into(),
+            Self::Maximum => Maximum::new().into(),
+            Self::Minimum => Minimum::new().into(),
             Self::Concatenate => Concatenate::new().into(),
         })
     }
@@ -168,6 +194,11 @@ pub(crate) fn model(case: &Case) -> Functional {
     let inputs: Vec<Node> = case.inputs.iter().map(|shape| input.apply(before(*shape))).collect();
     let node = match case.kind {
         Kind::Add => Add::of(&inputs),
+        Kind::Subtract => Subtract::of(&inputs),
+        Kind::Multiply => Multiply::of(&inputs),
+        Kind::Average => Average::of(&inputs),
+        Kind::Maximum => Maximum::of(&inputs),
+        Kind::Minimum => Minimum::of(&inputs),
         Kind::Concatenate => Concatenate::of(&inputs),
         _ => inputs[0].apply(case.layer.clone()),
     };

@@ -1,20 +1,21 @@
 //! An activation that could not be fused, or a copy.
 
 use crate::exec::run::{Backward, Forward, Run};
-use crate::kernels::activation::{Elementwise, activate, activate_backward};
+use crate::kernels::activation::{activate, activate_backward};
+use crate::program::plain::Activate;
 use crate::simd::Simd;
 
-impl Run for Elementwise {
+impl Run for Activate {
     fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
         let y = &mut io.y[..io.images * io.len];
         y.copy_from_slice(&io.x[0][..io.images * io.len]);
-        activate(simd, *self, y);
+        activate(simd, self.0, y);
     }
 
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
         let Backward { images, len, y, dy, dx: [mut dx, _], .. } = io;
         let dy = &mut dy[..images * len];
-        activate_backward(simd, *self, &y[..images * len], dy);
+        activate_backward(simd, self.0, &y[..images * len], dy);
         dx.put(dy.iter());
     }
 }

@@ -1,7 +1,7 @@
 //! The channels of one value behind those of another, pixel by pixel.
 
 use crate::exec::run::{Backward, Forward, Run};
-use crate::plan::Concatenate;
+use crate::program::plain::Concatenate;
 use crate::simd::Simd;
 
 impl Run for Concatenate {

@@ -2,7 +2,7 @@
 
 use crate::exec::forward::Pass;
 use crate::exec::memory::{Memory, Scratch};
-use crate::exec::run::{Backward, Forward, InputGradient, Purpose, Run};
+use crate::exec::run::{Backward, Chunk, Forward, InputGradient, Purpose, Run};
 use crate::kernels::activation::activate_backward;
 use crate::kernels::conv2d::{Inputs, OutputGradient, Outputs, SLACK};
 use crate::kernels::conv2d_backward_small::{scratch_len, weight_gradients_small};
@@ -23,7 +23,7 @@ use std::ops::Range;
 
 impl Run for ConvStep {
     /// It keeps its padded input, and which of the pooled outputs won.
-    fn memory(&self, images: usize, purpose: Purpose) -> Memory {
+    fn memory(&self, Chunk { images, purpose, .. }: Chunk) -> Memory {
         let padded = if self.border.is_some() { images * self.layout.image_len + SLACK } else { 0 };
         let inference = Memory { saved_floats: padded, forward: self.layout.scratch_len(images), ..Memory::default() };
         match purpose {
@@ -95,7 +95,7 @@ impl Run for ConvStep {
     }
 
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
-        let Backward { images, x: [x, _], y, len, dy, dx: [mut dx, _], saved, scratch, weights, gradients } = io;
+        let Backward { images, x: [x, _], y, len, dy, dx: [mut dx, _], saved, scratch, weights, gradients, .. } = io;
         let outputs = images * len;
         activate_backward(simd, self.activation, &y[..outputs], &mut dy[..outputs]);
         let x = if self.border.is_some() { &saved.floats } else { x };

@@ -1,22 +1,24 @@
 //! A layer of a user's own.
 
 use crate::exec::memory::Memory;
-use crate::exec::run::{Backward, Forward, Purpose, Run};
-use crate::plan::{CustomStep, Flow};
+use crate::exec::run::{Backward, Chunk, Forward, Purpose, Run};
+use crate::plan::Flow;
+use crate::program::plain::Custom;
 use crate::program::{LayerBackward, LayerForward, WeightGradients, WeightValues};
 use crate::simd::Simd;
 
-impl Run for CustomStep {
+impl Run for Custom {
     /// Room for input gradients that are to be added to others.
-    fn memory(&self, images: usize, purpose: Purpose) -> Memory {
-        match purpose {
+    fn memory(&self, of: Chunk) -> Memory {
+        match of.purpose {
             Purpose::Inference => Memory::default(),
-            Purpose::Training => Memory { padded_gradient: images * self.input_len, ..Memory::default() },
+            Purpose::Training => Memory { padded_gradient: of.images * of.lengths.x[0], ..Memory::default() },
         }
     }
 
     fn forward<S: Simd>(&self, _simd: S, io: Forward<'_>) {
-        let Forward { images, x: [x, _], y, len, weights, .. } = io;
+        let Forward { images, x: [x, _], y, len, weights, places, .. } = io;
+        let input_len: usize = self.input.axes().iter().product();
         let output = &mut y[..images * len];
         // What the layer leaves out must not depend on what was there before.
         output.fill(0.0);
@@ -24,15 +26,15 @@ impl Run for CustomStep {
             examples: images,
             input_shape: self.input,
             output_shape: self.output,
-            input: &x[..images * self.input_len],
-            weights: WeightValues { flat: &weights.flat, places: &self.weights },
+            input: &x[..images * input_len],
+            weights: WeightValues { flat: &weights.flat, places },
             output,
         });
     }
 
     fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
-        let Backward { images, x: [x, _], y, len, dy, dx: [mut dx, _], scratch, weights, gradients, .. } = io;
-        let inputs = images * self.input_len;
+        let Backward { images, x: [x, _], y, len, dy, dx: [mut dx, _], scratch, weights, places, gradients, .. } = io;
+        let inputs = images * self.input.axes().iter().product::<usize>();
         let room = &mut scratch.padded_gradient;
         let mut d_input = match dx.flow {
             Flow::Nobody | Flow::InPlace => None,
@@ -49,9 +51,9 @@ impl Run for CustomStep {
             input: &x[..inputs],
             output: &y[..images * len],
             d_output: &dy[..images * len],
-            weights: WeightValues { flat: &weights.flat, places: &self.weights },
+            weights: WeightValues { flat: &weights.flat, places },
             d_input,
-            d_weights: WeightGradients { flat: &mut gradients.summed, places: &self.weights },
+            d_weights: WeightGradients { flat: &mut gradients.summed, places },
         });
         match dx.flow {
             Flow::Nobody | Flow::InPlace | Flow::Write => {}

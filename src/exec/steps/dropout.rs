@@ -3,18 +3,18 @@
 
 use crate::exec::forward::Pass;
 use crate::exec::memory::Memory;
-use crate::exec::run::{Backward, Forward, Purpose, Run};
-use crate::plan::Dropout;
+use crate::exec::run::{Backward, Chunk, Forward, Purpose, Run};
+use crate::program::plain::Dropout;
 use crate::random::{Stream, stream};
 use crate::simd::Simd;
 use rand::RngExt;
 
 impl Run for Dropout {
     /// What each value is multiplied by.
-    fn memory(&self, images: usize, purpose: Purpose) -> Memory {
-        let saved_floats = match purpose {
+    fn memory(&self, of: Chunk) -> Memory {
+        let saved_floats = match of.purpose {
             Purpose::Inference => 0,
-            Purpose::Training => images * self.len,
+            Purpose::Training => of.images * of.lengths.y,
         };
         Memory { saved_floats, ..Memory::default() }
     }

@@ -2,7 +2,7 @@
 
 use crate::exec::run::{Backward, Forward, Run};
 use crate::kernels::softmax::{softmax, softmax_backward};
-use crate::plan::Softmax;
+use crate::program::plain::Softmax;
 use crate::simd::Simd;
 
 impl Run for Softmax {

@@ -2,21 +2,19 @@
 
 use crate::exec::run::{Backward, Forward, Run};
 use crate::kernels::padding::{add_cropped, pad};
-use crate::plan::Pooling;
+use crate::program::plain::ZeroPad;
 use crate::simd::Simd;
 
-/// A border of zeros. It is written each time: of a model's output, a predictor turns each value into a probability.
-pub(crate) struct ZeroPad<'a>(pub(crate) &'a Pooling);
-
-impl Run for ZeroPad<'_> {
+impl Run for ZeroPad {
     fn forward<S: Simd>(&self, _simd: S, io: Forward<'_>) {
-        let Pooling { window, channels } = self.0;
+        let Self { window, channels } = self;
+        // Each time: of a model's output, a predictor turns each value into a probability.
         io.y.fill(0.0);
         pad(window, *channels, io.images, io.x[0], io.y);
     }
 
     fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
-        let Pooling { window, channels } = self.0;
+        let Self { window, channels } = self;
         let Backward { images, dy, dx: [mut dx, _], .. } = io;
         if dx.open(images * window.image.0 * window.image.1 * channels) {
             add_cropped(window, *channels, images, dy, dx.to);

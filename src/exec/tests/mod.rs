@@ -3,12 +3,14 @@
 
 #[path = "../../../tests/common/cases.rs"]
 pub(crate) mod cases;
+mod differences;
 mod each_layer;
 pub(crate) mod oracle;
+mod reference;
 mod sample;
 
 use super::memory::Memory;
-use super::run::Run;
+use super::run::{Chunk, Run};
 use super::{Gradients, Pass, Purpose, Weights, Workspace, backward, forward, pack_kernel};
 use crate::layers::{ActivationFunction, Call, Conv2D, Flatten, Layer, Network, Source};
 use crate::plan::{InputGradient, Plan, Wanted};
@@ -126,7 +128,8 @@ fn a_convolution_asks_for_the_memory_of_its_algorithms_alone() {
     let memory = |conv: Conv2D, wanted| {
         let layers = vec![conv.into(), Flatten::new().into()];
         let plan = Plan::new(&Network::chain(Shape::from([6, 6, 16]), layers), wanted).unwrap();
-        plan.steps[0].step.memory(IMAGES, Purpose::Training)
+        let (lengths, purpose) = (plan.lengths_of(&plan.steps[0].reads, plan.steps[0].writes), Purpose::Training);
+        plan.steps[0].step.memory(Chunk { images: IMAGES, lengths, purpose })
     };
     let conv = |filters| Conv2D::new(filters, (3, 3)).padding(Padding::Same);
     let lists_and_sets = |memory: Memory| [memory.nonzeros > 0, memory.nonzero_lists > 0, memory.filter_sets > 0];

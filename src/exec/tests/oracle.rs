@@ -2,6 +2,8 @@
 //! [`linear_part`] and [`backward`]; [`kind_of`] ties it to the table of cases.
 
 use super::cases::Kind;
+use super::differences::{self, Examples};
+use super::reference::reference;
 use crate::layers::{ActivationFunction, Dropout, Layer, Network, Source};
 use crate::ops;
 use crate::plan::{Parameter, Plan};
@@ -14,6 +16,9 @@ use ndarray::{
 
 /// Layers of users' own are tested where their traits are.
 const NO_CUSTOM: &str = "the table of cases has no layer of a user's own";
+
+/// Which layers that is, [`linear_part`] says.
+pub(super) const NO_REFERENCE: &str = "has its reference in `ops`";
 
 /// A layer's entry in the table of cases.
 pub(crate) fn kind_of(layer: &Layer) -> Kind {
@@ -30,6 +35,12 @@ pub(crate) fn kind_of(layer: &Layer) -> Kind {
         Layer::Dropout(_) => Kind::Dropout,
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
         Layer::Add(_) => Kind::Add,
+        Layer::Rescaling(_) => Kind::Rescaling,
+        Layer::Subtract(_) => Kind::Subtract,
+        Layer::Multiply(_) => Kind::Multiply,
+        Layer::Average(_) => Kind::Average,
+        Layer::Maximum(_) => Kind::Maximum,
+        Layer::Minimum(_) => Kind::Minimum,
         Layer::Concatenate(_) => Kind::Concatenate,
     }
 }
@@ -48,6 +59,12 @@ pub(crate) fn without_chance(layer: &Layer) -> Layer {
         | Layer::Flatten(_)
         | Layer::Activation(_)
         | Layer::Add(_)
+        | Layer::Rescaling(_)
+        | Layer::Subtract(_)
+        | Layer::Multiply(_)
+        | Layer::Average(_)
+        | Layer::Maximum(_)
+        | Layer::Minimum(_)
         | Layer::Concatenate(_)
         | Layer::Custom(_) => layer.clone(),
     }
@@ -181,6 +198,12 @@ fn function_of(layer: &Layer) -> ActivationFunction {
         | Layer::Flatten(_)
         | Layer::Dropout(_)
         | Layer::Add(_)
+        | Layer::Rescaling(_)
+        | Layer::Subtract(_)
+        | Layer::Multiply(_)
+        | Layer::Average(_)
+        | Layer::Maximum(_)
+        | Layer::Minimum(_)
         | Layer::Concatenate(_)
         | Layer::Custom(_) => ActivationFunction::Linear,
     }
@@ -264,11 +287,25 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>]) -
         Layer::Activation(_) | Layer::Dropout(_) => x.clone(),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
         Layer::Add(_) => reads[1..].iter().fold(x.clone(), |sum, x| sum + *x),
+        Layer::Rescaling(_)
+        | Layer::Subtract(_)
+        | Layer::Multiply(_)
+        | Layer::Average(_)
+        | Layer::Maximum(_)
+        | Layer::Minimum(_) => {
+            let reads: Vec<ArrayD<f64>> = reads.iter().map(|x| to_f64(x)).collect();
+            let weights: Vec<ArrayD<f64>> = weights.iter().map(to_f64).collect();
+            reference(layer, &weights, &reads).mapv(|y| y as f32)
+        }
         Layer::Concatenate(_) => {
             let views: Vec<ArrayViewD<'_, f32>> = reads.iter().map(|x| x.view()).collect();
             concatenate(Axis(x.ndim() - 1), &views).unwrap().as_standard_layout().into_owned()
         }
     }
+}
+
+fn to_f64(x: &ArrayD<f32>) -> ArrayD<f64> {
+    x.mapv(f64::from)
 }
 
 /// The gradients of one call.
@@ -325,6 +362,22 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
         Layer::Activation(_) | Layer::Dropout(_) => Back::of_input(dy),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
         Layer::Add(_) => Back { inputs: vec![dy; reads.len()], weights: Vec::new() },
+        Layer::Rescaling(_)
+        | Layer::Subtract(_)
+        | Layer::Multiply(_)
+        | Layer::Average(_)
+        | Layer::Maximum(_)
+        | Layer::Minimum(_) => {
+            let reads: Vec<ArrayD<f64>> = reads.iter().map(|x| to_f64(x)).collect();
+            let weights: Vec<ArrayD<f64>> = weights.iter().map(to_f64).collect();
+            let reference = |weights: &[ArrayD<f64>], reads: &[ArrayD<f64>]| reference(layer, weights, reads);
+            let dy = to_f64(&dy);
+            let round = |gradients: Vec<ArrayD<f64>>| gradients.iter().map(|dx| dx.mapv(|dx| dx as f32)).collect();
+            Back {
+                inputs: round(differences::of_inputs(&reference, &weights, &reads, &dy, Examples::Apart)),
+                weights: round(differences::of_weights(&reference, &weights, &reads, &dy)),
+            }
+        }
         Layer::Concatenate(_) => {
             let channels = Axis(dy.ndim() - 1);
             let mut before = 0;

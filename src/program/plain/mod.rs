@@ -1,0 +1,92 @@
+//! The operations that run as they are declared, with no algorithm to choose: a struct for each, which says what `plan`
+//! must know of it. What it computes is in `exec/steps`.
+
+mod custom;
+mod elementwise;
+mod merge;
+mod noise;
+mod pooling;
+mod shaping;
+
+pub(crate) use custom::Custom;
+pub(crate) use elementwise::{Activate, Affine, Softmax};
+pub(crate) use merge::{Concatenate, Merge, MergeFunction};
+pub(crate) use noise::Dropout;
+pub(crate) use pooling::{AveragePool, MaxPool};
+pub(crate) use shaping::ZeroPad;
+
+/// How many values of one example an operation reads and writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lengths {
+    pub(crate) x: [usize; super::MAX_READS],
+    pub(crate) y: usize,
+}
+
+/// What `plan` must know of a plain operation.
+pub(crate) trait Declare {
+    /// About as many multiply-adds as it computes for one example, beside reading and writing its values: see
+    /// `plan/cost.rs`.
+    fn operations(&self, of: Lengths) -> u64;
+
+    /// Whether its backward pass can turn the gradient of its output into that of its last input in place.
+    fn works_in_place(&self) -> bool {
+        false
+    }
+
+    /// Whether about half of the gradients that reach its input are zero.
+    fn reads_sparsely(&self) -> bool {
+        false
+    }
+}
+
+/// Hands the list of all plain operations to a macro: the only place that names them all.
+macro_rules! with_plain_operations {
+    ($callback:ident) => {
+        $callback! {
+            MaxPool,
+            AveragePool,
+            ZeroPad,
+            Activate,
+            Affine,
+            Softmax,
+            Dropout,
+            Merge,
+            Concatenate,
+            Custom,
+        }
+    };
+}
+pub(crate) use with_plain_operations;
+
+macro_rules! declare {
+    ($($operation:ident,)*) => {
+        /// Any plain operation.
+        #[derive(Clone, Debug, PartialEq)]
+        pub(crate) enum Plain {
+            $($operation($operation),)*
+        }
+
+        impl Plain {
+            /// What it declares.
+            pub(crate) fn declare(&self) -> &dyn Declare {
+                match self {
+                    $(Self::$operation(operation) => operation,)*
+                }
+            }
+        }
+
+        $(
+            impl From<$operation> for Plain {
+                fn from(operation: $operation) -> Self {
+                    Self::$operation(operation)
+                }
+            }
+        )*
+    };
+}
+with_plain_operations!(declare);
+
+/// A product that does not overflow.
+pub(crate) fn product(factors: impl IntoIterator<Item = u64>) -> u64 {
+    factors.into_iter().fold(1, u64::saturating_mul)
+}
