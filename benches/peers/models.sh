@@ -1,31 +1,42 @@
 #!/usr/bin/env bash
-# Trains three other models (an MLP 784-512-512-10, a LeNet-5, a VGG-like network on 32x32x3) on random images with Inkstone
-# and PyTorch in turn, at batch sizes 32 and 128, and prints a table of medians.
+# Trains other networks on random images with Inkstone and PyTorch in turn, at batch sizes 32 and 128, and prints a table of
+# medians: of an epoch, and of a step.
 #
-#   benches/peers/models.sh [rounds]
+#   [MODELS="resnet mobilenet"] benches/peers/models.sh [rounds]
+#
+# MODELS names those of torch_networks.py, by default all that Inkstone has the layers for: an MLP 784-512-512-10, a LeNet-5 and one
+# with average pooling and tanh, a VGG-like network on 32x32x3. FEATURES=normalized adds `resnet`, a ResNet-14, and `mobilenet`.
+# PEERS=torch measures PyTorch alone. Fails if the networks have different numbers of parameters.
 #
 # Wants Python 3, a Rust toolchain, and a quiet machine. PYTHON names an interpreter that has requirements.txt already.
 set -euo pipefail
 cd "$(dirname "$0")"
-if [ -z "${PYTHON:-}" ]; then
-  PYTHON=venv/bin/python
-  [ -x "$PYTHON" ] || python3 -m venv venv
-  "$PYTHON" -m pip install --quiet --requirement requirements.txt
-fi
-cargo build --release --quiet --manifest-path inkstone/Cargo.toml
-median() { awk '/^epoch/ { print $2 }' "$1" | sort -n | awk '{ a[NR] = $1 } END { print (a[int((NR + 1) / 2)] + a[int(NR / 2) + 1]) / 2 }'; }
-scratch="$(mktemp -d)"
+source setup.sh
+peers="${PEERS:-inkstone torch}"
 trap 'rm -r "$scratch"' EXIT
-echo "| | batch | Inkstone | PyTorch | ratio |"
-echo "| --- | --- | --- | --- | --- |"
-for model in mlp lenet vgg; do
+# The median of the numbers behind a word in what a peer has printed.
+median() { awk -v word="$2" '{ for (i = 1; i < NF; i++) if ($i == word) print $(i + 1) }' "$1" | sort -n |
+  awk '{ a[NR] = $1 } END { if (NR) print (a[int((NR + 1) / 2)] + a[int(NR / 2) + 1]) / 2 }'; }
+echo "| | parameters | batch | Inkstone | a step | PyTorch | a step | ratio |"
+echo "| --- | --- | --- | --- | --- | --- | --- | --- |"
+for model in ${MODELS:-$models}; do
   for batch in 32 128; do
-    : >"$scratch/ours" && : >"$scratch/theirs"
+    : >"$scratch/inkstone" && : >"$scratch/torch"
     for _ in $(seq "${1:-3}"); do
-      inkstone/target/release/peer-models "$model" "$batch" >>"$scratch/ours"
-      "$PYTHON" torch_models.py "$model" "$batch" >>"$scratch/theirs"
+      for peer in $peers; do
+        case "$peer" in
+          inkstone) inkstone/target/release/peer-models "$model" "$batch" ;;
+          torch) "$PYTHON" torch_models.py "$model" "$batch" ;;
+        esac >>"$scratch/$peer"
+      done
     done
-    awk -v m="$model" -v b="$batch" -v o="$(median "$scratch/ours")" -v t="$(median "$scratch/theirs")" \
-      'BEGIN { printf "| %s | %d | %.3f s | %.3f s | %.2f |\n", m, b, o, t, t / o }'
+    counts="$(cat "$scratch"/* | awk '/^parameters/ { print $2 }' | sort -u)"
+    [ "$(wc -l <<<"$counts")" = 1 ] || { echo "$model: parameters differ: $counts" >&2 && exit 1; }
+    awk -v m="$model" -v n="$counts" -v b="$batch" \
+      -v o="$(median "$scratch/inkstone" epoch)" -v os="$(median "$scratch/inkstone" step)" \
+      -v t="$(median "$scratch/torch" epoch)" -v ts="$(median "$scratch/torch" step)" \
+      'function figure(x, unit, digits) { return x == "" ? "" : sprintf("%." digits "f " unit, x) }
+       BEGIN { printf "| %s | %d | %d | %s | %s | %s | %s | %s |\n", m, n, b, figure(o, "s", 3), figure(os, "ms", 2),
+         figure(t, "s", 3), figure(ts, "ms", 2), (o == "" || t == "") ? "" : sprintf("%.2f", t / o) }'
   done
 done

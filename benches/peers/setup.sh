@@ -1,0 +1,12 @@
+# Sourced by models.sh and inference.sh: an interpreter, Inkstone's programs, the networks, and a folder for what is measured.
+if [ -z "${PYTHON:-}" ]; then
+  PYTHON=venv/bin/python
+  [ -x "$PYTHON" ] || python3 -m venv venv
+  "$PYTHON" -m pip install --quiet --requirement requirements.txt
+fi
+models="mlp lenet lenet_avg vgg"
+[[ " ${FEATURES:-} " =~ " normalized " ]] && models+=" resnet mobilenet"
+if [[ " ${PEERS:-inkstone} " =~ " inkstone " ]]; then
+  cargo build --release --quiet --manifest-path inkstone/Cargo.toml --features "${FEATURES:-}"
+fi
+scratch="$(mktemp -d)"
