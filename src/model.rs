@@ -16,6 +16,7 @@ pub(crate) use weights::{named, store};
 
 use crate::data::{Inputs, LabelledInputs, OrderedExamples, Targets, nouns};
 use crate::error::{Error, Result};
+use crate::exec::Weights;
 use crate::layers::Network;
 use crate::metrics::{Metric, Scores};
 use crate::objective::Objective;
@@ -23,7 +24,7 @@ use crate::optimizer::{Optimizer, OptimizerState};
 use crate::plan::{Plan, Wanted};
 use crate::shape::Shape;
 use crate::simd::Level;
-use crate::train::{Decision, Engine, Examples, Scoring, Tally, Undecided, in_pool};
+use crate::train::{Decision, Engine, Examples, Scoring, Tally, Undecided, in_pool, initial_weights};
 use ndarray::ArrayD;
 use std::fmt;
 
@@ -59,12 +60,14 @@ pub struct Weight {
 impl Model {
     pub(crate) fn new(network: Network, seed: u64, optimizer: Optimizer, objectives: Vec<Objective>) -> Result<Self> {
         let plan = Plan::new(&network, Wanted::OfParameters)?;
-        Self::of_plan(plan, network, seed, optimizer, &objectives)
+        let weights = initial_weights(&plan, seed);
+        Self::of_plan(plan, weights, network, seed, optimizer, &objectives)
     }
 
-    /// The model of a plan of this network.
+    /// The model of a plan of this network, with these weights.
     pub(crate) fn of_plan(
         plan: Plan,
+        weights: Weights,
         network: Network,
         seed: u64,
         optimizer: Optimizer,
@@ -80,7 +83,7 @@ impl Model {
         }
         scoring.check_metrics()?;
         let ongoing = Ongoing::new(scoring.tally());
-        let engine = Engine::new(plan, scoring, seed, Level::new());
+        let engine = Engine::new(plan, scoring, weights, Level::new());
         Ok(Self { network, seed, optimizer, state, engine, epochs: 0, ongoing })
     }
 

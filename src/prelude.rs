@@ -7,7 +7,7 @@ pub use crate::functional::{Functional, Input, Node, Shared};
 pub use crate::layers::ActivationFunction::{Linear, Relu, Sigmoid, Softmax, Tanh};
 pub use crate::layers::{
     Activation, ActivationFunction, Add, Average, AveragePooling2D, Concatenate, Conv2D, Dense, Dropout, Flatten,
-    GlobalAveragePooling2D, MaxPooling2D, Maximum, Minimum, Multiply, Rescaling, Reshape, Subtract, ZeroPadding2D,
+    GlobalAveragePooling2D, Initializer, MaxPooling2D, Maximum, Minimum, Multiply, Rescaling, Reshape, Subtract, ZeroPadding2D,
 };
 pub use crate::loss::{
     BinaryCrossentropy, CategoricalCrossentropy, Huber, KlDivergence, MeanAbsoluteError, MeanSquaredError,

@@ -1,11 +1,13 @@
 //! The convolution layer.
 
 use super::sliding::sliding;
-use super::{ActivationFunction, Describe, Spec, check_convolution, checked, image, trained, with_bias};
+use super::weight_settings::{glorot_uniform, kernel_and_bias_setters, zeros};
+use super::written::written;
+use super::{ActivationFunction, Describe, Initializer, Spec, check_convolution, checked, image, trained, with_bias};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// A 2-D convolution, as [Keras' `Conv2D`](https://keras.io/api/layers/convolution_layers/convolution2d/).
 ///
@@ -24,7 +26,7 @@ use serde::{Deserialize, Serialize};
 /// assert!(model.summary().to_string().contains("(None, 14, 14, 8)"));
 /// # Ok::<(), inkstone::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Conv2D {
@@ -47,6 +49,12 @@ pub struct Conv2D {
     /// Whether training changes its weights. What lies before the first layer that is trained has no backward pass.
     #[serde(default = "trained")]
     pub trainable: bool,
+    /// How the first values of the kernel are drawn.
+    #[serde(default = "glorot_uniform")]
+    pub kernel_initializer: Initializer,
+    /// How the first values of the bias are drawn.
+    #[serde(default = "zeros")]
+    pub bias_initializer: Initializer,
 }
 
 impl Conv2D {
@@ -61,6 +69,8 @@ impl Conv2D {
             activation: ActivationFunction::Linear,
             use_bias: true,
             trainable: true,
+            kernel_initializer: Initializer::GlorotUniform,
+            bias_initializer: Initializer::Zeros,
         }
     }
 
@@ -77,6 +87,8 @@ impl Conv2D {
         /// Sets whether a bias is added for each filter.
         use_bias: bool,
     }
+
+    kernel_and_bias_setters!();
 
     /// The geometry on this input.
     pub(crate) fn window(&self, input: Shape) -> Result<Window2d, String> {
@@ -106,14 +118,25 @@ fn strides_of_one() -> (usize, usize) {
     (1, 1)
 }
 
+written! {
+    Conv2D {
+        filters, kernel_size, strides, padding, activation, use_bias, trainable;
+        kernel_initializer = Initializer::GlorotUniform,
+        bias_initializer = Initializer::Zeros,
+    }
+}
+
 impl Describe for Conv2D {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
         let (_, _, channels) = image(inputs[0])?;
         let (height, width) = self.window(inputs[0])?.out;
         let output = checked(Shape::from([height, width, self.filters]))?;
         let (kernel_height, kernel_width) = self.kernel_size;
-        let mut weights = vec![WeightSpec::kernel("kernel", vec![kernel_height, kernel_width, channels, self.filters])];
-        weights.extend(self.use_bias.then(|| WeightSpec::zeros("bias", vec![self.filters])));
+        let kernel = WeightSpec::kernel("kernel", vec![kernel_height, kernel_width, channels, self.filters]);
+        let mut weights = vec![kernel.initialized(self.kernel_initializer)?];
+        if self.use_bias {
+            weights.push(WeightSpec::zeros("bias", vec![self.filters]).initialized(self.bias_initializer)?);
+        }
         let spec = Spec { output, weights };
         Ok(if self.trainable { spec } else { spec.frozen() })
     }

@@ -1,10 +1,12 @@
 //! The fully connected layer.
 
-use super::{ActivationFunction, Describe, Spec, check_convolution, checked, trained, with_bias};
+use super::weight_settings::{glorot_uniform, kernel_and_bias_setters, zeros};
+use super::written::written;
+use super::{ActivationFunction, Describe, Initializer, Spec, check_convolution, checked, trained, with_bias};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// `activation(x · kernel + bias)`, as [Keras' `Dense`](https://keras.io/api/layers/core_layers/dense/).
 ///
@@ -23,7 +25,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(model.parameter_count(), 784 * 64 + 64 + 64 * 10 + 10);
 /// # Ok::<(), inkstone::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Dense {
@@ -38,13 +40,26 @@ pub struct Dense {
     /// Whether training changes its weights. What lies before the first layer that is trained has no backward pass.
     #[serde(default = "trained")]
     pub trainable: bool,
+    /// How the first values of the kernel are drawn.
+    #[serde(default = "glorot_uniform")]
+    pub kernel_initializer: Initializer,
+    /// How the first values of the bias are drawn.
+    #[serde(default = "zeros")]
+    pub bias_initializer: Initializer,
 }
 
 impl Dense {
     /// A layer of `units` outputs, linear, with a bias.
     #[must_use]
     pub fn new(units: usize) -> Self {
-        Self { units, activation: ActivationFunction::Linear, use_bias: true, trainable: true }
+        Self {
+            units,
+            activation: ActivationFunction::Linear,
+            use_bias: true,
+            trainable: true,
+            kernel_initializer: Initializer::GlorotUniform,
+            bias_initializer: Initializer::Zeros,
+        }
     }
 
     setters! {
@@ -54,6 +69,8 @@ impl Dense {
         /// Sets whether a bias is added for each unit.
         use_bias: bool,
     }
+
+    kernel_and_bias_setters!();
 
     /// Sets whether training changes its weights, as Keras' `layer.trainable`.
     ///
@@ -73,6 +90,14 @@ impl Dense {
     }
 }
 
+written! {
+    Dense {
+        units, activation, use_bias, trainable;
+        kernel_initializer = Initializer::GlorotUniform,
+        bias_initializer = Initializer::Zeros,
+    }
+}
+
 impl Describe for Dense {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
         let features = match *inputs[0].axes() {
@@ -80,8 +105,11 @@ impl Describe for Dense {
             _ => return Err(format!("expects a vector, got {}: add `Flatten` before it", inputs[0])),
         };
         let output = checked(inputs[0].with_channels(self.units))?;
-        let mut weights = vec![WeightSpec::kernel("kernel", vec![features, self.units])];
-        weights.extend(self.use_bias.then(|| WeightSpec::zeros("bias", vec![self.units])));
+        let mut weights =
+            vec![WeightSpec::kernel("kernel", vec![features, self.units]).initialized(self.kernel_initializer)?];
+        if self.use_bias {
+            weights.push(WeightSpec::zeros("bias", vec![self.units]).initialized(self.bias_initializer)?);
+        }
         let spec = Spec { output, weights };
         Ok(if self.trainable { spec } else { spec.frozen() })
     }

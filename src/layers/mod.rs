@@ -18,8 +18,11 @@ mod network;
 mod rescaling;
 mod reshape;
 mod sliding;
+mod weight_settings;
+mod written;
 mod zero_padding2d;
 
+pub use crate::program::Initializer;
 pub use activation::{Activation, ActivationFunction};
 pub use average_pooling2d::AveragePooling2D;
 pub use concatenate::Concatenate;

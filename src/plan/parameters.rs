@@ -6,7 +6,7 @@ use crate::aligned::round_up_to_line;
 use crate::error::{Error, Result};
 use crate::kernels::conv2d::SLACK;
 use crate::layers::{Layer, Network, Source};
-use crate::program::{Initializer, Role, StoredOrder, WeightSpec};
+use crate::program::{InitialValues, Role, StoredOrder, WeightSpec};
 use crate::shape::MAX_ELEMENTS;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -27,7 +27,7 @@ pub(crate) struct Parameter {
     /// The order of its axes in the flat buffer.
     pub(crate) stored: StoredOrder,
     /// How its first values are drawn.
-    pub(crate) initializer: Initializer,
+    pub(crate) initial: InitialValues,
     pub(crate) role: Role,
 }
 
@@ -65,10 +65,10 @@ pub(super) fn lay_out(layers: &[Layer], specs: &[Vec<WeightSpec>]) -> Result<Par
     let mut all = Vec::new();
     for (layer, specs) in specs.iter().enumerate() {
         for (place, spec) in specs.iter().enumerate() {
-            let WeightSpec { name, ref shape, stored, initializer, role } = *spec;
+            let WeightSpec { name, ref shape, stored, initial, role } = *spec;
             let len = spec.len().filter(|len| *len < MAX_ELEMENTS).ok_or_else(|| too_many(layers, layer))?;
             let (name, shape) = (format!("{}/{name}", names[layer]), shape.clone());
-            all.push(Parameter { name, layer, place, range: 0..len, shape, stored, initializer, role });
+            all.push(Parameter { name, layer, place, range: 0..len, shape, stored, initial, role });
         }
     }
     let lens = all.iter().map(|parameter| (parameter.layer, round_up_to_line(parameter.range.len())));

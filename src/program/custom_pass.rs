@@ -1,6 +1,6 @@
 //! What a layer of a user's own works with: slices of inputs, outputs, weights and gradients.
 
-use super::{Initializer, Role, StoredOrder, WeightSpec, glorot_limit};
+use super::{InitialValues, Role, StoredOrder, WeightSpec, glorot_limit};
 use crate::shape::Shape;
 use std::ops::{Index, IndexMut, Range};
 
@@ -17,7 +17,7 @@ use std::ops::{Index, IndexMut, Range};
 pub struct LayerWeight {
     name: &'static str,
     shape: Vec<usize>,
-    initializer: Initializer,
+    initial: InitialValues,
     role: Role,
 }
 
@@ -25,19 +25,19 @@ impl LayerWeight {
     /// A weight whose values start as 0.
     #[must_use]
     pub fn zeros(name: &'static str, shape: impl Into<Vec<usize>>) -> Self {
-        Self { name, shape: shape.into(), initializer: Initializer::Zeros, role: Role::Trained }
+        Self { name, shape: shape.into(), initial: InitialValues::Zeros, role: Role::Trained }
     }
 
     /// A weight whose values all start as this number.
     #[must_use]
     pub fn constant(name: &'static str, shape: impl Into<Vec<usize>>, value: f32) -> Self {
-        Self { initializer: Initializer::Constant(value), ..Self::zeros(name, shape) }
+        Self { initial: InitialValues::Constant(value), ..Self::zeros(name, shape) }
     }
 
     /// A weight whose values are drawn evenly from `-limit` to `limit`.
     #[must_use]
     pub fn uniform(name: &'static str, shape: impl Into<Vec<usize>>, limit: f32) -> Self {
-        Self { initializer: Initializer::Uniform { limit }, ..Self::zeros(name, shape) }
+        Self { initial: InitialValues::Uniform { limit }, ..Self::zeros(name, shape) }
     }
 
     /// A kernel whose last two axes are what it reads and what it gives, drawn as the kernels of
@@ -56,8 +56,8 @@ impl LayerWeight {
     }
 
     pub(crate) fn into_spec(self) -> WeightSpec {
-        let Self { name, shape, initializer, role } = self;
-        WeightSpec { name, shape, stored: StoredOrder::AsShaped, initializer, role }
+        let Self { name, shape, initial, role } = self;
+        WeightSpec { name, shape, stored: StoredOrder::AsShaped, initial, role }
     }
 }
 

@@ -4,6 +4,8 @@
 mod builder;
 pub(crate) mod custom;
 mod custom_pass;
+mod initializer;
+mod named_alone;
 pub(crate) mod plain;
 mod weights;
 
@@ -12,7 +14,9 @@ pub use custom::{AnyLayer, CustomLayer};
 pub(crate) use custom_pass::WeightPlace;
 pub use custom_pass::{LayerBackward, LayerForward, LayerWeight, WeightGradients, WeightValues};
 pub(crate) use plain::{Lengths, Plain};
-pub(crate) use weights::{Initializer, Role, StoredOrder, WeightId, WeightSpec, glorot_limit};
+pub use initializer::Initializer;
+pub(crate) use initializer::{InitialValues, glorot_limit};
+pub(crate) use weights::{Role, StoredOrder, WeightId, WeightSpec};
 
 use crate::kernels::activation::Elementwise;
 use crate::shape::{Shape, Window2d};

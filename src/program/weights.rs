@@ -1,5 +1,7 @@
 //! What a layer declares of its weights.
 
+use super::initializer::{InitialValues, Initializer, glorot_limit};
+
 /// Which weight of a model is meant: its index among all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WeightId(pub(crate) usize);
@@ -12,7 +14,7 @@ pub(crate) struct WeightSpec {
     /// Keras' shape.
     pub(crate) shape: Vec<usize>,
     pub(crate) stored: StoredOrder,
-    pub(crate) initializer: Initializer,
+    pub(crate) initial: InitialValues,
     pub(crate) role: Role,
 }
 
@@ -24,18 +26,6 @@ pub(crate) enum StoredOrder {
     /// The last axis first, then the others: kernels, whose outputs come last in Keras' shape, and which backward
     /// passes read output by output.
     LastAxisFirst,
-}
-
-/// How a weight's first values are drawn.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Initializer {
-    Zeros,
-    /// All are this number.
-    Constant(f32),
-    /// Uniform between `-limit` and `limit`.
-    Uniform {
-        limit: f32,
-    },
 }
 
 /// What training does with a weight.
@@ -51,20 +41,26 @@ pub(crate) enum Role {
 }
 
 impl WeightSpec {
-    /// A kernel of this shape, whose last axis is its outputs, with Glorot's uniform distribution ([Glorot and Bengio,
-    /// 2010](https://proceedings.mlr.press/v9/glorot10a.html)).
+    /// A kernel of this shape, whose last axis is its outputs, with Glorot's uniform distribution.
     pub(crate) fn kernel(name: &'static str, shape: Vec<usize>) -> Self {
-        let Some(limit) = glorot_limit(&shape) else {
-            return Self { stored: StoredOrder::AsShaped, ..Self::zeros(name, shape) };
-        };
-        let initializer = Initializer::Uniform { limit };
-        Self { name, shape, stored: StoredOrder::LastAxisFirst, initializer, role: Role::Trained }
+        let Some(limit) = glorot_limit(&shape) else { return Self::zeros(name, shape) };
+        let initial = InitialValues::Uniform { limit };
+        Self { name, shape, stored: StoredOrder::LastAxisFirst, initial, role: Role::Trained }
     }
 
     /// A weight that starts at zero.
     pub(crate) fn zeros(name: &'static str, shape: Vec<usize>) -> Self {
-        let (stored, initializer) = (StoredOrder::AsShaped, Initializer::Zeros);
-        Self { name, shape, stored, initializer, role: Role::Trained }
+        Self { name, shape, stored: StoredOrder::AsShaped, initial: InitialValues::Zeros, role: Role::Trained }
+    }
+
+    /// The same, with values that are drawn so.
+    ///
+    /// # Errors
+    /// A sentence without its subject if the initializer is not for such a weight.
+    pub(crate) fn initialized(self, initializer: Initializer) -> Result<Self, String> {
+        let initial = initializer.of_shape(&self.shape);
+        let initial = initial.map_err(|problem| format!("expects a {}_initializer {problem}", self.name))?;
+        Ok(Self { initial, ..self })
     }
 
     /// Takes it out of training.
@@ -79,13 +75,4 @@ impl WeightSpec {
     pub(crate) fn len(&self) -> Option<usize> {
         self.shape.iter().try_fold(1_usize, |len, axis| len.checked_mul(*axis))
     }
-}
-
-/// How far from 0 Glorot's uniform distribution reaches for a kernel whose last axes are its inputs and its outputs;
-/// `None` for one of fewer axes.
-pub(crate) fn glorot_limit(shape: &[usize]) -> Option<f32> {
-    let [window @ .., channels, filters] = shape else { return None };
-    let window = window.iter().map(|axis| *axis as f32).product::<f32>();
-    let fans = window * (*channels as f32 + *filters as f32);
-    Some((6.0 / fans).sqrt())
 }

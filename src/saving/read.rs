@@ -9,6 +9,7 @@ use super::options::LoadOptions;
 use super::training::{FOLDERS, Training};
 use super::weights::{Mismatch, Wanted, check, checksum, decode, decode_finite, decode_sums, select};
 use crate::error::{Error, ModelFault, Result};
+use crate::exec::Weights;
 use crate::metrics::Metric;
 use crate::model::{Model, Weight};
 use crate::objective::Objective;
@@ -81,7 +82,10 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
     }
     let weights = |folder: &str| decode_finite(folder, &parameters, &header.tensors, &data);
     let own = weights("").map_err(|fault| at.fault(fault))?;
-    let mut model = Model::of_plan(plan, network, seed, optimizer.into_owned(), &objectives).map_err(impossible)?;
+    // Those that a new model starts from would be drawn in vain, and orthogonal ones take long.
+    let zeroed = Weights::zeroed(&plan);
+    let model = Model::of_plan(plan, zeroed, network, seed, optimizer.into_owned(), &objectives);
+    let mut model = model.map_err(impossible)?;
     model.set_weights(&own)?;
     model.epochs = epochs as usize;
     if let (Some(training), Part::Checkpoint) = (training, part) {

@@ -93,10 +93,10 @@ enum LastBatch {
 }
 
 impl Engine {
-    /// An engine with weights drawn from `seed`.
-    pub(crate) fn new(plan: Plan, scoring: Scoring, seed: u64, level: Level) -> Self {
+    /// An engine with these weights.
+    pub(crate) fn new(plan: Plan, scoring: Scoring, weights: Weights, level: Level) -> Self {
         let mut engine = Self {
-            weights: initial_weights(&plan, seed),
+            weights,
             gradients: AlignedBuffer::zeroed(plan.parameters.trained_len),
             tally: scoring.tally(),
             plan,

@@ -24,6 +24,7 @@ mod fit;
 mod frozen;
 mod gradient_checks;
 mod gradients;
+mod initializers;
 mod keras_layers;
 mod logs;
 mod long_sums;

@@ -4,7 +4,7 @@
 mod over_batch;
 mod random;
 
-use super::{Engine, Examples, Scoring};
+use super::{Engine, Examples, Scoring, initial_weights};
 use crate::data::{LabelledInputs, OneOrMore, OrderedExamples, OrderedImages};
 use crate::exec::tests::oracle::{Oracle, batch_axes};
 use crate::kernels::output::OutputFunction;
@@ -61,7 +61,7 @@ fn planned(input: Shape, layers: &[Layer]) -> crate::error::Result<Plan> {
 /// An engine for cross-entropy.
 fn engine(plan: &Plan, seed: u64, level: crate::simd::Level) -> Engine {
     let scoring = Scoring::new(plan, &[Objective::new(SparseCategoricalCrossentropy::default())]);
-    Engine::new(plan.clone(), scoring, seed, level)
+    Engine::new(plan.clone(), scoring, initial_weights(plan, seed), level)
 }
 
 fn checked<'a>(images: &'a Array4<f32>, labels: &'a [usize]) -> OrderedExamples<'a> {
@@ -189,7 +189,7 @@ fn a_nan_wins_its_pooling_window_wherever_it_is() {
             x[[0, place / 2, place % 2, 3]] = f32::NAN;
             let scoring = Scoring::new(&plan, &[Objective::new(crate::loss::MeanSquaredError)]);
             for level in all_levels() {
-                let engine = Engine::new(plan.clone(), scoring.clone(), 1, level);
+                let engine = Engine::new(plan.clone(), scoring.clone(), initial_weights(&plan, 1), level);
                 // `checked` would refuse it.
                 let values = x.as_slice().unwrap().into();
                 let examples = OneOrMore::One(OrderedImages::Floats { values, count: 1 });
