@@ -101,12 +101,14 @@ pub enum Error {
         problem: String,
     },
     /// A layer cannot work where it stands.
-    #[error("layer {index} ({kind}) {problem}")]
+    #[error("layer {index} ({kind}{}) {problem}", name.as_ref().map_or(String::new(), |name| format!(" {name:?}")))]
     Layer {
         /// Its index in the model, from 0.
         index: usize,
         /// Its type.
         kind: &'static str,
+        /// The name that it was given.
+        name: Option<String>,
         /// What it expects, what it got, what to do.
         problem: String,
     },

@@ -26,6 +26,7 @@ use crate::shape::Shape;
 use crate::simd::Level;
 use crate::train::{Decision, Engine, Examples, Scoring, Tally, Undecided, in_pool, initial_weights};
 use ndarray::ArrayD;
+use std::collections::HashSet;
 use std::fmt;
 
 /// A compiled model. [`Sequential::compile`](crate::Sequential::compile) makes it.
@@ -82,6 +83,7 @@ impl Model {
             always_one.check()?;
         }
         scoring.check_metrics()?;
+        check_score_names(&scoring.names())?;
         let ongoing = Ongoing::new(scoring.tally());
         let engine = Engine::new(plan, scoring, weights, Level::new());
         Ok(Self { network, seed, optimizer, state, engine, epochs: 0, ongoing })
@@ -267,7 +269,16 @@ pub(crate) fn check_objectives(plan: &Plan, objectives: &[Objective]) -> Result<
         return Err(Error::Model(format!("has {outputs} outputs, got {found} objectives: give one for each output")));
     }
     for (index, (head, Objective { loss, weight, .. })) in plan.heads.iter().zip(objectives).enumerate() {
-        loss.check_shape(head.shape).and_then(|()| loss.check(head.function)).map_err(|error| match error {
+        let is_regularized = plan.activities.iter().any(|(value, _)| *value == head.value);
+        let check = || {
+            loss.check(head.function).map_err(|error| match error {
+            Error::Model(fault) if is_regularized => Error::Model(format!(
+                "{fault}; an activity_regularizer on a last softmax or sigmoid hides it from the loss: leave it out there"
+            )),
+            other => other,
+        })
+        };
+        loss.check_shape(head.shape).and_then(|()| check()).map_err(|error| match error {
             Error::Model(fault) if outputs > 1 => {
                 Error::Model(format!("has the output {index}, {}, which {fault}", head.name))
             }
@@ -280,6 +291,21 @@ pub(crate) fn check_objectives(plan: &Plan, objectives: &[Objective]) -> Result<
     }
     let metrics = objectives.iter().enumerate();
     Metric::check_all(metrics.map(|(index, objective)| (&objective.metrics[..], plan.output_len(index))))
+}
+
+/// Whether every score has a name of its own in logs, where those of validation data begin with `val_`.
+///
+/// # Errors
+/// [`Error::Model`] for the first that has not.
+fn check_score_names(names: &[String]) -> Result<()> {
+    let mut seen = HashSet::new();
+    let logged = names.iter().cloned().chain(names.iter().map(|name| format!("val_{name}")));
+    match logged.into_iter().find(|name| !seen.insert(name.clone())) {
+        None => Ok(()),
+        Some(name) => Err(Error::Model(format!(
+            "has two scores that logs would call {name}: give the layers of its outputs other names"
+        ))),
+    }
 }
 
 /// Whether examples fit a model's inputs.

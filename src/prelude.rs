@@ -6,8 +6,9 @@ pub use crate::fit::FitConfig;
 pub use crate::functional::{Functional, Input, Node, Shared};
 pub use crate::layers::ActivationFunction::{Linear, Relu, Sigmoid, Softmax, Tanh};
 pub use crate::layers::{
-    Activation, ActivationFunction, Add, Average, AveragePooling2D, Concatenate, Conv2D, Dense, Dropout, Flatten,
-    GlobalAveragePooling2D, Initializer, MaxPooling2D, Maximum, Minimum, Multiply, Rescaling, Reshape, Subtract, ZeroPadding2D,
+    Activation, ActivationFunction, Add, Average, AveragePooling2D, Concatenate, Constraint, Conv2D, Dense, Dropout,
+    Flatten, GlobalAveragePooling2D, Initializer, MaxPooling2D, Maximum, Minimum, Multiply, Regularizer, Rescaling,
+    Reshape, Subtract, ZeroPadding2D,
 };
 pub use crate::loss::{
     BinaryCrossentropy, CategoricalCrossentropy, Huber, KlDivergence, MeanAbsoluteError, MeanSquaredError,

@@ -43,7 +43,7 @@ impl Summary {
             |layer: usize| shapes[layer].as_ref().map_or_else(String::new, |shape| format!("(None, {}", &shape[1..]));
         let rows = layers.iter().zip(layer_names(layers)).enumerate();
         let rows = rows.map(|(index, (layer, name))| Row {
-            layer: format!("{name} ({})", layer.kind()),
+            layer: shortened(format!("{name} ({})", layer.kind()), WIDTHS[0]),
             shape: shape(index),
             parameters: thousands(parameters(index)),
         });
@@ -88,6 +88,14 @@ impl fmt::Display for Summary {
         writeln!(f, " Trainable params: {}", count(self.trained))?;
         write!(f, " Non-trainable params: {}", count(self.others))
     }
+}
+
+/// A text that fits a column.
+fn shortened(text: String, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text;
+    }
+    text.chars().take(width - 1).chain(['…']).collect()
 }
 
 /// A number of bytes in Keras' units.

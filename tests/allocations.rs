@@ -59,6 +59,16 @@ fn steps_and_predictions_allocate_nothing_of_their_own() {
     let twenty_steps = blocks(|| drop(clipped.fit(&long, quiet()).unwrap()));
     assert!(twenty_steps <= ten_steps + 2, "clipped, {ten_steps} blocks for 10 steps, {twenty_steps} for 20");
 
+    let l2 = Regularizer::l2(0.01);
+    let conv = Conv2D::new(8, (3, 3)).kernel_regularizer(l2).activity_regularizer(l2);
+    let conv = conv.kernel_constraint(Constraint::max_norm(1.0)).bias_constraint(Constraint::NonNeg);
+    let described = Sequential::new([12, 12, 1]).add(conv).add(Flatten::new()).add(Dense::new(4).activation(Softmax));
+    let mut bounded = described.compile(Sgd::new(0.1), SparseCategoricalCrossentropy::default(), []).unwrap();
+    drop(bounded.fit(&short, quiet()).unwrap());
+    let ten_steps = blocks(|| drop(bounded.fit(&short, quiet()).unwrap()));
+    let twenty_steps = blocks(|| drop(bounded.fit(&long, quiet()).unwrap()));
+    assert!(twenty_steps <= ten_steps + 2, "regularized, {ten_steps} blocks for 10 steps, {twenty_steps} for 20");
+
     // Every kind of layer, in batches of a size of its own.
     for case in KINDS.iter().flat_map(|kind| (0..3).map(|seed| kind.case(seed))) {
         let (x, classes) = (inputs(&case, 60), (0..60).map(|n| n % 3).collect::<Vec<usize>>());

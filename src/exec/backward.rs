@@ -5,8 +5,9 @@ use super::gradients::Gradients;
 use super::run::{Backward, InputGradient, Run};
 use super::workspace::Workspace;
 use crate::aligned::AlignedBuffer;
+use crate::kernels::penalty::add_penalty_gradients;
 use crate::plan::{Flow, Placed, Plan};
-use crate::program::MAX_READS;
+use crate::program::{MAX_READS, Regularizer};
 use crate::simd::Simd;
 
 /// Adds the chunk's gradients to `gradients`. The workspace holds the
@@ -36,6 +37,10 @@ pub(crate) fn backward<S: Simd>(
         let [first, second] = taken.each_mut();
         let dx = [InputGradient { flow: flows[0], to: first }, InputGradient { flow: flows[1], to: second }];
         let (y, len) = (&values[writes.0][..], plan.lengths[writes.0]);
+        for (_, Regularizer { l1, l2 }) in plan.activities.iter().filter(|(value, _)| value == writes) {
+            let factors = [l1, l2].map(|factor| factor * gradients.activity_scale);
+            add_penalty_gradients(simd, factors, &y[..images * len], &mut dy[..images * len]);
+        }
         let dy_all = &mut dy;
         step.backward(simd, Backward { images, x, y, len, dy: dy_all, dx, saved, scratch, weights, places, gradients });
         slots[slot] = dy;

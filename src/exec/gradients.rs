@@ -14,6 +14,8 @@ pub(crate) struct Gradients {
     kept: Vec<Kept>,
     /// How many examples have been through the backward pass.
     examples: usize,
+    /// What the penalties of outputs are multiplied by: for a mean loss, one part of the batch.
+    pub(crate) activity_scale: f32,
 }
 
 /// The two factors of a kernel's gradient.
@@ -47,7 +49,7 @@ impl Gradients {
             filters: *filters,
         };
         let kept = plan.over_batch.iter().map(kept).collect();
-        Self { summed: AlignedBuffer::zeroed(plan.parameters.sharded_len), kept, examples: 0 }
+        Self { summed: AlignedBuffer::zeroed(plan.parameters.sharded_len), kept, examples: 0, activity_scale: 0.0 }
     }
 
     /// Makes them those of no examples.

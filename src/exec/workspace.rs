@@ -64,7 +64,6 @@ impl Workspace {
     }
 
     /// A value: (images, values of one example).
-    #[cfg(test)]
     pub(crate) fn value(&self, value: ValueId) -> &[f32] {
         &self.values[value.0]
     }

@@ -1,5 +1,7 @@
 //! Activation functions, as an argument of other layers and as a layer of their own.
 
+use super::names::name_setter;
+use super::written::written;
 use super::{Describe, Spec};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Operand, WeightId};
@@ -41,21 +43,25 @@ pub enum ActivationFunction {
 /// assert_eq!(model.parameter_count(), 7850);
 /// # Ok::<(), inkstone::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Activation {
     /// The function. In JSON it may have Keras' name, `activation`, too.
     #[serde(alias = "activation")]
     pub function: ActivationFunction,
+    /// Its name; `None` for one after its type.
+    pub name: Option<String>,
 }
 
 impl Activation {
     /// A layer that applies `function`.
     #[must_use]
     pub fn new(function: ActivationFunction) -> Self {
-        Self { function }
+        Self { function, name: None }
     }
+
+    name_setter!();
 }
 
 impl ActivationFunction {
@@ -68,6 +74,13 @@ impl ActivationFunction {
             Self::Tanh => builder.activate(x, Elementwise::Tanh),
             Self::Softmax => builder.softmax(x),
         }
+    }
+}
+
+written! {
+    Activation {
+        function;
+        name = None,
     }
 }
 

@@ -1,10 +1,12 @@
 //! The average pooling layer.
 
+use super::names::name_setter;
 use super::sliding::{sliding, two_by_two};
+use super::written::written;
 use super::{Describe, Spec, checked};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::{Padding, Shape, Window2d};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// The mean of each window, as [Keras'
 /// `AveragePooling2D`](https://keras.io/api/layers/pooling_layers/average_pooling2d/).
@@ -26,7 +28,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(model.predict(&image)?[[0, 0]], 3.0);
 /// # Ok::<(), inkstone::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct AveragePooling2D {
@@ -39,13 +41,15 @@ pub struct AveragePooling2D {
     /// What happens at the border.
     #[serde(default)]
     pub padding: Padding,
+    /// Its name; `None` for one after its type.
+    pub name: Option<String>,
 }
 
 impl AveragePooling2D {
     /// A pooling over windows of this size, side by side, `valid` padding.
     #[must_use]
     pub fn new(pool_size: (usize, usize)) -> Self {
-        Self { pool_size, strides: None, padding: Padding::Valid }
+        Self { pool_size, strides: None, padding: Padding::Valid, name: None }
     }
 
     /// Sets the rows and columns from one window to the next.
@@ -63,6 +67,15 @@ impl AveragePooling2D {
     /// The geometry on this input.
     pub(crate) fn window(&self, input: Shape) -> Result<Window2d, String> {
         sliding(input, self.pool_size, self.strides.unwrap_or(self.pool_size), self.padding)
+    }
+
+    name_setter!();
+}
+
+written! {
+    AveragePooling2D {
+        pool_size, strides, padding;
+        name = None,
     }
 }
 

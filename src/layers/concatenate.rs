@@ -1,9 +1,11 @@
 //! The layer that puts its inputs side by side.
 
+use super::names::name_setter;
+use super::written::written;
 use super::{Arity, Describe, Spec, checked};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// The channels or features of its inputs one behind the other, as [Keras'
 /// `Concatenate`](https://keras.io/api/layers/merging_layers/concatenate/) along the last axis.
@@ -21,16 +23,28 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(model.parameter_count(), 784 + 1 + 1);
 /// # Ok::<(), inkstone::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
-pub struct Concatenate {}
+pub struct Concatenate {
+    /// Its name; `None` for one after its type.
+    pub name: Option<String>,
+}
 
 impl Concatenate {
     /// The layer; [`Concatenate::of`] applies it.
     #[must_use]
     pub fn new() -> Self {
-        Self {}
+        Self::default()
+    }
+
+    name_setter!();
+}
+
+written! {
+    Concatenate {
+        ;
+        name = None,
     }
 }
 

@@ -1,9 +1,13 @@
 //! The convolution layer.
 
+use super::names::name_setter;
 use super::sliding::sliding;
-use super::weight_settings::{glorot_uniform, kernel_and_bias_setters, zeros};
+use super::weight_settings::{glorot_uniform, kernel_and_bias, zeros};
 use super::written::written;
-use super::{ActivationFunction, Describe, Initializer, Spec, check_convolution, checked, image, trained, with_bias};
+use super::{
+    ActivationFunction, Constraint, Describe, Initializer, Regularizer, Spec, check_convolution, checked, image,
+    trained, with_bias,
+};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
@@ -12,7 +16,7 @@ use serde::Deserialize;
 /// A 2-D convolution, as [Keras' `Conv2D`](https://keras.io/api/layers/convolution_layers/convolution2d/).
 ///
 /// - Input shape: (height, width, channels). Output shape: (new height, new width, filters).
-/// - Kernel: (kernel height, kernel width, channels, filters), Glorot uniform. Bias: (filters), zeros.
+/// - Kernel: (kernel height, kernel width, channels, filters), Glorot uniform by default. Bias: (filters), zeros by default.
 ///
 /// At `compile`, an input that is no image, or is smaller than the kernel, is an error that names the layer.
 ///
@@ -55,6 +59,18 @@ pub struct Conv2D {
     /// How the first values of the bias are drawn.
     #[serde(default = "zeros")]
     pub bias_initializer: Initializer,
+    /// What the kernel adds to the loss, if anything.
+    pub kernel_regularizer: Option<Regularizer>,
+    /// What the bias adds to the loss, if anything.
+    pub bias_regularizer: Option<Regularizer>,
+    /// What the output adds to the loss, summed over an example, if anything.
+    pub activity_regularizer: Option<Regularizer>,
+    /// What the kernel is brought to after each step, if anything.
+    pub kernel_constraint: Option<Constraint>,
+    /// What the bias is brought to after each step, if anything.
+    pub bias_constraint: Option<Constraint>,
+    /// Its name; `None` for one after its type.
+    pub name: Option<String>,
 }
 
 impl Conv2D {
@@ -71,6 +87,12 @@ impl Conv2D {
             trainable: true,
             kernel_initializer: Initializer::GlorotUniform,
             bias_initializer: Initializer::Zeros,
+            kernel_regularizer: None,
+            bias_regularizer: None,
+            activity_regularizer: None,
+            kernel_constraint: None,
+            bias_constraint: None,
+            name: None,
         }
     }
 
@@ -88,7 +110,9 @@ impl Conv2D {
         use_bias: bool,
     }
 
-    kernel_and_bias_setters!();
+    kernel_and_bias!();
+
+    name_setter!();
 
     /// The geometry on this input.
     pub(crate) fn window(&self, input: Shape) -> Result<Window2d, String> {
@@ -123,6 +147,12 @@ written! {
         filters, kernel_size, strides, padding, activation, use_bias, trainable;
         kernel_initializer = Initializer::GlorotUniform,
         bias_initializer = Initializer::Zeros,
+        kernel_regularizer = None,
+        bias_regularizer = None,
+        activity_regularizer = None,
+        kernel_constraint = None,
+        bias_constraint = None,
+        name = None,
     }
 }
 
@@ -132,13 +162,14 @@ impl Describe for Conv2D {
         let (height, width) = self.window(inputs[0])?.out;
         let output = checked(Shape::from([height, width, self.filters]))?;
         let (kernel_height, kernel_width) = self.kernel_size;
-        let kernel = WeightSpec::kernel("kernel", vec![kernel_height, kernel_width, channels, self.filters]);
-        let mut weights = vec![kernel.initialized(self.kernel_initializer)?];
-        if self.use_bias {
-            weights.push(WeightSpec::zeros("bias", vec![self.filters]).initialized(self.bias_initializer)?);
-        }
+        let kernel = vec![kernel_height, kernel_width, channels, self.filters];
+        let weights = self.kernel_and_bias(kernel, self.filters)?;
         let spec = Spec { output, weights };
         Ok(if self.trainable { spec } else { spec.frozen() })
+    }
+
+    fn activity_regularizer(&self) -> Option<Regularizer> {
+        self.activity_regularizer
     }
 
     fn lists_windows(&self) -> bool {

@@ -1,13 +1,11 @@
 //! Layers of users' own types among the others.
 
+use super::names::RESERVED;
 use super::{Describe, Layer, Spec, checked};
 use crate::program::plain::Custom;
 use crate::program::{AnyLayer, Builder, CustomLayer, LayerWeight, Operand, WeightId, WeightSpec};
 use crate::shape::Shape;
 use std::borrow::Cow;
-
-/// Names that the tensors of a checkpoint begin with.
-const RESERVED: [&str; 3] = ["optimizer", "callbacks", "training"];
 
 impl<T: CustomLayer> From<T> for Layer {
     fn from(layer: T) -> Self {
@@ -19,6 +17,11 @@ impl AnyLayer {
     /// The layer's type; `Custom` while that is not known.
     pub(super) fn kind(&self) -> &'static str {
         self.0.object().map_or("Custom", |layer| layer.name())
+    }
+
+    /// The name that it gives itself; none while its type is not known.
+    pub(super) fn given_name(&self) -> Option<Cow<'_, str>> {
+        self.0.object().and_then(|layer| layer.layer_name()).map(Cow::Owned)
     }
 
     /// What Keras would call the first layer of this type in a model.

@@ -1,8 +1,12 @@
 //! The fully connected layer.
 
-use super::weight_settings::{glorot_uniform, kernel_and_bias_setters, zeros};
+use super::names::name_setter;
+use super::weight_settings::{glorot_uniform, kernel_and_bias, zeros};
 use super::written::written;
-use super::{ActivationFunction, Describe, Initializer, Spec, check_convolution, checked, trained, with_bias};
+use super::{
+    ActivationFunction, Constraint, Describe, Initializer, Regularizer, Spec, check_convolution, checked, trained,
+    with_bias,
+};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
@@ -12,7 +16,7 @@ use serde::Deserialize;
 ///
 /// - Input shape: (features), or (steps, features) of a sequence, whose steps it works on one by one. Output shape:
 ///   (units), or (steps, units).
-/// - Kernel: (features, units), Glorot uniform. Bias: (units), zeros.
+/// - Kernel: (features, units), Glorot uniform by default. Bias: (units), zeros by default.
 ///
 /// At `compile`, an input that is neither is an error that names the layer.
 ///
@@ -46,6 +50,18 @@ pub struct Dense {
     /// How the first values of the bias are drawn.
     #[serde(default = "zeros")]
     pub bias_initializer: Initializer,
+    /// What the kernel adds to the loss, if anything.
+    pub kernel_regularizer: Option<Regularizer>,
+    /// What the bias adds to the loss, if anything.
+    pub bias_regularizer: Option<Regularizer>,
+    /// What the output adds to the loss, summed over an example, if anything.
+    pub activity_regularizer: Option<Regularizer>,
+    /// What the kernel is brought to after each step, if anything.
+    pub kernel_constraint: Option<Constraint>,
+    /// What the bias is brought to after each step, if anything.
+    pub bias_constraint: Option<Constraint>,
+    /// Its name; `None` for one after its type.
+    pub name: Option<String>,
 }
 
 impl Dense {
@@ -59,6 +75,12 @@ impl Dense {
             trainable: true,
             kernel_initializer: Initializer::GlorotUniform,
             bias_initializer: Initializer::Zeros,
+            kernel_regularizer: None,
+            bias_regularizer: None,
+            activity_regularizer: None,
+            kernel_constraint: None,
+            bias_constraint: None,
+            name: None,
         }
     }
 
@@ -70,7 +92,9 @@ impl Dense {
         use_bias: bool,
     }
 
-    kernel_and_bias_setters!();
+    kernel_and_bias!();
+
+    name_setter!();
 
     /// Sets whether training changes its weights, as Keras' `layer.trainable`.
     ///
@@ -95,6 +119,12 @@ written! {
         units, activation, use_bias, trainable;
         kernel_initializer = Initializer::GlorotUniform,
         bias_initializer = Initializer::Zeros,
+        kernel_regularizer = None,
+        bias_regularizer = None,
+        activity_regularizer = None,
+        kernel_constraint = None,
+        bias_constraint = None,
+        name = None,
     }
 }
 
@@ -105,13 +135,13 @@ impl Describe for Dense {
             _ => return Err(format!("expects a vector, got {}: add `Flatten` before it", inputs[0])),
         };
         let output = checked(inputs[0].with_channels(self.units))?;
-        let mut weights =
-            vec![WeightSpec::kernel("kernel", vec![features, self.units]).initialized(self.kernel_initializer)?];
-        if self.use_bias {
-            weights.push(WeightSpec::zeros("bias", vec![self.units]).initialized(self.bias_initializer)?);
-        }
+        let weights = self.kernel_and_bias(vec![features, self.units], self.units)?;
         let spec = Spec { output, weights };
         Ok(if self.trainable { spec } else { spec.frozen() })
+    }
+
+    fn activity_regularizer(&self) -> Option<Regularizer> {
+        self.activity_regularizer
     }
 
     fn lists_windows(&self) -> bool {

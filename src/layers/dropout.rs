@@ -1,9 +1,11 @@
 //! The dropout layer.
 
+use super::names::name_setter;
+use super::written::written;
 use super::{Describe, Spec};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// Sets a random part of its input to zero while training, and scales the rest up by `1 / (1 - rate)`; outside
 /// training it does nothing. As [Keras' `Dropout`](https://keras.io/api/layers/regularization_layers/dropout/), from
@@ -22,19 +24,30 @@ use serde::{Deserialize, Serialize};
 ///     .unwrap_err();
 /// assert_eq!(error.to_string(), "layer 0 (Dropout) expects a rate of at least 0 and less than 1, got 1.5");
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Dropout {
     /// The part that is dropped, at least 0 and less than 1.
     pub rate: f32,
+    /// Its name; `None` for one after its type.
+    pub name: Option<String>,
 }
 
 impl Dropout {
     /// A layer that drops this part of its input.
     #[must_use]
     pub fn new(rate: f32) -> Self {
-        Self { rate }
+        Self { rate, name: None }
+    }
+
+    name_setter!();
+}
+
+written! {
+    Dropout {
+        rate;
+        name = None,
     }
 }
 

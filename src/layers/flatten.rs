@@ -1,9 +1,11 @@
 //! The layer between images and vectors.
 
+use super::names::name_setter;
+use super::written::written;
 use super::{Describe, Spec, too_large};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// An image as a vector, rows first, channels last, as
 /// [Keras' `Flatten`](https://keras.io/api/layers/reshaping_layers/flatten/). It costs nothing.
@@ -19,16 +21,28 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(model.parameter_count(), 7850);
 /// # Ok::<(), inkstone::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
-pub struct Flatten {}
+pub struct Flatten {
+    /// Its name; `None` for one after its type.
+    pub name: Option<String>,
+}
 
 impl Flatten {
     /// The layer.
     #[must_use]
     pub fn new() -> Self {
-        Self {}
+        Self::default()
+    }
+
+    name_setter!();
+}
+
+written! {
+    Flatten {
+        ;
+        name = None,
     }
 }
 

@@ -1,9 +1,11 @@
 //! The global average pooling layer.
 
+use super::names::name_setter;
+use super::written::written;
 use super::{Describe, Spec, image};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::{Padding, Shape, Window2d};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// The mean of each channel over all pixels, as [Keras'
 /// `GlobalAveragePooling2D`](https://keras.io/api/layers/pooling_layers/global_average_pooling2d/).
@@ -23,12 +25,14 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(model.predict(&image)?[[0, 0]], 3.0);
 /// # Ok::<(), inkstone::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct GlobalAveragePooling2D {
     /// Whether the output is an image of one pixel; otherwise it is a vector.
     pub keepdims: bool,
+    /// Its name; `None` for one after its type.
+    pub name: Option<String>,
 }
 
 impl GlobalAveragePooling2D {
@@ -41,7 +45,16 @@ impl GlobalAveragePooling2D {
     /// Sets whether the output is an image of one pixel.
     #[must_use]
     pub fn keepdims(self, keepdims: bool) -> Self {
-        Self { keepdims }
+        Self { keepdims, ..self }
+    }
+
+    name_setter!();
+}
+
+written! {
+    GlobalAveragePooling2D {
+        keepdims;
+        name = None,
     }
 }
 

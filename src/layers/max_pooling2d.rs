@@ -1,10 +1,12 @@
 //! The max pooling layer.
 
+use super::names::name_setter;
 use super::sliding::{sliding, two_by_two};
+use super::written::written;
 use super::{Describe, Spec, checked};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::{Padding, Shape, Window2d};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// The maximum of each window, as [Keras' `MaxPooling2D`](https://keras.io/api/layers/pooling_layers/max_pooling2d/).
 ///
@@ -24,7 +26,7 @@ use serde::{Deserialize, Serialize};
 /// assert!(model.summary().to_string().contains("(None, 13, 13, 1)"));
 /// # Ok::<(), inkstone::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct MaxPooling2D {
@@ -37,13 +39,15 @@ pub struct MaxPooling2D {
     /// What happens at the border.
     #[serde(default)]
     pub padding: Padding,
+    /// Its name; `None` for one after its type.
+    pub name: Option<String>,
 }
 
 impl MaxPooling2D {
     /// A pooling over windows of this size, side by side, `valid` padding.
     #[must_use]
     pub fn new(pool_size: (usize, usize)) -> Self {
-        Self { pool_size, strides: None, padding: Padding::Valid }
+        Self { pool_size, strides: None, padding: Padding::Valid, name: None }
     }
 
     /// Sets the rows and columns from one window to the next.
@@ -61,6 +65,15 @@ impl MaxPooling2D {
     /// The geometry on this input.
     pub(crate) fn window(&self, input: Shape) -> Result<Window2d, String> {
         sliding(input, self.pool_size, self.strides.unwrap_or(self.pool_size), self.padding)
+    }
+
+    name_setter!();
+}
+
+written! {
+    MaxPooling2D {
+        pool_size, strides, padding;
+        name = None,
     }
 }
 

@@ -1,27 +1,36 @@
 //! The layers that make one value of several, value by value.
 
+use super::names::name_setter;
+use super::written::written;
 use super::{Arity, Describe, Spec, same_shape};
 use crate::program::plain::{Affine, MergeFunction};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// Declares a merging layer: what its operations make of the inputs is the last argument.
 macro_rules! merging_layer {
     ($(#[$doc:meta])* $layer:ident, $arity:expr, $lower:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
         #[serde(deny_unknown_fields)]
         #[non_exhaustive]
-        pub struct $layer {}
+        pub struct $layer {
+            /// Its name; `None` for one after its type.
+            pub name: Option<String>,
+        }
 
         impl $layer {
             #[doc = concat!("The layer; [`", stringify!($layer), "::of`] applies it.")]
             #[must_use]
             pub fn new() -> Self {
-                Self {}
+                Self::default()
             }
+
+            name_setter!();
         }
+
+        written! { $layer { ; name = None } }
 
         impl Describe for $layer {
             fn arity(&self) -> Arity {

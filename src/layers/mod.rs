@@ -14,6 +14,7 @@ mod flatten;
 mod global_average_pooling2d;
 mod max_pooling2d;
 mod merging;
+mod names;
 mod network;
 mod rescaling;
 mod reshape;
@@ -22,7 +23,7 @@ mod weight_settings;
 mod written;
 mod zero_padding2d;
 
-pub use crate::program::Initializer;
+pub use crate::program::{Constraint, Initializer, Regularizer};
 pub use activation::{Activation, ActivationFunction};
 pub use average_pooling2d::AveragePooling2D;
 pub use concatenate::Concatenate;
@@ -58,6 +59,11 @@ pub(crate) trait Describe {
     /// Whether a plan of it lists where windows start, one for each pixel of its output: whether it is a convolution.
     fn lists_windows(&self) -> bool {
         false
+    }
+
+    /// What each of its outputs adds to the loss, if anything.
+    fn activity_regularizer(&self) -> Option<Regularizer> {
+        None
     }
 
     /// Adds its operations to a program. [`spec`](Self::spec) has accepted the inputs; the weights are those it
@@ -113,6 +119,14 @@ macro_rules! layers {
                 match self {
                     $(Self::$layer(_) => stringify!($layer),)*
                     Self::Custom(layer) => layer.kind(),
+                }
+            }
+
+            /// The name that a user has given it.
+            pub(crate) fn given_name(&self) -> Option<Cow<'_, str>> {
+                match self {
+                    $(Self::$layer(layer) => layer.name.as_deref().map(Cow::Borrowed),)*
+                    Self::Custom(layer) => layer.given_name(),
                 }
             }
 

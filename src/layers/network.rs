@@ -49,6 +49,11 @@ impl Network {
         (calls, vec![before(layers)])
     }
 
+    /// Whether outputs of layers add to the loss.
+    pub(crate) fn regularizes_activity(&self) -> bool {
+        self.layers.iter().any(|layer| layer.describe().activity_regularizer().is_some())
+    }
+
     /// Whether it is a chain of layers between one input and one output.
     pub(crate) fn is_chain(&self) -> bool {
         let (calls, outputs) = Self::chained(self.layers.len());
@@ -71,6 +76,7 @@ impl Network {
                 return Err(Error::Model(format!("has {count} {ends}, expected 1 to {MAX_ENDS}")));
             }
         }
+        self.check_names()?;
         let mut is_called = vec![false; self.layers.len()];
         let read = |source: &Source, calls: usize, reader: &str| match *source {
             Source::Input(index) if index < self.inputs.len() => Ok(()),
@@ -89,12 +95,12 @@ impl Network {
                 return Err(Error::Model(format!("has {layers} layers, and calls layer {layer} in call {index}")));
             };
             is_called[call.layer] = true;
-            call.reads.iter().try_for_each(|source| read(source, index, &format!("a {}", layer.kind())))?;
+            call.reads.iter().try_for_each(|source| read(source, index, &format!("a {}", layer.title())))?;
         }
         self.outputs.iter().try_for_each(|source| read(source, self.calls.len(), "an output"))?;
         self.check_reached()?;
         if let Some(index) = is_called.iter().position(|is_called| !is_called) {
-            return Err(Error::Model(format!("never calls layer {index} ({})", self.layers[index].kind())));
+            return Err(Error::Model(format!("never calls layer {index} ({})", self.layers[index].title())));
         }
         Ok(())
     }
@@ -116,8 +122,8 @@ impl Network {
             }
         }
         if let Some(index) = calls.iter().position(|is_reached| !is_reached) {
-            let kind = self.layers[self.calls[index].layer].kind();
-            return Err(Error::Model(format!("has a call {index} ({kind}) that no output depends on: leave it out")));
+            let layer = self.layers[self.calls[index].layer].title();
+            return Err(Error::Model(format!("has a call {index} ({layer}) that no output depends on: leave it out")));
         }
         match inputs.iter().position(|is_reached| !is_reached) {
             None => Ok(()),

@@ -1,10 +1,12 @@
 //! The layer that scales and shifts.
 
+use super::names::name_setter;
+use super::written::written;
 use super::{Describe, Spec};
 use crate::program::plain::Affine;
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// Multiplies each value by `scale`, and adds `offset`, as [Keras'
 /// `Rescaling`](https://keras.io/api/layers/preprocessing_layers/image_preprocessing/rescaling/): preprocessing that is
@@ -23,7 +25,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(model.predict_rows(&array![[0.0, 127.5, 255.0]])?, array![[-1.0, 0.0, 1.0]]);
 /// # Ok::<(), inkstone::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Rescaling {
@@ -32,18 +34,29 @@ pub struct Rescaling {
     /// What is added to each product.
     #[serde(default)]
     pub offset: f32,
+    /// Its name; `None` for one after its type.
+    pub name: Option<String>,
 }
 
 impl Rescaling {
     /// A layer that multiplies by this scale.
     #[must_use]
     pub fn new(scale: f32) -> Self {
-        Self { scale, offset: 0.0 }
+        Self { scale, offset: 0.0, name: None }
     }
 
     setters! {
         /// Sets what is added to each product.
         offset: f32,
+    }
+
+    name_setter!();
+}
+
+written! {
+    Rescaling {
+        scale, offset;
+        name = None,
     }
 }
 

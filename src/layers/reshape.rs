@@ -1,9 +1,11 @@
 //! The layer that gives values another shape.
 
+use super::names::name_setter;
+use super::written::written;
 use super::{Describe, Spec, checked};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// The same values in another shape, rows first, channels last, as [Keras'
 /// `Reshape`](https://keras.io/api/layers/reshaping_layers/reshape/). It costs nothing.
@@ -22,19 +24,30 @@ use serde::{Deserialize, Serialize};
 /// assert!(model.summary().to_string().contains("(None, 2, 3, 2)"));
 /// # Ok::<(), inkstone::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Reshape {
     /// The new shape of one example.
     pub target_shape: Shape,
+    /// Its name; `None` for one after its type.
+    pub name: Option<String>,
 }
 
 impl Reshape {
     /// A layer that gives its input this shape.
     #[must_use]
     pub fn new(target_shape: impl Into<Shape>) -> Self {
-        Self { target_shape: target_shape.into() }
+        Self { target_shape: target_shape.into(), name: None }
+    }
+
+    name_setter!();
+}
+
+written! {
+    Reshape {
+        target_shape;
+        name = None,
     }
 }
 

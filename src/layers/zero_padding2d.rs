@@ -1,9 +1,11 @@
 //! The layer that puts a border of zeros around images.
 
+use super::names::name_setter;
+use super::written::written;
 use super::{Describe, Spec, checked, image};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::{Shape, Window2d};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// A border of zeros around images, as [Keras'
 /// `ZeroPadding2D`](https://keras.io/api/layers/reshaping_layers/zero_padding2d/).
@@ -21,12 +23,14 @@ use serde::{Deserialize, Serialize};
 /// assert!(model.summary().to_string().contains("(None, 4, 6, 1)"));
 /// # Ok::<(), inkstone::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ZeroPadding2D {
     /// Rows added above and below, and columns added left and right.
     pub padding: ((usize, usize), (usize, usize)),
+    /// Its name; `None` for one after its type.
+    pub name: Option<String>,
 }
 
 impl ZeroPadding2D {
@@ -39,7 +43,7 @@ impl ZeroPadding2D {
     /// A border of rows above and below, and columns left and right, each of its own.
     #[must_use]
     pub fn asymmetric(rows: (usize, usize), columns: (usize, usize)) -> Self {
-        Self { padding: (rows, columns) }
+        Self { padding: (rows, columns), name: None }
     }
 
     /// Where the image lies in the padded one, as a window of one pixel on it.
@@ -53,6 +57,15 @@ impl ZeroPadding2D {
         let padded = (padded(height, top, bottom)?, padded(width, left, right)?);
         let one = (1, 1);
         Ok(Window2d { image: (height, width), size: one, strides: one, before: (top, left), padded, out: padded })
+    }
+
+    name_setter!();
+}
+
+written! {
+    ZeroPadding2D {
+        padding;
+        name = None,
     }
 }
 

@@ -12,7 +12,11 @@ use crate::shape::{Shape, Window2d};
 /// - weights: every kernel and bias, in the order of the layers
 pub(super) fn graph(plan: &Plan, network: &Network, weights: &[Weight]) -> Graph {
     let mut builder = Builder::default();
-    let names = layer_names(&network.layers);
+    let ends = |end: &str, count: usize| (0..count).map(|index| end_name(end, index, count)).collect::<Vec<_>>();
+    let ends = [ends("input", plan.inputs.len()), ends("output", network.outputs.len())].concat();
+    // A value has one name in a graph, so a layer of an end's name has another.
+    let unlike_ends = |name: String| if ends.contains(&name) { format!("{name}/layer") } else { name };
+    let names: Vec<String> = layer_names(&network.layers).into_iter().map(unlike_ends).collect();
     let mut of_layers = vec![Vec::new(); network.layers.len()];
     plan.parameters.all.iter().zip(weights).for_each(|(parameter, weight)| of_layers[parameter.layer].push(weight));
     let infos: Vec<ValueInfo> = plan

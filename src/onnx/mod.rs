@@ -139,7 +139,7 @@ fn check_layers(model: &Model) -> Result<()> {
     let problem =
         "is a layer of your own, which ONNX has no operator for: export a model of the crate's layers, or `save` it"
             .into();
-    Err(Error::Layer { index, kind: model.layers()[index].kind(), problem })
+    Err(model.layers()[index].fault(index, problem))
 }
 
 /// # Errors

@@ -1,6 +1,7 @@
 //! Where a step gets its gradients from. They are there, or they are found block by block when the step needs them, so
 //! that they are still in the cache then. It decides how large blocks are; what is done with them, it does not know.
 
+use super::Penalties;
 use super::pieces::{Piece, PieceState, in_pieces};
 use crate::aligned::LINE_FLOATS;
 use crate::simd::Level;
@@ -27,6 +28,11 @@ pub(crate) trait GradientSource: Sync {
 
     /// All gradients, if they are there already.
     fn whole(&self) -> Option<&[f32]> {
+        None
+    }
+
+    /// What regularizers add to the gradients that it writes; a step adds it, which has the weights.
+    fn penalties(&self) -> Option<&Penalties> {
         None
     }
 

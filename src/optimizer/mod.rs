@@ -13,6 +13,7 @@ mod lion;
 mod nadam;
 mod norms;
 mod options;
+mod penalties;
 mod pieces;
 mod rms_prop;
 mod sgd;
@@ -34,6 +35,7 @@ pub use rms_prop::RmsProp;
 pub use sgd::Sgd;
 
 pub(crate) use gradients::{Block, GradientSource, PIECE, Whole, collect, for_each_run, halve};
+pub(crate) use penalties::Penalties;
 pub(crate) use pieces::PieceState;
 pub(crate) use state::OptimizerState;
 pub(crate) use step::take_step;

@@ -1,4 +1,5 @@
-//! One step of any optimizer with any options. In order, as Keras: gradients are clipped, weights decay, the algorithm
+//! One step of any optimizer with any options. In order, as Keras: what regularizers add to gradients is
+//! added, gradients are clipped, weights decay, the algorithm
 //! takes its step, the moving average follows. All of it is one pass over memory, in which a tile of each buffer stays
 //! in the first-level cache from one of these to the next; norms, where they are needed, take a pass before it.
 
@@ -6,7 +7,7 @@ use super::algorithm::Update;
 use super::gradients::{GradientSource, for_each_run};
 use super::norms::Factor;
 use super::pieces::PieceState;
-use super::{Optimizer, OptimizerState};
+use super::{Optimizer, OptimizerState, Penalties};
 use crate::kernels::average::{decay, moving_average};
 use crate::kernels::clip::{bounded, scaled};
 use crate::simd::{Level, Simd, dispatch};
@@ -17,6 +18,7 @@ const TILE: usize = 1024;
 /// What one step does, the same for every piece.
 struct Step<'a> {
     update: Update,
+    penalties: Option<&'a Penalties>,
     clipping: Clipping<'a>,
     /// The part of the weights that is taken from them.
     decay: f32,
@@ -51,7 +53,8 @@ enum Then {
 
 /// Takes one step.
 ///
-/// - gradients, parameters: all elements, laid out as the state was told; clipping by a norm reads the gradients twice
+/// - gradients, parameters: all elements, laid out as the state was told; clipping by a norm reads the gradients twice,
+///   and they have what regularizers add in them then
 pub(crate) fn take_step(
     level: Level,
     optimizer: &Optimizer,
@@ -59,6 +62,10 @@ pub(crate) fn take_step(
     gradients: &dyn GradientSource,
     parameters: &mut [f32],
 ) {
+    debug_assert!(
+        !(optimizer.clips_by_norm() && gradients.penalties().is_some()),
+        "norms are those of whole gradients"
+    );
     let rate = optimizer.learning_rate().at(state.step);
     state.step += 1;
     let update = optimizer.algorithm.update(state.step, rate, &mut state.momentum_product);
@@ -73,6 +80,7 @@ pub(crate) fn take_step(
     };
     let step = Step {
         update,
+        penalties: gradients.penalties(),
         clipping,
         decay: optimizer.weight_decay.map_or(0.0, |decay| decay * rate),
         averaging: optimizer.use_ema.then(|| averaging(optimizer, state.step)),
@@ -93,16 +101,22 @@ fn averaging(optimizer: &Optimizer, step: u64) -> Averaging {
 
 impl Step<'_> {
     fn run<S: Simd>(&self, simd: S, mut start: usize, mut gradients: &[f32], mut state: PieceState<'_>) {
-        if matches!(self.clipping, Clipping::None) && self.decay == 0.0 && self.averaging.is_none() {
+        let penalties = self.penalties.filter(|penalties| penalties.reach(start, gradients.len()));
+        let has_options = self.decay != 0.0 || self.averaging.is_some() || penalties.is_some();
+        if matches!(self.clipping, Clipping::None) && !has_options {
             return self.update.run(simd, gradients, state.parameters, state.buffers);
         }
-        let mut clipped = [0.0; TILE];
+        let (mut penalised, mut clipped) = ([0.0; TILE], [0.0; TILE]);
         while !gradients.is_empty() {
             let len = TILE.min(gradients.len());
             let (tile, gradients_after) = gradients.split_at(len);
             let (tile_state, state_after) = state.split_at(len);
-            let clipped = &mut clipped[..len];
-            self.run_tile(simd, self.clipping.clip(simd, start, tile, clipped), tile_state);
+            let penalised = &mut penalised[..len];
+            let tile = match penalties {
+                Some(penalties) => penalties.added(simd, start, tile_state.parameters, tile, penalised),
+                None => tile,
+            };
+            self.run_tile(simd, self.clipping.clip(simd, start, tile, &mut clipped[..len]), tile_state);
             (start, gradients, state) = (start + len, gradients_after, state_after);
         }
     }

@@ -15,7 +15,7 @@ pub(crate) use step::{ConvStep, Flow, ForwardAlgorithm, InputGradient, OverBatch
 use crate::error::{Error, Result};
 use crate::kernels::output::OutputFunction;
 use crate::layers::{Arity, Call, Network, Source};
-use crate::program::{Builder, Operand, ValueId, WeightId, WeightSpec};
+use crate::program::{Builder, Operand, Regularizer, ValueId, WeightId, WeightSpec};
 use crate::shape::{MAX_ELEMENTS, Shape};
 
 /// A network as a program: steps over one chunk of examples, and where parameters and gradients lie.
@@ -36,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) over_batch: Vec<OverBatch>,
     /// Floats in the buffer of packed weights.
     pub(crate) packed_len: usize,
+    /// The values that add to the loss.
+    pub(crate) activities: Vec<(ValueId, Regularizer)>,
 }
 
 /// One output of a model.
@@ -68,7 +70,8 @@ impl Plan {
         let parameters = parameters::lay_out(&network.layers, &weights)?;
         let mut builder = Builder::default();
         let inputs: Vec<Operand> = network.inputs.iter().map(|shape| builder.input(*shape)).collect();
-        let outputs = lower(network, &parameters, &mut builder, &inputs)?;
+        let Lowered { outputs, activities } = lower(network, &parameters, &mut builder, &inputs)?;
+        let regularized: Vec<ValueId> = activities.iter().map(|(value, _)| *value).collect();
         let Builder { mut lengths, mut operations, .. } = builder;
         let values = |heads: &[Head]| heads.iter().map(|head| head.value).collect::<Vec<ValueId>>();
         let mut heads: Vec<Head> = outputs
@@ -81,8 +84,11 @@ impl Plan {
                 function: OutputFunction::Linear,
             })
             .collect();
-        fuse::fuse(&mut operations, lengths.len(), &values(&heads));
+        fuse::fuse(&mut operations, lengths.len(), &[values(&heads), regularized.clone()].concat());
         for index in 0..heads.len() {
+            if regularized.contains(&heads[index].value) {
+                continue;
+            }
             let all = values(&heads);
             let (value, function) = fuse::take_output_function(&mut operations, &lengths, &all, heads[index].value);
             (heads[index].value, heads[index].function) = (value, function);
@@ -98,7 +104,7 @@ impl Plan {
         let input_values: Vec<ValueId> = inputs.iter().map(|input| input.value).collect();
         let gradients = gradients::lay_out(&mut steps, &lengths, &input_values, &values(&heads), wanted);
         let over_batch = steps.iter().filter_map(|placed| placed.step.conv().and_then(ConvStep::over_batch)).collect();
-        Ok(Self { inputs, shapes, lengths, steps, heads, gradients, parameters, over_batch, packed_len })
+        Ok(Self { inputs, shapes, lengths, steps, heads, gradients, parameters, over_batch, packed_len, activities })
     }
 
     /// The shape of one example of each input.
@@ -169,16 +175,18 @@ impl Outline {
     }
 }
 
-/// Adds the operations of all calls to a program; returns the network's outputs.
-fn lower(
-    network: &Network,
-    parameters: &Parameters,
-    builder: &mut Builder,
-    inputs: &[Operand],
-) -> Result<Vec<Operand>> {
+/// What a network's operations give.
+struct Lowered {
+    outputs: Vec<Operand>,
+    /// The values that add to the loss.
+    activities: Vec<(ValueId, Regularizer)>,
+}
+
+/// Adds the operations of all calls to a program.
+fn lower(network: &Network, parameters: &Parameters, builder: &mut Builder, inputs: &[Operand]) -> Result<Lowered> {
     let mut weights = vec![Vec::new(); network.layers.len()];
     parameters.all.iter().enumerate().for_each(|(id, parameter)| weights[parameter.layer].push(WeightId(id)));
-    let mut results: Vec<Operand> = Vec::new();
+    let (mut results, mut activities) = (Vec::<Operand>::new(), Vec::new());
     let operand = |results: &[Operand], source: &Source| match *source {
         Source::Input(index) => inputs[index],
         Source::Call(index) => results[index],
@@ -188,7 +196,9 @@ fn lower(
         let reads: Vec<Operand> = reads.iter().map(|source| operand(&results, source)).collect();
         builder.call = place;
         let lowered = layer.describe().lower(builder, &reads, &weights[*index]);
-        results.push(lowered.map_err(|problem| Error::Layer { index: *index, kind: layer.kind(), problem })?);
+        let output = lowered.map_err(|problem| layer.fault(*index, problem))?;
+        activities.extend(layer.describe().activity_regularizer().map(|regularizer| (output.value, regularizer)));
+        results.push(output);
     }
     let mut outputs: Vec<Operand> = Vec::new();
     for source in &network.outputs {
@@ -198,7 +208,7 @@ fn lower(
         let value = if is_taken { builder.copy(output) } else { output };
         outputs.push(value);
     }
-    Ok(outputs)
+    Ok(Lowered { outputs, activities })
 }
 
 /// The shape of each call's output, and the weights of each layer.
@@ -214,7 +224,7 @@ fn check(network: &Network) -> Result<Checked> {
     let (mut shapes, mut weights) = (Vec::new(), vec![None; network.layers.len()]);
     for Call { layer: index, reads } in &network.calls {
         let layer = &network.layers[*index];
-        let fault = |problem| Error::Layer { index: *index, kind: layer.kind(), problem };
+        let fault = |problem| layer.fault(*index, problem);
         let inputs: Vec<Shape> = reads.iter().map(|source| shape_of(network, &shapes, source)).collect();
         match (layer.describe().arity(), inputs.len()) {
             (Arity::One, 1) | (Arity::Two, 2) | (Arity::Several, 2..) => {}
@@ -232,6 +242,9 @@ fn check(network: &Network) -> Result<Checked> {
                 )));
             }
         }
+        let regularizer = layer.describe().activity_regularizer();
+        let checked = regularizer.map_or(Ok(()), Regularizer::check);
+        checked.map_err(|problem| fault(format!("expects an activity_regularizer {problem}")))?;
         let spec = layer.describe().spec(&inputs).map_err(fault)?;
         let first = weights[*index].get_or_insert_with(|| spec.weights.clone());
         if *first != spec.weights {

@@ -6,8 +6,9 @@ use crate::aligned::round_up_to_line;
 use crate::error::{Error, Result};
 use crate::kernels::conv2d::SLACK;
 use crate::layers::{Layer, Network, Source};
-use crate::program::{InitialValues, Role, StoredOrder, WeightSpec};
+use crate::program::{InitialValues, Role, StoredOrder, WeightOptions, WeightSpec};
 use crate::shape::MAX_ELEMENTS;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -29,6 +30,7 @@ pub(crate) struct Parameter {
     /// How its first values are drawn.
     pub(crate) initial: InitialValues,
     pub(crate) role: Role,
+    pub(crate) options: WeightOptions,
 }
 
 /// All parameters of a model, in the order of its layers.
@@ -49,6 +51,11 @@ impl Parameters {
     pub(crate) fn trained(&self) -> impl Iterator<Item = &Parameter> {
         self.all.iter().filter(|parameter| parameter.is_trained())
     }
+
+    /// Whether any adds to the loss.
+    pub(crate) fn add_penalties(&self) -> bool {
+        self.trained().any(|parameter| parameter.options.regularizer.is_some())
+    }
 }
 
 /// A part of the flat buffer, in their order.
@@ -65,10 +72,10 @@ pub(super) fn lay_out(layers: &[Layer], specs: &[Vec<WeightSpec>]) -> Result<Par
     let mut all = Vec::new();
     for (layer, specs) in specs.iter().enumerate() {
         for (place, spec) in specs.iter().enumerate() {
-            let WeightSpec { name, ref shape, stored, initial, role } = *spec;
+            let WeightSpec { name, ref shape, stored, initial, role, ref options } = *spec;
             let len = spec.len().filter(|len| *len < MAX_ELEMENTS).ok_or_else(|| too_many(layers, layer))?;
-            let (name, shape) = (format!("{}/{name}", names[layer]), shape.clone());
-            all.push(Parameter { name, layer, place, range: 0..len, shape, stored, initial, role });
+            let (name, shape, options) = (format!("{}/{name}", names[layer]), shape.clone(), options.clone());
+            all.push(Parameter { name, layer, place, range: 0..len, shape, stored, initial, role, options });
         }
     }
     let lens = all.iter().map(|parameter| (parameter.layer, round_up_to_line(parameter.range.len())));
@@ -104,13 +111,16 @@ impl Parameters {
 
 fn too_many(layers: &[Layer], index: usize) -> Error {
     let problem = format!("brings the model to more than {MAX_ELEMENTS} parameters");
-    Error::Layer { index, kind: layers[index].kind(), problem }
+    layers[index].fault(index, problem)
 }
 
-/// Keras' names: `conv2d`, `conv2d_1`, and so on.
+/// The names that layers were given; Keras' for the others: `conv2d`, `conv2d_1`, and so on.
 pub(crate) fn layer_names(layers: &[Layer]) -> Vec<String> {
     let mut names = Names::default();
-    layers.iter().map(|layer| names.unique(&layer.base_name())).collect()
+    let given: Vec<_> = layers.iter().map(Layer::given_name).collect();
+    names.taken.extend(given.iter().flatten().map(|name| name.to_string()));
+    let named = layers.iter().zip(given);
+    named.map(|(layer, given)| given.map_or_else(|| names.unique(&layer.base_name()), Cow::into_owned)).collect()
 }
 
 /// Names that have been given.

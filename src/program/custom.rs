@@ -83,6 +83,12 @@ pub trait CustomLayer: Serialize + DeserializeOwned + Debug + Send + Sync + 'sta
     /// it.
     fn output_shape(&self, input: Shape) -> Result<Shape, String>;
 
+    /// The name of this one layer, as `name` sets it of the crate's layers:
+    /// [`Dense::name`](crate::layers::Dense::name). None by default.
+    fn layer_name(&self) -> Option<String> {
+        None
+    }
+
     /// Its weights, given the shape of one input that [`output_shape`](Self::output_shape) has accepted. None by
     /// default.
     fn weights(&self, input: Shape) -> Vec<LayerWeight> {
@@ -101,6 +107,7 @@ pub trait CustomLayer: Serialize + DeserializeOwned + Debug + Send + Sync + 'sta
 /// What the engine calls.
 pub(crate) trait ErasedLayer: Debug + Send + Sync {
     fn name(&self) -> &'static str;
+    fn layer_name(&self) -> Option<String>;
     fn output_shape(&self, input: Shape) -> Result<Shape, String>;
     fn weights(&self, input: Shape) -> Vec<LayerWeight>;
     fn forward(&self, pass: LayerForward<'_>);
@@ -112,6 +119,10 @@ pub(crate) trait ErasedLayer: Debug + Send + Sync {
 impl<T: CustomLayer> ErasedLayer for T {
     fn name(&self) -> &'static str {
         T::NAME
+    }
+
+    fn layer_name(&self) -> Option<String> {
+        CustomLayer::layer_name(self)
     }
 
     fn output_shape(&self, input: Shape) -> Result<Shape, String> {

@@ -1,6 +1,6 @@
 //! What a layer of a user's own works with: slices of inputs, outputs, weights and gradients.
 
-use super::{InitialValues, Role, StoredOrder, WeightSpec, glorot_limit};
+use super::{InitialValues, Role, WeightSpec, glorot_limit};
 use crate::shape::Shape;
 use std::ops::{Index, IndexMut, Range};
 
@@ -57,7 +57,7 @@ impl LayerWeight {
 
     pub(crate) fn into_spec(self) -> WeightSpec {
         let Self { name, shape, initial, role } = self;
-        WeightSpec { name, shape, stored: StoredOrder::AsShaped, initial, role }
+        WeightSpec { initial, role, ..WeightSpec::zeros(name, shape) }
     }
 }
 

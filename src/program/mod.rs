@@ -2,21 +2,25 @@
 //! lays out memory. It knows no layers but the trait of users' own, and computes nothing.
 
 mod builder;
+mod constraint;
 pub(crate) mod custom;
 mod custom_pass;
 mod initializer;
 mod named_alone;
 pub(crate) mod plain;
+mod regularizer;
 mod weights;
 
 pub(crate) use builder::Builder;
+pub use constraint::Constraint;
 pub use custom::{AnyLayer, CustomLayer};
 pub(crate) use custom_pass::WeightPlace;
 pub use custom_pass::{LayerBackward, LayerForward, LayerWeight, WeightGradients, WeightValues};
-pub(crate) use plain::{Lengths, Plain};
 pub use initializer::Initializer;
 pub(crate) use initializer::{InitialValues, glorot_limit};
-pub(crate) use weights::{Role, StoredOrder, WeightId, WeightSpec};
+pub(crate) use plain::{Lengths, Plain};
+pub use regularizer::Regularizer;
+pub(crate) use weights::{Role, StoredOrder, WeightId, WeightOptions, WeightSpec};
 
 use crate::kernels::activation::Elementwise;
 use crate::shape::{Shape, Window2d};

@@ -1,6 +1,8 @@
 //! What a layer declares of its weights.
 
+use super::constraint::Constraint;
 use super::initializer::{InitialValues, Initializer, glorot_limit};
+use super::regularizer::Regularizer;
 
 /// Which weight of a model is meant: its index among all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +18,14 @@ pub(crate) struct WeightSpec {
     pub(crate) stored: StoredOrder,
     pub(crate) initial: InitialValues,
     pub(crate) role: Role,
+    pub(crate) options: WeightOptions,
+}
+
+/// What users may ask for while a weight is trained.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct WeightOptions {
+    pub(crate) regularizer: Option<Regularizer>,
+    pub(crate) constraint: Option<Constraint>,
 }
 
 /// The order of a weight's axes in memory.
@@ -45,12 +55,13 @@ impl WeightSpec {
     pub(crate) fn kernel(name: &'static str, shape: Vec<usize>) -> Self {
         let Some(limit) = glorot_limit(&shape) else { return Self::zeros(name, shape) };
         let initial = InitialValues::Uniform { limit };
-        Self { name, shape, stored: StoredOrder::LastAxisFirst, initial, role: Role::Trained }
+        Self { stored: StoredOrder::LastAxisFirst, initial, ..Self::zeros(name, shape) }
     }
 
     /// A weight that starts at zero.
     pub(crate) fn zeros(name: &'static str, shape: Vec<usize>) -> Self {
-        Self { name, shape, stored: StoredOrder::AsShaped, initial: InitialValues::Zeros, role: Role::Trained }
+        let (stored, initial) = (StoredOrder::AsShaped, InitialValues::Zeros);
+        Self { name, shape, stored, initial, role: Role::Trained, options: WeightOptions::default() }
     }
 
     /// The same, with values that are drawn so.
@@ -61,6 +72,28 @@ impl WeightSpec {
         let initial = initializer.of_shape(&self.shape);
         let initial = initial.map_err(|problem| format!("expects a {}_initializer {problem}", self.name))?;
         Ok(Self { initial, ..self })
+    }
+
+    /// The same with a regularizer, if there is one.
+    ///
+    /// # Errors
+    /// A sentence without its subject if its factors are out of range.
+    pub(crate) fn regularized(mut self, regularizer: Option<Regularizer>) -> Result<Self, String> {
+        let checked = regularizer.map_or(Ok(()), Regularizer::check);
+        checked.map_err(|problem| format!("expects a {}_regularizer {problem}", self.name))?;
+        self.options.regularizer = regularizer;
+        Ok(self)
+    }
+
+    /// The same with a constraint, if there is one.
+    ///
+    /// # Errors
+    /// A sentence without its subject if it is not for such a weight.
+    pub(crate) fn constrained(mut self, constraint: Option<&Constraint>) -> Result<Self, String> {
+        let checked = constraint.map_or(Ok(()), |constraint| constraint.check(&self.shape));
+        checked.map_err(|problem| format!("expects a {}_constraint {problem}", self.name))?;
+        self.options.constraint = constraint.cloned();
+        Ok(self)
     }
 
     /// Takes it out of training.

@@ -63,6 +63,7 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
     let impossible = |error: Error| at.fault(ModelFault::Description(error.to_string()));
     let Outline { shapes, outputs, parameters } = Outline::new(&network).map_err(impossible)?;
     limits.check_layers(&network, &shapes).map_err(|fault| at.fault(fault))?;
+    let penalties = usize::from(parameters.add_penalties() || network.regularizes_activity());
     let trained: Vec<Parameter> = parameters.trained().cloned().collect();
     let parameters = parameters.all;
     let mut wanted = Wanted::all("", &parameters);
@@ -70,7 +71,7 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
         let metrics = objectives.iter().map(|objective| &objective.metrics[..]).zip(outputs);
         Metric::check_all(metrics.clone()).map_err(impossible)?;
         let sums = metrics.map(|(metrics, len)| 1 + metrics.iter().map(|metric| metric.sums(len)).sum::<usize>());
-        wanted.extend(training.wanted(&parameters, &trained, &optimizer, sums.sum()));
+        wanted.extend(training.wanted(&parameters, &trained, &optimizer, sums.sum::<usize>() + penalties));
     }
     check(&wanted, &header.tensors, &[]).map_err(|fault| at.fault(fault))?;
     let plan = Plan::new(&network, plan::Wanted::OfParameters).map_err(impossible)?;

@@ -130,7 +130,7 @@ fn time_shards(engine: &mut Engine, batch: &Examples<'_>, step: u64) -> Vec<f64>
 fn time_pieces(engine: &mut Engine, optimizer: &Optimizer, state: &mut OptimizerState) -> Vec<f64> {
     let Engine { plan, weights, shards, last, level, .. } = engine;
     let begun = Mutex::new(Vec::new());
-    let source = Timed { source: last.gradients(plan, shards), begun: &begun };
+    let source = Timed { source: last.gradients(plan, shards, None), begun: &begun };
     take_step(*level, optimizer, state, &source, weights.trained_mut(plan));
     let mut marks = begun.into_inner().unwrap();
     marks.push(Instant::now());

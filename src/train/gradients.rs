@@ -5,7 +5,7 @@ use super::Shard;
 use crate::exec::stride;
 use crate::kernels::over_batch::{Batch, Factors, Part, bias_gradients_over_batch, weight_gradients_over_batch};
 use crate::kernels::sum::add;
-use crate::optimizer::{Block, GradientSource, PIECE, halve};
+use crate::optimizer::{Block, GradientSource, PIECE, Penalties, halve};
 use crate::plan::{OverBatch, Plan};
 use crate::simd::{Level, Simd, dispatch};
 use std::ops::Range;
@@ -19,6 +19,8 @@ pub(super) struct BatchGradients<'a> {
     pub(super) shards: &'a [Shard],
     /// The examples of all shards.
     pub(super) examples: usize,
+    /// What a step adds.
+    pub(super) penalties: Option<&'a Penalties>,
 }
 
 /// A run of parameters whose gradients are found in one way.
@@ -56,6 +58,10 @@ impl GradientSource for BatchGradients<'_> {
             Some(kernel) if range.len() > PIECE => range.len() / kernel.inputs,
             Some(_) | None => 1,
         }
+    }
+
+    fn penalties(&self) -> Option<&Penalties> {
+        self.penalties
     }
 
     fn write(&self, level: Level, block: Block, to: &mut [f32]) {

@@ -6,6 +6,7 @@
 //! their order: so the number of threads changes no bit. A batch of very many examples goes in *rounds*, whose
 //! gradients are added with what their additions lose.
 
+mod constraints;
 #[cfg(test)]
 mod cores;
 mod decision;
@@ -37,10 +38,11 @@ use crate::exec::{Pass, Weights, Workspace, forward, pack_filters};
 use crate::kernels::output::OutputFunction;
 use crate::kernels::sum::add_all_compensated;
 use crate::optimizer::{
-    GradientSource, Optimizer, OptimizerState, PieceState, Whole, collect, for_each_run, take_step,
+    GradientSource, Optimizer, OptimizerState, Penalties, PieceState, Whole, collect, for_each_run, take_step,
 };
 use crate::plan::Plan;
 use crate::simd::{Level, dispatch};
+use constraints::Constraints;
 use gradients::BatchGradients;
 pub(crate) use initial::initial_weights;
 use packing::pack_steps;
@@ -66,6 +68,9 @@ pub(crate) struct Engine {
     pub(crate) plan: Plan,
     pub(crate) weights: Weights,
     pub(crate) scoring: Scoring,
+    /// What weights add to the loss, if any do.
+    penalties: Option<Penalties>,
+    constraints: Constraints,
     level: Level,
     /// How often the weights have changed.
     version: u64,
@@ -76,8 +81,8 @@ pub(crate) struct Engine {
     /// Those of the last round, and after them those that it did not need.
     shards: Vec<Shard>,
     last: LastBatch,
-    /// The gradients of a batch, laid out as the parameters are: while its rounds are added up, and where all of them
-    /// are looked at before the optimizer's step.
+    /// The gradients of a batch, laid out as the parameters are, with those of penalties: when its rounds have been
+    /// added up, and where all of them are looked at before the optimizer's step.
     gradients: AlignedBuffer,
     /// What the additions of rounds have lost; empty until a batch has several.
     lost: AlignedBuffer,
@@ -95,10 +100,16 @@ enum LastBatch {
 impl Engine {
     /// An engine with these weights.
     pub(crate) fn new(plan: Plan, scoring: Scoring, weights: Weights, level: Level) -> Self {
+        let regularized = plan
+            .parameters
+            .trained()
+            .filter_map(|parameter| Some((parameter.range.clone(), parameter.options.regularizer?)));
         let mut engine = Self {
             weights,
             gradients: AlignedBuffer::zeroed(plan.parameters.trained_len),
             tally: scoring.tally(),
+            penalties: Penalties::new(regularized),
+            constraints: Constraints::new(&plan.parameters),
             plan,
             scoring,
             level,
@@ -135,9 +146,12 @@ impl Engine {
                 self.add_round(start);
             }
         }
+        let Self { weights, gradients, tally, penalties, level, last, .. } = self;
         if batch.len() > round_len {
-            self.last = LastBatch::AddedUp;
+            *last = LastBatch::AddedUp;
+            penalties.iter().for_each(|penalties| penalties.add_to(*level, &weights.flat, gradients));
         }
+        penalties.iter().for_each(|penalties| tally.add_penalty(penalties.value(*level, &weights.flat)));
     }
 
     /// Scores a round, and finds its gradients.
@@ -179,7 +193,7 @@ impl Engine {
         let sums = PieceState { buffers: [lost, &mut [], &mut []], ..PieceState::of(gradients) };
         for_each_run(
             *level,
-            &last.gradients(plan, shards),
+            &last.gradients(plan, shards, None),
             sums,
             |_, values, PieceState { parameters, buffers, .. }| {
                 let [lost, ..] = buffers;
@@ -200,9 +214,12 @@ impl Engine {
 
     /// Writes the gradients of the last batch to where they can be looked at.
     pub(crate) fn sum_gradients(&mut self) {
-        let Self { plan, shards, last, gradients, level, .. } = self;
+        let Self { plan, shards, last, gradients, level, weights, penalties, .. } = self;
         match last {
-            LastBatch::InShards { .. } => collect(*level, &last.gradients(plan, shards), gradients),
+            LastBatch::InShards { .. } => {
+                collect(*level, &last.gradients(plan, shards, None), gradients);
+                penalties.iter().for_each(|penalties| penalties.add_to(*level, &weights.flat, gradients));
+            }
             LastBatch::AddedUp => {}
         }
     }
@@ -213,13 +230,14 @@ impl Engine {
         if is_read_twice {
             self.sum_gradients();
         }
-        let Self { plan, shards, last, gradients, level, weights, .. } = self;
-        let (in_shards, whole) = (last.gradients(plan, shards), Whole(gradients));
+        let Self { plan, shards, last, gradients, level, weights, penalties, constraints, .. } = self;
+        let (in_shards, whole) = (last.gradients(plan, shards, penalties.as_ref()), Whole(gradients));
         let source: &dyn GradientSource = match last {
             LastBatch::InShards { .. } if !is_read_twice => &in_shards,
             LastBatch::InShards { .. } | LastBatch::AddedUp => &whole,
         };
         take_step(*level, optimizer, state, source, weights.trained_mut(plan));
+        constraints.apply(*level, weights.trained_mut(plan));
         self.pack();
     }
 
@@ -239,6 +257,8 @@ impl Engine {
         });
         let mut total = scoring.tally();
         tallies.iter().for_each(|tally| total.merge(tally));
+        let penalties = self.penalties.iter();
+        penalties.for_each(|penalties| total.add_penalty(penalties.value(self.level, &self.weights.flat)));
         total
     }
 
@@ -330,11 +350,16 @@ impl Engine {
 }
 
 impl LastBatch {
-    /// The gradients of the shards.
-    fn gradients<'a>(&self, plan: &'a Plan, shards: &'a [Shard]) -> BatchGradients<'a> {
+    /// The gradients of the shards, and what a step adds to them.
+    fn gradients<'a>(
+        &self,
+        plan: &'a Plan,
+        shards: &'a [Shard],
+        penalties: Option<&'a Penalties>,
+    ) -> BatchGradients<'a> {
         match *self {
-            Self::InShards { used, examples } => BatchGradients { plan, shards: &shards[..used], examples },
-            Self::AddedUp => BatchGradients { plan, shards: &[], examples: 0 },
+            Self::InShards { used, examples } => BatchGradients { plan, shards: &shards[..used], examples, penalties },
+            Self::AddedUp => BatchGradients { plan, shards: &[], examples: 0, penalties },
         }
     }
 }

@@ -155,6 +155,7 @@ impl Engine {
             tally.reset();
             for Chunk { places, workspace } in shard {
                 tally.count(places);
+                tally.add_activities(plan, workspace, places.len());
                 for (index, (head, scoring)) in plan.heads.iter().zip(&scoring.heads).enumerate() {
                     let len = scoring.outputs();
                     let logits = &workspace.output(head)[..places.len() * len];
@@ -167,15 +168,21 @@ impl Engine {
             }
             total.merge(&tally);
         }
+        let weights = &pass.on.weights.flat;
+        self.penalties.iter().for_each(|penalties| total.add_penalty(penalties.value(self.level, weights)));
         (total, gradients)
     }
 
-    /// Runs the backward pass from the gradients of the outputs; the pass has been one for training.
+    /// Runs the backward pass from the gradients of the outputs; the pass has been one for training. To those of the
+    /// loss belong those of the penalties, which are a part of it.
     pub(crate) fn backward_pass(&self, pass: KeptPass, gradients: &[HeadGradient<'_>]) -> PassGradients {
         let KeptPass { on, mut shards, examples, .. } = pass;
         let PassPlan { plan, weights, level, .. } = &*on;
         let shard_len = examples.div_ceil(shards.len().max(1));
         let mut found: Vec<Shard> = shards.iter().map(|_| Shard::new(plan, &self.scoring, shard_len)).collect();
+        let is_of_loss = gradients.iter().any(|gradient| gradient.of == Side::Logits);
+        let scale = if is_of_loss { 1.0 / examples as f32 } else { 0.0 };
+        found.iter_mut().for_each(|shard| shard.gradients.activity_scale = scale);
         let tasks = shards.iter_mut().zip(&mut found);
         let mut workers = vec![(); rayon::current_num_threads().clamp(1, tasks.len().max(1))];
         hand_out(tasks, &mut workers, Then::Rest, |_, (chunks, shard), ()| {
@@ -189,7 +196,11 @@ impl Engine {
             }
         });
         let mut parameters = AlignedBuffer::zeroed(plan.parameters.trained_len);
-        collect(*level, &BatchGradients { plan, shards: &found, examples }, &mut parameters);
+        collect(*level, &BatchGradients { plan, shards: &found, examples, penalties: None }, &mut parameters);
+        if is_of_loss {
+            let penalties = self.penalties.iter();
+            penalties.for_each(|penalties| penalties.add_to(*level, &weights.flat, &mut parameters));
+        }
         let input = |index: usize| {
             let chunks = shards.iter().flatten();
             let of_chunk = |Chunk { places, workspace }: &Chunk| {
@@ -207,7 +218,9 @@ impl Engine {
 
     /// One step of the optimizer on these gradients, laid out as the trained parameters are.
     pub(crate) fn update_with(&mut self, gradients: &[f32], optimizer: &Optimizer, state: &mut OptimizerState) {
-        take_step(self.level, optimizer, state, &Whole(gradients), self.weights.trained_mut(&self.plan));
+        let weights = self.weights.trained_mut(&self.plan);
+        take_step(self.level, optimizer, state, &Whole(gradients), weights);
+        self.constraints.apply(self.level, weights);
         self.pack();
     }
 }

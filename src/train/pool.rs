@@ -53,6 +53,8 @@ impl Clone for Engine {
             plan: self.plan.clone(),
             weights: self.weights.clone(),
             scoring: self.scoring.clone(),
+            penalties: self.penalties.clone(),
+            constraints: self.constraints.clone(),
             level: self.level,
             version: self.version,
             last_plan: LastPlan::default(),

@@ -44,6 +44,7 @@ pub(super) fn run_shard<S: Simd>(
     shard.gradients.clear();
     shard.tally.reset();
     let scale = 1.0 / batch.len() as f32;
+    shard.gradients.activity_scale = scale;
     let chunk_len = chunk_len(plan);
     for start in places.clone().step_by(chunk_len) {
         let chunk = start..(start + chunk_len).min(places.end);

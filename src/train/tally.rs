@@ -6,9 +6,11 @@ use super::head::{HeadScoring, HeadTally};
 use crate::data::OrderedTargets;
 use crate::error::{Error, Result};
 use crate::exec::Workspace;
+use crate::kernels::penalty::penalty;
 use crate::metrics::{Direction, Metric, OutputScores, Scores};
 use crate::objective::Objective;
 use crate::plan::Plan;
+use crate::program::Regularizer;
 use std::ops::Range;
 
 /// How a model's examples are scored.
@@ -19,6 +21,8 @@ pub(crate) struct Scoring {
     /// How much the loss of each output counts.
     pub(super) loss_weights: Vec<f32>,
     names: Vec<String>,
+    /// Whether weights or outputs of layers add to the loss.
+    is_penalised: bool,
 }
 
 /// What some examples scored.
@@ -27,6 +31,9 @@ pub(crate) struct Tally {
     /// At each output.
     pub(super) heads: Vec<HeadTally>,
     loss_weights: Vec<f32>,
+    /// What the weights at the time and outputs of layers have added to the loss, summed over the examples; `None` if
+    /// there is nothing that does.
+    penalty: Option<f64>,
     /// How many there were.
     pub(crate) examples: usize,
 }
@@ -41,6 +48,7 @@ impl Scoring {
                 .collect(),
             loss_weights: objectives.iter().map(|objective| objective.weight).collect(),
             names: plan.heads.iter().map(|head| head.name.clone()).collect(),
+            is_penalised: plan.parameters.add_penalties() || !plan.activities.is_empty(),
         }
     }
 
@@ -78,7 +86,8 @@ impl Scoring {
     /// The tally of no examples.
     pub(crate) fn tally(&self) -> Tally {
         let heads = self.heads.iter().map(HeadScoring::tally).collect();
-        Tally { heads, loss_weights: self.loss_weights.clone(), examples: 0 }
+        let penalty = self.is_penalised.then_some(0.0);
+        Tally { heads, loss_weights: self.loss_weights.clone(), penalty, examples: 0 }
     }
 
     /// # Errors
@@ -103,13 +112,15 @@ impl Scoring {
 impl Tally {
     pub(crate) fn reset(&mut self) {
         self.examples = 0;
+        self.penalty = self.penalty.map(|_| 0.0);
         self.heads.iter_mut().for_each(HeadTally::reset);
     }
 
-    /// The mean loss of an example: the weighted sum over the outputs.
+    /// The mean loss of an example: the weighted sum over the outputs, and what is added.
     pub(crate) fn mean_loss(&self) -> f64 {
         let of_head = |(head, weight): (&HeadTally, &f32)| head.loss / self.examples as f64 * f64::from(*weight);
-        self.heads.iter().zip(&self.loss_weights).map(of_head).sum()
+        let of_heads: f64 = self.heads.iter().zip(&self.loss_weights).map(of_head).sum();
+        self.penalty.map_or(of_heads, |penalty| of_heads + penalty / self.examples as f64)
     }
 
     /// Loss and metrics as users get them.
@@ -134,19 +145,34 @@ impl Tally {
         heads.chain([self.mean_loss()])
     }
 
-    /// All sums, to be kept: for each output the loss, then the metrics' in their order.
+    /// Takes up what weights add to the loss of each example so far.
+    pub(super) fn add_penalty(&mut self, penalty: f64) {
+        self.penalty = self.penalty.map(|sum| sum + penalty * self.examples as f64);
+    }
+
+    /// Takes up what the outputs of layers add to the losses of a chunk.
+    pub(super) fn add_activities(&mut self, plan: &Plan, workspace: &Workspace, images: usize) {
+        for (value, Regularizer { l1, l2 }) in &plan.activities {
+            let values = &workspace.value(*value)[..images * plan.lengths[value.0]];
+            self.penalty = self.penalty.map(|sum| sum + penalty([*l1, *l2], values));
+        }
+    }
+
+    /// All sums, to be kept: for each output the loss, then the metrics' in their order; last what is added.
     pub(crate) fn sums(&self) -> Vec<f64> {
-        self.heads.iter().flat_map(HeadTally::sums).collect()
+        self.heads.iter().flat_map(HeadTally::sums).chain(self.penalty).collect()
     }
 
     /// Takes up the sums of this many examples; there must be as many as [`sums`](Self::sums) has.
     pub(crate) fn set_sums(&mut self, examples: usize, sums: &[f64]) {
-        self.heads.iter_mut().flat_map(HeadTally::sums_mut).zip(sums).for_each(|(own, sum)| *own = *sum);
+        let own = self.heads.iter_mut().flat_map(HeadTally::sums_mut).chain(&mut self.penalty);
+        own.zip(sums).for_each(|(own, sum)| *own = *sum);
         self.examples = examples;
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
         self.examples += other.examples;
+        self.penalty = self.penalty.zip(other.penalty).map(|(own, other)| own + other);
         self.heads.iter_mut().zip(&other.heads).for_each(|(head, other)| head.merge(other));
     }
 
@@ -162,6 +188,7 @@ impl Tally {
         scale: Option<f32>,
     ) {
         self.count(places);
+        self.add_activities(plan, workspace, places.len());
         for (index, (head, of_head)) in plan.heads.iter().zip(&scoring.heads).enumerate() {
             let values = places.len() * of_head.outputs();
             let (logits, room, dlogits) = workspace.output_result_and_gradient(plan, head);

@@ -82,9 +82,9 @@ fn what_is_wrong_is_told_with_its_place() {
     let dense = r#"{"Dense": {"units": 3}}"#;
     for (layers, expected) in [
         (
-            r#"[{"Dense": {"units": 3, "kernel_regularizer": "l2"}}]"#.to_owned(),
-            "at layers[0].Dense.kernel_regularizer: unknown field `kernel_regularizer`, expected one of `units`, `activation`, \
-          `use_bias`, `trainable` at line 1 column",
+            r#"[{"Dense": {"units": 3, "kernel_quantizer": "l2"}}]"#.to_owned(),
+            "at layers[0].Dense.kernel_quantizer: unknown field `kernel_quantizer`, expected one of `units`, `activation`, \
+          `use_bias`, `trainable`, `kernel_initializer`, `bias_initializer`, `kernel_regularizer`",
         ),
         (
             format!(r#"[{dense}, {{"Conv2D": {{"filters": "many", "kernel_size": [3, 3]}}}}]"#),

@@ -36,6 +36,7 @@ const COMMON: &[&str] = &[
     "collect",
     "count",
     "data",
+    "end",
     "filter",
     "flush",
     "get",

@@ -17,8 +17,9 @@ const EXAMPLES: usize = 5;
 /// Images and a row; a layer that is called twice, a residual block, an image, a sequence and probabilities as outputs.
 fn several_ends() -> Model {
     let (image, row, other) = (Input::new([6, 5, 3]), Input::new([4]), Input::new([4]));
-    let x = image.apply(Conv2D::new(8, (3, 3)).padding(Same).activation(Relu));
-    let y = x.apply(Conv2D::new(8, (3, 3)).padding(Same));
+    // Names that ONNX gives the ends of the graph.
+    let x = image.apply(Conv2D::new(8, (3, 3)).padding(Same).activation(Relu).name("input_0"));
+    let y = x.apply(Conv2D::new(8, (3, 3)).padding(Same).name("stem.1"));
     let x = Add::of([&x, &y, &x]).apply(Activation::new(Relu));
     let joined = Concatenate::of([&x, &image, &x]);
     let picture = joined.apply(Conv2D::new(2, (1, 1)).activation(Sigmoid));
@@ -26,7 +27,7 @@ fn several_ends() -> Model {
     let rows = Concatenate::of([&row.apply(&twin), &other.apply(&twin)]);
     let sequence = rows.apply(Reshape::new([3, 4])).apply(Dense::new(5).activation(Softmax));
     let pooled = joined.apply(GlobalAveragePooling2D::new());
-    let probabilities = Concatenate::of([&pooled, &rows]).apply(Dense::new(3).activation(Softmax));
+    let probabilities = Concatenate::of([&pooled, &rows]).apply(Dense::new(3).activation(Softmax).name("output_2"));
     let outputs = [&picture, &sequence, &probabilities, &rows];
     Functional::new([&image, &row, &other], outputs).seed(3).compile(Adam::default(), MeanSquaredError, []).unwrap()
 }

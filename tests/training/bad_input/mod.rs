@@ -89,7 +89,7 @@ fn data_error<T>(result: inkstone::Result<T>) -> String {
 #[test]
 fn a_printed_model_is_short() {
     let text = format!("{:?}", small());
-    assert!(text.starts_with("Model { layers: [Flatten(Flatten), Dense("), "{text}");
+    assert!(text.starts_with("Model { layers: [Flatten(Flatten { name: None }), Dense("), "{text}");
     assert!(text.len() < 1000, "{} characters", text.len());
 }
 
