@@ -1,86 +1,171 @@
 //! The table that describes a model, as Keras prints it.
 
-use crate::layers::Network;
+use crate::layers::{Call, Network, Source};
 use crate::plan::{Plan, layer_names};
+use crate::shape::Shape;
 use std::fmt;
 
 /// What [`Model::summary`](crate::Model::summary) returns; `{}` prints Keras' table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// What Keras calls the model.
-    kind: &'static str,
+    form: Form,
     rows: Vec<Row>,
     /// How many parameters are trained, and how many are not.
     trained: usize,
     others: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Row {
-    layer: String,
-    shape: String,
-    parameters: String,
+/// Keras has a table for chains, and one for all other networks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Sequential,
+    Functional,
 }
 
-/// The inner widths of Keras' columns.
-const WIDTHS: [usize; 3] = [31, 22, 13];
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Row {
+    /// Its name and its type.
+    layer: [String; 2],
+    shape: String,
+    parameters: String,
+    /// What its calls read, as in `conv2d[0][0]`: the layer, which of its calls, which output of that. Only rows of
+    /// graphs are printed with it.
+    connected: String,
+}
+
+/// A column's heading and its inner width, as Keras prints them.
+type Column = (&'static str, usize);
+
+const SEQUENTIAL: [Column; 3] = [("Layer (type)", 31), ("Output Shape", 22), ("Param #", 13)];
+const FUNCTIONAL: [Column; 4] = [("Layer (type)", 19), ("Output Shape", 17), ("Param #", 10), ("Connected to", 17)];
+
+/// The only column whose cells are numbers.
+const PARAMETERS: usize = 2;
 
 impl Summary {
     pub(crate) fn new(network: &Network, plan: &Plan) -> Self {
-        let parameters = |layer: usize| {
-            plan.parameters.all.iter().filter(|p| p.layer == layer).map(|p| p.range.len()).sum::<usize>()
-        };
-        let layers = &network.layers;
+        let form = if network.is_chain() { Form::Sequential } else { Form::Functional };
+        let names = layer_names(&network.layers);
+        let mut parameters = vec![0; names.len()];
+        plan.parameters.all.iter().for_each(|parameter| parameters[parameter.layer] += parameter.range.len());
         // A layer that is called twice has one row, with the shape of its first output.
-        let mut shapes = vec![None; layers.len()];
-        network
-            .calls
-            .iter()
-            .zip(&plan.shapes)
-            .rev()
-            .for_each(|(call, shape)| shapes[call.layer] = Some(shape.to_string()));
-        let shape =
-            |layer: usize| shapes[layer].as_ref().map_or_else(String::new, |shape| format!("(None, {}", &shape[1..]));
-        let rows = layers.iter().zip(layer_names(layers)).enumerate();
-        let rows = rows.map(|(index, (layer, name))| Row {
-            layer: shortened(format!("{name} ({})", layer.kind()), WIDTHS[0]),
-            shape: shape(index),
-            parameters: thousands(parameters(index)),
+        let mut shapes = vec![None; names.len()];
+        let mut connected = vec![Vec::new(); names.len()];
+        let mut outputs: Vec<String> = Vec::new();
+        let mut calls = vec![0; names.len()];
+        for (Call { layer, reads }, shape) in network.calls.iter().zip(&plan.shapes) {
+            shapes[*layer].get_or_insert(shape);
+            connected[*layer].extend(reads.iter().map(|source| match *source {
+                Source::Input(index) => format!("{}[0][0]", input_name(index)),
+                Source::Call(index) => outputs[index].clone(),
+            }));
+            outputs.push(format!("{}[{}][0]", names[*layer], calls[*layer]));
+            calls[*layer] += 1;
+        }
+        let layers = network.layers.iter().enumerate().map(|(index, layer)| Row {
+            layer: [names[index].clone(), format!("({})", layer.kind())],
+            shape: shapes[index].map_or_else(String::new, batched),
+            parameters: thousands(parameters[index]),
+            connected: connected[index].join(", "),
         });
+        let inputs = network.inputs.iter().enumerate().map(|(index, shape)| Row {
+            layer: [input_name(index), "(InputLayer)".to_owned()],
+            shape: batched(shape),
+            parameters: thousands(0),
+            connected: "-".to_owned(),
+        });
+        let rows = match form {
+            Form::Sequential => layers.collect(),
+            Form::Functional => inputs.chain(layers).collect(),
+        };
         let trained = plan.parameters.trained().map(|parameter| parameter.range.len()).sum();
-        let kind = if network.is_chain() { "sequential" } else { "functional" };
-        Self { kind, rows: rows.collect(), trained, others: plan.parameter_count() - trained }
+        Self { form, rows, trained, others: plan.parameter_count() - trained }
     }
+
+    fn columns(&self) -> &'static [Column] {
+        match self.form {
+            Form::Sequential => &SEQUENTIAL,
+            Form::Functional => &FUNCTIONAL,
+        }
+    }
+
+    /// The lines of each cell of a row.
+    fn lines(&self, row: &Row) -> Vec<Vec<String>> {
+        let Row { layer, shape, parameters, connected } = row;
+        let cells = match self.form {
+            Form::Sequential => vec![vec![layer.join(" ")], vec![shape.clone()], vec![parameters.clone()]],
+            Form::Functional => {
+                let words = |text: &str| text.split(' ').map(str::to_owned).collect();
+                vec![layer.to_vec(), words(shape), words(parameters), words(connected)]
+            }
+        };
+        cells.into_iter().zip(self.columns()).map(|(words, (_, width))| wrapped(words, *width)).collect()
+    }
+}
+
+/// What a summary calls an input.
+fn input_name(index: usize) -> String {
+    if index == 0 { "input_layer".to_owned() } else { format!("input_layer_{index}") }
+}
+
+/// The shape of a batch.
+fn batched(shape: &Shape) -> String {
+    format!("(None, {}", &shape.to_string()[1..])
 }
 
 #[cfg(feature = "plot")]
 impl Summary {
-    /// The cells of each row: layer, output shape, parameters.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = [&str; 3]> {
-        self.rows.iter().map(|row| [row.layer.as_str(), &row.shape, &row.parameters])
+    /// Whether it tells what each layer reads: a chain's does not.
+    pub(crate) fn is_graph(&self) -> bool {
+        match self.form {
+            Form::Sequential => false,
+            Form::Functional => true,
+        }
+    }
+
+    /// The cells of each row: layer, output shape, parameters, what the layer reads.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = [String; 4]> {
+        let cells = |row: &Row| {
+            let Row { layer, shape, parameters, connected } = row.clone();
+            [layer.join(" "), shape, parameters, connected]
+        };
+        self.rows.iter().map(cells)
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = self.columns();
         let rule = |line: char, ends: [char; 3]| {
             let [left, middle, right] = ends;
-            let parts = WIDTHS.map(|width| line.to_string().repeat(width + 2));
+            let parts: Vec<String> = columns.iter().map(|(_, width)| line.to_string().repeat(width + 2)).collect();
             format!("{left}{}{right}", parts.join(&middle.to_string()))
         };
-        let cells = |bar: char, layer: &str, shape: &str, parameters: &str| {
-            let [first, second, third] = WIDTHS;
-            format!("{bar} {layer:<first$} {bar} {shape:<second$} {bar} {parameters:>third$} {bar}")
+        let line = |bar: char, cells: &[&str]| {
+            let cells = cells.iter().zip(columns).enumerate().map(|(index, (cell, (_, width)))| match index {
+                PARAMETERS => format!(" {cell:>width$} {bar}"),
+                _ => format!(" {cell:<width$} {bar}"),
+            });
+            format!("{bar}{}", cells.collect::<String>())
         };
-        writeln!(f, "Model: \"{}\"", self.kind)?;
+        let headings: Vec<&str> = columns.iter().map(|(heading, _)| *heading).collect();
+        let name = match self.form {
+            Form::Sequential => "sequential",
+            Form::Functional => "functional",
+        };
+        writeln!(f, "Model: \"{name}\"")?;
         writeln!(f, "{}", rule('━', ['┏', '┳', '┓']))?;
-        writeln!(f, "{}", cells('┃', "Layer (type)", "Output Shape", "Param #"))?;
+        writeln!(f, "{}", line('┃', &headings))?;
         writeln!(f, "{}", rule('━', ['┡', '╇', '┩']))?;
         for (index, row) in self.rows.iter().enumerate() {
             if index > 0 {
                 writeln!(f, "{}", rule('─', ['├', '┼', '┤']))?;
             }
-            writeln!(f, "{}", cells('│', &row.layer, &row.shape, &row.parameters))?;
+            let cells = self.lines(row);
+            for place in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
+                let cells: Vec<&str> = cells.iter().map(|lines| lines.get(place).map_or("", String::as_str)).collect();
+                writeln!(f, "{}", line('│', &cells))?;
+            }
         }
         writeln!(f, "{}", rule('─', ['└', '┴', '┘']))?;
         let count = |count: usize| format!("{} ({})", thousands(count), memory_size(count * size_of::<f32>()));
@@ -88,6 +173,19 @@ impl fmt::Display for Summary {
         writeln!(f, " Trainable params: {}", count(self.trained))?;
         write!(f, " Non-trainable params: {}", count(self.others))
     }
+}
+
+/// Words in lines of at most this many characters.
+fn wrapped(words: Vec<String>, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        let word = shortened(word, width);
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => *line = format!("{line} {word}"),
+            _ => lines.push(word),
+        }
+    }
+    lines
 }
 
 /// A text that fits a column.

@@ -2,12 +2,15 @@
 
 use super::Functional;
 use crate::error::{Error, Result};
+use crate::layers::{Network, Source};
 use crate::loss::Loss;
 use crate::metrics::Metric;
 use crate::model::Model;
 use crate::objective::Objective;
 use crate::optimizer::Optimizer;
+use crate::plan::Outline;
 use crate::random::fresh_seed;
+use crate::shape::Shape;
 
 impl Functional {
     /// Checks every layer, and makes the model ready to be trained. The loss and the metrics are those of every output;
@@ -54,13 +57,37 @@ impl Functional {
         optimizer: impl Into<Optimizer>,
         objectives: impl IntoIterator<Item = Objective>,
     ) -> Result<Model> {
-        let Self { network, seed, not_an_input } = self;
+        let Self { network, seed, not_an_input, expected } = self;
         if let Some(kind) = not_an_input {
             return Err(Error::Model(format!(
                 "has the output of a {kind} among its inputs: make them with `Input::new`"
             )));
         }
+        if !expected.is_empty() {
+            check_expected(&network, &expected)?;
+        }
         let seed = seed.unwrap_or_else(fresh_seed);
         Model::new(network, seed, optimizer.into(), objectives.into_iter().collect())
+    }
+}
+
+/// # Errors
+/// [`Error::Model`] for the first `Sequential` that was applied to a value of another shape than its input's.
+fn check_expected(network: &Network, expected: &[(Source, Shape)]) -> Result<()> {
+    let Outline { shapes, .. } = Outline::new(network)?;
+    let found = |source: &Source| match *source {
+        Source::Input(index) => (network.inputs[index], format!("input {index}")),
+        Source::Call(index) => {
+            (shapes[index], format!("the output of a {}", network.layers[network.calls[index].layer].title()))
+        }
+    };
+    let wrong =
+        expected.iter().map(|(source, shape)| (shape, found(source))).find(|(shape, (found, _))| found != *shape);
+    match wrong {
+        None => Ok(()),
+        Some((shape, (found, of))) => Err(Error::Model(format!(
+            "has a `Sequential` for inputs of {shape} that is applied to {of}, which is {found}: describe it with \
+             `Sequential::new` of that shape"
+        ))),
     }
 }

@@ -6,6 +6,7 @@ mod node;
 pub use node::{Input, Node, Shared};
 
 use crate::layers::{Call, Layer, Network, Source};
+use crate::shape::Shape;
 use node::Value;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -42,6 +43,9 @@ pub struct Functional {
     /// What was given as an input and is none: its type.
     #[serde(skip)]
     not_an_input: Option<&'static str>,
+    /// The values that a `Sequential` was applied to, with the shape that it expects.
+    #[serde(skip)]
+    expected: Vec<(Source, Shape)>,
 }
 
 impl Functional {
@@ -54,7 +58,8 @@ impl Functional {
             let source = collected.source(output);
             collected.network.outputs.push(source);
         }
-        Self { network: collected.network, seed: None, not_an_input: collected.not_an_input }
+        let Collected { network, not_an_input, expected, .. } = collected;
+        Self { network, seed: None, not_an_input, expected }
     }
 
     /// Fixes initial weights, shuffling and dropout, as [`Sequential::seed`](crate::Sequential::seed).
@@ -72,6 +77,7 @@ struct Collected {
     /// The index of each layer, by its address.
     layers: HashMap<*const Layer, usize>,
     not_an_input: Option<&'static str>,
+    expected: Vec<(Source, Shape)>,
 }
 
 impl Collected {
@@ -82,7 +88,8 @@ impl Collected {
                 self.network.inputs.push(*shape);
             }
             // `compile` says so.
-            Value::Output { layer, .. } => self.not_an_input = Some(layer.0.kind()),
+            Value::Expected { .. } => self.not_an_input = Some("Sequential"),
+            Value::Output { layer, .. } => self.not_an_input = Some(layer.kind()),
         }
     }
 
@@ -111,10 +118,15 @@ impl Collected {
         let source = match &*node.0 {
             // An input that was not given: there is none of this index.
             Value::Input(_) => Source::Input(usize::MAX),
+            Value::Expected { shape, .. } => {
+                let source = self.sources[&node.reads()[0].address()];
+                self.expected.push((source, *shape));
+                source
+            }
             Value::Output { layer, reads } => {
                 let Collected { network, sources, layers, .. } = self;
-                let index = *layers.entry(Arc::as_ptr(&layer.0)).or_insert_with(|| {
-                    network.layers.push((*layer.0).clone());
+                let index = *layers.entry(Arc::as_ptr(layer)).or_insert_with(|| {
+                    network.layers.push((**layer).clone());
                     network.layers.len() - 1
                 });
                 let reads = reads.iter().map(|read| sources[&read.address()]).collect();

@@ -1,6 +1,7 @@
 //! Nodes: the values of a network that is being described, each with the layer that gives it.
 
 use crate::layers::{Add, Average, Concatenate, Layer, Maximum, Minimum, Multiply, Subtract};
+use crate::sequential::Sequential;
 use crate::shape::Shape;
 use std::fmt;
 use std::sync::Arc;
@@ -25,7 +26,15 @@ pub struct Node(pub(super) Arc<Value>);
 /// What a node stands for.
 pub(super) enum Value {
     Input(Shape),
-    Output { layer: Shared, reads: Vec<Node> },
+    Output {
+        layer: Arc<Layer>,
+        reads: Vec<Node>,
+    },
+    /// The value of the one node that it reads, of which a `Sequential` expects that it has this shape.
+    Expected {
+        shape: Shape,
+        read: Vec<Node>,
+    },
 }
 
 /// The start of a network, as [Keras' `Input`](https://keras.io/api/layers/core_layers/input/).
@@ -41,7 +50,7 @@ impl Input {
     }
 }
 
-/// A layer that several nodes are given by: its weights are the same in all of them.
+/// A layer, or a [`Sequential`] of layers, that several nodes are given by: its weights are the same in all of them.
 ///
 /// ```
 /// use inkstone::prelude::*;
@@ -53,20 +62,34 @@ impl Input {
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Shared(pub(super) Arc<Layer>);
+pub struct Shared(Applied);
+
+#[derive(Clone, Debug)]
+enum Applied {
+    Layer(Arc<Layer>),
+    Chain { input: Shape, layers: Arc<[Arc<Layer>]> },
+}
 
 impl Shared {
-    /// A layer to be applied several times.
+    /// A layer, or a `Sequential`, to be applied several times.
     #[must_use]
-    pub fn new(layer: impl Into<Layer>) -> Self {
-        Self(Arc::new(layer.into()))
+    pub fn new(layer: impl Into<Self>) -> Self {
+        layer.into()
     }
 }
 
 impl<L: Into<Layer>> From<L> for Shared {
     /// A layer that is applied once.
     fn from(layer: L) -> Self {
-        Self::new(layer)
+        Self(Applied::Layer(Arc::new(layer.into())))
+    }
+}
+
+impl From<Sequential> for Shared {
+    /// A chain of layers that is applied once. Its seed is not used.
+    fn from(chain: Sequential) -> Self {
+        let layers = chain.layers().iter().cloned().map(Arc::new).collect();
+        Self(Applied::Chain { input: chain.input(), layers })
     }
 }
 
@@ -77,13 +100,34 @@ impl From<&Shared> for Shared {
 }
 
 impl Node {
-    /// What this layer gives of the node.
+    /// What this layer gives of the node. The layers of a [`Sequential`] are applied one after the other, to a node of
+    /// its input shape, and become layers of the network: there are no networks within networks.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let tower = Sequential::new([8, 8, 1])
+    ///     .add(Conv2D::new(4, (3, 3)).activation(Relu))
+    ///     .add(GlobalAveragePooling2D::new());
+    /// let (left, right) = (Input::new([8, 8, 1]), Input::new([8, 8, 1]));
+    /// let tower = Shared::new(tower);
+    /// let output = Subtract::of([&left.apply(&tower), &right.apply(&tower)]).apply(Dense::new(1));
+    /// let model = Functional::new([&left, &right], [&output]).compile(Adam::default(), MeanSquaredError, [])?;
+    /// assert_eq!(model.layer_names(), ["conv2d", "global_average_pooling2d", "subtract", "dense"]);
+    /// assert_eq!(model.parameter_count(), (3 * 3 * 4 + 4) + (4 + 1));
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
     #[must_use]
     pub fn apply(&self, layer: impl Into<Shared>) -> Self {
-        Self::of(layer.into(), [self])
+        match layer.into().0 {
+            Applied::Layer(layer) => Self::of(layer, [self]),
+            Applied::Chain { input, layers } => {
+                let start = Self(Arc::new(Value::Expected { shape: input, read: vec![self.clone()] }));
+                layers.iter().fold(start, |node, layer| Self::of(Arc::clone(layer), [&node]))
+            }
+        }
     }
 
-    fn of<'n>(layer: Shared, reads: impl IntoIterator<Item = &'n Self>) -> Self {
+    fn of<'n>(layer: Arc<Layer>, reads: impl IntoIterator<Item = &'n Self>) -> Self {
         Self(Arc::new(Value::Output { layer, reads: reads.into_iter().cloned().collect() }))
     }
 
@@ -95,6 +139,7 @@ impl Node {
     pub(super) fn reads(&self) -> &[Self] {
         match &*self.0 {
             Value::Input(_) => &[],
+            Value::Expected { read, .. } => read,
             Value::Output { reads, .. } => reads,
         }
     }
@@ -106,7 +151,7 @@ macro_rules! merging_layers {
             /// What this layer gives of these nodes.
             #[must_use]
             pub fn of<'n>(nodes: impl IntoIterator<Item = &'n Node>) -> Node {
-                Node::of(Shared::new(Self::new()), nodes)
+                Node::of(Arc::new(Self::new().into()), nodes)
             }
         }
     )*};
@@ -118,11 +163,12 @@ impl Drop for Value {
     fn drop(&mut self) {
         let mut waiting = match self {
             Self::Input(_) => return,
-            Self::Output { reads, .. } => std::mem::take(reads),
+            Self::Expected { read: reads, .. } | Self::Output { reads, .. } => std::mem::take(reads),
         };
         while let Some(Node(value)) = waiting.pop() {
-            if let Some(Self::Output { reads, .. }) = Arc::into_inner(value).as_mut() {
-                waiting.append(reads);
+            match Arc::into_inner(value).as_mut() {
+                None | Some(Self::Input(_)) => {}
+                Some(Self::Expected { read: reads, .. } | Self::Output { reads, .. }) => waiting.append(reads),
             }
         }
     }
@@ -132,9 +178,8 @@ impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Value::Input(shape) => f.debug_tuple("Input").field(shape).finish(),
-            Value::Output { layer, reads } => {
-                write!(f, "{} of {} nodes", layer.0.kind(), reads.len())
-            }
+            Value::Expected { shape, .. } => write!(f, "a value of {shape}"),
+            Value::Output { layer, reads } => write!(f, "{} of {} nodes", layer.kind(), reads.len()),
         }
     }
 }

@@ -75,15 +75,22 @@ pub(super) fn summary(model: &Model) -> Markup {
     let parameters = model.parameter_count();
     html! {
         div class="wide" { table {
-            thead { tr { th { "Layer (type)" } th { "Output shape" } th class="number" { "Parameters" } } }
+            thead { tr {
+                th { "Layer (type)" } th { "Output shape" } th class="number" { "Parameters" }
+                @if summary.is_graph() { th { "Connected to" } }
+            } }
             tbody {
-                @for [layer, shape, parameters] in summary.rows() {
-                    tr { td { (layer) } td { (shape) } td class="number" { (parameters) } }
+                @for [layer, shape, parameters, connected] in summary.rows() {
+                    tr {
+                        td { (layer) } td { (shape) } td class="number" { (parameters) }
+                        @if summary.is_graph() { td { (connected) } }
+                    }
                 }
             }
             tfoot { tr {
                 td colspan="2" { "Trainable parameters (" (memory_size(parameters * size_of::<f32>())) ")" }
                 td class="number" { (thousands(parameters)) }
+                @if summary.is_graph() { td {} }
             } }
         } }
     }

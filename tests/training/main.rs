@@ -24,6 +24,7 @@ mod fit;
 mod frozen;
 mod gradient_checks;
 mod gradients;
+mod graphs;
 mod initializers;
 mod keras_layers;
 mod logs;

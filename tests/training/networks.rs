@@ -312,15 +312,6 @@ fn callbacks_monitor_the_scores_of_each_output() {
 }
 
 #[test]
-fn a_summary_has_a_row_for_each_layer() {
-    let summary = two_ends().summary().to_string();
-    assert!(summary.starts_with("Model: \"functional\""), "{summary}");
-    let rows = summary.lines().filter(|line| line.contains(" (")).count();
-    // Ten layers, one of which is called twice; the totals have brackets, too.
-    assert_eq!(rows, 1 + two_ends().layer_names().len() + 3, "{summary}");
-}
-
-#[test]
 fn calls_that_no_output_depends_on_are_refused() {
     let json = r#"{"network": {"inputs": [[2], [2]], "layers": [{"Dense": {"units": 1}}, {"Dense": {"units": 1}}],
         "calls": [{"layer": 0, "reads": [{"Input": 0}]}, {"layer": 1, "reads": [{"Input": 1}]}], "outputs": [{"Call": 0}]}}"#;
