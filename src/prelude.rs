@@ -4,11 +4,12 @@ pub use crate::callbacks::{BackupAndRestore, EarlyStopping, LambdaCallback, Mode
 pub use crate::data::{Dataset, mnist};
 pub use crate::fit::FitConfig;
 pub use crate::functional::{Functional, Input, Node, Shared};
-pub use crate::layers::ActivationFunction::{Linear, Relu, Sigmoid, Softmax, Tanh};
+pub use crate::layers::ActivationFunction::{
+    Elu, Exponential, Gelu, GeluTanh, HardSigmoid, LeakyRelu, Linear, Mish, Relu, Relu6, Selu, Sigmoid, Silu, Softmax,
+    Softplus, Softsign, Tanh,
+};
 pub use crate::layers::{
-    Activation, ActivationFunction, Add, Average, AveragePooling2D, Concatenate, Constraint, Conv2D, Dense, Dropout,
-    Flatten, GlobalAveragePooling2D, Initializer, MaxPooling2D, Maximum, Minimum, Multiply, Regularizer, Rescaling,
-    Reshape, Subtract, ZeroPadding2D,
+    Activation, ActivationFunction, Add, Average, AveragePooling2D, Concatenate, Constraint, Conv2D, Dense, Dropout, ELU, Flatten, GlobalAveragePooling2D, Initializer, LeakyReLU, Maximum, MaxPooling2D, Minimum, Multiply, Regularizer, ReLU, Rescaling, Reshape, Subtract, ZeroPadding2D,
 };
 pub use crate::loss::{
     BinaryCrossentropy, CategoricalCrossentropy, Huber, KlDivergence, MeanAbsoluteError, MeanSquaredError,

@@ -24,6 +24,7 @@ pub(crate) mod conv2d_input_gradient;
 pub(crate) mod conv2d_input_gradient_dense;
 pub(crate) mod conv2d_weight_gradient;
 pub(crate) mod conv2d_weight_gradient_dense;
+pub(crate) mod exp;
 mod finite;
 pub(crate) mod lion;
 pub(crate) mod max_pool;

@@ -1,6 +1,7 @@
 //! The function of a model's last layer. It is no step of the plan: a loss takes the values before it where that is
 //! more exact, and predictions apply it.
 
+use super::exp::sigmoid;
 use super::softmax::{softmax, softmax_backward};
 
 /// What turns the last step's values into the model's outputs.
@@ -36,9 +37,4 @@ impl OutputFunction {
             Self::Sigmoid => dy.iter_mut().zip(y).for_each(|(dy, y)| *dy *= y * (1.0 - y)),
         }
     }
-}
-
-/// `1 / (1 + exp(-x))`.
-pub(crate) fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
 }

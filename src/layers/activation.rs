@@ -9,7 +9,22 @@ use crate::shape::Shape;
 use serde::{Deserialize, Serialize};
 
 /// A function of a layer's output, as in [Keras](https://keras.io/api/layers/activations/).
+///
+/// In JSON each has Keras' name as well, as in `"leaky_relu"`. Where Keras has a function with arguments, this is the
+/// function with Keras' defaults; the layers [`ReLU`](super::ReLU), [`LeakyReLU`](super::LeakyReLU) and
+/// [`ELU`](super::ELU) take arguments.
+///
+/// ```
+/// use inkstone::prelude::*;
+/// let model = Sequential::new([2])
+///     .add(Activation::new(Gelu))
+///     .compile(Adam::default(), MeanSquaredError, [])?;
+/// let outputs = model.predict_rows(&[[0.0, 1.0]])?;
+/// assert!(outputs[[0, 0]] == 0.0 && (outputs[[0, 1]] - 0.841345).abs() < 1e-6);
+/// # Ok::<(), inkstone::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum ActivationFunction {
     /// `x`: no activation.
     #[default]
@@ -27,7 +42,52 @@ pub enum ActivationFunction {
     /// `exp(x) / sum(exp(x))` over the last axis: probabilities.
     #[serde(alias = "softmax")]
     Softmax,
+    /// `max(x, 0)`, at most 6.
+    #[serde(alias = "relu6")]
+    Relu6,
+    /// `x`, but `0.2 * x` below 0. Its gradient at 0 is 0.2. The layer [`LeakyReLU`](super::LeakyReLU) has a slope of 0.3
+    /// unless told otherwise, as Keras' has.
+    #[serde(alias = "leaky_relu")]
+    LeakyRelu,
+    /// `x`, but `exp(x) - 1` below 0 ([Clevert et al., 2016](https://arxiv.org/abs/1511.07289)).
+    #[serde(alias = "elu")]
+    Elu,
+    /// `1.0507 * x`, but `1.7581 * (exp(x) - 1)` below 0, which keeps mean 0 and variance 1 from layer to layer
+    /// ([Klambauer et al., 2017](https://arxiv.org/abs/1706.02515)).
+    #[serde(alias = "selu")]
+    Selu,
+    /// `x` times the probability that a standard normal number is less
+    /// ([Hendrycks and Gimpel, 2016](https://arxiv.org/abs/1606.08415)): Keras' `gelu`.
+    #[serde(alias = "gelu")]
+    Gelu,
+    /// `x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2`, close to [`Gelu`](Self::Gelu): Keras'
+    /// `gelu(x, approximate=True)`.
+    #[serde(alias = "gelu_tanh")]
+    GeluTanh,
+    /// `x * sigmoid(x)`, also called swish ([Elfwing et al., 2017](https://arxiv.org/abs/1702.03118)).
+    #[serde(alias = "silu", alias = "swish")]
+    Silu,
+    /// `x * tanh(softplus(x))` ([Misra, 2019](https://arxiv.org/abs/1908.08681)).
+    #[serde(alias = "mish")]
+    Mish,
+    /// `ln(1 + exp(x))`.
+    #[serde(alias = "softplus")]
+    Softplus,
+    /// `x / (1 + |x|)`.
+    #[serde(alias = "softsign")]
+    Softsign,
+    /// `x / 6 + 0.5`, at least 0 and at most 1.
+    #[serde(alias = "hard_sigmoid")]
+    HardSigmoid,
+    /// `exp(x)`.
+    #[serde(alias = "exponential")]
+    Exponential,
 }
+
+/// The numbers of SELU, with which its outputs keep mean 0 and variance 1: `alpha`, `scale`.
+pub(crate) const SELU: (f32, f32) = (1.673_263_2, 1.050_701);
+/// The slope of [`ActivationFunction::LeakyRelu`].
+pub(crate) const LEAKY_RELU_SLOPE: f32 = 0.2;
 
 /// An activation function as a layer of its own.
 ///
@@ -67,13 +127,26 @@ impl Activation {
 impl ActivationFunction {
     /// The function of `x`, in a program.
     pub(super) fn lower(self, builder: &mut Builder, x: Operand) -> Operand {
-        match self {
-            Self::Linear => builder.activate(x, Elementwise::Linear),
-            Self::Relu => builder.activate(x, Elementwise::Relu),
-            Self::Sigmoid => builder.activate(x, Elementwise::Sigmoid),
-            Self::Tanh => builder.activate(x, Elementwise::Tanh),
-            Self::Softmax => builder.softmax(x),
-        }
+        let function = match self {
+            Self::Linear => Elementwise::Linear,
+            Self::Relu => Elementwise::Relu,
+            Self::Sigmoid => Elementwise::Sigmoid,
+            Self::Tanh => Elementwise::Tanh,
+            Self::Softmax => return builder.softmax(x),
+            Self::Relu6 => Elementwise::CappedRelu { ceiling: 6.0 },
+            Self::LeakyRelu => Elementwise::LeakyRelu { slope: LEAKY_RELU_SLOPE },
+            Self::Elu => Elementwise::Elu { alpha: 1.0, scale: 1.0 },
+            Self::Selu => Elementwise::Elu { alpha: SELU.0, scale: SELU.1 },
+            Self::Gelu => Elementwise::Gelu,
+            Self::GeluTanh => Elementwise::GeluTanh,
+            Self::Silu => Elementwise::Silu,
+            Self::Mish => Elementwise::Mish,
+            Self::Softplus => Elementwise::Softplus,
+            Self::Softsign => Elementwise::Softsign,
+            Self::HardSigmoid => Elementwise::HardSigmoid,
+            Self::Exponential => Elementwise::Exponential,
+        };
+        builder.activate(x, function)
     }
 }
 

@@ -10,12 +10,15 @@ mod conv2d;
 mod custom;
 mod dense;
 mod dropout;
+mod elu;
 mod flatten;
 mod global_average_pooling2d;
+mod leaky_relu;
 mod max_pooling2d;
 mod merging;
 mod names;
 mod network;
+mod relu;
 mod rescaling;
 mod reshape;
 mod sliding;
@@ -25,16 +28,21 @@ mod zero_padding2d;
 
 pub use crate::program::{Constraint, Initializer, Regularizer};
 pub use activation::{Activation, ActivationFunction};
+#[cfg(feature = "onnx")]
+pub(crate) use activation::{LEAKY_RELU_SLOPE, SELU};
 pub use average_pooling2d::AveragePooling2D;
 pub use concatenate::Concatenate;
 pub use conv2d::Conv2D;
 pub use dense::Dense;
 pub use dropout::Dropout;
+pub use elu::ELU;
 pub use flatten::Flatten;
 pub use global_average_pooling2d::GlobalAveragePooling2D;
+pub use leaky_relu::LeakyReLU;
 pub use max_pooling2d::MaxPooling2D;
 pub use merging::{Add, Average, Maximum, Minimum, Multiply, Subtract};
 pub(crate) use network::{Call, Network, Source};
+pub use relu::ReLU;
 pub use rescaling::Rescaling;
 pub use reshape::Reshape;
 pub use zero_padding2d::ZeroPadding2D;
@@ -176,6 +184,12 @@ layers! {
     Flatten: "flatten",
     /// An activation function on its own.
     Activation: "activation",
+    /// A rectified linear unit with a ceiling, a slope and a threshold.
+    ReLU: "re_lu",
+    /// A rectified linear unit with a slope below 0.
+    LeakyReLU: "leaky_re_lu",
+    /// An exponential linear unit.
+    ELU: "elu",
     /// Values dropped at random while training.
     Dropout: "dropout",
     /// A factor and a summand for all values.
@@ -203,6 +217,14 @@ fn same_shape(inputs: &[Shape]) -> Result<Shape, String> {
         None => Ok(first),
         Some(other) => Err(format!("expects inputs of one shape, got {first} and {other}")),
     }
+}
+
+/// An argument that is finite and not negative.
+fn not_negative(name: &str, value: f32) -> Result<(), String> {
+    if value.is_finite() && value >= 0.0 {
+        return Ok(());
+    }
+    Err(format!("expects a finite {name} of at least 0, got {value}"))
 }
 
 /// Keras' default of `trainable`.

@@ -1,7 +1,7 @@
 //! Cross-entropy of outputs that say yes or no, each by itself.
 
 use super::{Gradient, Loss, Outcome};
-use crate::kernels::output::sigmoid;
+use crate::kernels::exp::sigmoid;
 use serde::{Deserialize, Serialize};
 
 /// Cross-entropy between 0 or 1 and a probability, the mean over the outputs, as

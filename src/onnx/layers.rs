@@ -1,8 +1,9 @@
 //! Decides which ONNX operators each layer becomes.
 
+use super::activations::Activations;
 use super::graph::{Builder, Layout, Operator, Value, convolution_kernel, weight};
 use super::message::{Attribute, Graph, Tensor, ValueInfo};
-use crate::layers::{ActivationFunction, Layer, Network, Source};
+use crate::layers::{ActivationFunction, ELU, Layer, LeakyReLU, Network, Source};
 use crate::model::Weight;
 use crate::plan::{Plan, layer_names};
 use crate::shape::{Shape, Window2d};
@@ -110,6 +111,11 @@ impl Call<'_> {
             }
             Layer::Flatten(_) => self.flattened(&x, self.name.clone()),
             Layer::Activation(activation) => self.activate(&x, activation.function),
+            Layer::ReLU(relu) => Activations { builder: self.builder, layer: &self.name }.relu(&x, relu),
+            Layer::LeakyReLU(LeakyReLU { negative_slope, .. }) => {
+                Activations { builder: self.builder, layer: &self.name }.leaky_relu(&x, *negative_slope)
+            }
+            Layer::ELU(ELU { alpha, .. }) => Activations { builder: self.builder, layer: &self.name }.elu(&x, *alpha),
             // Outside training it does nothing.
             Layer::Dropout(_) => x,
             Layer::Add(_) => self.merge("Sum", &[]),
@@ -207,16 +213,7 @@ impl Call<'_> {
     }
 
     fn activate(&mut self, x: &Value, function: ActivationFunction) -> Value {
-        let operator = match function {
-            ActivationFunction::Linear => return x.clone(),
-            ActivationFunction::Relu => Operator::new("Relu"),
-            ActivationFunction::Sigmoid => Operator::new("Sigmoid"),
-            ActivationFunction::Tanh => Operator::new("Tanh"),
-            ActivationFunction::Softmax => {
-                Operator::new("Softmax").with_attributes([Attribute::int("axis", x.layout.channels())])
-            }
-        };
-        self.builder.push(format!("{}/{}", self.name, operator.name.to_lowercase()), operator, &[x], x.layout)
+        Activations { builder: self.builder, layer: &self.name }.function(x, function)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The messages in an ONNX file, as far as we write them:
 //! [`onnx.proto`](https://github.com/onnx/onnx/blob/main/onnx/onnx.proto), field by field.
 
+/// `AttributeProto.AttributeType.FLOAT`.
+const FLOAT_ATTRIBUTE: i32 = 1;
 /// `AttributeProto.AttributeType.INT`.
 const INT: i32 = 2;
 /// `AttributeProto.AttributeType.INTS`.
@@ -82,6 +84,9 @@ pub(super) struct Attribute {
     #[prost(string, tag = "1")]
     pub(super) name: String,
     /// Optional, so that a zero is written too.
+    #[prost(float, optional, tag = "2")]
+    pub(super) f: Option<f32>,
+    /// Optional for the same reason.
     #[prost(int64, optional, tag = "3")]
     pub(super) i: Option<i64>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
@@ -149,11 +154,15 @@ pub(super) struct Dimension {
 
 impl Attribute {
     pub(super) fn int(name: &str, value: i64) -> Self {
-        Self { name: name.into(), i: Some(value), ints: Vec::new(), kind: INT }
+        Self { name: name.into(), f: None, i: Some(value), ints: Vec::new(), kind: INT }
     }
 
     pub(super) fn ints(name: &str, values: impl IntoIterator<Item = usize>) -> Self {
-        Self { name: name.into(), i: None, ints: signed(values), kind: INTS }
+        Self { name: name.into(), f: None, i: None, ints: signed(values), kind: INTS }
+    }
+
+    pub(super) fn float(name: &str, value: f32) -> Self {
+        Self { name: name.into(), f: Some(value), i: None, ints: Vec::new(), kind: FLOAT_ATTRIBUTE }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Decides what a model is in ONNX, the format that other programs run models in. `layers` makes layers operators,
 //! `graph` puts them together, `message` is the file's format.
 
+mod activations;
 mod graph;
 mod layers;
 mod message;

@@ -11,6 +11,8 @@ mod conv2d;
 mod cross_entropy;
 mod dense;
 mod max_pool2d;
+mod rectifiers;
+mod smooth;
 
 pub use activation::{relu, relu_backward, sigmoid, sigmoid_backward, softmax, softmax_backward, tanh, tanh_backward};
 pub use average_pool2d::{average_pool2d, average_pool2d_backward};
@@ -18,15 +20,40 @@ pub use conv2d::{Conv2dGradients, conv2d, conv2d_backward};
 pub use cross_entropy::sparse_categorical_crossentropy;
 pub use dense::{DenseGradients, dense, dense_backward};
 pub use max_pool2d::{max_pool2d, max_pool2d_backward};
+pub use rectifiers::{elu, elu_backward, rectified, rectified_backward, selu, selu_backward};
+pub use smooth::{
+    exponential, exponential_backward, gelu, gelu_backward, gelu_tanh, gelu_tanh_backward, hard_sigmoid,
+    hard_sigmoid_backward, mish, mish_backward, silu, silu_backward, softplus, softplus_backward, softsign,
+    softsign_backward,
+};
 
 use crate::error::{Error, Result};
 use crate::shape::{Padding, Window2d};
-use ndarray::{ArrayView, ArrayView4, Dimension};
+use ndarray::{ArrayD, ArrayView, ArrayView4, ArrayViewD, Dimension, Zip};
 
 /// # Errors
 /// [`Error::Data`] with this message unless `holds`.
 fn require(holds: bool, message: impl FnOnce() -> String) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::Data(message())) }
+}
+
+/// A function of each value.
+fn map(x: ArrayViewD<'_, f32>, function: impl Fn(f64) -> f64) -> ArrayD<f32> {
+    x.mapv(|x| function(f64::from(x)) as f32)
+}
+
+/// `dy * derivative(x)`.
+///
+/// # Errors
+/// [`Error::Data`] unless the gradient has the shape of `x`.
+fn scaled(
+    name: &str,
+    x: ArrayViewD<'_, f32>,
+    dy: ArrayViewD<'_, f32>,
+    derivative: impl Fn(f64) -> f64,
+) -> Result<ArrayD<f32>> {
+    check_dy(name, x.raw_dim(), dy.view())?;
+    Ok(Zip::from(&x).and(&dy).map_collect(|x, dy| (f64::from(*dy) * derivative(f64::from(*x))) as f32))
 }
 
 /// The windows of a pooling.

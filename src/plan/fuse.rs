@@ -1,7 +1,7 @@
 //! Decides which operations become one: the only place where fusion is decided. Each rule holds where nothing else
 //! reads the value between the two.
 
-use crate::kernels::activation::Elementwise;
+use crate::kernels::activation::{Derivative, Elementwise};
 use crate::kernels::output::OutputFunction;
 use crate::program::plain::{Activate, MaxPool, Softmax};
 use crate::program::{Conv, Operation, OperationKind, Plain, ValueId};
@@ -49,7 +49,10 @@ impl Conv {
     /// Takes what follows into itself, if it can.
     fn absorb(&mut self, follower: &OperationKind) -> bool {
         match follower {
-            OperationKind::Plain(Plain::Activate(Activate(function))) if self.activation == Elementwise::Linear => {
+            // Of what a convolution gives before its activation nothing is kept for the backward pass.
+            OperationKind::Plain(Plain::Activate(Activate(function)))
+                if self.activation == Elementwise::Linear && function.derivative() == Derivative::OfOutput =>
+            {
                 self.activation = *function;
             }
             OperationKind::Plain(Plain::MaxPool(MaxPool { window, channels }))

@@ -46,12 +46,10 @@ impl Builder {
 
     /// A function of each value; nothing for the identity.
     pub(crate) fn activate(&mut self, x: Operand, function: Elementwise) -> Operand {
-        match function {
-            Elementwise::Linear => x,
-            Elementwise::Relu | Elementwise::Sigmoid | Elementwise::Tanh => {
-                self.plain(Activate(function), &[x], x.shape)
-            }
+        if function == Elementwise::Linear {
+            return x;
         }
+        self.plain(Activate(function), &[x], x.shape)
     }
 
     /// A softmax over the last axis.

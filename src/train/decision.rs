@@ -2,7 +2,8 @@
 
 use super::Scoring;
 use crate::error::{Error, Result};
-use crate::kernels::output::{OutputFunction, sigmoid};
+use crate::kernels::exp::sigmoid;
+use crate::kernels::output::OutputFunction;
 use crate::kernels::softmax::argmax;
 use crate::plan::Plan;
 

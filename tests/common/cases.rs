@@ -21,6 +21,7 @@ macro_rules! kinds {
     ($($kind:ident,)*) => {
         /// A kind of layer, under its name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[expect(clippy::upper_case_acronyms, reason = "the names of the layers are Keras'")]
         pub(crate) enum Kind {
             $($kind,)*
         }
@@ -40,6 +41,9 @@ kinds! {
     Dense,
     Flatten,
     Activation,
+    ReLU,
+    LeakyReLU,
+    ELU,
     Dropout,
     Rescaling,
     Add,
@@ -84,6 +88,9 @@ impl Kind {
             | Self::Dense
             | Self::Flatten
             | Self::Activation
+            | Self::ReLU
+            | Self::LeakyReLU
+            | Self::ELU
             | Self::Dropout
             | Self::Rescaling => 1,
         }
@@ -98,7 +105,14 @@ impl Kind {
             | Self::GlobalAveragePooling2D
             | Self::ZeroPadding2D => vec![image(random)],
             Self::Dense => vec![if random.random() { sequence(random) } else { vector(random) }],
-            Self::Reshape | Self::Flatten | Self::Activation | Self::Dropout | Self::Rescaling => vec![any(random)],
+            Self::Reshape
+            | Self::Flatten
+            | Self::Activation
+            | Self::ReLU
+            | Self::LeakyReLU
+            | Self::ELU
+            | Self::Dropout
+            | Self::Rescaling => vec![any(random)],
             Self::Add | Self::Subtract | Self::Multiply | Self::Average | Self::Maximum | Self::Minimum => {
                 vec![any(random); self.arity(random)]
             }
@@ -155,6 +169,13 @@ impl Kind {
             Self::Dense => return None,
             Self::Flatten => Flatten::new().into(),
             Self::Activation => Activation::new(function(random)).into(),
+            Self::ReLU => {
+                let relu =
+                    ReLU::new().negative_slope(*[0.0, 0.3].choose(random)?).threshold(*[0.0, 0.25].choose(random)?);
+                if random.random() { relu.max_value(0.5).into() } else { relu.into() }
+            }
+            Self::LeakyReLU => LeakyReLU::new().negative_slope(*[0.0, 0.1, 0.3].choose(random)?).into(),
+            Self::ELU => ELU::new().alpha(*[0.5, 1.0, 1.5].choose(random)?).into(),
             Self::Dropout => Dropout::new(*[0.25, 0.5].choose(random)?).into(),
             Self::Rescaling => {
                 Rescaling::new(random.random_range(-2.0..2.0)).offset(random.random_range(-1.0..1.0)).into()
@@ -226,7 +247,27 @@ fn width(random: &mut Random) -> usize {
 }
 
 fn function(random: &mut Random) -> ActivationFunction {
-    *[Linear, Relu, Relu, Sigmoid, Tanh, Softmax].choose(random).expect("there are some")
+    let functions = [
+        Linear,
+        Relu,
+        Relu,
+        Sigmoid,
+        Tanh,
+        Softmax,
+        Relu6,
+        LeakyRelu,
+        Elu,
+        Selu,
+        Gelu,
+        GeluTanh,
+        Silu,
+        Mish,
+        Softplus,
+        Softsign,
+        HardSigmoid,
+        Exponential,
+    ];
+    *functions.choose(random).expect("there are some")
 }
 
 fn image(random: &mut Random) -> Shape {

@@ -42,8 +42,8 @@ def check(model, inputs, predictions, weights):
     (opset,) = model.opset_import
     assert (opset.version, model.ir_version) == (13, 7), (opset.version, model.ir_version)
     assert all(defs.get_schema(node.op_type, opset.version).since_version <= 13 for node in model.graph.node)
-    # Shapes and paddings are whole numbers: no weights.
-    floats = [tensor for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT]
+    # Shapes and paddings are whole numbers, and the numbers of activation functions have no axes: no weights.
+    floats = [tensor for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT and tensor.dims]
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in floats}
     stored = {name: value.transpose(2, 3, 1, 0) if value.ndim == 4 else value for name, value in stored.items()}
     assert stored.keys() == weights.keys(), (stored.keys(), weights.keys())

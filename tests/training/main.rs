@@ -10,6 +10,7 @@ mod common_custom_layers;
 #[path = "../common/keras_example.rs"]
 mod common_keras_example;
 
+mod activations;
 mod bad_input;
 mod bad_targets;
 mod callback_checks;

@@ -1,7 +1,7 @@
 //! An activation that could not be fused, or a copy.
 
 use crate::exec::run::{Backward, Forward, Run};
-use crate::kernels::activation::{activate, activate_backward};
+use crate::kernels::activation::{Derivative, activate, activate_backward};
 use crate::program::plain::Activate;
 use crate::simd::Simd;
 
@@ -13,9 +13,13 @@ impl Run for Activate {
     }
 
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
-        let Backward { images, len, y, dy, dx: [mut dx, _], .. } = io;
+        let Backward { images, len, x: [x, _], y, dy, dx: [mut dx, _], .. } = io;
         let dy = &mut dy[..images * len];
-        activate_backward(simd, self.0, &y[..images * len], dy);
+        let values = match self.0.derivative() {
+            Derivative::OfOutput => y,
+            Derivative::OfInput => x,
+        };
+        activate_backward(simd, self.0, &values[..images * len], dy);
         dx.put(dy.iter());
     }
 }

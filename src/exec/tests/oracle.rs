@@ -4,7 +4,7 @@
 use super::cases::Kind;
 use super::differences::{self, Examples};
 use super::reference::reference;
-use crate::layers::{ActivationFunction, Dropout, Layer, Network, Source};
+use crate::layers::{ActivationFunction, Dropout, Layer, Network, ReLU, Source};
 use crate::ops;
 use crate::plan::{Parameter, Plan};
 use crate::program::StoredOrder;
@@ -32,6 +32,9 @@ pub(crate) fn kind_of(layer: &Layer) -> Kind {
         Layer::Dense(_) => Kind::Dense,
         Layer::Flatten(_) => Kind::Flatten,
         Layer::Activation(_) => Kind::Activation,
+        Layer::ReLU(_) => Kind::ReLU,
+        Layer::LeakyReLU(_) => Kind::LeakyReLU,
+        Layer::ELU(_) => Kind::ELU,
         Layer::Dropout(_) => Kind::Dropout,
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
         Layer::Add(_) => Kind::Add,
@@ -58,6 +61,9 @@ pub(crate) fn without_chance(layer: &Layer) -> Layer {
         | Layer::Dense(_)
         | Layer::Flatten(_)
         | Layer::Activation(_)
+        | Layer::ReLU(_)
+        | Layer::LeakyReLU(_)
+        | Layer::ELU(_)
         | Layer::Add(_)
         | Layer::Rescaling(_)
         | Layer::Subtract(_)
@@ -96,10 +102,8 @@ impl Oracle<'_> {
         for (call, shape) in self.network.calls.iter().zip(&self.plan.shapes) {
             let layer = &self.network.layers[call.layer];
             let reads: Vec<&ArrayD<f32>> = call.reads.iter().map(|source| value(source, inputs, &values)).collect();
-            let linear = linear_part(layer, &self.weights(call.layer), &reads);
-            // Layers that only change the shape do it here.
-            let shaped = linear.into_shape_with_order(batch_axes(reads[0].shape()[0], *shape)).unwrap();
-            values.push(activate(function_of(layer), shaped));
+            let linear = shaped(linear_part(layer, &self.weights(call.layer), &reads), *shape);
+            values.push(activate(function_of(layer), linear));
         }
         values
     }
@@ -118,8 +122,9 @@ impl Oracle<'_> {
         for (index, call) in self.network.calls.iter().enumerate().rev() {
             let layer = &self.network.layers[call.layer];
             let reads: Vec<&ArrayD<f32>> = call.reads.iter().map(|source| value(source, inputs, values)).collect();
-            let dy = activate_backward(function_of(layer), &values[index], of_calls[index].clone());
             let weights = self.weights(call.layer);
+            let linear = shaped(linear_part(layer, &weights, &reads), self.plan.shapes[index]);
+            let dy = activate_backward(function_of(layer), &linear, &values[index], of_calls[index].clone());
             let back = backward(layer, &weights, &reads, dy);
             for ((source, dx), x) in call.reads.iter().zip(back.inputs).zip(reads) {
                 *gradient_mut(source, &mut of_inputs, &mut of_calls) += &dx.into_shape_with_order(x.shape()).unwrap();
@@ -184,6 +189,13 @@ pub(crate) fn batch_axes(count: usize, shape: Shape) -> Vec<usize> {
     [count].into_iter().chain(shape.axes().iter().copied()).collect()
 }
 
+/// The values of a call in its output's shape: layers that only change the shape do it here.
+fn shaped(values: ArrayD<f32>, shape: Shape) -> ArrayD<f32> {
+    let len: usize = shape.axes().iter().product();
+    let count = values.len() / len;
+    values.into_shape_with_order(batch_axes(count, shape)).unwrap()
+}
+
 /// The function that a layer ends with.
 fn function_of(layer: &Layer) -> ActivationFunction {
     match layer {
@@ -196,6 +208,9 @@ fn function_of(layer: &Layer) -> ActivationFunction {
         | Layer::ZeroPadding2D(_)
         | Layer::Reshape(_)
         | Layer::Flatten(_)
+        | Layer::ReLU(_)
+        | Layer::LeakyReLU(_)
+        | Layer::ELU(_)
         | Layer::Dropout(_)
         | Layer::Add(_)
         | Layer::Rescaling(_)
@@ -216,16 +231,41 @@ fn activate(function: ActivationFunction, x: ArrayD<f32>) -> ArrayD<f32> {
         ActivationFunction::Sigmoid => ops::sigmoid(x.view()),
         ActivationFunction::Tanh => ops::tanh(x.view()),
         ActivationFunction::Softmax => ops::softmax(x.view()),
+        ActivationFunction::Relu6 => ops::rectified(x.view(), 0.0, Some(6.0), 0.0),
+        ActivationFunction::LeakyRelu => ops::rectified(x.view(), 0.2, None, 0.0),
+        ActivationFunction::Elu => ops::elu(x.view(), 1.0),
+        ActivationFunction::Selu => ops::selu(x.view()),
+        ActivationFunction::Gelu => ops::gelu(x.view()),
+        ActivationFunction::GeluTanh => ops::gelu_tanh(x.view()),
+        ActivationFunction::Silu => ops::silu(x.view()),
+        ActivationFunction::Mish => ops::mish(x.view()),
+        ActivationFunction::Softplus => ops::softplus(x.view()),
+        ActivationFunction::Softsign => ops::softsign(x.view()),
+        ActivationFunction::HardSigmoid => ops::hard_sigmoid(x.view()),
+        ActivationFunction::Exponential => ops::exponential(x.view()),
     }
 }
 
-fn activate_backward(function: ActivationFunction, y: &ArrayD<f32>, dy: ArrayD<f32>) -> ArrayD<f32> {
+/// - x: before the function; y: behind it
+fn activate_backward(function: ActivationFunction, x: &ArrayD<f32>, y: &ArrayD<f32>, dy: ArrayD<f32>) -> ArrayD<f32> {
     let gradient = match function {
         ActivationFunction::Linear => Ok(dy),
         ActivationFunction::Relu => ops::relu_backward(y.view(), dy.view()),
         ActivationFunction::Sigmoid => ops::sigmoid_backward(y.view(), dy.view()),
         ActivationFunction::Tanh => ops::tanh_backward(y.view(), dy.view()),
         ActivationFunction::Softmax => ops::softmax_backward(y.view(), dy.view()),
+        ActivationFunction::Relu6 => ops::rectified_backward(x.view(), 0.0, Some(6.0), 0.0, dy.view()),
+        ActivationFunction::LeakyRelu => ops::rectified_backward(x.view(), 0.2, None, 0.0, dy.view()),
+        ActivationFunction::Elu => ops::elu_backward(x.view(), 1.0, dy.view()),
+        ActivationFunction::Selu => ops::selu_backward(x.view(), dy.view()),
+        ActivationFunction::Gelu => ops::gelu_backward(x.view(), dy.view()),
+        ActivationFunction::GeluTanh => ops::gelu_tanh_backward(x.view(), dy.view()),
+        ActivationFunction::Silu => ops::silu_backward(x.view(), dy.view()),
+        ActivationFunction::Mish => ops::mish_backward(x.view(), dy.view()),
+        ActivationFunction::Softplus => ops::softplus_backward(x.view(), dy.view()),
+        ActivationFunction::Softsign => ops::softsign_backward(x.view(), dy.view()),
+        ActivationFunction::HardSigmoid => ops::hard_sigmoid_backward(x.view(), dy.view()),
+        ActivationFunction::Exponential => ops::exponential_backward(x.view(), dy.view()),
     };
     gradient.unwrap()
 }
@@ -285,6 +325,9 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>]) -
         }
         Layer::Flatten(_) | Layer::Reshape(_) => x.clone(),
         Layer::Activation(_) | Layer::Dropout(_) => x.clone(),
+        Layer::ReLU(relu) => ops::rectified(x.view(), relu.negative_slope, relu.max_value, relu.threshold),
+        Layer::LeakyReLU(relu) => ops::rectified(x.view(), relu.negative_slope, None, 0.0),
+        Layer::ELU(elu) => ops::elu(x.view(), elu.alpha),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
         Layer::Add(_) => reads[1..].iter().fold(x.clone(), |sum, x| sum + *x),
         Layer::Rescaling(_)
@@ -360,6 +403,14 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
         }
         Layer::Flatten(_) | Layer::Reshape(_) => Back::of_input(dy),
         Layer::Activation(_) | Layer::Dropout(_) => Back::of_input(dy),
+        Layer::ReLU(ReLU { negative_slope, max_value, threshold }) => {
+            let dx = ops::rectified_backward(x.view(), *negative_slope, *max_value, *threshold, dy.view());
+            Back::of_input(dx.unwrap())
+        }
+        Layer::LeakyReLU(relu) => {
+            Back::of_input(ops::rectified_backward(x.view(), relu.negative_slope, None, 0.0, dy.view()).unwrap())
+        }
+        Layer::ELU(elu) => Back::of_input(ops::elu_backward(x.view(), elu.alpha, dy.view()).unwrap()),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
         Layer::Add(_) => Back { inputs: vec![dy; reads.len()], weights: Vec::new() },
         Layer::Rescaling(_)

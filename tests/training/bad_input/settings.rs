@@ -27,6 +27,40 @@ fn a_negative_dropout_rate_is_refused() {
 }
 
 #[test]
+fn activation_layers_with_arguments_that_make_no_sense_are_refused() {
+    let refused = |layer: inkstone::layers::Layer, kind: &str, problem: &str| {
+        refused(head(image().add(layer)), &format!("layer 0 ({kind}) expects a finite {problem}"));
+    };
+    let (nan, infinite) = (f32::NAN, f32::INFINITY);
+    let leaky = |slope| LeakyReLU::new().negative_slope(slope).into();
+    refused(leaky(-0.3), "LeakyReLU", "negative_slope of at least 0, got -0.3");
+    refused(leaky(nan), "LeakyReLU", "negative_slope of at least 0, got NaN");
+    refused(leaky(infinite), "LeakyReLU", "negative_slope of at least 0, got inf");
+    refused(ELU::new().alpha(-1.0).into(), "ELU", "alpha of at least 0, got -1");
+    refused(ReLU::new().negative_slope(-1.0).into(), "ReLU", "negative_slope of at least 0, got -1");
+    refused(ReLU::new().threshold(nan).into(), "ReLU", "threshold of at least 0, got NaN");
+    refused(ReLU::new().max_value(-6.0).into(), "ReLU", "max_value of at least 0, got -6");
+    refused(ReLU::new().max_value(infinite).into(), "ReLU", "max_value of at least 0, got inf");
+}
+
+/// As a description may say.
+#[test]
+fn activation_layers_of_a_description_are_refused_alike() {
+    for (layer, problem) in [
+        (
+            r#"{"LeakyReLU": {"negative_slope": -0.3}}"#,
+            "layer 0 (LeakyReLU) expects a finite negative_slope of at least 0, got -0.3",
+        ),
+        (r#"{"ReLU": {"max_value": -1}}"#, "layer 0 (ReLU) expects a finite max_value of at least 0, got -1"),
+    ] {
+        let described = Sequential::from_json(&format!(r#"{{"input": [3], "layers": [{layer}]}}"#)).unwrap();
+        assert_eq!(compile_error(described), problem);
+    }
+    let unknown = Sequential::from_json(r#"{"input": [3], "layers": [{"LeakyReLU": {"alpha": 0.3}}]}"#).unwrap_err();
+    assert!(unknown.to_string().contains("unknown field `alpha`, expected `negative_slope`"), "{unknown}");
+}
+
+#[test]
 fn a_schedule_with_numbers_that_make_no_sense_is_refused() {
     let schedule = || OneCycle::new(0.1, 10);
     let refused = |schedule: OneCycle, error: &str| {
