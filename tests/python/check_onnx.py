@@ -6,6 +6,7 @@ The runtime is the newest, or the one that PYTHONPATH leads to. The folder has p
 and the model's weights in Keras' layouts.
 """
 
+import math
 import pathlib
 import sys
 
@@ -42,8 +43,9 @@ def check(model, inputs, predictions, weights):
     (opset,) = model.opset_import
     assert (opset.version, model.ir_version) == (13, 7), (opset.version, model.ir_version)
     assert all(defs.get_schema(node.op_type, opset.version).since_version <= 13 for node in model.graph.node)
-    # Shapes and paddings are whole numbers, and the numbers of activation functions have no axes: no weights.
-    floats = [tensor for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT and tensor.dims]
+    # Shapes and paddings are whole numbers, and what a layer computes with may be a single number: no weights.
+    floats = [tensor for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT]
+    floats = [tensor for tensor in floats if tensor.name in weights or math.prod(tensor.dims) > 1]
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in floats}
     stored = {name: value.transpose(2, 3, 1, 0) if value.ndim == 4 else value for name, value in stored.items()}
     assert stored.keys() == weights.keys(), (stored.keys(), weights.keys())
@@ -82,6 +84,7 @@ for path in paths:
     operators |= {node.op_type for node in model.graph.node}
 expected = {"AveragePool", "Add", "Clip", "Concat", "Conv", "Flatten", "Gemm", "GlobalAveragePool", "Identity", "MatMul", "MaxPool", "Pad", "Relu", "Reshape"}
 expected |= {"Sigmoid", "Softmax", "Sum", "Tanh", "Transpose"}
+expected |= set("Elu Erf Exp Greater HardSigmoid LeakyRelu Max Mean Min Mul Selu Softplus Softsign Sub Where".split())
 assert operators == expected, operators ^ expected
 print(
     f"{len(paths)} models, {compared} predictions of ONNX Runtime {onnxruntime.__version__} (ONNX {onnx.__version__}) "

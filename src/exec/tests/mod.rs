@@ -5,6 +5,7 @@
 pub(crate) mod cases;
 mod differences;
 mod each_layer;
+mod functions;
 pub(crate) mod oracle;
 mod reference;
 mod sample;
