@@ -85,7 +85,8 @@ impl Model {
         scoring.check_metrics()?;
         check_score_names(&scoring.names())?;
         let ongoing = Ongoing::new(scoring.tally());
-        let engine = Engine::new(plan, scoring, weights, Level::new());
+        let inference = plan.for_inference(&network)?;
+        let engine = Engine::new(plan, inference, scoring, weights, Level::new());
         Ok(Self { network, seed, optimizer, state, engine, epochs: 0, ongoing })
     }
 

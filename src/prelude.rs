@@ -9,7 +9,10 @@ pub use crate::layers::ActivationFunction::{
     Softplus, Softsign, Tanh,
 };
 pub use crate::layers::{
-    Activation, ActivationFunction, Add, Average, AveragePooling2D, Concatenate, Constraint, Conv2D, Dense, Dropout, ELU, Flatten, GlobalAveragePooling2D, Initializer, LeakyReLU, Maximum, MaxPooling2D, Minimum, Multiply, Regularizer, ReLU, Rescaling, Reshape, Subtract, ZeroPadding2D,
+    Activation, ActivationFunction, Add, Average, AveragePooling2D, BatchNormalization, Concatenate, Constraint,
+    Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D, Dropout, ELU, Flatten, GlobalAveragePooling2D, GroupNormalization,
+    Initializer, LayerNormalization, LeakyReLU, MaxPooling2D, Maximum, Minimum, Multiply, ReLU, Regularizer, Rescaling,
+    Reshape, SeparableConv2D, Subtract, ZeroPadding2D,
 };
 pub use crate::loss::{
     BinaryCrossentropy, CategoricalCrossentropy, Huber, KlDivergence, MeanAbsoluteError, MeanSquaredError,

@@ -11,3 +11,14 @@ macro_rules! setters {
         }
     )*};
 }
+
+/// The same for fields that are options: methods that take a value, or an option of one.
+macro_rules! option_setters {
+    ($($(#[$doc:meta])* $name:ident: $value:ty,)*) => {$(
+        $(#[$doc])*
+        #[must_use]
+        pub fn $name(self, $name: impl Into<Option<$value>>) -> Self {
+            Self { $name: $name.into(), ..self }
+        }
+    )*};
+}

@@ -94,6 +94,11 @@ impl Gradients {
         kept_dy[start * *filters..][..dy.len()].copy_from_slice(dy);
     }
 
+    /// Goes to where the examples of a chunk are kept that goes through the backward pass phase by phase, or behind all.
+    pub(crate) fn go_to(&mut self, example: usize) {
+        self.examples = example;
+    }
+
     /// Counts examples whose backward pass is over.
     pub(super) fn count(&mut self, examples: usize) {
         self.examples += examples;

@@ -31,8 +31,10 @@ pub(crate) struct Saved {
 }
 
 /// What steps need while they run, one after the other.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Scratch {
+    /// How many images it has room for.
+    pub(crate) max_images: usize,
     /// What a convolution's forward pass needs on the way: outputs before they are pooled, or transforms.
     pub(super) forward: AlignedBuffer,
     /// The gradient of a padded input.
@@ -116,6 +118,7 @@ impl Scratch {
     pub(super) fn new(memory: Memory) -> Self {
         let Memory { forward, padded_gradient, small_windows, nonzeros, nonzero_lists, filter_sets, .. } = memory;
         Self {
+            max_images: 0,
             forward: AlignedBuffer::zeroed(forward),
             padded_gradient: AlignedBuffer::zeroed(padded_gradient),
             bordered_dy: AlignedBuffer::zeroed(memory.bordered_dy),

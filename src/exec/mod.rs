@@ -4,6 +4,7 @@
 mod backward;
 mod forward;
 mod gradients;
+mod meeting;
 mod memory;
 mod run;
 mod steps;
@@ -11,14 +12,17 @@ mod steps;
 pub(crate) mod tests;
 mod workspace;
 
-pub(crate) use backward::backward;
-pub(crate) use forward::{Pass, forward};
+pub(crate) use backward::{backward, backward_phase};
+pub(crate) use forward::{Pass, forward, forward_phase};
 pub(crate) use gradients::{Gradients, kept_len, stride};
+pub(crate) use meeting::{Direction, Meeting, StateUpdate};
+pub(crate) use memory::Scratch;
 pub(crate) use run::Purpose;
 pub(crate) use workspace::Workspace;
 
 use crate::aligned::AlignedBuffer;
-use crate::plan::{ConvStep, InputGradient, Plan};
+use crate::plan::{ConvStep, FoldedNorm, InputGradient, Plan};
+use crate::program::WeightPlace;
 use crate::simd::Simd;
 use std::ops::Range;
 
@@ -48,6 +52,10 @@ impl Weights {
 ///
 /// - flat: all weights; packed: the step's part of the packed kernels
 pub(crate) fn pack_kernel<S: Simd>(simd: S, conv: &ConvStep, flat: &[f32], packed: &mut [f32]) {
+    if let Some(folded) = &conv.norm {
+        let Kernel { weights, biases } = fold(conv, folded, flat);
+        return conv.layout.pack(simd, &weights, &biases, packed);
+    }
     let (forward, turned) = packed.split_at_mut(conv.layout.packed_len());
     let weights = &flat[conv.weights.clone()];
     conv.layout.pack(simd, weights, &flat[conv.biases.clone()], forward);
@@ -57,8 +65,37 @@ pub(crate) fn pack_kernel<S: Simd>(simd: S, conv: &ConvStep, flat: &[f32], packe
     }
 }
 
+/// A kernel as the backward pass would read it, and its biases.
+struct Kernel {
+    /// (filters, window).
+    weights: Vec<f32>,
+    biases: Vec<f32>,
+}
+
+/// The kernel of a step with the normalization behind it made part of it: only inference has such steps.
+fn fold(conv: &ConvStep, FoldedNorm { norm, weights }: &FoldedNorm, flat: &[f32]) -> Kernel {
+    let places = norm.weights(weights);
+    let read = |place: &WeightPlace| &flat[place.range.clone()];
+    let (mean, variance) = (read(places.mean), read(places.variance));
+    let (gamma, beta, bias) = (places.gamma.map(read), places.beta.map(read), &flat[conv.biases.clone()]);
+    let filters = 0..conv.layout.filters;
+    let factors: Vec<f32> = filters
+        .map(|filter| gamma.map_or(1.0, |gamma| gamma[filter]) / (variance[filter] + norm.epsilon).sqrt())
+        .collect();
+    let biases = factors.iter().enumerate().map(|(filter, factor)| {
+        let bias = bias.get(filter).copied().unwrap_or_default();
+        (bias - mean[filter]) * factor + beta.map_or(0.0, |beta| beta[filter])
+    });
+    let kernel = flat[conv.weights.clone()].chunks_exact(conv.layout.window_len()).zip(&factors);
+    let weights = kernel.flat_map(|(window, factor)| window.iter().map(move |weight| weight * factor)).collect();
+    Kernel { weights, biases: biases.collect() }
+}
+
 /// Where some filters of a step are cut in two that are to be packed; `None` where they are one job.
 pub(crate) fn cut_packing(conv: &ConvStep, filters: &Range<usize>) -> Option<usize> {
+    if conv.norm.is_some() {
+        return None;
+    }
     match &conv.input_gradient {
         InputGradient::Turned(_) => None,
         InputGradient::Nobody | InputGradient::Sets | InputGradient::Dense => conv.layout.cut_packing(filters),

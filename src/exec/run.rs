@@ -24,6 +24,16 @@ pub(super) trait Run {
         Memory::default()
     }
 
+    /// Of a step whose chunks meet before it: finds out about the inputs of one chunk what is summed over the batch.
+    fn gather<S: Simd>(&self, simd: S, io: Forward<'_>) {
+        let _ = (simd, io);
+    }
+
+    /// The same, about the gradients of its outputs.
+    fn gather_backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
+        let _ = (simd, io);
+    }
+
     /// Computes its output.
     fn forward<S: Simd>(&self, simd: S, io: Forward<'_>);
 
@@ -66,7 +76,7 @@ pub(super) struct Backward<'a> {
     /// The gradient of the output; it may be overwritten.
     pub(super) dy: &'a mut [f32],
     pub(super) dx: [InputGradient<'a>; MAX_READS],
-    pub(super) saved: &'a Saved,
+    pub(super) saved: &'a mut Saved,
     pub(super) scratch: &'a mut Scratch,
     pub(super) weights: &'a Weights,
     /// Where the weights of a plain step lie.
@@ -82,7 +92,31 @@ pub(super) struct InputGradient<'a> {
     pub(super) to: &'a mut [f32],
 }
 
+impl Backward<'_> {
+    /// The same for a while.
+    pub(super) fn reborrow(&mut self) -> Backward<'_> {
+        let [first, second] = &mut self.dx;
+        Backward {
+            images: self.images,
+            x: self.x,
+            y: self.y,
+            len: self.len,
+            dy: self.dy,
+            dx: [first.reborrow(), second.reborrow()],
+            saved: self.saved,
+            scratch: self.scratch,
+            weights: self.weights,
+            places: self.places,
+            gradients: self.gradients,
+        }
+    }
+}
+
 impl InputGradient<'_> {
+    fn reborrow(&mut self) -> InputGradient<'_> {
+        InputGradient { flow: self.flow, to: self.to }
+    }
+
     /// Writes values, or adds them to what is there.
     #[inline(always)]
     pub(super) fn put<'v>(&mut self, values: impl Iterator<Item = &'v f32>) {
@@ -119,6 +153,20 @@ impl Run for Step {
         }
     }
 
+    fn gather<S: Simd>(&self, simd: S, io: Forward<'_>) {
+        match self {
+            Self::Conv(conv) => conv.gather(simd, io),
+            Self::Plain(plain) => plain.gather(simd, io),
+        }
+    }
+
+    fn gather_backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
+        match self {
+            Self::Conv(conv) => conv.gather_backward(simd, io),
+            Self::Plain(plain) => plain.gather_backward(simd, io),
+        }
+    }
+
     fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
         match self {
             Self::Conv(conv) => conv.forward(simd, io),
@@ -141,6 +189,18 @@ macro_rules! run_each {
             fn memory(&self, of: Chunk) -> Memory {
                 match self {
                     $(Self::$operation(operation) => operation.memory(of),)*
+                }
+            }
+
+            fn gather<S: Simd>(&self, simd: S, io: Forward<'_>) {
+                match self {
+                    $(Self::$operation(operation) => operation.gather(simd, io),)*
+                }
+            }
+
+            fn gather_backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
+                match self {
+                    $(Self::$operation(operation) => operation.gather_backward(simd, io),)*
                 }
             }
 

@@ -28,7 +28,12 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Buffers for this plan.
     pub(crate) fn new(plan: &Plan, max_images: usize, purpose: Purpose) -> Self {
-        let memories: Vec<Memory> = memories(plan, max_images, purpose).collect();
+        let scratch = Scratch::of_plan(plan, max_images, purpose);
+        Self { scratch, ..Self::without_scratch(plan, max_images, purpose) }
+    }
+
+    /// The same without what steps need while they run, which [`Self::swap_scratch`] lends.
+    pub(crate) fn without_scratch(plan: &Plan, max_images: usize, purpose: Purpose) -> Self {
         let images = |len: usize| AlignedBuffer::zeroed(max_images * len + SLACK);
         let (gradients, result) = match purpose {
             Purpose::Inference => (Vec::new(), AlignedBuffer::default()),
@@ -40,11 +45,16 @@ impl Workspace {
             max_images,
             values: plan.lengths.iter().map(|len| images(*len)).collect(),
             gradients,
-            saved: memories.iter().map(|memory| Saved::new(*memory)).collect(),
-            scratch: Scratch::new(memories.into_iter().fold(Memory::default(), Memory::max)),
+            saved: memories(plan, max_images, purpose).map(Saved::new).collect(),
+            scratch: Scratch::default(),
             result,
             augment: Vec::new(),
         }
+    }
+
+    /// Takes this scratch memory, and gives back what it had.
+    pub(crate) fn swap_scratch(&mut self, scratch: &mut Scratch) {
+        std::mem::swap(&mut self.scratch, scratch);
     }
 
     /// The bytes that [`Self::new`] with these arguments takes, without taking them.
@@ -101,6 +111,14 @@ impl Workspace {
         let ValueId(output) = head.value;
         let slot = plan.gradients.slot_of[output].and_then(|slot| self.gradients.get_mut(slot));
         (&self.values[output], &mut self.result, slot.map_or(&mut [], |slot| &mut slot[..]))
+    }
+}
+
+impl Scratch {
+    /// What the steps of a plan need while they run on so many images.
+    pub(crate) fn of_plan(plan: &Plan, max_images: usize, purpose: Purpose) -> Self {
+        let memory = memories(plan, max_images, purpose).fold(Memory::default(), Memory::max);
+        Self { max_images, ..Self::new(memory) }
     }
 }
 

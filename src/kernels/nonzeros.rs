@@ -16,7 +16,7 @@ pub(crate) struct Nonzero {
 }
 
 /// For each filter of a convolution, the outputs of some images with a gradient, in the order of images and windows.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Nonzeros {
     /// `capacity` places for each filter.
     places: Vec<Nonzero>,

@@ -1,7 +1,7 @@
 //! The convolution layer.
 
 use super::names::name_setter;
-use super::sliding::sliding;
+use super::sliding::dilated;
 use super::weight_settings::{glorot_uniform, kernel_and_bias, zeros};
 use super::written::written;
 use super::{
@@ -9,6 +9,7 @@ use super::{
     trained, with_bias,
 };
 use crate::kernels::activation::Elementwise;
+use crate::kernels::patches::Dilated;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
 use serde::Deserialize;
@@ -69,6 +70,12 @@ pub struct Conv2D {
     pub kernel_constraint: Option<Constraint>,
     /// What the bias is brought to after each step, if anything.
     pub bias_constraint: Option<Constraint>,
+    /// Rows and columns from one tap of the kernel to the next.
+    #[serde(default = "strides_of_one")]
+    pub dilation_rate: (usize, usize),
+    /// Into how many groups channels and filters are cut, each of which is convolved on its own.
+    #[serde(default = "one_group")]
+    pub groups: usize,
     /// Its name; `None` for one after its type.
     pub name: Option<String>,
 }
@@ -92,6 +99,8 @@ impl Conv2D {
             activity_regularizer: None,
             kernel_constraint: None,
             bias_constraint: None,
+            dilation_rate: strides_of_one(),
+            groups: one_group(),
             name: None,
         }
     }
@@ -108,6 +117,12 @@ impl Conv2D {
 
         /// Sets whether a bias is added for each filter.
         use_bias: bool,
+
+        /// Sets the rows and columns from one tap of the kernel to the next; only without strides.
+        dilation_rate: (usize, usize),
+
+        /// Sets into how many groups channels and filters are cut: a divisor of both.
+        groups: usize,
     }
 
     kernel_and_bias!();
@@ -116,7 +131,12 @@ impl Conv2D {
 
     /// The geometry on this input.
     pub(crate) fn window(&self, input: Shape) -> Result<Window2d, String> {
-        sliding(input, self.kernel_size, self.strides, self.padding)
+        self.dilated(input).map(|dilated| dilated.window)
+    }
+
+    /// The same with how the taps stand.
+    pub(crate) fn dilated(&self, input: Shape) -> Result<Dilated, String> {
+        dilated(input, self.kernel_size, self.dilation_rate, self.strides, self.padding)
     }
 
     /// Sets whether training changes its weights, as Keras' `layer.trainable`.
@@ -138,7 +158,11 @@ impl Conv2D {
     }
 }
 
-fn strides_of_one() -> (usize, usize) {
+fn one_group() -> usize {
+    1
+}
+
+pub(super) fn strides_of_one() -> (usize, usize) {
     (1, 1)
 }
 
@@ -152,6 +176,8 @@ written! {
         activity_regularizer = None,
         kernel_constraint = None,
         bias_constraint = None,
+        dilation_rate = strides_of_one(),
+        groups = one_group(),
         name = None,
     }
 }
@@ -162,7 +188,13 @@ impl Describe for Conv2D {
         let (height, width) = self.window(inputs[0])?.out;
         let output = checked(Shape::from([height, width, self.filters]))?;
         let (kernel_height, kernel_width) = self.kernel_size;
-        let kernel = vec![kernel_height, kernel_width, channels, self.filters];
+        if self.groups == 0 || !channels.is_multiple_of(self.groups) || !self.filters.is_multiple_of(self.groups) {
+            return Err(format!(
+                "expects groups that divide its {channels} channels and {} filters, got {}",
+                self.filters, self.groups
+            ));
+        }
+        let kernel = vec![kernel_height, kernel_width, channels / self.groups, self.filters];
         let weights = self.kernel_and_bias(kernel, self.filters)?;
         let spec = Spec { output, weights };
         Ok(if self.trainable { spec } else { spec.frozen() })
@@ -177,19 +209,33 @@ impl Describe for Conv2D {
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
-        let x = inputs[0];
-        let (window, channels) = (self.window(x.shape)?, x.shape.channels());
-        check_convolution(&window, channels, self.filters)?;
-        let conv = Conv {
-            window,
-            channels,
-            filters: self.filters,
-            kernel: weights[0],
-            bias: weights.get(1).copied(),
-            pool: None,
-            activation: Elementwise::Linear,
-        };
-        let y = builder.conv(x, conv);
+        let dilated = self.dilated(inputs[0].shape)?;
+        let (channels, filters) = (inputs[0].shape.channels() / self.groups, self.filters / self.groups);
+        let mut outputs = Vec::new();
+        for group in 0..self.groups {
+            let x = builder.some_channels(inputs[0], group * channels, channels);
+            // Taps that stand apart are cut out of the image first, and make one pixel.
+            let is_dilated = self.dilation_rate != strides_of_one();
+            let x = if is_dilated { builder.cut(x, dilated)? } else { x };
+            let (window, channels) = match is_dilated {
+                true => (Window2d::new(dilated.window.out, (1, 1), (1, 1), Padding::Valid)?, x.shape.channels()),
+                false => (dilated.window, channels),
+            };
+            check_convolution(&window, channels, filters)?;
+            let conv = Conv {
+                window,
+                channels,
+                filters,
+                first_filter: group * filters,
+                kernel: weights[0],
+                bias: weights.get(1).copied(),
+                norm: None,
+                pool: None,
+                activation: Elementwise::Linear,
+            };
+            outputs.push(builder.conv(x, conv));
+        }
+        let y = outputs[1..].iter().fold(outputs[0], |left, right| builder.concatenate(left, *right));
         Ok(self.activation.lower(builder, y))
     }
 }

@@ -157,8 +157,10 @@ impl Describe for Dense {
             window,
             channels,
             filters: self.units,
+            first_filter: 0,
             kernel: weights[0],
             bias: weights.get(1).copied(),
+            norm: None,
             pool: None,
             activation: Elementwise::Linear,
         };

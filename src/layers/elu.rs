@@ -1,10 +1,12 @@
 //! The exponential linear unit.
 
+use super::names::name_setter;
+use super::written::written;
 use super::{Describe, Spec, not_negative};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// `x`, but `alpha * (exp(x) - 1)` below 0, as [Keras' `ELU`](https://keras.io/api/layers/activation_layers/elu/), from
 /// [Clevert et al., 2016](https://arxiv.org/abs/1511.07289).
@@ -21,17 +23,19 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(model.predict_rows(&[[-100.0, 0.0, 2.0]])?.as_slice(), Some(&[-2.0, 0.0, 2.0][..]));
 /// # Ok::<(), inkstone::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ELU {
     /// What very small inputs give, with a minus, by default 1.
     pub alpha: f32,
+    /// Its name; `None` for one after its type.
+    pub name: Option<String>,
 }
 
 impl Default for ELU {
     fn default() -> Self {
-        Self { alpha: 1.0 }
+        Self { alpha: 1.0, name: None }
     }
 }
 
@@ -45,6 +49,15 @@ impl ELU {
     setters! {
         /// Sets what very small inputs give, with a minus: at least 0.
         alpha: f32,
+    }
+
+    name_setter!();
+}
+
+written! {
+    ELU {
+        alpha;
+        name = None,
     }
 }
 

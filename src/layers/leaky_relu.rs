@@ -1,10 +1,12 @@
 //! The rectified linear unit with a slope below 0.
 
+use super::names::name_setter;
+use super::written::written;
 use super::{Describe, Spec, not_negative};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// `x`, but `negative_slope * x` below 0, as [Keras' `LeakyReLU`](https://keras.io/api/layers/activation_layers/leaky_relu/).
 /// Its gradient at 0 is the slope.
@@ -21,17 +23,19 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(model.predict_rows(&[[-1.0, 0.0, 2.0]])?.as_slice(), Some(&[-0.5, 0.0, 2.0][..]));
 /// # Ok::<(), inkstone::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LeakyReLU {
     /// The slope below 0, by default 0.3.
     pub negative_slope: f32,
+    /// Its name; `None` for one after its type.
+    pub name: Option<String>,
 }
 
 impl Default for LeakyReLU {
     fn default() -> Self {
-        Self { negative_slope: 0.3 }
+        Self { negative_slope: 0.3, name: None }
     }
 }
 
@@ -45,6 +49,15 @@ impl LeakyReLU {
     setters! {
         /// Sets the slope below 0, at least 0.
         negative_slope: f32,
+    }
+
+    name_setter!();
+}
+
+written! {
+    LeakyReLU {
+        negative_slope;
+        name = None,
     }
 }
 

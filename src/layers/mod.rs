@@ -5,14 +5,19 @@
 
 mod activation;
 mod average_pooling2d;
+mod batch_normalization;
 mod concatenate;
 mod conv2d;
+mod conv2d_transpose;
 mod custom;
 mod dense;
+mod depthwise_conv2d;
 mod dropout;
 mod elu;
 mod flatten;
 mod global_average_pooling2d;
+mod group_normalization;
+mod layer_normalization;
 mod leaky_relu;
 mod max_pooling2d;
 mod merging;
@@ -21,6 +26,7 @@ mod network;
 mod relu;
 mod rescaling;
 mod reshape;
+mod separable_conv2d;
 mod sliding;
 mod weight_settings;
 mod written;
@@ -31,13 +37,18 @@ pub use activation::{Activation, ActivationFunction};
 #[cfg(feature = "onnx")]
 pub(crate) use activation::{LEAKY_RELU_SLOPE, SELU};
 pub use average_pooling2d::AveragePooling2D;
+pub use batch_normalization::BatchNormalization;
 pub use concatenate::Concatenate;
 pub use conv2d::Conv2D;
+pub use conv2d_transpose::Conv2DTranspose;
 pub use dense::Dense;
+pub use depthwise_conv2d::DepthwiseConv2D;
 pub use dropout::Dropout;
 pub use elu::ELU;
 pub use flatten::Flatten;
 pub use global_average_pooling2d::GlobalAveragePooling2D;
+pub use group_normalization::GroupNormalization;
+pub use layer_normalization::LayerNormalization;
 pub use leaky_relu::LeakyReLU;
 pub use max_pooling2d::MaxPooling2D;
 pub use merging::{Add, Average, Maximum, Minimum, Multiply, Subtract};
@@ -45,6 +56,7 @@ pub(crate) use network::{Call, Network, Source};
 pub use relu::ReLU;
 pub use rescaling::Rescaling;
 pub use reshape::Reshape;
+pub use separable_conv2d::SeparableConv2D;
 pub use zero_padding2d::ZeroPadding2D;
 
 use crate::kernels::conv2d::ConvLayout;
@@ -168,6 +180,12 @@ macro_rules! layers {
 layers! {
     /// A convolution.
     Conv2D: "conv2d",
+    /// A transposed convolution.
+    Conv2DTranspose: "conv2d_transpose",
+    /// A convolution of each channel.
+    DepthwiseConv2D: "depthwise_conv2d",
+    /// A convolution of each channel, and one of single pixels.
+    SeparableConv2D: "separable_conv2d",
     /// A max pooling.
     MaxPooling2D: "max_pooling2d",
     /// An average pooling.
@@ -176,6 +194,12 @@ layers! {
     GlobalAveragePooling2D: "global_average_pooling2d",
     /// A border of zeros.
     ZeroPadding2D: "zero_padding2d",
+    /// Each channel normalized over the batch.
+    BatchNormalization: "batch_normalization",
+    /// The last axes normalized, example by example.
+    LayerNormalization: "layer_normalization",
+    /// Groups of channels normalized, example by example.
+    GroupNormalization: "group_normalization",
     /// Values in another shape.
     Reshape: "reshape",
     /// A fully connected layer.

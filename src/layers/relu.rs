@@ -1,10 +1,12 @@
 //! The rectified linear unit, with a ceiling, a slope and a threshold.
 
+use super::names::name_setter;
+use super::written::written;
 use super::{Describe, Spec, not_negative};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// `x` above the threshold, but at most `max_value`; `negative_slope * (x - threshold)` up to the threshold. As
 /// [Keras' `ReLU`](https://keras.io/api/layers/activation_layers/relu/). Its gradient at the threshold is the slope, at
@@ -22,7 +24,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(model.predict_rows(&[[-1.0, 0.0, 2.0, 7.0]])?.as_slice(), Some(&[-1.0, -0.5, 2.0, 6.0][..]));
 /// # Ok::<(), inkstone::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ReLU {
@@ -32,6 +34,8 @@ pub struct ReLU {
     pub negative_slope: f32,
     /// The input up to which the slope counts, by default 0.
     pub threshold: f32,
+    /// Its name; `None` for one after its type.
+    pub name: Option<String>,
 }
 
 impl ReLU {
@@ -53,6 +57,15 @@ impl ReLU {
 
         /// Sets the input up to which the slope counts, at least 0.
         threshold: f32,
+    }
+
+    name_setter!();
+}
+
+written! {
+    ReLU {
+        max_value, negative_slope, threshold;
+        name = None,
     }
 }
 

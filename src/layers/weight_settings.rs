@@ -63,6 +63,35 @@ macro_rules! kernel_and_bias {
 }
 pub(super) use kernel_and_bias;
 
+/// A weight with what users have set of it, in fields of this prefix.
+macro_rules! weight {
+    ($layer:ident, $spec:expr, kernel) => {
+        weight!(@ $layer, $spec, kernel_initializer, kernel_regularizer, kernel_constraint)
+    };
+    ($layer:ident, $spec:expr, bias) => {
+        weight!(@ $layer, $spec, bias_initializer, bias_regularizer, bias_constraint)
+    };
+    ($layer:ident, $spec:expr, depthwise) => {
+        weight!(@ $layer, $spec, depthwise_initializer, depthwise_regularizer, depthwise_constraint)
+    };
+    ($layer:ident, $spec:expr, pointwise) => {
+        weight!(@ $layer, $spec, pointwise_initializer, pointwise_regularizer, pointwise_constraint)
+    };
+    ($layer:ident, $spec:expr, gamma) => {
+        weight!(@ $layer, $spec, gamma_initializer, gamma_regularizer, gamma_constraint)
+    };
+    ($layer:ident, $spec:expr, beta) => {
+        weight!(@ $layer, $spec, beta_initializer, beta_regularizer, beta_constraint)
+    };
+    (@ $layer:ident, $spec:expr, $initializer:ident, $regularizer:ident, $constraint:ident) => {
+        $spec
+            .initialized($layer.$initializer)?
+            .regularized($layer.$regularizer)?
+            .constrained($layer.$constraint.as_ref())?
+    };
+}
+pub(super) use weight;
+
 /// Keras' default of `kernel_initializer`.
 pub(super) fn glorot_uniform() -> Initializer {
     Initializer::GlorotUniform

@@ -173,10 +173,3 @@ impl Builder {
 pub(super) fn weight(weight: &Weight) -> Tensor {
     Tensor::new(&weight.name, weight.values.shape(), &weight.values)
 }
-
-/// A convolution's kernel, (kernel height, kernel width, channels, filters) made (filters, channels, kernel height,
-/// kernel width).
-pub(super) fn convolution_kernel(weight: &Weight) -> Tensor {
-    let turned = weight.values.view().permuted_axes(&[3, 2, 0, 1][..]);
-    Tensor::new(&weight.name, turned.shape(), &turned)
-}

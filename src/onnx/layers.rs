@@ -1,7 +1,7 @@
 //! Decides which ONNX operators each layer becomes.
 
 use super::activations::Activations;
-use super::graph::{Builder, Layout, Operator, Value, convolution_kernel, weight};
+use super::graph::{Builder, Layout, Operator, Value, weight};
 use super::message::{Attribute, Graph, Tensor, ValueInfo};
 use crate::layers::{ActivationFunction, ELU, Layer, LeakyReLU, Network, Source};
 use crate::model::Weight;
@@ -62,27 +62,22 @@ fn end_name(end: &str, index: usize, count: usize) -> String {
 }
 
 /// One call of a layer.
-struct Call<'a> {
-    builder: &'a mut Builder,
-    name: String,
+pub(super) struct Call<'a> {
+    pub(super) builder: &'a mut Builder,
+    pub(super) name: String,
     reads: &'a [(Value, Shape)],
     output: Shape,
-    weights: &'a [&'a Weight],
+    pub(super) weights: &'a [&'a Weight],
 }
 
 impl Call<'_> {
     fn lower(mut self, layer: &Layer) -> Value {
         let (x, input) = self.reads[0].clone();
         match layer {
-            Layer::Conv2D(conv) => {
-                let window = conv.window(input).expect(CHECKED);
-                let weights = [convolution_kernel(self.weights[0])]
-                    .into_iter()
-                    .chain(self.weights[1..].iter().map(|bias| weight(bias)));
-                let operator = Operator::new("Conv").with_weights(weights).with_attributes(sliding(&window));
-                let y = self.on_channels_first(&x, operator);
-                self.activate(&y, conv.activation)
-            }
+            Layer::Conv2D(conv) => self.convolution(conv, &x, input),
+            Layer::Conv2DTranspose(conv) => self.transposed(conv, &x, input),
+            Layer::DepthwiseConv2D(conv) => self.depthwise(conv, &x, input),
+            Layer::SeparableConv2D(conv) => self.separable(conv, &x, input),
             Layer::MaxPooling2D(pool) => self.slide("MaxPool", &pool.window(input).expect(CHECKED), &x),
             // The mean of ONNX' leaves out what padding adds, as ours does.
             Layer::AveragePooling2D(pool) => self.slide("AveragePool", &pool.window(input).expect(CHECKED), &x),
@@ -109,6 +104,9 @@ impl Call<'_> {
                 let layout = Layout::of(self.output);
                 self.builder.push(self.name, Operator::new("Reshape").with_weights([shape]), &[&x], layout)
             }
+            Layer::BatchNormalization(norm) => self.batch_norm(norm, &x, input),
+            Layer::LayerNormalization(norm) => self.layer_norm(norm, &x, input),
+            Layer::GroupNormalization(norm) => self.group_norm(norm, &x, input),
             Layer::Flatten(_) => self.flattened(&x, self.name.clone()),
             Layer::Activation(activation) => self.activate(&x, activation.function),
             Layer::ReLU(relu) => Activations { builder: self.builder, layer: &self.name }.relu(&x, relu),
@@ -185,7 +183,7 @@ impl Call<'_> {
         }
     }
 
-    fn on_channels_first(&mut self, x: &Value, operator: Operator) -> Value {
+    pub(super) fn on_channels_first(&mut self, x: &Value, operator: Operator) -> Value {
         let x = self.builder.channels_first(x, &self.name);
         self.builder.push(self.name.clone(), operator, &[&x], Layout::ChannelsFirst)
     }
@@ -212,7 +210,7 @@ impl Call<'_> {
         }
     }
 
-    fn activate(&mut self, x: &Value, function: ActivationFunction) -> Value {
+    pub(super) fn activate(&mut self, x: &Value, function: ActivationFunction) -> Value {
         Activations { builder: self.builder, layer: &self.name }.function(x, function)
     }
 }
@@ -248,4 +246,4 @@ fn output_info(name: String, output: Shape) -> ValueInfo {
 }
 
 /// Why a compiled model's layers fit each other and its weights.
-const CHECKED: &str = "`compile` has checked the layers and laid out their weights";
+pub(super) const CHECKED: &str = "`compile` has checked the layers and laid out their weights";

@@ -161,6 +161,10 @@ impl Attribute {
         Self { name: name.into(), f: None, i: None, ints: signed(values), kind: INTS }
     }
 
+    pub(super) fn integers(name: &str, values: &[i64]) -> Self {
+        Self { name: name.into(), f: None, i: None, ints: values.to_vec(), kind: INTS }
+    }
+
     pub(super) fn float(name: &str, value: f32) -> Self {
         Self { name: name.into(), f: Some(value), i: None, ints: Vec::new(), kind: FLOAT_ATTRIBUTE }
     }

@@ -2,9 +2,11 @@
 //! `graph` puts them together, `message` is the file's format.
 
 mod activations;
+mod convolutions;
 mod graph;
 mod layers;
 mod message;
+mod normalizations;
 #[cfg(test)]
 mod tests;
 

@@ -2,7 +2,7 @@
 
 use super::gradients::Wanted;
 use super::parameters::Parameters;
-use super::step::{ConvStep, ForwardAlgorithm, InputGradient, Placed, Step, WeightGradient};
+use super::step::{ConvStep, FoldedNorm, ForwardAlgorithm, InputGradient, Placed, Step, WeightGradient};
 use crate::kernels::conv2d::ConvLayout;
 use crate::kernels::conv2d_backward_small::has_small_windows;
 use crate::kernels::conv2d_forward_small::has_tiny_windows;
@@ -70,7 +70,9 @@ pub(super) fn choose(
                         needs_input_gradient: match wanted {
                             Wanted::OfParameters => behind_trained,
                             Wanted::OfInputs => true,
+                            Wanted::Nothing => false,
                         },
+                        trains: wanted != Wanted::Nothing,
                         density: density(conv, readings.of[writes.0]),
                         place_over_batch: places_over_batch.next_if(|_| over_batch.contains(&conv.kernel)),
                     },
@@ -81,11 +83,10 @@ pub(super) fn choose(
             }
             OperationKind::Plain(plain) => Step::Plain(plain.clone()),
         };
-        let weight_place = |WeightId(id): &WeightId| WeightPlace {
-            range: parameters.all[*id].range.clone(),
-            is_trained: parameters.all[*id].is_trained(),
-        };
-        let weights = weights.iter().map(weight_place).collect();
+        let mut weights: Vec<WeightPlace> = weights.iter().map(|id| weight_place(parameters, id)).collect();
+        if wanted == Wanted::Nothing {
+            weights.iter_mut().for_each(|weight| weight.is_trained = false);
+        }
         let placed = Placed { step, reads: reads.clone(), writes: *writes, weights, flows: None };
         let ValueId(written) = *writes;
         trained[written] = behind_trained || placed.trains();
@@ -140,18 +141,26 @@ fn reads_sparsely(kind: &OperationKind) -> bool {
     }
 }
 
+/// Where a weight lies.
+fn weight_place(parameters: &Parameters, WeightId(id): &WeightId) -> WeightPlace {
+    let parameter = &parameters.all[*id];
+    WeightPlace { range: parameter.range.clone(), is_trained: parameter.is_trained() }
+}
+
 /// What stands before and behind a convolution.
 struct Surroundings {
     /// Whether its input depends on a parameter that is trained.
     behind_trained: bool,
     needs_input_gradient: bool,
+    /// Whether gradients are wanted at all.
+    trains: bool,
     density: Density,
     /// Its place among those whose weight gradient is summed over a whole batch at once.
     place_over_batch: Option<usize>,
 }
 
 fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packed_start: usize) -> ConvStep {
-    let Conv { window, channels, filters, kernel, bias, pool, activation } = conv;
+    let Conv { window, channels, filters, first_filter, kernel, bias, norm, pool, activation } = conv;
     let layout = ConvLayout::new(window, *channels, *filters, pool.as_ref());
     let forward = if layout.winograd.is_some() {
         ForwardAlgorithm::Winograd
@@ -161,7 +170,7 @@ fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packe
         ForwardAlgorithm::Direct
     };
     let parameter = |WeightId(id): WeightId| &parameters.all[id];
-    let weight_gradient = if !parameter(*kernel).is_trained() {
+    let weight_gradient = if !around.trains || !parameter(*kernel).is_trained() {
         WeightGradient::Nobody
     } else if let Some(place) = around.place_over_batch {
         WeightGradient::OverBatch { place }
@@ -181,6 +190,11 @@ fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packe
             None => InputGradient::Dense,
         },
     };
+    // Each filter's weights lie behind those of the filter before.
+    let part = |weight: WeightId, each: usize| {
+        let start = parameter(weight).range.start;
+        start + first_filter * each..start + (first_filter + filters) * each
+    };
     let packed_turned = match &input_gradient {
         InputGradient::Turned(turned) => turned.layout.packed_len(),
         InputGradient::Nobody | InputGradient::Sets | InputGradient::Dense => 0,
@@ -188,13 +202,17 @@ fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packe
     ConvStep {
         activation: *activation,
         border: window.pads().then_some((*window, *channels)),
-        weights: parameter(*kernel).range.clone(),
-        biases: bias.map_or(0..0, |bias| parameter(bias).range.clone()),
+        weights: part(*kernel, layout.window_len()),
+        biases: bias.map_or(0..0, |bias| part(bias, 1)),
         packed: packed_start..packed_start + layout.packed_len() + packed_turned,
         forward,
         weight_gradient,
         input_gradient,
-        trains_biases: bias.is_some_and(|bias| parameter(bias).is_trained()),
+        norm: norm.as_ref().map(|folded| {
+            let weights = folded.weights.iter().map(|id| weight_place(parameters, id)).collect();
+            Box::new(FoldedNorm { norm: folded.norm.clone(), weights })
+        }),
+        trains_biases: around.trains && bias.is_some_and(|bias| parameter(bias).is_trained()),
         layout,
     }
 }

@@ -1,10 +1,12 @@
 //! Decides which operations become one: the only place where fusion is decided. Each rule holds where nothing else
 //! reads the value between the two.
 
+use super::gradients::Wanted;
 use crate::kernels::activation::{Derivative, Elementwise};
+use crate::kernels::normalize::Then;
 use crate::kernels::output::OutputFunction;
-use crate::program::plain::{Activate, MaxPool, Softmax};
-use crate::program::{Conv, Operation, OperationKind, Plain, ValueId};
+use crate::program::plain::{Activate, BatchNorm, Depthwise, MaxPool, Softmax, Statistics};
+use crate::program::{Conv, Folded, Operation, OperationKind, Plain, ValueId};
 use crate::shape::Window2d;
 
 /// The most outputs that a fused pooling takes the maximum of: a band of twelve of its windows stays in the cache.
@@ -13,23 +15,71 @@ const MAX_FUSED_POOL: usize = 256;
 /// Fuses what can be. The model's outputs are read from outside.
 ///
 /// - values: how many there are
-pub(super) fn fuse(operations: &mut Vec<Operation>, values: usize, outputs: &[ValueId]) {
+pub(super) fn fuse(operations: &mut Vec<Operation>, values: usize, outputs: &[ValueId], wanted: Wanted) {
+    match wanted {
+        Wanted::OfParameters | Wanted::OfInputs => {}
+        Wanted::Nothing => operations.iter_mut().for_each(normalize_with_moving_statistics),
+    }
     let mut only_reader = only_readers(operations, values);
     outputs.iter().for_each(|output| only_reader[output.0] = None);
     let mut is_fused = vec![false; operations.len()];
     for index in 0..operations.len() {
         while let Some(next) = only_reader[operations[index].writes.0] {
-            let follower = operations[next].kind.clone();
-            let OperationKind::Conv(conv) = &mut operations[index].kind else { break };
-            if !conv.absorb(&follower) {
+            let follower = operations[next].clone();
+            let is_absorbed = match &mut operations[index].kind {
+                OperationKind::Conv(conv) => conv.absorb(&follower, wanted),
+                OperationKind::Plain(Plain::BatchNorm(norm)) => norm.absorb(&follower.kind),
+                OperationKind::Plain(Plain::Depthwise(depthwise)) => depthwise.absorb(&follower.kind, wanted),
+                OperationKind::Plain(_) => false,
+            };
+            if !is_absorbed {
                 break;
             }
             operations[index].writes = operations[next].writes;
+            operations[index].weights.extend(follower.weights);
             is_fused[next] = true;
         }
     }
     let mut is_fused = is_fused.into_iter();
     operations.retain(|_| is_fused.next() == Some(false));
+}
+
+impl BatchNorm {
+    /// Takes what follows into itself, if it can. A sigmoid stays outside: at the end of a model losses take what comes
+    /// before it.
+    fn absorb(&mut self, follower: &OperationKind) -> bool {
+        match (follower, self.then) {
+            (OperationKind::Plain(Plain::Activate(Activate(Elementwise::Relu))), Then::Nothing) => {
+                self.then = Then::Relu;
+                true
+            }
+            (OperationKind::Plain(_) | OperationKind::Conv(_), Then::Nothing | Then::Relu) => false,
+        }
+    }
+}
+
+impl Depthwise {
+    /// Takes what follows into itself, if it can.
+    fn absorb(&mut self, follower: &OperationKind, wanted: Wanted) -> bool {
+        match (follower, self.then) {
+            (OperationKind::Plain(Plain::BatchNorm(norm)), Then::Nothing)
+                if wanted == Wanted::Nothing && self.norm.is_none() && norm.channels == self.layout.channels =>
+            {
+                self.norm = Some(Box::new(norm.clone()));
+            }
+            (OperationKind::Plain(Plain::Activate(Activate(Elementwise::Relu))), Then::Nothing) => {
+                self.then = Then::Relu;
+            }
+            (OperationKind::Plain(_) | OperationKind::Conv(_), Then::Nothing | Then::Relu) => return false,
+        }
+        true
+    }
+}
+
+fn normalize_with_moving_statistics(operation: &mut Operation) {
+    if let OperationKind::Plain(Plain::BatchNorm(norm)) = &mut operation.kind {
+        norm.statistics = Statistics::Moving;
+    }
 }
 
 /// For each value the operation that reads it, if there is just one.
@@ -47,11 +97,21 @@ fn only_readers(operations: &[Operation], values: usize) -> Vec<Option<usize>> {
 
 impl Conv {
     /// Takes what follows into itself, if it can.
-    fn absorb(&mut self, follower: &OperationKind) -> bool {
-        match follower {
+    fn absorb(&mut self, follower: &Operation, wanted: Wanted) -> bool {
+        match &follower.kind {
+            OperationKind::Plain(Plain::BatchNorm(norm))
+                if wanted == Wanted::Nothing
+                    && self.activation == Elementwise::Linear
+                    && self.pool.is_none()
+                    && self.norm.is_none()
+                    && norm.channels == self.filters =>
+            {
+                self.norm = Some(Folded { norm: norm.clone(), weights: follower.weights.clone() });
+            }
             // Of what a convolution gives before its activation nothing is kept for the backward pass.
             OperationKind::Plain(Plain::Activate(Activate(function)))
-                if self.activation == Elementwise::Linear && function.derivative() == Derivative::OfOutput =>
+                if self.activation == Elementwise::Linear
+                    && (function.derivative() == Derivative::OfOutput || wanted == Wanted::Nothing) =>
             {
                 self.activation = *function;
             }

@@ -10,6 +10,8 @@ use crate::program::{MAX_READS, ValueId};
 pub(crate) enum Wanted {
     OfParameters,
     OfInputs,
+    /// No gradients: the plan is for inference, where normalizations become part of kernels.
+    Nothing,
 }
 
 /// Where the gradients of a plan's values lie.
@@ -77,7 +79,7 @@ fn only_in_place(placed: &Placed, place: usize) -> bool {
 fn needed(steps: &[Placed], values: usize, inputs: &[ValueId], wanted: Wanted) -> Vec<bool> {
     let mut needed = vec![false; values];
     match wanted {
-        Wanted::OfParameters => {}
+        Wanted::OfParameters | Wanted::Nothing => {}
         Wanted::OfInputs => inputs.iter().for_each(|input| needed[input.0] = true),
     }
     for placed in steps {

@@ -10,13 +10,16 @@ mod step;
 
 pub(crate) use gradients::{GradientMemory, Wanted};
 pub(crate) use parameters::{Parameter, Parameters, layer_names};
-pub(crate) use step::{ConvStep, Flow, ForwardAlgorithm, InputGradient, OverBatch, Placed, Step, WeightGradient};
+pub(crate) use step::{
+    ConvStep, Flow, FoldedNorm, ForwardAlgorithm, InputGradient, OverBatch, Placed, Step, WeightGradient,
+};
 
 use crate::error::{Error, Result};
 use crate::kernels::output::OutputFunction;
 use crate::layers::{Arity, Call, Network, Source};
-use crate::program::{Builder, Operand, Regularizer, ValueId, WeightId, WeightSpec};
+use crate::program::{Builder, Operand, Plain, Regularizer, ValueId, WeightId, WeightSpec};
 use crate::shape::{MAX_ELEMENTS, Shape};
+use std::ops::Range;
 
 /// A network as a program: steps over one chunk of examples, and where parameters and gradients lie.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,7 +87,7 @@ impl Plan {
                 function: OutputFunction::Linear,
             })
             .collect();
-        fuse::fuse(&mut operations, lengths.len(), &[values(&heads), regularized.clone()].concat());
+        fuse::fuse(&mut operations, lengths.len(), &[values(&heads), regularized.clone()].concat(), wanted);
         for index in 0..heads.len() {
             if regularized.contains(&heads[index].value) {
                 continue;
@@ -105,6 +108,30 @@ impl Plan {
         let gradients = gradients::lay_out(&mut steps, &lengths, &input_values, &values(&heads), wanted);
         let over_batch = steps.iter().filter_map(|placed| placed.step.conv().and_then(ConvStep::over_batch)).collect();
         Ok(Self { inputs, shapes, lengths, steps, heads, gradients, parameters, over_batch, packed_len, activities })
+    }
+
+    /// The plan of the same network for inference alone, if it is another: if a normalization can become part of a
+    /// kernel there.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(crate) fn for_inference(&self, network: &Network) -> Result<Option<Self>> {
+        let normalizes = |placed: &Placed| matches!(placed.step, Step::Plain(Plain::BatchNorm(_)));
+        if !self.steps.iter().any(normalizes) {
+            return Ok(None);
+        }
+        Self::new(network, Wanted::Nothing).map(Some)
+    }
+
+    /// The steps before which the chunks of a batch meet in training: a phase ends before each.
+    pub(crate) fn meetings(&self) -> impl Iterator<Item = usize> {
+        self.steps.iter().enumerate().filter(|(_, placed)| placed.meets()).map(|(step, _)| step)
+    }
+
+    /// The steps of each phase: all, unless chunks meet on the way.
+    pub(crate) fn phases(&self) -> impl Iterator<Item = Range<usize>> {
+        let starts = [0].into_iter().chain(self.meetings());
+        starts.zip(self.meetings().chain([self.steps.len()])).map(|(start, end)| start..end)
     }
 
     /// The shape of one example of each input.

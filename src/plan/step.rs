@@ -3,6 +3,7 @@
 use crate::kernels::activation::Elementwise;
 use crate::kernels::conv2d::ConvLayout;
 use crate::kernels::turned::Turned;
+use crate::program::plain::BatchNorm;
 use crate::program::{MAX_READS, Plain, ValueId, WeightPlace};
 use crate::shape::Window2d;
 use std::ops::Range;
@@ -57,8 +58,17 @@ pub(crate) struct ConvStep {
     pub(crate) forward: ForwardAlgorithm,
     pub(crate) weight_gradient: WeightGradient,
     pub(crate) input_gradient: InputGradient,
+    /// The normalization that is part of the packed kernel.
+    pub(crate) norm: Option<Box<FoldedNorm>>,
     /// Whether the biases are there and trained.
     pub(crate) trains_biases: bool,
+}
+
+/// A normalization with moving statistics, and where its weights lie.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FoldedNorm {
+    pub(crate) norm: BatchNorm,
+    pub(crate) weights: Vec<WeightPlace>,
 }
 
 /// How a convolution's outputs are found.
@@ -152,6 +162,14 @@ impl Placed {
     /// Whether its forward pass reads weights as they lie in the parameters; otherwise it reads packed ones, or none.
     pub(crate) fn forward_reads_flat_weights(&self) -> bool {
         !self.weights.is_empty()
+    }
+
+    /// Whether its chunks meet before it in training.
+    pub(crate) fn meets(&self) -> bool {
+        match &self.step {
+            Step::Conv(_) => false,
+            Step::Plain(plain) => plain.declare().meets(),
+        }
     }
 
     /// Whether its backward pass can turn the gradient of its output into that of its last input in place.

@@ -1,11 +1,13 @@
 //! Puts a program together, operation by operation.
 
 use super::plain::{
-    Activate, AveragePool, Concatenate, Dropout, MaxPool, Merge, MergeFunction, Plain, Softmax, ZeroPad,
+    Activate, AveragePool, Bias, Concatenate, Cut, Depthwise, Dropout, MaxPool, Merge, MergeFunction, Plain, Slice,
+    Softmax, ZeroPad,
 };
 use super::{Conv, MAX_READS, Operand, Operation, OperationKind, ValueId, WeightId};
 use crate::kernels::activation::Elementwise;
-use crate::shape::{Shape, Window2d};
+use crate::kernels::patches::Dilated;
+use crate::shape::{MAX_ELEMENTS, Shape, Window2d};
 
 /// A program under construction.
 #[derive(Debug, Default)]
@@ -75,6 +77,39 @@ impl Builder {
         let channels = [left, right].map(|operand| operand.shape.channels());
         let output = left.shape.with_channels(channels[0] + channels[1]);
         self.plain(Concatenate { channels }, &[left, right], output)
+    }
+
+    /// Some of the channels; the operand itself if they are all.
+    pub(crate) fn some_channels(&mut self, x: Operand, from: usize, channels: usize) -> Operand {
+        let of = x.shape.channels();
+        if channels == of {
+            return x;
+        }
+        self.plain(Slice { from, channels, of }, &[x], x.shape.with_channels(channels))
+    }
+
+    /// The pixels of each window as the channels of one.
+    pub(crate) fn cut(&mut self, x: Operand, of: Dilated) -> Result<Operand, String> {
+        let channels = x.shape.channels();
+        let (height, width) = of.window.out;
+        let all = of.taps.0.checked_mul(of.taps.1).and_then(|taps| taps.checked_mul(channels));
+        let shape = all.map(|channels| Shape::from([height, width, channels])).filter(|shape| shape.len().is_some());
+        let shape = shape.ok_or_else(|| format!("needs more than {MAX_ELEMENTS} values to cut its windows out"))?;
+        Ok(self.plain(Cut { of, channels }, &[x], shape))
+    }
+
+    /// Each channel convolved with windows of its own.
+    pub(crate) fn depthwise(
+        &mut self,
+        x: Operand,
+        of: Dilated,
+        multiplier: usize,
+        bias: Bias,
+        weights: &[WeightId],
+    ) -> Operand {
+        let (channels, (height, width)) = (x.shape.channels(), of.window.out);
+        let output = Shape::from([height, width, channels * multiplier]);
+        self.weighted(Depthwise::new(of, channels, multiplier, bias), &[x], weights, output)
     }
 
     /// The second operand, copied if it is the value of the first: an operation never reads a value twice.

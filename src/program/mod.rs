@@ -18,6 +18,7 @@ pub(crate) use custom_pass::WeightPlace;
 pub use custom_pass::{LayerBackward, LayerForward, LayerWeight, WeightGradients, WeightValues};
 pub use initializer::Initializer;
 pub(crate) use initializer::{InitialValues, glorot_limit};
+use plain::BatchNorm;
 pub(crate) use plain::{Lengths, Plain};
 pub use regularizer::Regularizer;
 pub(crate) use weights::{Role, StoredOrder, WeightId, WeightOptions, WeightSpec};
@@ -65,8 +66,19 @@ pub(crate) struct Conv {
     pub(crate) window: Window2d,
     pub(crate) channels: usize,
     pub(crate) filters: usize,
+    /// The first of these filters among those of the kernel.
+    pub(crate) first_filter: usize,
     pub(crate) kernel: WeightId,
     pub(crate) bias: Option<WeightId>,
+    /// The normalization that has become part of the kernel.
+    pub(crate) norm: Option<Folded>,
     pub(crate) pool: Option<Window2d>,
     pub(crate) activation: Elementwise,
+}
+
+/// A normalization with moving statistics, and its weights.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Folded {
+    pub(crate) norm: BatchNorm,
+    pub(crate) weights: Vec<WeightId>,
 }

@@ -46,7 +46,6 @@ pub(crate) enum Role {
     /// It could be trained, and is not.
     Frozen,
     /// The forward pass of training changes it, as the moving mean of a normalisation.
-    #[expect(dead_code, reason = "no layer has state yet")]
     State,
 }
 
@@ -94,6 +93,16 @@ impl WeightSpec {
         checked.map_err(|problem| format!("expects a {}_constraint {problem}", self.name))?;
         self.options.constraint = constraint.cloned();
         Ok(self)
+    }
+
+    /// A weight whose values all start as this number.
+    pub(crate) fn constant(name: &'static str, shape: Vec<usize>, value: f32) -> Self {
+        Self { initial: InitialValues::Constant(value), ..Self::zeros(name, shape) }
+    }
+
+    /// The weight as one that the forward pass of training changes, not the optimizer.
+    pub(crate) fn into_state(self) -> Self {
+        Self { role: Role::State, ..self }
     }
 
     /// Takes it out of training.

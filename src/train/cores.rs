@@ -97,7 +97,7 @@ fn measure(plan: &Plan, examples: usize, rounds: usize) -> Work {
     let variables = plan.parameters.trained().map(|parameter| parameter.range.clone());
     let mut state = OptimizerState::new(&optimizer, plan.parameters.trained_len, variables);
     let scoring = Scoring::new(plan, &[Objective::new(SparseCategoricalCrossentropy::default())]);
-    let mut engine = Engine::new(plan.clone(), scoring, initial_weights(plan, 1), Level::new());
+    let mut engine = Engine::new(plan.clone(), None, scoring, initial_weights(plan, 1), Level::new());
     let (mut whole, mut shards, mut pieces, mut packing) = (vec![], vec![], vec![], vec![]);
     for round in 0..rounds {
         let start = Instant::now();

@@ -6,6 +6,7 @@
 //! their order: so the number of threads changes no bit. A batch of very many examples goes in *rounds*, whose
 //! gradients are added with what their additions lose.
 
+mod chunks;
 mod constraints;
 #[cfg(test)]
 mod cores;
@@ -16,6 +17,7 @@ mod head;
 mod initial;
 #[cfg(test)]
 mod models;
+mod other_plan;
 mod packing;
 mod passes;
 mod pool;
@@ -34,7 +36,7 @@ pub(crate) use predicting::Inference;
 pub(crate) use tally::{Scoring, Tally};
 
 use crate::aligned::AlignedBuffer;
-use crate::exec::{Pass, Weights, Workspace, forward, pack_filters};
+use crate::exec::{Pass, Purpose, Weights, Workspace, forward, pack_filters};
 use crate::kernels::output::OutputFunction;
 use crate::kernels::sum::add_all_compensated;
 use crate::optimizer::{
@@ -42,15 +44,18 @@ use crate::optimizer::{
 };
 use crate::plan::Plan;
 use crate::simd::{Level, dispatch};
+use chunks::{Chunk, Chunks, Run};
 use constraints::Constraints;
 use gradients::BatchGradients;
 pub(crate) use initial::initial_weights;
+use other_plan::{OtherPlan, PackedPlan};
 use packing::pack_steps;
-use passes::{EngineId, LastPlan};
+use passes::{EngineId, Pending};
 use pool::{Pool, make_workspaces};
 use shard::{Part, Shard, run_shard};
 use shards::{round_len, shard_count, shard_places};
 use std::ops::Range;
+use std::sync::Arc;
 use workers::{Then, hand_out};
 
 /// The most images in a chunk: what one pass through the plan works on.
@@ -74,12 +79,19 @@ pub(crate) struct Engine {
     level: Level,
     /// How often the weights have changed.
     version: u64,
-    last_plan: LastPlan,
+    /// For passes by hand, which find the gradients of inputs too.
+    pass_plan: OtherPlan,
+    /// What predicts and scores, where it is not the plan that trains.
+    inference: Option<ForInference>,
+    /// What moving statistics take up of passes by hand.
+    pending: Pending,
     id: EngineId,
     /// One for each thread at work.
     workspaces: Pool,
     /// Those of the last round, and after them those that it did not need.
     shards: Vec<Shard>,
+    /// Those of the last batch, of a plan of several phases.
+    chunks: Chunks,
     last: LastBatch,
     /// The gradients of a batch, laid out as the parameters are, with those of penalties: when its rounds have been
     /// added up, and where all of them are looked at before the optimizer's step.
@@ -88,6 +100,20 @@ pub(crate) struct Engine {
     lost: AlignedBuffer,
     /// What the last batch scored.
     tally: Tally,
+}
+
+/// The plan that predicts and scores.
+#[derive(Debug)]
+struct ForInference {
+    plan: Arc<Plan>,
+    packed: OtherPlan,
+    workspaces: Pool,
+}
+
+impl ForInference {
+    fn new(plan: Plan) -> Self {
+        Self { plan: Arc::new(plan), packed: OtherPlan::default(), workspaces: Pool::default() }
+    }
 }
 
 /// Where the gradients of the last batch are.
@@ -99,7 +125,9 @@ enum LastBatch {
 
 impl Engine {
     /// An engine with these weights.
-    pub(crate) fn new(plan: Plan, scoring: Scoring, weights: Weights, level: Level) -> Self {
+    ///
+    /// - inference: the plan that predicts, where normalizations have become part of kernels
+    pub(crate) fn new(plan: Plan, inference: Option<Plan>, scoring: Scoring, weights: Weights, level: Level) -> Self {
         let regularized = plan
             .parameters
             .trained()
@@ -114,10 +142,13 @@ impl Engine {
             scoring,
             level,
             version: 0,
-            last_plan: LastPlan::default(),
+            pass_plan: OtherPlan::default(),
+            inference: inference.map(ForInference::new),
+            pending: Pending::default(),
             id: EngineId::default(),
             workspaces: Pool::default(),
             shards: Vec::new(),
+            chunks: Chunks::default(),
             last: LastBatch::InShards { used: 0, examples: 0 },
             lost: AlignedBuffer::default(),
         };
@@ -138,7 +169,9 @@ impl Engine {
     /// Scores a batch, and finds the gradients of its mean loss shard by shard.
     pub(crate) fn run_batch(&mut self, batch: &Examples<'_>, seed: u64, step: u64) {
         self.tally.reset();
-        let round_len = round_len(&self.plan);
+        // Chunks that meet must all be there.
+        let meets = self.plan.meetings().next().is_some();
+        let round_len = if meets { batch.len().max(1) } else { round_len(&self.plan) };
         for start in (0..batch.len()).step_by(round_len) {
             let places = start..(start + round_len).min(batch.len());
             self.run_round(&Part { batch, places, seed, step });
@@ -166,6 +199,9 @@ impl Engine {
             self.shards.push(Shard::new(&self.plan, &self.scoring, shard_len));
         }
         self.last = LastBatch::InShards { used, examples: places.len() };
+        if self.plan.meetings().next().is_some() {
+            return self.run_phases(round, used);
+        }
         // Taken out, so that what a panic of a user's own layer or loss leaves of them is dropped.
         let mut workspaces = std::mem::take(self.workspaces.get_mut());
         let Self { plan, weights, scoring, level, .. } = self;
@@ -178,6 +214,32 @@ impl Engine {
         });
         shards.iter().for_each(|shard| self.tally.merge(&shard.tally));
         *self.workspaces.get_mut() = workspaces;
+    }
+
+    /// Scores a batch whose chunks meet, and finds its gradients.
+    fn run_phases(&mut self, batch: &Part<'_>, used: usize) {
+        let Part { batch, ref places, seed, step } = *batch;
+        // Taken out, so that what a panic of a user's own layer or loss leaves of them is dropped.
+        let mut chunks = std::mem::take(&mut self.chunks);
+        let Self { plan, weights, scoring, level, shards, .. } = self;
+        let run = Run { plan, weights, level: *level };
+        chunks.cut(plan, places, used, Purpose::Training);
+        let shards = &mut shards[..used];
+        for shard in &mut *shards {
+            shard.gradients.clear();
+            shard.tally.reset();
+        }
+        let pass = |places: &Range<usize>| Pass::Training { seed, step, first_example: places.start };
+        chunks.forward(run, pass, |Chunk { places, workspace }| {
+            dispatch!(*level, simd => batch.write(simd, places.clone(), plan, workspace));
+            batch.vary(places.clone(), plan, seed, step, workspace);
+        });
+        let scale = 1.0 / batch.len() as f32;
+        chunks.backward(run, shards, |Chunk { places, workspace }, shard| {
+            shard.tally.add_chunk(scoring, plan, batch, places, workspace, Some(scale));
+        });
+        shards.iter().for_each(|shard| self.tally.merge(&shard.tally));
+        self.chunks = chunks;
     }
 
     /// Adds the gradients of a round that started here to those of the rounds before.
@@ -230,7 +292,7 @@ impl Engine {
         if is_read_twice {
             self.sum_gradients();
         }
-        let Self { plan, shards, last, gradients, level, weights, penalties, constraints, .. } = self;
+        let Self { plan, shards, chunks, last, gradients, level, weights, penalties, constraints, .. } = self;
         let (in_shards, whole) = (last.gradients(plan, shards, penalties.as_ref()), Whole(gradients));
         let source: &dyn GradientSource = match last {
             LastBatch::InShards { .. } if !is_read_twice => &in_shards,
@@ -238,6 +300,7 @@ impl Engine {
         };
         take_step(*level, optimizer, state, source, weights.trained_mut(plan));
         constraints.apply(*level, weights.trained_mut(plan));
+        chunks.update_state(plan, &mut weights.flat);
         self.pack();
     }
 
@@ -260,6 +323,12 @@ impl Engine {
         let penalties = self.penalties.iter();
         penalties.for_each(|penalties| total.add_penalty(penalties.value(self.level, &self.weights.flat)));
         total
+    }
+
+    /// The plan that predicts and scores, where it is not the one that trains.
+    fn inference_plan(&self) -> Option<Arc<PackedPlan>> {
+        let ForInference { plan, packed, .. } = self.inference.as_ref()?;
+        packed.packed(self, || Ok(Arc::clone(plan))).ok()
     }
 
     /// How the model's outputs become a class.
@@ -329,8 +398,13 @@ impl Engine {
             return;
         }
         let chunk = chunk_len(&self.plan);
-        let Self { plan, weights, level, .. } = self;
-        let mut workspaces = self.workspaces.take();
+        let packed = self.inference_plan();
+        let (plan, weights) = match &packed {
+            Some(packed) => (&*packed.plan, &packed.weights),
+            None => (&self.plan, &self.weights),
+        };
+        let (level, pool) = (&self.level, self.inference.as_ref().map_or(&self.workspaces, |other| &other.workspaces));
+        let mut workspaces = pool.take();
         let threads = make_workspaces(plan, &mut workspaces, stretches, chunk.min(examples.len()));
         let results = results.chunks_mut(per_stretch);
         hand_out(results, &mut workspaces[..threads], Then::Rest, |place, results, workspace| {
@@ -345,7 +419,7 @@ impl Engine {
                 finish(plan, first, places, workspace, results);
             }
         });
-        self.workspaces.put_back(workspaces);
+        pool.put_back(workspaces);
     }
 }
 

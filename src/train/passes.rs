@@ -1,43 +1,28 @@
 //! The parts of a step one by one: a forward pass that keeps what it finds, the loss of its outputs, and a backward
 //! pass from gradients of the outputs. Batches are cut as for a whole step, so that the parts give its bits.
 
+use super::chunks::{Chunk, Chunks};
 use super::gradients::BatchGradients;
-use super::packing::pack_steps;
+use super::other_plan::PackedPlan;
 use super::shard::Shard;
-use super::shards::{shard_count, shard_places};
-use super::workers::{Then, hand_out};
+use super::shards::shard_count;
 use super::{Engine, Examples, Tally, chunk_len};
 use crate::aligned::AlignedBuffer;
 use crate::error::Result;
-use crate::exec::{Pass, Purpose, Weights, Workspace, backward, forward, pack_filters};
+use crate::exec::{Pass, Purpose, StateUpdate, Workspace};
 use crate::layers::Network;
 use crate::optimizer::{Optimizer, OptimizerState, Whole, collect, take_step};
 use crate::plan::{Plan, Wanted};
-use crate::simd::{Level, dispatch};
+use crate::simd::dispatch;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// A plan that finds the gradients of inputs too, with a copy of the weights packed for it.
-#[derive(Debug)]
-struct PassPlan {
-    /// The same for all weights.
-    plan: Arc<Plan>,
-    weights: Weights,
-    level: Level,
-    /// The engine's version of the weights.
-    version: u64,
-}
-
-/// The plan of the last pass, for passes with the same weights.
-#[derive(Debug, Default)]
-pub(super) struct LastPlan(Mutex<Option<Arc<PassPlan>>>);
 
 /// A forward pass over a batch, with all that it found.
 #[derive(Debug)]
 pub(crate) struct KeptPass {
-    on: Arc<PassPlan>,
-    /// The chunks of each shard.
-    shards: Vec<Vec<Chunk>>,
+    on: Arc<PackedPlan>,
+    chunks: Chunks,
+    shards: usize,
     pub(crate) examples: usize,
     pub(crate) purpose: Purpose,
     /// The engine whose pass it is.
@@ -48,10 +33,23 @@ pub(crate) struct KeptPass {
 #[derive(Clone, Debug, Default)]
 pub(super) struct EngineId(Arc<()>);
 
-#[derive(Debug)]
-struct Chunk {
-    places: Range<usize>,
-    workspace: Workspace,
+/// What moving statistics take up with the next step: of each normalization, for all backward passes since the last.
+#[derive(Debug, Default)]
+pub(super) struct Pending(Mutex<Vec<StateUpdate>>);
+
+impl Pending {
+    fn take_up(&self, updates: Vec<StateUpdate>) {
+        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if pending.is_empty() {
+            *pending = updates;
+        } else {
+            pending.iter_mut().zip(&updates).for_each(|(pending, update)| pending.then(update));
+        }
+    }
+
+    fn take(&mut self) -> Vec<StateUpdate> {
+        std::mem::take(self.0.get_mut().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// The gradient of one output of all examples: (N, values).
@@ -85,28 +83,6 @@ pub(crate) struct Draws {
 }
 
 impl Engine {
-    /// The plan for passes with today's weights.
-    fn pass_plan(&self, network: &Network) -> Result<Arc<PassPlan>> {
-        let mut last = self.last_plan.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = last.as_ref().filter(|last| last.version == self.version) {
-            return Ok(Arc::clone(last));
-        }
-        let plan = match last.as_ref() {
-            Some(last) => Arc::clone(&last.plan),
-            None => Arc::new(Plan::new(network, Wanted::OfInputs)?),
-        };
-        debug_assert_eq!(plan.parameters, self.plan.parameters, "what is wanted moves no parameter");
-        let (mut weights, level) = (Weights::zeroed(&plan), self.level);
-        weights.flat.copy_from_slice(&self.weights.flat);
-        let Weights { flat, packed } = &mut weights;
-        pack_steps(&plan.steps, packed, &|conv, filters, packed| {
-            dispatch!(level, simd => pack_filters(simd, conv, filters, flat, packed));
-        });
-        let made = Arc::new(PassPlan { plan, weights, level, version: self.version });
-        *last = Some(Arc::clone(&made));
-        Ok(made)
-    }
-
     /// Runs the forward pass, and keeps the workspaces of all chunks.
     pub(crate) fn forward_pass(
         &self,
@@ -115,32 +91,26 @@ impl Engine {
         purpose: Purpose,
         draws: Draws,
     ) -> Result<KeptPass> {
-        let on = self.pass_plan(network)?;
-        let PassPlan { plan, weights, level, .. } = &*on;
-        let (count, chunk) = (examples.len(), chunk_len(plan));
-        let used = shard_count(&self.plan, count);
-        let chunks = |index| {
-            let places: Range<usize> = shard_places(count, used, index);
-            let chunk_of = |start: usize| {
-                let places = start..(start + chunk).min(places.end);
-                Chunk { workspace: Workspace::new(plan, places.len(), purpose), places }
-            };
-            places.clone().step_by(chunk).map(chunk_of).collect()
+        let for_inference = match purpose {
+            Purpose::Inference => self.inference_plan(),
+            Purpose::Training => None,
         };
-        let mut shards: Vec<Vec<Chunk>> = (0..used).map(chunks).collect();
-        let all: Vec<&mut Chunk> = shards.iter_mut().flatten().collect();
-        let mut workers = vec![(); rayon::current_num_threads().clamp(1, all.len().max(1))];
-        hand_out(all.into_iter(), &mut workers, Then::Rest, |_, Chunk { places, workspace }, ()| {
-            let pass = match purpose {
-                Purpose::Inference => Pass::Inference,
-                Purpose::Training => Pass::Training { seed: draws.seed, step: draws.step, first_example: places.start },
-            };
-            dispatch!(*level, simd => {
-                examples.write(simd, places.clone(), plan, workspace);
-                forward(simd, plan, weights, workspace, places.len(), pass);
-            });
+        let on = match for_inference {
+            Some(on) => on,
+            None => self.pass_plan.packed(self, || Plan::new(network, Wanted::OfInputs).map(Arc::new))?,
+        };
+        debug_assert_eq!(on.plan.parameters, self.plan.parameters, "what is wanted moves no parameter");
+        let (count, shards) = (examples.len(), shard_count(&self.plan, examples.len()));
+        let mut chunks = Chunks::default();
+        chunks.cut(&on.plan, &(0..count), shards, purpose);
+        let pass = |places: &Range<usize>| match purpose {
+            Purpose::Inference => Pass::Inference,
+            Purpose::Training => Pass::Training { seed: draws.seed, step: draws.step, first_example: places.start },
+        };
+        chunks.forward(on.run(), pass, |Chunk { places, workspace }| {
+            dispatch!(on.level, simd => examples.write(simd, places.clone(), &on.plan, workspace));
         });
-        Ok(KeptPass { on, shards, examples: count, purpose, of: self.id.clone() })
+        Ok(KeptPass { on, chunks, shards, examples: count, purpose, of: self.id.clone() })
     }
 
     /// Scores a pass, and finds the gradient of its mean loss at each output, before the output function.
@@ -151,7 +121,7 @@ impl Engine {
         let mut gradients: Vec<Vec<f32>> =
             (0..plan.heads.len()).map(|head| vec![0.0; pass.examples * plan.output_len(head)]).collect();
         let mut room = vec![0.0; plan.widest_output() * chunk_len(plan)];
-        for shard in &pass.shards {
+        for shard in pass.chunks.shards() {
             tally.reset();
             for Chunk { places, workspace } in shard {
                 tally.count(places);
@@ -176,25 +146,18 @@ impl Engine {
     /// Runs the backward pass from the gradients of the outputs; the pass has been one for training. To those of the
     /// loss belong those of the penalties, which are a part of it.
     pub(crate) fn backward_pass(&self, pass: KeptPass, gradients: &[HeadGradient<'_>]) -> PassGradients {
-        let KeptPass { on, mut shards, examples, .. } = pass;
-        let PassPlan { plan, weights, level, .. } = &*on;
-        let shard_len = examples.div_ceil(shards.len().max(1));
-        let mut found: Vec<Shard> = shards.iter().map(|_| Shard::new(plan, &self.scoring, shard_len)).collect();
+        let KeptPass { on, mut chunks, shards, examples, .. } = pass;
+        let PackedPlan { plan, weights, level, .. } = &*on;
+        let shard_len = examples.div_ceil(shards.max(1));
+        let mut found: Vec<Shard> = (0..shards).map(|_| Shard::new(plan, &self.scoring, shard_len)).collect();
         let is_of_loss = gradients.iter().any(|gradient| gradient.of == Side::Logits);
         let scale = if is_of_loss { 1.0 / examples as f32 } else { 0.0 };
         found.iter_mut().for_each(|shard| shard.gradients.activity_scale = scale);
-        let tasks = shards.iter_mut().zip(&mut found);
-        let mut workers = vec![(); rayon::current_num_threads().clamp(1, tasks.len().max(1))];
-        hand_out(tasks, &mut workers, Then::Rest, |_, (chunks, shard), ()| {
-            for Chunk { places, workspace } in chunks {
-                for (index, gradient) in gradients.iter().enumerate() {
-                    gradient.write(plan, index, places, workspace);
-                }
-                dispatch!(*level, simd => {
-                    backward(simd, plan, weights, workspace, places.len(), &mut shard.gradients);
-                });
-            }
+        chunks.backward(on.run(), &mut found, |Chunk { places, workspace }, _| {
+            let heads = gradients.iter().enumerate();
+            heads.for_each(|(index, gradient)| gradient.write(plan, index, places, workspace));
         });
+        self.pending.take_up(chunks.state_updates(plan));
         let mut parameters = AlignedBuffer::zeroed(plan.parameters.trained_len);
         collect(*level, &BatchGradients { plan, shards: &found, examples, penalties: None }, &mut parameters);
         if is_of_loss {
@@ -202,11 +165,10 @@ impl Engine {
             penalties.for_each(|penalties| penalties.add_to(*level, &weights.flat, &mut parameters));
         }
         let input = |index: usize| {
-            let chunks = shards.iter().flatten();
             let of_chunk = |Chunk { places, workspace }: &Chunk| {
                 workspace.input_gradient(plan, index)[..places.len() * plan.input_len(index)].to_vec()
             };
-            chunks.flat_map(of_chunk).collect()
+            chunks.iter().flat_map(of_chunk).collect()
         };
         PassGradients { parameters, inputs: (0..plan.inputs.len()).map(input).collect() }
     }
@@ -216,11 +178,13 @@ impl Engine {
         Arc::ptr_eq(&self.id.0, &pass.of.0)
     }
 
-    /// One step of the optimizer on these gradients, laid out as the trained parameters are.
+    /// One step of the optimizer on these gradients, laid out as the trained parameters are. The moving statistics take
+    /// up those of the batches whose backward passes have run since the last step.
     pub(crate) fn update_with(&mut self, gradients: &[f32], optimizer: &Optimizer, state: &mut OptimizerState) {
         let weights = self.weights.trained_mut(&self.plan);
         take_step(self.level, optimizer, state, &Whole(gradients), weights);
         self.constraints.apply(self.level, weights);
+        self.pending.take().iter().for_each(|update| update.apply(&mut self.weights.flat));
         self.pack();
     }
 }
@@ -230,9 +194,9 @@ impl KeptPass {
     pub(crate) fn output(&self, index: usize) -> Vec<f32> {
         let plan = &self.on.plan;
         let (head, len) = (&plan.heads[index], plan.output_len(index));
-        let chunks = self.shards.iter().flatten();
-        let values = chunks.flat_map(|Chunk { places, workspace }| &workspace.output(head)[..places.len() * len]);
-        let mut values: Vec<f32> = values.copied().collect();
+        let of_chunk = |Chunk { places, workspace }: &Chunk| workspace.output(head)[..places.len() * len].to_vec();
+        let values = self.chunks.iter().flat_map(of_chunk);
+        let mut values: Vec<f32> = values.collect();
         head.function.apply(&mut values, len);
         values
     }

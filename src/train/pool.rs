@@ -1,7 +1,9 @@
 //! Keeps workspaces between calls, so that scoring and predicting need no exclusive access to the model.
 
-use super::passes::{EngineId, LastPlan};
-use super::{Engine, LastBatch};
+use super::chunks::Chunks;
+use super::other_plan::OtherPlan;
+use super::passes::{EngineId, Pending};
+use super::{Engine, ForInference, LastBatch};
 use crate::aligned::AlignedBuffer;
 use crate::exec::{Purpose, Workspace};
 use crate::plan::Plan;
@@ -57,10 +59,13 @@ impl Clone for Engine {
             constraints: self.constraints.clone(),
             level: self.level,
             version: self.version,
-            last_plan: LastPlan::default(),
+            pass_plan: OtherPlan::default(),
+            inference: self.inference.as_ref().map(|other| ForInference::new(Plan::clone(&other.plan))),
+            pending: Pending::default(),
             id: EngineId::default(),
             workspaces: Pool::default(),
             shards: Vec::new(),
+            chunks: Chunks::default(),
             last: LastBatch::InShards { used: 0, examples: 0 },
             gradients: AlignedBuffer::zeroed(self.gradients.len()),
             lost: AlignedBuffer::default(),

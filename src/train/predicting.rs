@@ -1,5 +1,6 @@
 //! Predicting with what a model has learned alone: on one thread, in memory that the caller keeps.
 
+use super::other_plan::PackedPlan;
 use super::{Decision, Engine, Examples, chunk_len};
 use crate::aligned::AlignedBuffer;
 use crate::exec::{Pass, Purpose, Weights, Workspace, forward};
@@ -23,7 +24,12 @@ impl Engine {
     /// Leaves everything behind that only training needs.
     pub(crate) fn into_inference(self) -> Inference {
         let decision = self.decision();
+        let packed = self.inference_plan();
         let Self { plan, weights, level, .. } = self;
+        if let Some(packed) = packed {
+            let PackedPlan { plan, weights, .. } = &*packed;
+            return Inference { plan: Arc::clone(plan), decision, weights: Arc::new(weights.clone()), level };
+        }
         let reads_flat = plan.steps.iter().any(|placed| placed.forward_reads_flat_weights());
         let flat = if reads_flat { weights.flat } else { AlignedBuffer::default() };
         let weights = Arc::new(Weights { flat, packed: weights.packed });

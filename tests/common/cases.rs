@@ -33,10 +33,16 @@ macro_rules! kinds {
 
 kinds! {
     Conv2D,
+    Conv2DTranspose,
+    DepthwiseConv2D,
+    SeparableConv2D,
     MaxPooling2D,
     AveragePooling2D,
     GlobalAveragePooling2D,
     ZeroPadding2D,
+    BatchNormalization,
+    LayerNormalization,
+    GroupNormalization,
     Reshape,
     Dense,
     Flatten,
@@ -80,10 +86,16 @@ impl Kind {
                 random.random_range(2..=3)
             }
             Self::Conv2D
+            | Self::Conv2DTranspose
+            | Self::DepthwiseConv2D
+            | Self::SeparableConv2D
             | Self::MaxPooling2D
             | Self::AveragePooling2D
             | Self::GlobalAveragePooling2D
             | Self::ZeroPadding2D
+            | Self::BatchNormalization
+            | Self::LayerNormalization
+            | Self::GroupNormalization
             | Self::Reshape
             | Self::Dense
             | Self::Flatten
@@ -100,12 +112,18 @@ impl Kind {
     fn inputs(self, random: &mut Random) -> Vec<Shape> {
         match self {
             Self::Conv2D
+            | Self::Conv2DTranspose
+            | Self::DepthwiseConv2D
+            | Self::SeparableConv2D
             | Self::MaxPooling2D
             | Self::AveragePooling2D
             | Self::GlobalAveragePooling2D
             | Self::ZeroPadding2D => vec![image(random)],
             Self::Dense => vec![if random.random() { sequence(random) } else { vector(random) }],
-            Self::Reshape
+            Self::BatchNormalization
+            | Self::LayerNormalization
+            | Self::GroupNormalization
+            | Self::Reshape
             | Self::Flatten
             | Self::Activation
             | Self::ReLU
@@ -142,6 +160,29 @@ impl Kind {
             Self::Conv2D => {
                 let Window { size, strides, padding } = window(random, axes, 4)?;
                 let conv = Conv2D::new(width(random), size).strides(strides).padding(padding);
+                let conv = conv.activation(function(random)).use_bias(random.random());
+                match random.random_range(0..4) {
+                    // Taps that stand apart, and groups.
+                    0 if padding == Same => conv.strides((1, 1)).dilation_rate((2, 3)).into(),
+                    1 if axes[2].is_multiple_of(2) && conv.filters.is_multiple_of(2) => conv.groups(2).into(),
+                    _ => conv.into(),
+                }
+            }
+            Self::Conv2DTranspose => {
+                let Window { size, strides, padding } = window(random, axes, 4)?;
+                let conv = Conv2DTranspose::new(random.random_range(1..=5), size).padding(padding);
+                let conv = conv.activation(function(random)).use_bias(random.random());
+                if random.random_bool(0.2) { conv.dilation_rate((2, 1)).into() } else { conv.strides(strides).into() }
+            }
+            Self::DepthwiseConv2D => {
+                let Window { size, strides, padding } = window(random, axes, 4)?;
+                let conv = DepthwiseConv2D::new(size).strides(strides).padding(padding);
+                let conv = conv.depth_multiplier(random.random_range(1..=3));
+                conv.activation(function(random)).use_bias(random.random()).into()
+            }
+            Self::SeparableConv2D => {
+                let Window { size, strides, padding } = window(random, axes, 4)?;
+                let conv = SeparableConv2D::new(random.random_range(1..=18), size).strides(strides).padding(padding);
                 conv.activation(function(random)).use_bias(random.random()).into()
             }
             Self::MaxPooling2D => {
@@ -162,6 +203,24 @@ impl Kind {
                 ZeroPadding2D::asymmetric(pair(), pair()).into()
             }
             Self::GlobalAveragePooling2D | Self::ZeroPadding2D => return None,
+            Self::BatchNormalization => {
+                let norm = BatchNormalization::new().epsilon(0.1).momentum(0.7);
+                norm.center(random.random()).scale(random.random()).trainable(random.random_bool(0.7)).into()
+            }
+            Self::LayerNormalization => {
+                let last: Vec<i64> = (1..=axes.len() as i64).map(|axis| -axis).collect();
+                let count = random.random_range(1..=axes.len());
+                let norm = LayerNormalization::new().epsilon(0.1).axis(&last[..count]);
+                norm.center(random.random()).scale(random.random()).into()
+            }
+            Self::GroupNormalization => {
+                let channels = axes.last().copied()?;
+                let groups =
+                    (1..=channels).filter(|groups| channels.is_multiple_of(*groups)).map(|groups| groups as i64);
+                let groups: Vec<i64> = groups.chain([-1]).collect();
+                let norm = GroupNormalization::new().epsilon(0.1).groups(*groups.choose(random)?);
+                norm.center(random.random()).scale(random.random()).into()
+            }
             Self::Reshape => Reshape::new(same_len(random, axes.iter().product())).into(),
             Self::Dense if axes.len() <= 2 => {
                 Dense::new(width(random)).activation(function(random)).use_bias(random.random()).into()

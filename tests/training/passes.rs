@@ -9,10 +9,11 @@ fn data(count: usize) -> (Array4<f32>, Vec<usize>) {
     (Array4::from_shape_fn((count, 9, 8, 2), pixel), (0..count).map(|n| n % 4).collect())
 }
 
-/// A model with dropout, and with a dense layer whose gradients are found over the whole batch.
+/// A model with dropout, with normalization over the batch, and with a dense layer whose gradients are found over the whole batch.
 fn model() -> Model {
     Sequential::new([9, 8, 2])
         .add(Conv2D::new(6, (3, 3)).activation(Relu))
+        .add(BatchNormalization::new().momentum(0.8))
         .add(Dropout::new(0.3))
         .add(MaxPooling2D::new((2, 2)))
         .add(Flatten::new())
@@ -179,7 +180,7 @@ fn what_does_not_fit_a_pass_is_told() {
     let mut weights = model.backward(pass(), d_outputs).unwrap().weights;
     let before = bits(&model.get_weights());
     let refused = |model: &mut Model, weights: &[Weight]| model.apply_gradients(weights).unwrap_err().to_string();
-    assert_eq!(refused(&mut model, &weights[1..]), "the model trains 6 weights, got 5 gradients");
+    assert_eq!(refused(&mut model, &weights[1..]), "the model trains 8 weights, got 7 gradients");
     weights.swap(0, 1);
     assert_eq!(
         refused(&mut model, &weights),

@@ -9,15 +9,7 @@ const STEP: f64 = 1e-5;
 /// A layer's forward pass, without its activation: its output for these weights and inputs.
 pub(super) type Reference<'a> = &'a dyn Fn(&[ArrayD<f64>], &[ArrayD<f64>]) -> ArrayD<f64>;
 
-/// Whether one example's outputs depend on other examples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Examples {
-    Apart,
-    #[expect(dead_code, reason = "no layer looks at a whole batch yet")]
-    Together,
-}
-
-/// The gradients of all inputs.
+/// The gradients of all inputs of a layer whose outputs of one example depend on that example alone.
 ///
 /// - reads: (N, axes) each; dy: the gradient of the output, (N, axes)
 pub(super) fn of_inputs(
@@ -25,34 +17,25 @@ pub(super) fn of_inputs(
     weights: &[ArrayD<f64>],
     reads: &[ArrayD<f64>],
     dy: &ArrayD<f64>,
-    examples: Examples,
 ) -> Vec<ArrayD<f64>> {
     let count = dy.shape()[0];
     let gradient = |input: usize| {
         let mut reads = reads.to_vec();
         let mut gradient = ArrayD::zeros(reads[input].shape());
         let len = reads[input].len() / count;
-        // Where examples are apart, one move of the same value in all of them tells the gradients of all.
-        let moves: Vec<Vec<usize>> = match examples {
-            Examples::Apart => (0..len).map(|at| (0..count).map(|example| example * len + at).collect()).collect(),
-            Examples::Together => (0..len * count).map(|at| vec![at]).collect(),
-        };
-        for places in moves {
+        // One move of the same value in all examples tells the gradients of all.
+        for at in 0..len {
+            let places: Vec<usize> = (0..count).map(|example| example * len + at).collect();
             let here: Vec<f64> = places.iter().map(|place| slice(&reads[input])[*place]).collect();
-            let mut at = |step: f64| {
+            let mut moved = |step: f64| {
                 let values = slice_mut(&mut reads[input]);
                 places.iter().zip(&here).for_each(|(place, here)| values[*place] = here + step);
                 reference(weights, &reads)
             };
-            let difference = (at(STEP) - at(-STEP)) / (2.0 * STEP) * dy;
-            at(0.0);
-            match examples {
-                Examples::Apart => {
-                    for (example, place) in difference.axis_iter(Axis(0)).zip(places) {
-                        slice_mut(&mut gradient)[place] = example.sum();
-                    }
-                }
-                Examples::Together => slice_mut(&mut gradient)[places[0]] = difference.sum(),
+            let difference = (moved(STEP) - moved(-STEP)) / (2.0 * STEP) * dy;
+            moved(0.0);
+            for (example, place) in difference.axis_iter(Axis(0)).zip(places) {
+                slice_mut(&mut gradient)[place] = example.sum();
             }
         }
         gradient

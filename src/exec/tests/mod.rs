@@ -3,6 +3,7 @@
 
 #[path = "../../../tests/common/cases.rs"]
 pub(crate) mod cases;
+mod convolutions;
 mod differences;
 mod each_layer;
 mod functions;

@@ -2,10 +2,11 @@
 //! [`linear_part`] and [`backward`]; [`kind_of`] ties it to the table of cases.
 
 use super::cases::Kind;
-use super::differences::{self, Examples};
+use super::convolutions;
+use super::differences;
 use super::functions::{activate, activate_backward};
-use super::reference::reference;
-use crate::layers::{ActivationFunction, Dropout, Layer, Network, ReLU, Source};
+use super::reference::{batch_norm_backward, reference};
+use crate::layers::{ActivationFunction, Conv2D, Dropout, Layer, Network, ReLU, Source};
 use crate::ops;
 use crate::plan::{Parameter, Plan};
 use crate::program::StoredOrder;
@@ -25,10 +26,16 @@ pub(super) const NO_REFERENCE: &str = "has its reference in `ops`";
 pub(crate) fn kind_of(layer: &Layer) -> Kind {
     match layer {
         Layer::Conv2D(_) => Kind::Conv2D,
+        Layer::Conv2DTranspose(_) => Kind::Conv2DTranspose,
+        Layer::DepthwiseConv2D(_) => Kind::DepthwiseConv2D,
+        Layer::SeparableConv2D(_) => Kind::SeparableConv2D,
         Layer::MaxPooling2D(_) => Kind::MaxPooling2D,
         Layer::AveragePooling2D(_) => Kind::AveragePooling2D,
         Layer::GlobalAveragePooling2D(_) => Kind::GlobalAveragePooling2D,
         Layer::ZeroPadding2D(_) => Kind::ZeroPadding2D,
+        Layer::BatchNormalization(_) => Kind::BatchNormalization,
+        Layer::LayerNormalization(_) => Kind::LayerNormalization,
+        Layer::GroupNormalization(_) => Kind::GroupNormalization,
         Layer::Reshape(_) => Kind::Reshape,
         Layer::Dense(_) => Kind::Dense,
         Layer::Flatten(_) => Kind::Flatten,
@@ -53,27 +60,7 @@ pub(crate) fn kind_of(layer: &Layer) -> Kind {
 pub(crate) fn without_chance(layer: &Layer) -> Layer {
     match layer {
         Layer::Dropout(_) => Dropout::new(0.0).into(),
-        Layer::Conv2D(_)
-        | Layer::MaxPooling2D(_)
-        | Layer::AveragePooling2D(_)
-        | Layer::GlobalAveragePooling2D(_)
-        | Layer::ZeroPadding2D(_)
-        | Layer::Reshape(_)
-        | Layer::Dense(_)
-        | Layer::Flatten(_)
-        | Layer::Activation(_)
-        | Layer::ReLU(_)
-        | Layer::LeakyReLU(_)
-        | Layer::ELU(_)
-        | Layer::Add(_)
-        | Layer::Rescaling(_)
-        | Layer::Subtract(_)
-        | Layer::Multiply(_)
-        | Layer::Average(_)
-        | Layer::Maximum(_)
-        | Layer::Minimum(_)
-        | Layer::Concatenate(_)
-        | Layer::Custom(_) => layer.clone(),
+        _ => layer.clone(),
     }
 }
 
@@ -84,6 +71,14 @@ pub(crate) struct Oracle<'a> {
     pub(crate) plan: &'a Plan,
     /// All weights, laid out as the plan says.
     pub(crate) flat: &'a [f32],
+    pub(crate) mode: Mode,
+}
+
+/// What a forward pass is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Training,
+    Inference,
 }
 
 /// The gradients of a network.
@@ -103,7 +98,7 @@ impl Oracle<'_> {
         for (call, shape) in self.network.calls.iter().zip(&self.plan.shapes) {
             let layer = &self.network.layers[call.layer];
             let reads: Vec<&ArrayD<f32>> = call.reads.iter().map(|source| value(source, inputs, &values)).collect();
-            let linear = shaped(linear_part(layer, &self.weights(call.layer), &reads), *shape);
+            let linear = shaped(linear_part(layer, &self.weights(call.layer), &reads, self.mode), *shape);
             values.push(activate(function_of(layer), linear));
         }
         values
@@ -124,7 +119,7 @@ impl Oracle<'_> {
             let layer = &self.network.layers[call.layer];
             let reads: Vec<&ArrayD<f32>> = call.reads.iter().map(|source| value(source, inputs, values)).collect();
             let weights = self.weights(call.layer);
-            let linear = shaped(linear_part(layer, &weights, &reads), self.plan.shapes[index]);
+            let linear = shaped(linear_part(layer, &weights, &reads, Mode::Training), self.plan.shapes[index]);
             let dy = activate_backward(function_of(layer), &linear, &values[index], of_calls[index].clone());
             let back = backward(layer, &weights, &reads, dy);
             for ((source, dx), x) in call.reads.iter().zip(back.inputs).zip(reads) {
@@ -203,30 +198,20 @@ fn function_of(layer: &Layer) -> ActivationFunction {
         Layer::Conv2D(conv) => conv.activation,
         Layer::Dense(dense) => dense.activation,
         Layer::Activation(activation) => activation.function,
-        Layer::MaxPooling2D(_)
-        | Layer::AveragePooling2D(_)
-        | Layer::GlobalAveragePooling2D(_)
-        | Layer::ZeroPadding2D(_)
-        | Layer::Reshape(_)
-        | Layer::Flatten(_)
-        | Layer::ReLU(_)
-        | Layer::LeakyReLU(_)
-        | Layer::ELU(_)
-        | Layer::Dropout(_)
-        | Layer::Add(_)
-        | Layer::Rescaling(_)
-        | Layer::Subtract(_)
-        | Layer::Multiply(_)
-        | Layer::Average(_)
-        | Layer::Maximum(_)
-        | Layer::Minimum(_)
-        | Layer::Concatenate(_)
-        | Layer::Custom(_) => ActivationFunction::Linear,
+        Layer::Conv2DTranspose(conv) => conv.activation,
+        Layer::DepthwiseConv2D(conv) => conv.activation,
+        Layer::SeparableConv2D(conv) => conv.activation,
+        _ => ActivationFunction::Linear,
     }
 }
 
 fn of_axes<D: Dimension>(x: &ArrayD<f32>) -> Result<ndarray::ArrayView<'_, f32, D>, ShapeError> {
     x.view().into_dimensionality()
+}
+
+/// Whether it is a convolution that `ops` knows.
+fn is_plain(conv: &Conv2D) -> bool {
+    conv.dilation_rate == (1, 1) && conv.groups == 1
 }
 
 fn images(x: &ArrayD<f32>) -> ArrayView4<'_, f32> {
@@ -244,10 +229,10 @@ fn bias(weights: &[ArrayD<f32>]) -> Option<ArrayView1<'_, f32>> {
 }
 
 /// A layer's output before its own activation; layers that only change the shape leave that to the caller.
-fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>]) -> ArrayD<f32> {
+fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], mode: Mode) -> ArrayD<f32> {
     let x = reads[0];
     match layer {
-        Layer::Conv2D(conv) => {
+        Layer::Conv2D(conv) if is_plain(conv) => {
             ops::conv2d(images(x), images(&weights[0]), bias(weights), conv.strides, conv.padding).unwrap().into_dyn()
         }
         Layer::Dense(_) => ops::dense(vectors(x), vectors(&weights[0]), bias(weights)).unwrap().into_dyn(),
@@ -285,19 +270,15 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>]) -
         Layer::ELU(elu) => ops::elu(x.view(), elu.alpha),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
         Layer::Add(_) => reads[1..].iter().fold(x.clone(), |sum, x| sum + *x),
-        Layer::Rescaling(_)
-        | Layer::Subtract(_)
-        | Layer::Multiply(_)
-        | Layer::Average(_)
-        | Layer::Maximum(_)
-        | Layer::Minimum(_) => {
-            let reads: Vec<ArrayD<f64>> = reads.iter().map(|x| to_f64(x)).collect();
-            let weights: Vec<ArrayD<f64>> = weights.iter().map(to_f64).collect();
-            reference(layer, &weights, &reads).mapv(|y| y as f32)
-        }
         Layer::Concatenate(_) => {
             let views: Vec<ArrayViewD<'_, f32>> = reads.iter().map(|x| x.view()).collect();
             concatenate(Axis(x.ndim() - 1), &views).unwrap().as_standard_layout().into_owned()
+        }
+        _ => {
+            let reads: Vec<ArrayD<f64>> = reads.iter().map(|x| to_f64(x)).collect();
+            let weights: Vec<ArrayD<f64>> = weights.iter().map(to_f64).collect();
+            let y = convolutions::forward(layer, &weights, &reads[0]);
+            y.unwrap_or_else(|| reference(layer, &weights, &reads, mode)).mapv(|y| y as f32)
         }
     }
 }
@@ -324,7 +305,7 @@ impl Back {
 fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: ArrayD<f32>) -> Back {
     let x = reads[0];
     match layer {
-        Layer::Conv2D(conv) => {
+        Layer::Conv2D(conv) if is_plain(conv) => {
             let back = ops::conv2d_backward(images(x), images(&weights[0]), images(&dy), conv.strides, conv.padding);
             let back = back.unwrap();
             Back { inputs: vec![back.dx.into_dyn()], weights: vec![back.dw.into_dyn(), back.db.into_dyn()] }
@@ -358,7 +339,7 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
         }
         Layer::Flatten(_) | Layer::Reshape(_) => Back::of_input(dy),
         Layer::Activation(_) | Layer::Dropout(_) => Back::of_input(dy),
-        Layer::ReLU(ReLU { negative_slope, max_value, threshold }) => {
+        Layer::ReLU(ReLU { negative_slope, max_value, threshold, .. }) => {
             let dx = ops::rectified_backward(x.view(), *negative_slope, *max_value, *threshold, dy.view());
             Back::of_input(dx.unwrap())
         }
@@ -368,22 +349,6 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
         Layer::ELU(elu) => Back::of_input(ops::elu_backward(x.view(), elu.alpha, dy.view()).unwrap()),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
         Layer::Add(_) => Back { inputs: vec![dy; reads.len()], weights: Vec::new() },
-        Layer::Rescaling(_)
-        | Layer::Subtract(_)
-        | Layer::Multiply(_)
-        | Layer::Average(_)
-        | Layer::Maximum(_)
-        | Layer::Minimum(_) => {
-            let reads: Vec<ArrayD<f64>> = reads.iter().map(|x| to_f64(x)).collect();
-            let weights: Vec<ArrayD<f64>> = weights.iter().map(to_f64).collect();
-            let reference = |weights: &[ArrayD<f64>], reads: &[ArrayD<f64>]| reference(layer, weights, reads);
-            let dy = to_f64(&dy);
-            let round = |gradients: Vec<ArrayD<f64>>| gradients.iter().map(|dx| dx.mapv(|dx| dx as f32)).collect();
-            Back {
-                inputs: round(differences::of_inputs(&reference, &weights, &reads, &dy, Examples::Apart)),
-                weights: round(differences::of_weights(&reference, &weights, &reads, &dy)),
-            }
-        }
         Layer::Concatenate(_) => {
             let channels = Axis(dy.ndim() - 1);
             let mut before = 0;
@@ -393,6 +358,22 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
                 dy.slice_axis(channels, Slice::from(before - len..before)).as_standard_layout().into_owned()
             };
             Back { inputs: reads.iter().map(part).collect(), weights: Vec::new() }
+        }
+        _ => {
+            let reads: Vec<ArrayD<f64>> = reads.iter().map(|x| to_f64(x)).collect();
+            let weights: Vec<ArrayD<f64>> = weights.iter().map(to_f64).collect();
+            let reference =
+                |weights: &[ArrayD<f64>], reads: &[ArrayD<f64>]| reference(layer, weights, reads, Mode::Training);
+            let dy = to_f64(&dy);
+            let round = |gradients: Vec<ArrayD<f64>>| gradients.iter().map(|dx| dx.mapv(|dx| dx as f32)).collect();
+            if let Some((dx, dw)) = convolutions::backward(layer, &weights, &reads[0], &dy) {
+                return Back { inputs: round(vec![dx]), weights: round(dw) };
+            }
+            let inputs = match layer {
+                Layer::BatchNormalization(norm) => vec![batch_norm_backward(norm, &weights, &reads[0], &dy)],
+                _ => differences::of_inputs(&reference, &weights, &reads, &dy),
+            };
+            Back { inputs: round(inputs), weights: round(differences::of_weights(&reference, &weights, &reads, &dy)) }
         }
     }
 }

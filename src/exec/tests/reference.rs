@@ -1,19 +1,54 @@
 //! The forward pass of layers in `f64`, as plainly as it can be written. Their gradients are its differences
 //! ([`super::differences`]).
 
-use super::oracle::NO_REFERENCE;
-use crate::layers::Layer;
-use ndarray::{ArrayD, Zip};
+use super::oracle::{Mode, NO_REFERENCE};
+use crate::layers::{BatchNormalization, Layer};
+use crate::shape::Shape;
+use ndarray::{ArrayD, Axis, Ix1, IxDyn, Zip};
 
 /// A layer's output before its own activation.
 ///
 /// - weights: in Keras' layout; reads: (N, axes) each
-pub(super) fn reference(layer: &Layer, _weights: &[ArrayD<f64>], reads: &[ArrayD<f64>]) -> ArrayD<f64> {
+pub(super) fn reference(layer: &Layer, weights: &[ArrayD<f64>], reads: &[ArrayD<f64>], mode: Mode) -> ArrayD<f64> {
     let x = &reads[0];
     let fold = |function: fn(f64, f64) -> f64| {
         reads[1..].iter().fold(x.clone(), |merged, x| Zip::from(&merged).and(x).map_collect(|a, b| function(*a, *b)))
     };
     match layer {
+        Layer::BatchNormalization(norm) => {
+            let channels = Axis(x.ndim() - 1);
+            let given = |index: usize, is_there: bool, otherwise: f64| {
+                let shape = IxDyn(&[x.shape()[channels.0]]);
+                if is_there { weights[index].clone() } else { ArrayD::from_elem(shape, otherwise) }
+            };
+            let gamma = given(0, norm.scale, 1.0);
+            let beta = given(usize::from(norm.scale), norm.center, 0.0);
+            let columns = x.view().into_shape_with_order((x.len() / gamma.len(), gamma.len())).unwrap();
+            let [.., moving_mean, moving_variance] = weights else { unreachable!("it has moving statistics") };
+            let (mean, variance) = match mode {
+                Mode::Training if norm.trainable => {
+                    (columns.mean_axis(Axis(0)).unwrap().into_dyn(), columns.var_axis(Axis(0), 0.0).into_dyn())
+                }
+                Mode::Training | Mode::Inference => (moving_mean.clone(), moving_variance.clone()),
+            };
+            let deviation = variance.mapv(|variance| (variance + f64::from(norm.epsilon)).sqrt());
+            (x - &mean) / &deviation * &gamma + &beta
+        }
+        Layer::LayerNormalization(norm) => {
+            let len = norm.normalized_axes(shape_of(x)).unwrap().iter().product();
+            normalized_groups(x, (len, len, len), f64::from(norm.epsilon), learned(weights, norm.scale, norm.center))
+        }
+        Layer::GroupNormalization(norm) => {
+            let channels = x.shape()[x.ndim() - 1];
+            let group = if norm.groups == -1 { 1 } else { channels / norm.groups as usize };
+            let block = x.len() / x.shape()[0];
+            normalized_groups(
+                x,
+                (block, channels, group),
+                f64::from(norm.epsilon),
+                learned(weights, norm.scale, norm.center),
+            )
+        }
         Layer::Rescaling(rescaling) => x.mapv(|x| x * f64::from(rescaling.scale) + f64::from(rescaling.offset)),
         Layer::Subtract(_) => fold(|a, b| a - b),
         Layer::Multiply(_) => fold(|a, b| a * b),
@@ -22,4 +57,69 @@ pub(super) fn reference(layer: &Layer, _weights: &[ArrayD<f64>], reads: &[ArrayD
         Layer::Minimum(_) => fold(f64::min),
         _ => unreachable!("{} {NO_REFERENCE}", layer.kind()),
     }
+}
+
+/// The gradient of a normalization's input in training.
+pub(super) fn batch_norm_backward(
+    norm: &BatchNormalization,
+    weights: &[ArrayD<f64>],
+    x: &ArrayD<f64>,
+    dy: &ArrayD<f64>,
+) -> ArrayD<f64> {
+    let channels = x.shape()[x.ndim() - 1];
+    let columns = |x: &ArrayD<f64>| x.clone().into_shape_with_order((x.len() / channels, channels)).unwrap();
+    let (x, mut dy) = (columns(x), columns(dy));
+    if norm.scale {
+        let gamma = weights[0].view().into_dimensionality::<Ix1>().unwrap();
+        dy *= &gamma;
+    }
+    let epsilon = f64::from(norm.epsilon);
+    let dx = if norm.trainable {
+        let centred = &x - &x.mean_axis(Axis(0)).unwrap();
+        let deviation = x.var_axis(Axis(0), 0.0).mapv(|variance| (variance + epsilon).sqrt());
+        let normalized = &centred / &deviation;
+        let slope = (&dy * &normalized).mean_axis(Axis(0)).unwrap();
+        (&dy - &dy.mean_axis(Axis(0)).unwrap() - &normalized * &slope) / &deviation
+    } else {
+        let variance = weights.last().unwrap().view().into_dimensionality::<Ix1>().unwrap();
+        dy / variance.mapv(|variance| (variance + epsilon).sqrt())
+    };
+    dx.into_dyn()
+}
+
+/// The shape of one example.
+fn shape_of(x: &ArrayD<f64>) -> Shape {
+    Shape::new(&x.shape()[1..]).unwrap()
+}
+
+/// The scale and the offset, if there are any.
+fn learned(weights: &[ArrayD<f64>], scale: bool, center: bool) -> [Option<&ArrayD<f64>>; 2] {
+    let mut weights = weights.iter();
+    [scale, center].map(|is_there| if is_there { weights.next() } else { None })
+}
+
+/// Normalizes each run of `group` channels over all pixels of `channels` channels in a block.
+fn normalized_groups(
+    x: &ArrayD<f64>,
+    (block, channels, group): (usize, usize, usize),
+    epsilon: f64,
+    [scale, offset]: [Option<&ArrayD<f64>>; 2],
+) -> ArrayD<f64> {
+    let mut y = x.clone();
+    for block in y.as_slice_mut().unwrap().chunks_exact_mut(block) {
+        for first in (0..channels).step_by(group) {
+            let pixels = (0..block.len()).step_by(channels);
+            let places: Vec<usize> = pixels.flat_map(|pixel| pixel + first..pixel + first + group).collect();
+            let count = places.len() as f64;
+            let mean = places.iter().map(|at| block[*at]).sum::<f64>() / count;
+            let variance = places.iter().map(|at| (block[*at] - mean).powi(2)).sum::<f64>() / count;
+            for at in places {
+                let value = |array: Option<&ArrayD<f64>>, otherwise: f64| {
+                    array.map_or(otherwise, |array| array.as_slice().unwrap()[at % channels])
+                };
+                block[at] = (block[at] - mean) / (variance + epsilon).sqrt() * value(scale, 1.0) + value(offset, 0.0);
+            }
+        }
+    }
+    y
 }

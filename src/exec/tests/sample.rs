@@ -3,7 +3,9 @@
 
 use super::cases::Case;
 use super::oracle::batch_axes;
-use crate::exec::{Gradients, Pass, Purpose, Weights, Workspace, backward, forward, pack_kernel};
+use crate::exec::{
+    Direction, Gradients, Meeting, Pass, Purpose, Weights, Workspace, backward_phase, forward_phase, pack_kernel,
+};
 use crate::layers::{Call, Dense, Flatten, Layer, Network, Source};
 use crate::plan::{Plan, Wanted};
 use crate::program::ValueId;
@@ -63,7 +65,8 @@ impl Sample {
             // Few outputs saturate what follows.
             let outputs = parameter.shape.last().map_or(1, |outputs| *outputs);
             let scale = (outputs as f32 / parameter.range.len() as f32).sqrt();
-            flat[parameter.range.clone()].iter_mut().for_each(|weight| *weight = number() * scale);
+            let offset = if parameter.name.ends_with("variance") { 1.5 } else { 0.0 };
+            flat[parameter.range.clone()].iter_mut().for_each(|weight| *weight = offset + number() * scale);
         }
         let mut batch = |shape| ArrayD::from_shape_simple_fn(batch_axes(IMAGES, shape), &mut number);
         let inputs = case.inputs.iter().map(|shape| batch(*shape)).collect();
@@ -76,7 +79,6 @@ impl Sample {
         let plan = &self.plan;
         let mut weights = Weights::zeroed(plan);
         weights.flat.copy_from_slice(&self.flat);
-        let mut workspace = Workspace::new(plan, chunk, purpose);
         let mut outcome = Outcome {
             outputs: vec![Vec::new(); plan.heads.len()],
             inputs: vec![Vec::new(); plan.inputs.len()],
@@ -89,30 +91,55 @@ impl Sample {
                     pack_kernel(simd, conv, &weights.flat, &mut weights.packed[conv.packed.clone()]);
                 }
             }
-            for start in (0..IMAGES).step_by(chunk) {
-                let images = start..(start + chunk).min(IMAGES);
-                let count = images.len();
-                let pass = match purpose {
-                    Purpose::Inference => Pass::Inference,
-                    Purpose::Training => Pass::Training { seed: 3, step: 5, first_example: start },
-                };
+            let mut chunks: Vec<(Range<usize>, Workspace)> = (0..IMAGES)
+                .step_by(chunk)
+                .map(|start| (start..(start + chunk).min(IMAGES), Workspace::new(plan, chunk, purpose)))
+                .collect();
+            for (images, workspace) in &mut chunks {
                 for (input, operand) in self.inputs.iter().zip(&plan.inputs) {
                     write(input, images.clone(), &mut workspace.values[operand.value.0]);
                 }
-                forward(simd, plan, &weights, &mut workspace, count, pass);
+            }
+            let mut meetings = Meeting::all(plan);
+            for (phase, steps) in plan.phases().enumerate() {
+                for (images, workspace) in &mut chunks {
+                    let pass = match purpose {
+                        Purpose::Inference => Pass::Inference,
+                        Purpose::Training => Pass::Training { seed: 3, step: 5, first_example: images.start },
+                    };
+                    forward_phase(simd, (plan, steps.clone()), &weights, workspace, images.len(), pass);
+                }
+                if let Some(meeting) = meetings.get_mut(phase) {
+                    meet(plan, Direction::Forward, meeting, &mut chunks);
+                }
+            }
+            for (images, workspace) in &mut chunks {
                 for (head, outputs) in plan.heads.iter().zip(&mut outcome.outputs) {
-                    outputs.extend(&workspace.values[head.value.0][..count * plan.lengths[head.value.0]]);
+                    outputs.extend(&workspace.values[head.value.0][..images.len() * plan.lengths[head.value.0]]);
                 }
-                if purpose == Purpose::Training {
-                    for (dy, head) in self.dy.iter().zip(&plan.heads) {
-                        write(dy, images.clone(), &mut workspace.gradients[self.slot(head.value)]);
-                    }
-                    backward(simd, plan, &weights, &mut workspace, count, &mut gradients);
-                    for (gradients, operand) in outcome.inputs.iter_mut().zip(&plan.inputs) {
-                        let len = count * plan.lengths[operand.value.0];
-                        gradients.extend(&workspace.gradients[self.slot(operand.value)][..len]);
-                    }
+            }
+            if purpose == Purpose::Training {
+            for (images, workspace) in chunks.iter_mut() {
+                for (dy, head) in self.dy.iter().zip(&plan.heads) {
+                    write(dy, images.clone(), &mut workspace.gradients[self.slot(head.value)]);
                 }
+            }
+            for (phase, steps) in plan.phases().enumerate().collect::<Vec<_>>().into_iter().rev() {
+                if let Some(meeting) = meetings.get_mut(phase) {
+                    meet(plan, Direction::Backward, meeting, &mut chunks);
+                }
+                for (images, workspace) in chunks.iter_mut() {
+                    gradients.go_to(images.start);
+                    backward_phase(simd, (plan, steps.clone()), &weights, workspace, images.len(), &mut gradients);
+                }
+            }
+            gradients.go_to(IMAGES);
+            for (images, workspace) in chunks.iter() {
+                for (gradients, operand) in outcome.inputs.iter_mut().zip(&plan.inputs) {
+                    let len = images.len() * plan.lengths[operand.value.0];
+                    gradients.extend(&workspace.gradients[self.slot(operand.value)][..len]);
+                }
+            }
             }
         });
         outcome.parameters = gradients.all(plan);
@@ -123,6 +150,16 @@ impl Sample {
     fn slot(&self, ValueId(value): ValueId) -> usize {
         self.plan.gradients.slot_of[value].expect("every gradient is wanted")
     }
+}
+
+/// What the chunks have gathered becomes what they have together.
+fn meet(plan: &Plan, direction: Direction, meeting: &mut Meeting, chunks: &mut [(Range<usize>, Workspace)]) {
+    meeting.open();
+    for (images, workspace) in &mut *chunks {
+        meeting.take_up(plan, direction, workspace, images.len());
+    }
+    meeting.close(direction);
+    chunks.iter_mut().for_each(|(_, workspace)| meeting.share(plan, direction, workspace));
 }
 
 /// Copies some images of an array to the start of a buffer.

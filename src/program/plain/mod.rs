@@ -1,17 +1,25 @@
 //! The operations that run as they are declared, with no algorithm to choose: a struct for each, which says what `plan`
 //! must know of it. What it computes is in `exec/steps`.
 
+mod batch_norm;
 mod custom;
+mod depthwise;
 mod elementwise;
+mod local_norm;
 mod merge;
 mod noise;
+mod patches;
 mod pooling;
 mod shaping;
 
+pub(crate) use batch_norm::{BatchNorm, Learned, Statistics};
 pub(crate) use custom::Custom;
+pub(crate) use depthwise::{Bias, Depthwise};
 pub(crate) use elementwise::{Activate, Affine, Softmax};
+pub(crate) use local_norm::LocalNorm;
 pub(crate) use merge::{Concatenate, Merge, MergeFunction};
 pub(crate) use noise::Dropout;
+pub(crate) use patches::{Cut, PutBack, Slice};
 pub(crate) use pooling::{AveragePool, MaxPool};
 pub(crate) use shaping::ZeroPad;
 
@@ -30,6 +38,11 @@ pub(crate) trait Declare {
 
     /// Whether its backward pass can turn the gradient of its output into that of its last input in place.
     fn works_in_place(&self) -> bool {
+        false
+    }
+
+    /// Whether its chunks meet in training: a phase ends before it, and what they gather is summed over the batch.
+    fn meets(&self) -> bool {
         false
     }
 
@@ -52,6 +65,12 @@ macro_rules! with_plain_operations {
             Dropout,
             Merge,
             Concatenate,
+            BatchNorm,
+            LocalNorm,
+            Depthwise,
+            Cut,
+            PutBack,
+            Slice,
             Custom,
         }
     };

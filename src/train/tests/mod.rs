@@ -6,7 +6,7 @@ mod random;
 
 use super::{Engine, Examples, Scoring, initial_weights};
 use crate::data::{LabelledInputs, OneOrMore, OrderedExamples, OrderedImages};
-use crate::exec::tests::oracle::{Oracle, batch_axes};
+use crate::exec::tests::oracle::{Mode, Oracle, batch_axes};
 use crate::kernels::output::OutputFunction;
 use crate::layers::{Activation, ActivationFunction, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D, Network};
 use crate::loss::SparseCategoricalCrossentropy;
@@ -17,12 +17,13 @@ use crate::program::Plain;
 use crate::random::{Stream, stream};
 use crate::shape::{Padding, Shape};
 use crate::simd::all_levels;
-use ndarray::{Array2, Array4, Ix2};
+use ndarray::{Array2, Array4, ArrayD, Ix2};
 use rand::RngExt;
 
 /// A model's outputs and the gradients of its mean loss, by the reference.
 struct Reference {
-    logits: Array2<f32>,
+    /// Outside training.
+    predicted: Array2<f32>,
     loss: f64,
     /// Of each parameter, laid out as the engine lays it out.
     gradients: Vec<Vec<f32>>,
@@ -35,13 +36,15 @@ fn reference(layers: &[Layer], plan: &Plan, flat: &[f32], x: &Array4<f32>, label
         last.activation = ActivationFunction::Linear;
     }
     let network = Network::chain(plan.input(), layers);
-    let oracle = Oracle { network: &network, plan, flat };
+    let oracle = Oracle { network: &network, plan, flat, mode: Mode::Training };
     let inputs = [x.clone().into_shape_with_order(batch_axes(labels.len(), plan.input())).unwrap()];
     let values = oracle.values(&inputs);
-    let logits = values.last().unwrap().clone().into_dimensionality::<Ix2>().unwrap();
+    let last = |values: &[ArrayD<f32>]| values.last().unwrap().clone().into_dimensionality::<Ix2>().unwrap();
+    let logits = last(&values);
+    let predicted = last(&Oracle { mode: Mode::Inference, ..oracle }.values(&inputs));
     let (loss, dlogits) = ops::sparse_categorical_crossentropy(logits.view(), labels).unwrap();
     let gradients = oracle.gradients(&inputs, &values, &[dlogits.into_dyn()]).parameters;
-    Reference { logits, loss: f64::from(loss), gradients }
+    Reference { predicted, loss: f64::from(loss), gradients }
 }
 
 /// Fails unless `|a - b| <= 2e-4 * (the largest |b|) + 1e-4 * |b|`: both sides sum in f32, in another order.
@@ -59,9 +62,10 @@ fn planned(input: Shape, layers: &[Layer]) -> crate::error::Result<Plan> {
 }
 
 /// An engine for cross-entropy.
-fn engine(plan: &Plan, seed: u64, level: crate::simd::Level) -> Engine {
+fn engine(plan: &Plan, layers: &[Layer], seed: u64, level: crate::simd::Level) -> Engine {
     let scoring = Scoring::new(plan, &[Objective::new(SparseCategoricalCrossentropy::default())]);
-    Engine::new(plan.clone(), scoring, initial_weights(plan, seed), level)
+    let inference = plan.for_inference(&Network::chain(plan.input(), layers.to_vec())).unwrap();
+    Engine::new(plan.clone(), inference, scoring, initial_weights(plan, seed), level)
 }
 
 fn checked<'a>(images: &'a Array4<f32>, labels: &'a [usize]) -> OrderedExamples<'a> {
@@ -76,20 +80,20 @@ fn check_model(input: Shape, layers: &[Layer], count: usize, seed: u64) {
     let x = Array4::from_shape_fn((count, height, width, channels), |_| random.random::<f32>() * 2.0 - 1.0);
     let labels: Vec<usize> = (0..count).map(|_| random.random_range(0..plan.output_len(0))).collect();
     // Biases start at zero; other values show more.
-    let mut weights = engine(&plan, seed, crate::simd::Level::new()).weights.flat;
+    let mut weights = engine(&plan, layers, seed, crate::simd::Level::new()).weights.flat;
     for parameter in &plan.parameters.all {
         weights[parameter.range.clone()].iter_mut().for_each(|w| *w += (random.random::<f32>() - 0.5) * 0.2);
     }
     let expected = reference(layers, &plan, &weights, &x, &labels);
     let predictions = match plan.head().function {
-        OutputFunction::Linear => expected.logits.clone().into_dyn(),
-        OutputFunction::Softmax => ops::softmax(expected.logits.view().into_dyn()),
-        OutputFunction::Sigmoid => ops::sigmoid(expected.logits.view().into_dyn()),
+        OutputFunction::Linear => expected.predicted.clone().into_dyn(),
+        OutputFunction::Softmax => ops::softmax(expected.predicted.view().into_dyn()),
+        OutputFunction::Sigmoid => ops::sigmoid(expected.predicted.view().into_dyn()),
     };
     let examples = checked(&x, &labels);
     let batch = Examples::of(&examples);
     for level in all_levels() {
-        let mut engine = engine(&plan, seed, level);
+        let mut engine = engine(&plan, layers, seed, level);
         engine.weights.flat.copy_from_slice(&weights);
         engine.pack();
         engine.run_batch(&batch, seed, 0);
@@ -100,7 +104,9 @@ fn check_model(input: Shape, layers: &[Layer], count: usize, seed: u64) {
         engine.predict(&batch, &mut outputs);
         assert_close(&format!("{what}: predictions"), &outputs, predictions.as_slice().unwrap());
         assert_close(&format!("{what}: loss"), &[loss], &[expected.loss as f32]);
-        for (parameter, expected) in plan.parameters.all.iter().zip(&expected.gradients) {
+        let trained =
+            plan.parameters.all.iter().zip(&expected.gradients).filter(|(parameter, _)| parameter.is_trained());
+        for (parameter, expected) in trained {
             let what = format!("{what}: gradient of {}", parameter.name);
             assert_close(&what, &engine.gradients()[parameter.range.clone()], expected);
         }
@@ -157,7 +163,7 @@ fn dropout_scales_what_it_keeps_and_repeats_by_seed_and_step() {
     let examples = checked(&ones, &[0, 0, 0]);
     let batch = Examples::of(&examples);
     let masks = |step| {
-        let mut engine = engine(&plan, 7, crate::simd::Level::new());
+        let mut engine = engine(&plan, &layers, 7, crate::simd::Level::new());
         engine.run_batch(&batch, 7, step);
         engine.workspaces.get_mut()[0].value(plan.steps[0].writes)[..1000].to_vec()
     };
@@ -189,7 +195,7 @@ fn a_nan_wins_its_pooling_window_wherever_it_is() {
             x[[0, place / 2, place % 2, 3]] = f32::NAN;
             let scoring = Scoring::new(&plan, &[Objective::new(crate::loss::MeanSquaredError)]);
             for level in all_levels() {
-                let engine = Engine::new(plan.clone(), scoring.clone(), initial_weights(&plan, 1), level);
+                let engine = Engine::new(plan.clone(), None, scoring.clone(), initial_weights(&plan, 1), level);
                 // `checked` would refuse it.
                 let values = x.as_slice().unwrap().into();
                 let examples = OneOrMore::One(OrderedImages::Floats { values, count: 1 });

@@ -35,7 +35,7 @@ fn only_dense_layers_with_many_weights_are_chosen() {
         let plan = planned(Shape::from(input), layers).unwrap();
         let lens: Vec<usize> = plan.over_batch.iter().map(|kernel| kernel.weights.len()).collect();
         // They take no room in a shard's buffer.
-        let engine = engine(&plan, 1, crate::simd::Level::new());
+        let engine = engine(&plan, layers, 1, crate::simd::Level::new());
         let others: usize = plan.parameters.trained().map(|parameter| parameter.range.len()).sum::<usize>()
             - plan.over_batch.iter().map(|kernel| kernel.weights.len() + kernel.biases.len()).sum::<usize>();
         assert!(engine.plan.parameters.sharded_len < others + 16 * (plan.parameters.all.len() + 2));

@@ -1,0 +1,181 @@
+//! The chunks of a batch that goes through the plan phase by phase: each has a workspace of its own, which keeps its
+//! values from phase to phase.
+
+use super::shards::shard_places;
+use super::workers::{Then, hand_out};
+use super::{Shard, chunk_len};
+use crate::exec::{
+    Direction, Meeting, Pass, Purpose, Scratch, StateUpdate, Weights, Workspace, backward_phase, forward_phase,
+};
+use crate::plan::Plan;
+use crate::simd::{Level, dispatch};
+use std::ops::Range;
+
+/// Some examples of a batch, with all that is known of them.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    /// Their places in the batch; none at the end of a shard that is shorter than others.
+    pub(super) places: Range<usize>,
+    pub(super) workspace: Workspace,
+}
+
+/// The chunks of all shards of a batch, shard after shard.
+#[derive(Debug, Default)]
+pub(super) struct Chunks {
+    /// Those in use, and behind them those that a larger batch needed.
+    all: Vec<Chunk>,
+    used: usize,
+    per_shard: usize,
+    meetings: Vec<Meeting>,
+    /// The memory that steps need while they run, one for each thread.
+    scratch: Vec<Scratch>,
+}
+
+/// What runs.
+#[derive(Clone, Copy)]
+pub(super) struct Run<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) weights: &'a Weights,
+    pub(super) level: Level,
+}
+
+impl Chunks {
+    /// Cuts a batch, or a round of it, into chunks; memory is made where there is too little.
+    pub(super) fn cut(&mut self, plan: &Plan, places: &Range<usize>, shards: usize, purpose: Purpose) {
+        let shard_len = places.len().div_ceil(shards.max(1));
+        let len = chunk_len(plan).min(shard_len.max(1));
+        self.per_shard = shard_len.div_ceil(len).max(1);
+        self.used = shards * self.per_shard;
+        if self.all.iter().take(self.used).any(|chunk| chunk.workspace.max_images < len) {
+            self.all.clear();
+        }
+        while self.all.len() < self.used {
+            self.all.push(Chunk { places: 0..0, workspace: Workspace::without_scratch(plan, len, purpose) });
+        }
+        for (index, chunk) in self.all.iter_mut().take(self.used).enumerate() {
+            let shard = shard_places(places.len(), shards, index / self.per_shard);
+            let start = (shard.start + index % self.per_shard * len).min(shard.end);
+            let end = (start + len).min(shard.end);
+            chunk.places = places.start + start..places.start + end;
+        }
+        if self.meetings.is_empty() {
+            self.meetings = Meeting::all(plan);
+        }
+        let threads = rayon::current_num_threads().clamp(1, self.used.max(1));
+        while self.scratch.len() < threads {
+            self.scratch.push(Scratch::of_plan(plan, len, purpose));
+        }
+        self.scratch.iter_mut().filter(|scratch| scratch.max_images < len).for_each(|scratch| {
+            *scratch = Scratch::of_plan(plan, len, purpose);
+        });
+    }
+
+    /// The chunks in use, in the order of their examples.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Chunk> {
+        self.all[..self.used].iter().filter(|chunk| !chunk.places.is_empty())
+    }
+
+    /// The chunks of each shard.
+    pub(super) fn shards(&self) -> impl Iterator<Item = &[Chunk]> {
+        let all = self.all[..self.used].chunks(self.per_shard.max(1));
+        all.map(|chunks| &chunks[..chunks.iter().filter(|chunk| !chunk.places.is_empty()).count()])
+    }
+
+    /// The forward pass, phase by phase. Every chunk's inputs are written by `write`.
+    pub(super) fn forward(
+        &mut self,
+        run: Run<'_>,
+        pass: impl Fn(&Range<usize>) -> Pass + Sync,
+        write: impl Fn(&mut Chunk) + Sync,
+    ) {
+        let Run { plan, weights, level } = run;
+        let Self { all, used, meetings, scratch, .. } = self;
+        let chunks = &mut all[..*used];
+        let threads = rayon::current_num_threads().clamp(1, chunks.len().max(1));
+        for (phase, steps) in plan.phases().enumerate() {
+            hand_out(chunks.iter_mut(), &mut scratch[..threads], Then::Work, |_, chunk, scratch| {
+                if chunk.places.is_empty() {
+                    return;
+                }
+                if phase == 0 {
+                    write(chunk);
+                }
+                let Chunk { places, workspace } = chunk;
+                let pass = pass(places);
+                workspace.swap_scratch(scratch);
+                dispatch!(level, simd => {
+                    forward_phase(simd, (plan, steps.clone()), weights, workspace, places.len(), pass);
+                });
+                workspace.swap_scratch(scratch);
+            });
+            if let Some(meeting) = meetings.get_mut(phase) {
+                meet(plan, Direction::Forward, meeting, chunks);
+            }
+        }
+    }
+
+    /// The backward pass, phase by phase, into the gradients of the shards.
+    ///
+    /// - finish: writes the gradients of a chunk's outputs before the backward pass
+    pub(super) fn backward(
+        &mut self,
+        run: Run<'_>,
+        shards: &mut [Shard],
+        finish: impl Fn(&mut Chunk, &mut Shard) + Sync,
+    ) {
+        let Run { plan, weights, level } = run;
+        let Self { all, used, per_shard, meetings, scratch } = self;
+        let threads = rayon::current_num_threads().clamp(1, shards.len().max(1));
+        let phases = plan.phases().count();
+        for phase in (0..phases).rev() {
+            let steps = plan.phases().nth(phase).expect("there are as many");
+            if let Some(meeting) = meetings.get_mut(phase) {
+                meet(plan, Direction::Backward, meeting, &mut all[..*used]);
+            }
+            let tasks = all[..*used].chunks_mut(*per_shard).zip(shards.iter_mut());
+            hand_out(tasks, &mut scratch[..threads], Then::Work, |_, (chunks, shard), scratch| {
+                let mut done = 0;
+                for chunk in chunks.iter_mut().filter(|chunk| !chunk.places.is_empty()) {
+                    if phase + 1 == phases {
+                        finish(chunk, shard);
+                    }
+                    let Chunk { places, workspace } = chunk;
+                    shard.gradients.go_to(done);
+                    done += places.len();
+                    workspace.swap_scratch(scratch);
+                    dispatch!(level, simd => {
+                        let gradients = &mut shard.gradients;
+                        backward_phase(simd, (plan, steps.clone()), weights, workspace, places.len(), gradients);
+                    });
+                    workspace.swap_scratch(scratch);
+                }
+                shard.gradients.go_to(done);
+            });
+        }
+    }
+
+    /// What the moving statistics of a model's normalizations take up of the last forward pass.
+    pub(super) fn state_updates(&self, plan: &Plan) -> Vec<StateUpdate> {
+        self.meetings.iter().map(|meeting| meeting.state_update(plan)).collect()
+    }
+
+    /// The moving statistics take that up.
+    ///
+    /// - flat: all weights
+    pub(super) fn update_state(&self, plan: &Plan, flat: &mut [f32]) {
+        self.meetings.iter().for_each(|meeting| meeting.update_state(plan, flat));
+    }
+}
+
+/// Sums up what the chunks have gathered, in their order, and tells all of them.
+fn meet(plan: &Plan, direction: Direction, meeting: &mut Meeting, chunks: &mut [Chunk]) {
+    let in_use = |chunk: &&mut Chunk| !chunk.places.is_empty();
+    meeting.open();
+    for Chunk { places, workspace } in chunks.iter_mut().filter(in_use) {
+        meeting.take_up(plan, direction, workspace, places.len());
+    }
+    meeting.close(direction);
+    for Chunk { workspace, .. } in chunks.iter_mut().filter(in_use) {
+        meeting.share(plan, direction, workspace);
+    }
+}
