@@ -6,9 +6,11 @@ pub use crate::fit::FitConfig;
 pub use crate::functional::{Functional, Input, Node, Shared};
 pub use crate::layers::ActivationFunction::{Linear, Relu, Sigmoid, Softmax, Tanh};
 pub use crate::layers::{
-    Activation, ActivationFunction, Add, Average, AveragePooling2D, Concatenate, Constraint, Conv2D, Dense, Dropout,
-    Flatten, GlobalAveragePooling2D, Initializer, MaxPooling2D, Maximum, Minimum, Multiply, Regularizer, Rescaling,
-    Reshape, Subtract, ZeroPadding2D,
+    Activation, ActivationFunction, Add, AlphaDropout, Average, AveragePooling1D, AveragePooling2D, Concatenate,
+    Constraint, Conv1D, Conv2D, Cropping2D, Dense, Dropout, Flatten, GaussianDropout, GaussianNoise,
+    GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D, Initializer, Interpolation,
+    MaxPooling1D, MaxPooling2D, Maximum, Minimum, Multiply, Normalization, PReLU, Permute, Regularizer, RepeatVector,
+    Rescaling, Reshape, SpatialDropout2D, Subtract, UpSampling2D, ZeroPadding2D,
 };
 pub use crate::loss::{
     BinaryCrossentropy, CategoricalCrossentropy, Huber, KlDivergence, MeanAbsoluteError, MeanSquaredError,

@@ -6,19 +6,31 @@
 mod activation;
 mod average_pooling2d;
 mod concatenate;
+mod conv1d;
 mod conv2d;
+mod cropping2d;
 mod custom;
 mod dense;
 mod dropout;
 mod flatten;
 mod global_average_pooling2d;
+mod global_max_pooling2d;
+mod global_pooling1d;
 mod max_pooling2d;
 mod merging;
 mod names;
 mod network;
+mod noise;
+mod normalization;
+mod permute;
+mod pooling1d;
+mod prelu;
+mod repeat_vector;
 mod rescaling;
 mod reshape;
 mod sliding;
+mod spatial_dropout2d;
+mod up_sampling2d;
 mod weight_settings;
 mod written;
 mod zero_padding2d;
@@ -27,16 +39,28 @@ pub use crate::program::{Constraint, Initializer, Regularizer};
 pub use activation::{Activation, ActivationFunction};
 pub use average_pooling2d::AveragePooling2D;
 pub use concatenate::Concatenate;
+pub use conv1d::{Conv1D, SequencePadding};
 pub use conv2d::Conv2D;
+pub use cropping2d::Cropping2D;
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use global_average_pooling2d::GlobalAveragePooling2D;
+pub use global_max_pooling2d::GlobalMaxPooling2D;
+pub use global_pooling1d::{GlobalAveragePooling1D, GlobalMaxPooling1D};
 pub use max_pooling2d::MaxPooling2D;
 pub use merging::{Add, Average, Maximum, Minimum, Multiply, Subtract};
 pub(crate) use network::{Call, Network, Source};
+pub use noise::{AlphaDropout, GaussianDropout, GaussianNoise};
+pub use normalization::Normalization;
+pub use permute::Permute;
+pub use pooling1d::{AveragePooling1D, MaxPooling1D};
+pub use prelu::PReLU;
+pub use repeat_vector::RepeatVector;
 pub use rescaling::Rescaling;
 pub use reshape::Reshape;
+pub use spatial_dropout2d::SpatialDropout2D;
+pub use up_sampling2d::{Interpolation, UpSampling2D};
 pub use zero_padding2d::ZeroPadding2D;
 
 use crate::kernels::conv2d::ConvLayout;
@@ -166,10 +190,30 @@ layers! {
     AveragePooling2D: "average_pooling2d",
     /// An average pooling over all pixels.
     GlobalAveragePooling2D: "global_average_pooling2d",
+    /// A max pooling over all pixels.
+    GlobalMaxPooling2D: "global_max_pooling2d",
+    /// A convolution of sequences.
+    Conv1D: "conv1d",
+    /// A max pooling of sequences.
+    MaxPooling1D: "max_pooling1d",
+    /// An average pooling of sequences.
+    AveragePooling1D: "average_pooling1d",
+    /// An average pooling over all steps.
+    GlobalAveragePooling1D: "global_average_pooling1d",
+    /// A max pooling over all steps.
+    GlobalMaxPooling1D: "global_max_pooling1d",
     /// A border of zeros.
     ZeroPadding2D: "zero_padding2d",
     /// Values in another shape.
     Reshape: "reshape",
+    /// A border cut off.
+    Cropping2D: "cropping2d",
+    /// More pixels.
+    UpSampling2D: "up_sampling2d",
+    /// Axes in another order.
+    Permute: "permute",
+    /// A vector made a sequence.
+    RepeatVector: "repeat_vector",
     /// A fully connected layer.
     Dense: "dense",
     /// An image made a vector.
@@ -178,6 +222,18 @@ layers! {
     Activation: "activation",
     /// Values dropped at random while training.
     Dropout: "dropout",
+    /// Channels dropped at random while training.
+    SpatialDropout2D: "spatial_dropout2d",
+    /// Noise added while training.
+    GaussianNoise: "gaussian_noise",
+    /// Noise multiplied by while training.
+    GaussianDropout: "gaussian_dropout",
+    /// A dropout that keeps mean and variance.
+    AlphaDropout: "alpha_dropout",
+    /// An activation function whose slope is learned.
+    PReLU: "p_re_lu",
+    /// Channels normalised by numbers that are known before training.
+    Normalization: "normalization",
     /// A factor and a summand for all values.
     Rescaling: "rescaling",
     /// The sum of several inputs.
@@ -221,6 +277,14 @@ fn image(input: Shape) -> Result<(usize, usize, usize), String> {
         [height, width, channels] => Ok((height, width, channels)),
         [_] => Err(format!("expects an image (height, width, channels), got {input}: put it before `Flatten`")),
         _ => Err(format!("expects an image (height, width, channels), got {input}: use `Reshape` before it")),
+    }
+}
+
+/// A sequence layer's input: (steps, features).
+fn sequence(input: Shape) -> Result<(usize, usize), String> {
+    match *input.axes() {
+        [steps, features] => Ok((steps, features)),
+        _ => Err(format!("expects a sequence (steps, features), got {input}: use `Reshape` before it")),
     }
 }
 

@@ -180,3 +180,9 @@ pub(super) fn convolution_kernel(weight: &Weight) -> Tensor {
     let turned = weight.values.view().permuted_axes(&[3, 2, 0, 1][..]);
     Tensor::new(&weight.name, turned.shape(), &turned)
 }
+
+/// The kernel of a convolution of sequences, (kernel size, channels, filters) made (filters, channels, kernel size).
+pub(super) fn sequence_kernel(weight: &Weight) -> Tensor {
+    let turned = weight.values.view().permuted_axes(&[2, 1, 0][..]);
+    Tensor::new(&weight.name, turned.shape(), &turned)
+}

@@ -61,12 +61,12 @@ fn end_name(end: &str, index: usize, count: usize) -> String {
 }
 
 /// One call of a layer.
-struct Call<'a> {
-    builder: &'a mut Builder,
-    name: String,
+pub(super) struct Call<'a> {
+    pub(super) builder: &'a mut Builder,
+    pub(super) name: String,
     reads: &'a [(Value, Shape)],
-    output: Shape,
-    weights: &'a [&'a Weight],
+    pub(super) output: Shape,
+    pub(super) weights: &'a [&'a Weight],
 }
 
 impl Call<'_> {
@@ -93,25 +93,36 @@ impl Call<'_> {
                 let y = self.on_channels_first(&x, Operator::new("GlobalAveragePool"));
                 if pool.keepdims { y } else { self.flattened(&y, format!("{}/flatten", self.name)) }
             }
+            Layer::GlobalMaxPooling2D(pool) => {
+                let y = self.on_channels_first(&x, Operator::new("GlobalMaxPool"));
+                if pool.keepdims { y } else { self.flattened(&y, format!("{}/flatten", self.name)) }
+            }
+            Layer::Conv1D(conv) => self.convolve_sequence(&x, conv, input),
+            Layer::MaxPooling1D(pool) => self.slide_along("MaxPool", &x, &pool.window(input).expect(CHECKED)),
+            Layer::AveragePooling1D(pool) => self.slide_along("AveragePool", &x, &pool.window(input).expect(CHECKED)),
+            Layer::GlobalAveragePooling1D(_) => self.pool_all_steps("GlobalAveragePool", &x),
+            Layer::GlobalMaxPooling1D(_) => self.pool_all_steps("GlobalMaxPool", &x),
             Layer::ZeroPadding2D(padding) => {
                 let ((top, bottom), (left, right)) = padding.padding;
                 let pads = [0, 0, top, left, 0, 0, bottom, right].map(|pad| pad as i64);
                 let pads = Tensor::of_integers(&format!("{}/pads", self.name), &pads);
                 self.on_channels_first(&x, Operator::new("Pad").with_weights([pads]))
             }
-            Layer::Reshape(_) => {
-                let x = self.builder.channels_last(&x, &self.name);
-                // The batch stays as it is.
-                let shape: Vec<i64> =
-                    [0].into_iter().chain(self.output.axes().iter().map(|axis| *axis as i64)).collect();
-                let shape = Tensor::of_integers(&format!("{}/shape", self.name), &shape);
-                let layout = Layout::of(self.output);
-                self.builder.push(self.name, Operator::new("Reshape").with_weights([shape]), &[&x], layout)
-            }
+            Layer::Reshape(_) => self.reshape(&x),
+            Layer::Cropping2D(cropping) => self.crop(&x, cropping),
+            Layer::UpSampling2D(sampling) => self.up_sample(&x, sampling),
+            Layer::Permute(permutation) => self.permute(&x, permutation),
+            Layer::RepeatVector(_) => self.repeat_vector(&x),
             Layer::Flatten(_) => self.flattened(&x, self.name.clone()),
             Layer::Activation(activation) => self.activate(&x, activation.function),
             // Outside training it does nothing.
-            Layer::Dropout(_) => x,
+            Layer::Dropout(_)
+            | Layer::SpatialDropout2D(_)
+            | Layer::GaussianNoise(_)
+            | Layer::GaussianDropout(_)
+            | Layer::AlphaDropout(_) => x,
+            Layer::PReLU(_) => self.leak(&x),
+            Layer::Normalization(normalization) => self.normalize(&x, normalization),
             Layer::Add(_) => self.merge("Sum", &[]),
             Layer::Subtract(_) => self.merge("Sub", &[]),
             Layer::Multiply(_) => self.merge_in_turn("Mul"),
@@ -179,7 +190,7 @@ impl Call<'_> {
         }
     }
 
-    fn on_channels_first(&mut self, x: &Value, operator: Operator) -> Value {
+    pub(super) fn on_channels_first(&mut self, x: &Value, operator: Operator) -> Value {
         let x = self.builder.channels_first(x, &self.name);
         self.builder.push(self.name.clone(), operator, &[&x], Layout::ChannelsFirst)
     }
@@ -206,7 +217,7 @@ impl Call<'_> {
         }
     }
 
-    fn activate(&mut self, x: &Value, function: ActivationFunction) -> Value {
+    pub(super) fn activate(&mut self, x: &Value, function: ActivationFunction) -> Value {
         let operator = match function {
             ActivationFunction::Linear => return x.clone(),
             ActivationFunction::Relu => Operator::new("Relu"),
@@ -251,4 +262,4 @@ fn output_info(name: String, output: Shape) -> ValueInfo {
 }
 
 /// Why a compiled model's layers fit each other and its weights.
-const CHECKED: &str = "`compile` has checked the layers and laid out their weights";
+pub(super) const CHECKED: &str = "`compile` has checked the layers and laid out their weights";

@@ -3,6 +3,8 @@
 
 /// `AttributeProto.AttributeType.INT`.
 const INT: i32 = 2;
+/// `AttributeProto.AttributeType.STRING`.
+const STRING: i32 = 3;
 /// `AttributeProto.AttributeType.INTS`.
 const INTS: i32 = 7;
 /// `TensorProto.DataType.FLOAT`: 32 bits.
@@ -84,6 +86,8 @@ pub(super) struct Attribute {
     /// Optional, so that a zero is written too.
     #[prost(int64, optional, tag = "3")]
     pub(super) i: Option<i64>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub(super) s: Option<Vec<u8>>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(super) ints: Vec<i64>,
     #[prost(int32, tag = "20")]
@@ -149,11 +153,15 @@ pub(super) struct Dimension {
 
 impl Attribute {
     pub(super) fn int(name: &str, value: i64) -> Self {
-        Self { name: name.into(), i: Some(value), ints: Vec::new(), kind: INT }
+        Self { name: name.into(), i: Some(value), s: None, ints: Vec::new(), kind: INT }
+    }
+
+    pub(super) fn text(name: &str, value: &str) -> Self {
+        Self { name: name.into(), i: None, s: Some(value.into()), ints: Vec::new(), kind: STRING }
     }
 
     pub(super) fn ints(name: &str, values: impl IntoIterator<Item = usize>) -> Self {
-        Self { name: name.into(), i: None, ints: signed(values), kind: INTS }
+        Self { name: name.into(), i: None, s: None, ints: signed(values), kind: INTS }
     }
 }
 

@@ -4,6 +4,9 @@
 mod graph;
 mod layers;
 mod message;
+mod per_axis;
+mod sequences;
+mod shaping;
 #[cfg(test)]
 mod tests;
 

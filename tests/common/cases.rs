@@ -1,16 +1,16 @@
 //! The table of layers: for each kind, the inputs that it takes and a layer drawn at random for them. Tests of what
 //! must hold for every layer go through [`KINDS`]. What each layer computes says the oracle,
-//! `src/exec/tests/oracle.rs`; a match over all layers there does not compile while a layer has no entry here.
+//! `src/exec/tests/oracle.rs`; a match over all layers beside it does not compile while a layer has no entry here.
 //!
 //! Unit tests, the programs in `tests` and `tests/tract` share this file; the crate calls itself `inkstone` in its unit
 //! tests.
 #![allow(dead_code, reason = "each program takes what it needs")]
 
-use inkstone::layers::{ActivationFunction, Layer};
+use inkstone::layers::{ActivationFunction, Layer, SequencePadding};
 use inkstone::prelude::*;
 use inkstone::{Padding, Shape};
 use ndarray::ArrayD;
-use rand::seq::IndexedRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 
 /// The generator of whatever is drawn.
@@ -32,15 +32,31 @@ macro_rules! kinds {
 
 kinds! {
     Conv2D,
+    Conv1D,
+    MaxPooling1D,
+    AveragePooling1D,
+    GlobalAveragePooling1D,
+    GlobalMaxPooling1D,
     MaxPooling2D,
     AveragePooling2D,
     GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
     ZeroPadding2D,
     Reshape,
+    Cropping2D,
+    UpSampling2D,
+    Permute,
+    RepeatVector,
     Dense,
     Flatten,
     Activation,
     Dropout,
+    SpatialDropout2D,
+    GaussianNoise,
+    GaussianDropout,
+    AlphaDropout,
+    PReLU,
+    Normalization,
     Rescaling,
     Add,
     Subtract,
@@ -76,10 +92,26 @@ impl Kind {
                 random.random_range(2..=3)
             }
             Self::Conv2D
+            | Self::Conv1D
+            | Self::MaxPooling1D
+            | Self::AveragePooling1D
+            | Self::GlobalAveragePooling1D
+            | Self::GlobalMaxPooling1D
+            | Self::SpatialDropout2D
+            | Self::GaussianNoise
+            | Self::GaussianDropout
+            | Self::AlphaDropout
+            | Self::PReLU
+            | Self::Normalization
             | Self::MaxPooling2D
             | Self::AveragePooling2D
             | Self::GlobalAveragePooling2D
+            | Self::GlobalMaxPooling2D
             | Self::ZeroPadding2D
+            | Self::Cropping2D
+            | Self::UpSampling2D
+            | Self::Permute
+            | Self::RepeatVector
             | Self::Reshape
             | Self::Dense
             | Self::Flatten
@@ -93,12 +125,27 @@ impl Kind {
     fn inputs(self, random: &mut Random) -> Vec<Shape> {
         match self {
             Self::Conv2D
+            | Self::SpatialDropout2D
             | Self::MaxPooling2D
             | Self::AveragePooling2D
             | Self::GlobalAveragePooling2D
-            | Self::ZeroPadding2D => vec![image(random)],
+            | Self::GlobalMaxPooling2D
+            | Self::ZeroPadding2D
+            | Self::Cropping2D
+            | Self::UpSampling2D => vec![image(random)],
+            Self::RepeatVector => vec![vector(random)],
+            Self::Conv1D
+            | Self::MaxPooling1D
+            | Self::AveragePooling1D
+            | Self::GlobalAveragePooling1D
+            | Self::GlobalMaxPooling1D => vec![sequence(random)],
+            Self::GaussianNoise | Self::GaussianDropout | Self::AlphaDropout | Self::PReLU | Self::Normalization => {
+                vec![any(random)]
+            }
             Self::Dense => vec![if random.random() { sequence(random) } else { vector(random) }],
-            Self::Reshape | Self::Flatten | Self::Activation | Self::Dropout | Self::Rescaling => vec![any(random)],
+            Self::Reshape | Self::Permute | Self::Flatten | Self::Activation | Self::Dropout | Self::Rescaling => {
+                vec![any(random)]
+            }
             Self::Add | Self::Subtract | Self::Multiply | Self::Average | Self::Maximum | Self::Minimum => {
                 vec![any(random); self.arity(random)]
             }
@@ -130,6 +177,28 @@ impl Kind {
                 let conv = Conv2D::new(width(random), size).strides(strides).padding(padding);
                 conv.activation(function(random)).use_bias(random.random()).into()
             }
+            Self::Conv1D => {
+                let (size, strides) = stretch(random, axes, 4)?;
+                let conv = Conv1D::new(width(random), size).strides(strides).activation(function(random));
+                let padding =
+                    *[SequencePadding::Valid, SequencePadding::Same, SequencePadding::Causal].choose(random)?;
+                conv.padding(padding).use_bias(random.random()).into()
+            }
+            Self::MaxPooling1D => {
+                let (size, strides) = stretch(random, axes, 3)?;
+                let pool = MaxPooling1D::new(size).padding(*[Valid, Same].choose(random)?);
+                if random.random() { pool.strides(strides).into() } else { pool.into() }
+            }
+            Self::AveragePooling1D => {
+                let (size, strides) = stretch(random, axes, 3)?;
+                let pool = AveragePooling1D::new(size).padding(*[Valid, Same].choose(random)?);
+                if random.random() { pool.strides(strides).into() } else { pool.into() }
+            }
+            Self::GlobalAveragePooling1D if axes.len() == 2 => {
+                GlobalAveragePooling1D::new().keepdims(random.random()).into()
+            }
+            Self::GlobalMaxPooling1D if axes.len() == 2 => GlobalMaxPooling1D::new().keepdims(random.random()).into(),
+            Self::GlobalAveragePooling1D | Self::GlobalMaxPooling1D => return None,
             Self::MaxPooling2D => {
                 let Window { size, strides, padding } = window(random, axes, 3)?;
                 let pool = MaxPooling2D::new(size).padding(padding);
@@ -147,7 +216,31 @@ impl Kind {
                 let mut pair = || (random.random_range(0..=2), random.random_range(0..=2));
                 ZeroPadding2D::asymmetric(pair(), pair()).into()
             }
-            Self::GlobalAveragePooling2D | Self::ZeroPadding2D => return None,
+            Self::GlobalMaxPooling2D if axes.len() == 3 => GlobalMaxPooling2D::new().keepdims(random.random()).into(),
+            Self::Cropping2D if axes.len() == 3 => {
+                let mut pair = |len: usize| {
+                    let before = random.random_range(0..len.min(3));
+                    (before, random.random_range(0..(len - before).min(3)))
+                };
+                Cropping2D::asymmetric(pair(axes[0]), pair(axes[1])).into()
+            }
+            Self::UpSampling2D if axes.len() == 3 => {
+                let size = (random.random_range(1..=3), random.random_range(1..=3));
+                let interpolation = *[Interpolation::Nearest, Interpolation::Bilinear].choose(random)?;
+                UpSampling2D::new(size).interpolation(interpolation).into()
+            }
+            Self::GlobalAveragePooling2D
+            | Self::GlobalMaxPooling2D
+            | Self::ZeroPadding2D
+            | Self::Cropping2D
+            | Self::UpSampling2D => return None,
+            Self::Permute => {
+                let mut dims: Vec<usize> = (1..=axes.len()).collect();
+                dims.shuffle(random);
+                Permute::new(dims).into()
+            }
+            Self::RepeatVector if axes.len() == 1 => RepeatVector::new(random.random_range(1..=5)).into(),
+            Self::RepeatVector => return None,
             Self::Reshape => Reshape::new(same_len(random, axes.iter().product())).into(),
             Self::Dense if axes.len() <= 2 => {
                 Dense::new(width(random)).activation(function(random)).use_bias(random.random()).into()
@@ -156,6 +249,22 @@ impl Kind {
             Self::Flatten => Flatten::new().into(),
             Self::Activation => Activation::new(function(random)).into(),
             Self::Dropout => Dropout::new(*[0.25, 0.5].choose(random)?).into(),
+            Self::SpatialDropout2D if axes.len() == 3 => SpatialDropout2D::new(*[0.25, 0.5].choose(random)?).into(),
+            Self::SpatialDropout2D => return None,
+            Self::GaussianNoise => GaussianNoise::new(*[0.1, 0.5].choose(random)?).into(),
+            Self::GaussianDropout => GaussianDropout::new(*[0.25, 0.5].choose(random)?).into(),
+            Self::AlphaDropout => AlphaDropout::new(*[0.25, 0.5].choose(random)?).into(),
+            Self::PReLU => {
+                let shared: Vec<usize> = (1..=axes.len()).filter(|_| random.random()).collect();
+                PReLU::new().shared_axes(shared).into()
+            }
+            Self::Normalization => {
+                let mut numbers = |low: f32, high: f32| -> Vec<f32> {
+                    (0..axes[axes.len() - 1]).map(|_| random.random_range(low..high)).collect()
+                };
+                let (mean, variance) = (numbers(-1.0, 1.0), numbers(0.25, 4.0));
+                Normalization::new(mean, variance).invert(random.random()).into()
+            }
             Self::Rescaling => {
                 Rescaling::new(random.random_range(-2.0..2.0)).offset(random.random_range(-1.0..1.0)).into()
             }
@@ -173,8 +282,9 @@ impl Kind {
 /// A layer with weights whose output has this shape, on inputs that differ from it in the last axis at most.
 fn before(shape: Shape) -> Layer {
     match shape.axes() {
-        [.., channels] if shape.axes().len() < 3 => Dense::new(*channels).activation(Tanh).into(),
-        // With a window of more than a pixel: tract 0.23.9 fails on strides behind one of a pixel.
+        [features] => Dense::new(*features).activation(Tanh).into(),
+        // With a window of more than a pixel or step: tract 0.23.9 fails on strides behind one of a pixel.
+        [_, channels] => Conv1D::new(*channels, 2).padding(Same).activation(Tanh).into(),
         [_, _, channels] => Conv2D::new(*channels, (2, 2)).padding(Same).activation(Tanh).into(),
         _ => panic!("no layer that keeps {shape} is known"),
     }
@@ -248,6 +358,12 @@ fn any(random: &mut Random) -> Shape {
         1 => sequence(random),
         _ => image(random),
     }
+}
+
+/// The steps of a window of at most so many, and from one to the next; none for what is no sequence.
+fn stretch(random: &mut Random, axes: &[usize], most: usize) -> Option<(usize, usize)> {
+    let &[steps, _] = axes else { return None };
+    Some((random.random_range(1..=most.min(steps)), random.random_range(1..=3)))
 }
 
 /// A window that works on an image.

@@ -5,9 +5,11 @@
 pub(crate) mod cases;
 mod differences;
 mod each_layer;
+pub(crate) mod kinds;
 pub(crate) mod oracle;
 mod reference;
 mod sample;
+mod sequences;
 
 use super::memory::Memory;
 use super::run::{Chunk, Run};

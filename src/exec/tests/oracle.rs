@@ -1,10 +1,11 @@
 //! What `ops` makes of a network: the value of each call, and the gradients of everything. Each layer has its lines in
-//! [`linear_part`] and [`backward`]; [`kind_of`] ties it to the table of cases.
+//! [`linear_part`] and [`backward`], and in [`super::kinds`].
 
-use super::cases::Kind;
 use super::differences::{self, Examples};
+use super::kinds::{NO_CUSTOM, function_of};
 use super::reference::reference;
-use crate::layers::{ActivationFunction, Dropout, Layer, Network, Source};
+use super::sequences;
+use crate::layers::{ActivationFunction, Layer, Network, Source};
 use crate::ops;
 use crate::plan::{Parameter, Plan};
 use crate::program::StoredOrder;
@@ -14,61 +15,8 @@ use ndarray::{
     concatenate,
 };
 
-/// Layers of users' own are tested where their traits are.
-const NO_CUSTOM: &str = "the table of cases has no layer of a user's own";
-
 /// Which layers that is, [`linear_part`] says.
 pub(super) const NO_REFERENCE: &str = "has its reference in `ops`";
-
-/// A layer's entry in the table of cases.
-pub(crate) fn kind_of(layer: &Layer) -> Kind {
-    match layer {
-        Layer::Conv2D(_) => Kind::Conv2D,
-        Layer::MaxPooling2D(_) => Kind::MaxPooling2D,
-        Layer::AveragePooling2D(_) => Kind::AveragePooling2D,
-        Layer::GlobalAveragePooling2D(_) => Kind::GlobalAveragePooling2D,
-        Layer::ZeroPadding2D(_) => Kind::ZeroPadding2D,
-        Layer::Reshape(_) => Kind::Reshape,
-        Layer::Dense(_) => Kind::Dense,
-        Layer::Flatten(_) => Kind::Flatten,
-        Layer::Activation(_) => Kind::Activation,
-        Layer::Dropout(_) => Kind::Dropout,
-        Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
-        Layer::Add(_) => Kind::Add,
-        Layer::Rescaling(_) => Kind::Rescaling,
-        Layer::Subtract(_) => Kind::Subtract,
-        Layer::Multiply(_) => Kind::Multiply,
-        Layer::Average(_) => Kind::Average,
-        Layer::Maximum(_) => Kind::Maximum,
-        Layer::Minimum(_) => Kind::Minimum,
-        Layer::Concatenate(_) => Kind::Concatenate,
-    }
-}
-
-/// The layer as the oracle knows it: with nothing left to chance.
-pub(crate) fn without_chance(layer: &Layer) -> Layer {
-    match layer {
-        Layer::Dropout(_) => Dropout::new(0.0).into(),
-        Layer::Conv2D(_)
-        | Layer::MaxPooling2D(_)
-        | Layer::AveragePooling2D(_)
-        | Layer::GlobalAveragePooling2D(_)
-        | Layer::ZeroPadding2D(_)
-        | Layer::Reshape(_)
-        | Layer::Dense(_)
-        | Layer::Flatten(_)
-        | Layer::Activation(_)
-        | Layer::Add(_)
-        | Layer::Rescaling(_)
-        | Layer::Subtract(_)
-        | Layer::Multiply(_)
-        | Layer::Average(_)
-        | Layer::Maximum(_)
-        | Layer::Minimum(_)
-        | Layer::Concatenate(_)
-        | Layer::Custom(_) => layer.clone(),
-    }
-}
 
 /// A network whose weights are known.
 #[derive(Clone, Copy)]
@@ -184,31 +132,6 @@ pub(crate) fn batch_axes(count: usize, shape: Shape) -> Vec<usize> {
     [count].into_iter().chain(shape.axes().iter().copied()).collect()
 }
 
-/// The function that a layer ends with.
-fn function_of(layer: &Layer) -> ActivationFunction {
-    match layer {
-        Layer::Conv2D(conv) => conv.activation,
-        Layer::Dense(dense) => dense.activation,
-        Layer::Activation(activation) => activation.function,
-        Layer::MaxPooling2D(_)
-        | Layer::AveragePooling2D(_)
-        | Layer::GlobalAveragePooling2D(_)
-        | Layer::ZeroPadding2D(_)
-        | Layer::Reshape(_)
-        | Layer::Flatten(_)
-        | Layer::Dropout(_)
-        | Layer::Add(_)
-        | Layer::Rescaling(_)
-        | Layer::Subtract(_)
-        | Layer::Multiply(_)
-        | Layer::Average(_)
-        | Layer::Maximum(_)
-        | Layer::Minimum(_)
-        | Layer::Concatenate(_)
-        | Layer::Custom(_) => ActivationFunction::Linear,
-    }
-}
-
 fn activate(function: ActivationFunction, x: ArrayD<f32>) -> ArrayD<f32> {
     match function {
         ActivationFunction::Linear => x,
@@ -255,6 +178,14 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>]) -
         Layer::Conv2D(conv) => {
             ops::conv2d(images(x), images(&weights[0]), bias(weights), conv.strides, conv.padding).unwrap().into_dyn()
         }
+        Layer::Conv1D(_)
+        | Layer::MaxPooling1D(_)
+        | Layer::AveragePooling1D(_)
+        | Layer::GlobalAveragePooling1D(_)
+        | Layer::GlobalMaxPooling1D(_) => {
+            let weights = sequences::weights_of_images(weights);
+            linear_part(&sequences::of_images(layer), &weights, &[&sequences::padded_row(layer, x)])
+        }
         Layer::Dense(_) => ops::dense(vectors(x), vectors(&weights[0]), bias(weights)).unwrap().into_dyn(),
         Layer::MaxPooling2D(pool) => {
             let strides = pool.strides.unwrap_or(pool.pool_size);
@@ -268,6 +199,11 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>]) -
             let (_, height, width, _) = images(x).dim();
             let window = (height, width);
             ops::average_pool2d(images(x), window, window, Padding::Valid).unwrap().into_dyn()
+        }
+        Layer::GlobalMaxPooling2D(_) => {
+            let (_, height, width, _) = images(x).dim();
+            let window = (height, width);
+            ops::max_pool2d(images(x), window, window, Padding::Valid).unwrap().into_dyn()
         }
         Layer::ZeroPadding2D(padding) => {
             let ((top, bottom), (left, right)) = padding.padding;
@@ -284,7 +220,12 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>]) -
             .into_dyn()
         }
         Layer::Flatten(_) | Layer::Reshape(_) => x.clone(),
-        Layer::Activation(_) | Layer::Dropout(_) => x.clone(),
+        Layer::Activation(_)
+        | Layer::Dropout(_)
+        | Layer::SpatialDropout2D(_)
+        | Layer::GaussianNoise(_)
+        | Layer::GaussianDropout(_)
+        | Layer::AlphaDropout(_) => x.clone(),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
         Layer::Add(_) => reads[1..].iter().fold(x.clone(), |sum, x| sum + *x),
         Layer::Rescaling(_)
@@ -292,10 +233,16 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>]) -
         | Layer::Multiply(_)
         | Layer::Average(_)
         | Layer::Maximum(_)
-        | Layer::Minimum(_) => {
+        | Layer::Minimum(_)
+        | Layer::PReLU(_)
+        | Layer::Normalization(_)
+        | Layer::Cropping2D(_)
+        | Layer::UpSampling2D(_)
+        | Layer::Permute(_)
+        | Layer::RepeatVector(_) => {
             let reads: Vec<ArrayD<f64>> = reads.iter().map(|x| to_f64(x)).collect();
             let weights: Vec<ArrayD<f64>> = weights.iter().map(to_f64).collect();
-            reference(layer, &weights, &reads).mapv(|y| y as f32)
+            reference(layer, &weights, &reads).mapv(|y| y as f32).as_standard_layout().into_owned()
         }
         Layer::Concatenate(_) => {
             let views: Vec<ArrayViewD<'_, f32>> = reads.iter().map(|x| x.view()).collect();
@@ -331,6 +278,15 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
             let back = back.unwrap();
             Back { inputs: vec![back.dx.into_dyn()], weights: vec![back.dw.into_dyn(), back.db.into_dyn()] }
         }
+        Layer::Conv1D(_)
+        | Layer::MaxPooling1D(_)
+        | Layer::AveragePooling1D(_)
+        | Layer::GlobalAveragePooling1D(_)
+        | Layer::GlobalMaxPooling1D(_) => {
+            let (of_images, weights) = (sequences::of_images(layer), sequences::weights_of_images(weights));
+            let back = backward(&of_images, &weights, &[&sequences::padded_row(layer, x)], sequences::row(&dy));
+            Back { inputs: vec![sequences::cropped(layer, &back.inputs[0])], weights: back.weights }
+        }
         Layer::Dense(_) => {
             let back = ops::dense_backward(vectors(x), vectors(&weights[0]), vectors(&dy)).unwrap();
             Back { inputs: vec![back.dx.into_dyn()], weights: vec![back.dw.into_dyn(), back.db.into_dyn()] }
@@ -352,6 +308,13 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
             let dx = ops::average_pool2d_backward(images(x), dy.view(), window, window, Padding::Valid);
             Back::of_input(dx.unwrap().into_dyn())
         }
+        Layer::GlobalMaxPooling2D(_) => {
+            let (count, height, width, channels) = images(x).dim();
+            let dy = dy.into_shape_with_order((count, 1, 1, channels)).unwrap();
+            let window = (height, width);
+            let dx = ops::max_pool2d_backward(images(x), dy.view(), window, window, Padding::Valid);
+            Back::of_input(dx.unwrap().into_dyn())
+        }
         Layer::ZeroPadding2D(padding) => {
             let ((top, _), (left, _)) = padding.padding;
             let dy = images(&dy);
@@ -359,7 +322,12 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
             Back::of_input(Array4::from_shape_fn(images(x).dim(), inside).into_dyn())
         }
         Layer::Flatten(_) | Layer::Reshape(_) => Back::of_input(dy),
-        Layer::Activation(_) | Layer::Dropout(_) => Back::of_input(dy),
+        Layer::Activation(_)
+        | Layer::Dropout(_)
+        | Layer::SpatialDropout2D(_)
+        | Layer::GaussianNoise(_)
+        | Layer::GaussianDropout(_)
+        | Layer::AlphaDropout(_) => Back::of_input(dy),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
         Layer::Add(_) => Back { inputs: vec![dy; reads.len()], weights: Vec::new() },
         Layer::Rescaling(_)
@@ -367,7 +335,13 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
         | Layer::Multiply(_)
         | Layer::Average(_)
         | Layer::Maximum(_)
-        | Layer::Minimum(_) => {
+        | Layer::Minimum(_)
+        | Layer::PReLU(_)
+        | Layer::Normalization(_)
+        | Layer::Cropping2D(_)
+        | Layer::UpSampling2D(_)
+        | Layer::Permute(_)
+        | Layer::RepeatVector(_) => {
             let reads: Vec<ArrayD<f64>> = reads.iter().map(|x| to_f64(x)).collect();
             let weights: Vec<ArrayD<f64>> = weights.iter().map(to_f64).collect();
             let reference = |weights: &[ArrayD<f64>], reads: &[ArrayD<f64>]| reference(layer, weights, reads);

@@ -5,15 +5,17 @@ mod custom;
 mod elementwise;
 mod merge;
 mod noise;
+mod per_axis;
 mod pooling;
 mod shaping;
 
 pub(crate) use custom::Custom;
 pub(crate) use elementwise::{Activate, Affine, Softmax};
 pub(crate) use merge::{Concatenate, Merge, MergeFunction};
-pub(crate) use noise::Dropout;
+pub(crate) use noise::{Chance, Dropout, Noise};
+pub(crate) use per_axis::{Direction, LeakBySlope, Normalize};
 pub(crate) use pooling::{AveragePool, MaxPool};
-pub(crate) use shaping::ZeroPad;
+pub(crate) use shaping::{Between, Crop, Permute, UpSample, ZeroPad};
 
 /// How many values of one example an operation reads and writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +48,16 @@ macro_rules! with_plain_operations {
             MaxPool,
             AveragePool,
             ZeroPad,
+            Crop,
+            Permute,
+            UpSample,
             Activate,
             Affine,
             Softmax,
             Dropout,
+            Noise,
+            LeakBySlope,
+            Normalize,
             Merge,
             Concatenate,
             Custom,
