@@ -9,10 +9,12 @@ pub use crate::layers::ActivationFunction::{
     Softplus, Softsign, Tanh,
 };
 pub use crate::layers::{
-    Activation, ActivationFunction, Add, Average, AveragePooling2D, BatchNormalization, Concatenate, Constraint,
-    Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D, Dropout, ELU, Flatten, GlobalAveragePooling2D, GroupNormalization,
-    Initializer, LayerNormalization, LeakyReLU, MaxPooling2D, Maximum, Minimum, Multiply, ReLU, Regularizer, Rescaling,
-    Reshape, SeparableConv2D, Subtract, ZeroPadding2D,
+    Activation, ActivationFunction, Add, AlphaDropout, Average, AveragePooling1D, AveragePooling2D, BatchNormalization,
+    Concatenate, Constraint, Conv1D, Conv2D, Conv2DTranspose, Cropping2D, Dense, DepthwiseConv2D, Dropout, ELU,
+    Flatten, GaussianDropout, GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D,
+    GlobalMaxPooling2D, GroupNormalization, Initializer, Interpolation, LayerNormalization, LeakyReLU, MaxPooling1D,
+    MaxPooling2D, Maximum, Minimum, Multiply, Normalization, PReLU, Permute, ReLU, Regularizer, RepeatVector,
+    Rescaling, Reshape, SeparableConv2D, SpatialDropout2D, Subtract, UpSampling2D, ZeroPadding2D,
 };
 pub use crate::loss::{
     BinaryCrossentropy, CategoricalCrossentropy, Huber, KlDivergence, MeanAbsoluteError, MeanSquaredError,

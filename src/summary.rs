@@ -82,7 +82,7 @@ impl Summary {
         Self { form, rows, trained, others: plan.parameter_count() - trained }
     }
 
-    fn columns(&self) -> &'static [Column] {
+    fn table_columns(&self) -> &'static [Column] {
         match self.form {
             Form::Sequential => &SEQUENTIAL,
             Form::Functional => &FUNCTIONAL,
@@ -99,7 +99,7 @@ impl Summary {
                 vec![layer.to_vec(), words(shape), words(parameters), words(connected)]
             }
         };
-        cells.into_iter().zip(self.columns()).map(|(words, (_, width))| wrapped(words, *width)).collect()
+        cells.into_iter().zip(self.table_columns()).map(|(words, (_, width))| wrapped(words, *width)).collect()
     }
 }
 
@@ -135,7 +135,7 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns = self.columns();
+        let columns = self.table_columns();
         let rule = |line: char, ends: [char; 3]| {
             let [left, middle, right] = ends;
             let parts: Vec<String> = columns.iter().map(|(_, width)| line.to_string().repeat(width + 2)).collect();

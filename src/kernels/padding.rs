@@ -26,6 +26,13 @@ pub(crate) fn add_cropped(window: &Window2d, channels: usize, images: usize, pad
     }
 }
 
+/// As [`pad`], but adds to what is there.
+pub(crate) fn add_inside(window: &Window2d, channels: usize, images: usize, x: &[f32], padded: &mut [f32]) {
+    for (row, inner) in inner_rows(window, channels, images) {
+        padded[inner..].iter_mut().zip(&x[row]).for_each(|(padded, x)| *padded += x);
+    }
+}
+
 /// Each row of the images: its place in x, and where it starts in padded.
 fn inner_rows(
     window: &Window2d,

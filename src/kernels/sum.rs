@@ -31,14 +31,19 @@ pub(crate) fn add_all_compensated<S: Simd>(simd: S, values: &[f32], sums: &mut [
     simd.vectorize(
         #[inline(always)]
         || {
-            for ((value, sum), lost) in values.iter().zip(sums).zip(lost) {
-                let value = value - *lost;
-                let total = *sum + value;
-                *lost = (total - *sum) - value;
-                *sum = total;
-            }
+            let sums = values.iter().zip(sums).zip(lost);
+            sums.for_each(|((value, sum), lost)| add_one_compensated(*value, sum, lost));
         },
     );
+}
+
+/// The same of one sum.
+#[inline(always)]
+pub(crate) fn add_one_compensated(value: f32, sum: &mut f32, lost: &mut f32) {
+    let value = value - *lost;
+    let total = *sum + value;
+    *lost = (total - *sum) - value;
+    *sum = total;
 }
 
 /// The sum of any number of values: in runs of [`BLOCK`], whose sums are added in `f64`.

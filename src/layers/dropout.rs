@@ -51,12 +51,17 @@ written! {
     }
 }
 
+/// Whether this part of values can be dropped.
+pub(super) fn check_rate(rate: f32) -> Result<(), String> {
+    match (0.0..1.0).contains(&rate) {
+        true => Ok(()),
+        false => Err(format!("expects a rate of at least 0 and less than 1, got {rate}")),
+    }
+}
+
 impl Describe for Dropout {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
-        if !(0.0..1.0).contains(&self.rate) {
-            return Err(format!("expects a rate of at least 0 and less than 1, got {}", self.rate));
-        }
-        Ok(Spec::of_shape(inputs[0]))
+        check_rate(self.rate).map(|()| Spec::of_shape(inputs[0]))
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {

@@ -7,8 +7,10 @@ mod activation;
 mod average_pooling2d;
 mod batch_normalization;
 mod concatenate;
+mod conv1d;
 mod conv2d;
 mod conv2d_transpose;
+mod cropping2d;
 mod custom;
 mod dense;
 mod depthwise_conv2d;
@@ -16,6 +18,8 @@ mod dropout;
 mod elu;
 mod flatten;
 mod global_average_pooling2d;
+mod global_max_pooling2d;
+mod global_pooling1d;
 mod group_normalization;
 mod layer_normalization;
 mod leaky_relu;
@@ -23,11 +27,19 @@ mod max_pooling2d;
 mod merging;
 mod names;
 mod network;
+mod noise;
+mod normalization;
+mod permute;
+mod pooling1d;
+mod prelu;
 mod relu;
+mod repeat_vector;
 mod rescaling;
 mod reshape;
 mod separable_conv2d;
 mod sliding;
+mod spatial_dropout2d;
+mod up_sampling2d;
 mod weight_settings;
 mod written;
 mod zero_padding2d;
@@ -39,24 +51,36 @@ pub(crate) use activation::{LEAKY_RELU_SLOPE, SELU};
 pub use average_pooling2d::AveragePooling2D;
 pub use batch_normalization::BatchNormalization;
 pub use concatenate::Concatenate;
+pub use conv1d::{Conv1D, SequencePadding};
 pub use conv2d::Conv2D;
 pub use conv2d_transpose::Conv2DTranspose;
+pub use cropping2d::Cropping2D;
 pub use dense::Dense;
 pub use depthwise_conv2d::DepthwiseConv2D;
 pub use dropout::Dropout;
 pub use elu::ELU;
 pub use flatten::Flatten;
 pub use global_average_pooling2d::GlobalAveragePooling2D;
+pub use global_max_pooling2d::GlobalMaxPooling2D;
+pub use global_pooling1d::{GlobalAveragePooling1D, GlobalMaxPooling1D};
 pub use group_normalization::GroupNormalization;
 pub use layer_normalization::LayerNormalization;
 pub use leaky_relu::LeakyReLU;
 pub use max_pooling2d::MaxPooling2D;
 pub use merging::{Add, Average, Maximum, Minimum, Multiply, Subtract};
 pub(crate) use network::{Call, Network, Source};
+pub use noise::{AlphaDropout, GaussianDropout, GaussianNoise};
+pub use normalization::Normalization;
+pub use permute::Permute;
+pub use pooling1d::{AveragePooling1D, MaxPooling1D};
+pub use prelu::PReLU;
 pub use relu::ReLU;
+pub use repeat_vector::RepeatVector;
 pub use rescaling::Rescaling;
 pub use reshape::Reshape;
 pub use separable_conv2d::SeparableConv2D;
+pub use spatial_dropout2d::SpatialDropout2D;
+pub use up_sampling2d::{Interpolation, UpSampling2D};
 pub use zero_padding2d::ZeroPadding2D;
 
 use crate::kernels::conv2d::ConvLayout;
@@ -192,6 +216,18 @@ layers! {
     AveragePooling2D: "average_pooling2d",
     /// An average pooling over all pixels.
     GlobalAveragePooling2D: "global_average_pooling2d",
+    /// A max pooling over all pixels.
+    GlobalMaxPooling2D: "global_max_pooling2d",
+    /// A convolution of sequences.
+    Conv1D: "conv1d",
+    /// A max pooling of sequences.
+    MaxPooling1D: "max_pooling1d",
+    /// An average pooling of sequences.
+    AveragePooling1D: "average_pooling1d",
+    /// An average pooling over all steps.
+    GlobalAveragePooling1D: "global_average_pooling1d",
+    /// A max pooling over all steps.
+    GlobalMaxPooling1D: "global_max_pooling1d",
     /// A border of zeros.
     ZeroPadding2D: "zero_padding2d",
     /// Each channel normalized over the batch.
@@ -202,6 +238,14 @@ layers! {
     GroupNormalization: "group_normalization",
     /// Values in another shape.
     Reshape: "reshape",
+    /// A border cut off.
+    Cropping2D: "cropping2d",
+    /// More pixels.
+    UpSampling2D: "up_sampling2d",
+    /// Axes in another order.
+    Permute: "permute",
+    /// A vector made a sequence.
+    RepeatVector: "repeat_vector",
     /// A fully connected layer.
     Dense: "dense",
     /// An image made a vector.
@@ -216,6 +260,18 @@ layers! {
     ELU: "elu",
     /// Values dropped at random while training.
     Dropout: "dropout",
+    /// Channels dropped at random while training.
+    SpatialDropout2D: "spatial_dropout2d",
+    /// Noise added while training.
+    GaussianNoise: "gaussian_noise",
+    /// Noise multiplied by while training.
+    GaussianDropout: "gaussian_dropout",
+    /// A dropout that keeps mean and variance.
+    AlphaDropout: "alpha_dropout",
+    /// An activation function whose slope is learned.
+    PReLU: "p_re_lu",
+    /// Channels normalised by numbers that are known before training.
+    Normalization: "normalization",
     /// A factor and a summand for all values.
     Rescaling: "rescaling",
     /// The sum of several inputs.
@@ -267,6 +323,14 @@ fn image(input: Shape) -> Result<(usize, usize, usize), String> {
         [height, width, channels] => Ok((height, width, channels)),
         [_] => Err(format!("expects an image (height, width, channels), got {input}: put it before `Flatten`")),
         _ => Err(format!("expects an image (height, width, channels), got {input}: use `Reshape` before it")),
+    }
+}
+
+/// A sequence layer's input: (steps, features).
+fn sequence(input: Shape) -> Result<(usize, usize), String> {
+    match *input.axes() {
+        [steps, features] => Ok((steps, features)),
+        _ => Err(format!("expects a sequence (steps, features), got {input}: use `Reshape` before it")),
     }
 }
 

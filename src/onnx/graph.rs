@@ -173,3 +173,9 @@ impl Builder {
 pub(super) fn weight(weight: &Weight) -> Tensor {
     Tensor::new(&weight.name, weight.values.shape(), &weight.values)
 }
+
+/// The kernel of a convolution of sequences, (kernel size, channels, filters) made (filters, channels, kernel size).
+pub(super) fn sequence_kernel(weight: &Weight) -> Tensor {
+    let turned = weight.values.view().permuted_axes(&[2, 1, 0][..]);
+    Tensor::new(&weight.name, turned.shape(), &turned)
+}

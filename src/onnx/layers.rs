@@ -66,7 +66,7 @@ pub(super) struct Call<'a> {
     pub(super) builder: &'a mut Builder,
     pub(super) name: String,
     reads: &'a [(Value, Shape)],
-    output: Shape,
+    pub(super) output: Shape,
     pub(super) weights: &'a [&'a Weight],
 }
 
@@ -89,24 +89,29 @@ impl Call<'_> {
                 let y = self.on_channels_first(&x, Operator::new("GlobalAveragePool"));
                 if pool.keepdims { y } else { self.flattened(&y, format!("{}/flatten", self.name)) }
             }
+            Layer::GlobalMaxPooling2D(pool) => {
+                let y = self.on_channels_first(&x, Operator::new("GlobalMaxPool"));
+                if pool.keepdims { y } else { self.flattened(&y, format!("{}/flatten", self.name)) }
+            }
+            Layer::Conv1D(conv) => self.convolve_sequence(&x, conv, input),
+            Layer::MaxPooling1D(pool) => self.slide_along("MaxPool", &x, &pool.window(input).expect(CHECKED)),
+            Layer::AveragePooling1D(pool) => self.slide_along("AveragePool", &x, &pool.window(input).expect(CHECKED)),
+            Layer::GlobalAveragePooling1D(_) => self.pool_all_steps("GlobalAveragePool", &x),
+            Layer::GlobalMaxPooling1D(_) => self.pool_all_steps("GlobalMaxPool", &x),
             Layer::ZeroPadding2D(padding) => {
                 let ((top, bottom), (left, right)) = padding.padding;
                 let pads = [0, 0, top, left, 0, 0, bottom, right].map(|pad| pad as i64);
                 let pads = Tensor::of_integers(&format!("{}/pads", self.name), &pads);
                 self.on_channels_first(&x, Operator::new("Pad").with_weights([pads]))
             }
-            Layer::Reshape(_) => {
-                let x = self.builder.channels_last(&x, &self.name);
-                // The batch stays as it is.
-                let shape: Vec<i64> =
-                    [0].into_iter().chain(self.output.axes().iter().map(|axis| *axis as i64)).collect();
-                let shape = Tensor::of_integers(&format!("{}/shape", self.name), &shape);
-                let layout = Layout::of(self.output);
-                self.builder.push(self.name, Operator::new("Reshape").with_weights([shape]), &[&x], layout)
-            }
             Layer::BatchNormalization(norm) => self.batch_norm(norm, &x, input),
             Layer::LayerNormalization(norm) => self.layer_norm(norm, &x, input),
             Layer::GroupNormalization(norm) => self.group_norm(norm, &x, input),
+            Layer::Reshape(_) => self.reshape(&x),
+            Layer::Cropping2D(cropping) => self.crop(&x, cropping),
+            Layer::UpSampling2D(sampling) => self.up_sample(&x, sampling),
+            Layer::Permute(permutation) => self.permute(&x, permutation),
+            Layer::RepeatVector(_) => self.repeat_vector(&x),
             Layer::Flatten(_) => self.flattened(&x, self.name.clone()),
             Layer::Activation(activation) => self.activate(&x, activation.function),
             Layer::ReLU(relu) => Activations { builder: self.builder, layer: &self.name }.relu(&x, relu),
@@ -115,7 +120,13 @@ impl Call<'_> {
             }
             Layer::ELU(ELU { alpha, .. }) => Activations { builder: self.builder, layer: &self.name }.elu(&x, *alpha),
             // Outside training it does nothing.
-            Layer::Dropout(_) => x,
+            Layer::Dropout(_)
+            | Layer::SpatialDropout2D(_)
+            | Layer::GaussianNoise(_)
+            | Layer::GaussianDropout(_)
+            | Layer::AlphaDropout(_) => x,
+            Layer::PReLU(_) => self.leak(&x),
+            Layer::Normalization(normalization) => self.normalize(&x, normalization),
             Layer::Add(_) => self.merge("Sum", &[]),
             Layer::Subtract(_) => self.merge("Sub", &[]),
             Layer::Multiply(_) => self.merge_in_turn("Mul"),

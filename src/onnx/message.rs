@@ -5,6 +5,8 @@
 const FLOAT_ATTRIBUTE: i32 = 1;
 /// `AttributeProto.AttributeType.INT`.
 const INT: i32 = 2;
+/// `AttributeProto.AttributeType.STRING`.
+const STRING: i32 = 3;
 /// `AttributeProto.AttributeType.INTS`.
 const INTS: i32 = 7;
 /// `TensorProto.DataType.FLOAT`: 32 bits.
@@ -89,6 +91,8 @@ pub(super) struct Attribute {
     /// Optional for the same reason.
     #[prost(int64, optional, tag = "3")]
     pub(super) i: Option<i64>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub(super) s: Option<Vec<u8>>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(super) ints: Vec<i64>,
     #[prost(int32, tag = "20")]
@@ -154,19 +158,27 @@ pub(super) struct Dimension {
 
 impl Attribute {
     pub(super) fn int(name: &str, value: i64) -> Self {
-        Self { name: name.into(), f: None, i: Some(value), ints: Vec::new(), kind: INT }
+        Self { i: Some(value), ..Self::of_kind(name, INT) }
+    }
+
+    pub(super) fn text(name: &str, value: &str) -> Self {
+        Self { s: Some(value.into()), ..Self::of_kind(name, STRING) }
     }
 
     pub(super) fn ints(name: &str, values: impl IntoIterator<Item = usize>) -> Self {
-        Self { name: name.into(), f: None, i: None, ints: signed(values), kind: INTS }
+        Self { ints: signed(values), ..Self::of_kind(name, INTS) }
     }
 
     pub(super) fn integers(name: &str, values: &[i64]) -> Self {
-        Self { name: name.into(), f: None, i: None, ints: values.to_vec(), kind: INTS }
+        Self { ints: values.to_vec(), ..Self::of_kind(name, INTS) }
     }
 
     pub(super) fn float(name: &str, value: f32) -> Self {
-        Self { name: name.into(), f: Some(value), i: None, ints: Vec::new(), kind: FLOAT_ATTRIBUTE }
+        Self { f: Some(value), ..Self::of_kind(name, FLOAT_ATTRIBUTE) }
+    }
+
+    fn of_kind(name: &str, kind: i32) -> Self {
+        Self { name: name.into(), f: None, i: None, s: None, ints: Vec::new(), kind }
     }
 }
 

@@ -7,6 +7,9 @@ mod graph;
 mod layers;
 mod message;
 mod normalizations;
+mod per_axis;
+mod sequences;
+mod shaping;
 #[cfg(test)]
 mod tests;
 

@@ -1,16 +1,20 @@
 //! The table of layers: for each kind, the inputs that it takes and a layer drawn at random for them. Tests of what
 //! must hold for every layer go through [`KINDS`]. What each layer computes says the oracle,
-//! `src/exec/tests/oracle.rs`; a match over all layers there does not compile while a layer has no entry here.
+//! `src/exec/tests/oracle.rs`; a match over all layers beside it does not compile while a layer has no entry here.
 //!
 //! Unit tests, the programs in `tests` and `tests/tract` share this file; the crate calls itself `inkstone` in its unit
 //! tests.
 #![allow(dead_code, reason = "each program takes what it needs")]
 
-use inkstone::layers::{ActivationFunction, Layer};
+#[path = "case_draws.rs"]
+mod draws;
+
+use draws::{Window, any, function, image, same_len, sequence, stretch, vector, width, window};
+use inkstone::Shape;
+use inkstone::layers::{Layer, SequencePadding};
 use inkstone::prelude::*;
-use inkstone::{Padding, Shape};
 use ndarray::ArrayD;
-use rand::seq::IndexedRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 
 /// The generator of whatever is drawn.
@@ -36,14 +40,24 @@ kinds! {
     Conv2DTranspose,
     DepthwiseConv2D,
     SeparableConv2D,
+    Conv1D,
+    MaxPooling1D,
+    AveragePooling1D,
+    GlobalAveragePooling1D,
+    GlobalMaxPooling1D,
     MaxPooling2D,
     AveragePooling2D,
     GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
     ZeroPadding2D,
     BatchNormalization,
     LayerNormalization,
     GroupNormalization,
     Reshape,
+    Cropping2D,
+    UpSampling2D,
+    Permute,
+    RepeatVector,
     Dense,
     Flatten,
     Activation,
@@ -51,6 +65,12 @@ kinds! {
     LeakyReLU,
     ELU,
     Dropout,
+    SpatialDropout2D,
+    GaussianNoise,
+    GaussianDropout,
+    AlphaDropout,
+    PReLU,
+    Normalization,
     Rescaling,
     Add,
     Subtract,
@@ -85,26 +105,7 @@ impl Kind {
             Self::Add | Self::Multiply | Self::Average | Self::Maximum | Self::Minimum | Self::Concatenate => {
                 random.random_range(2..=3)
             }
-            Self::Conv2D
-            | Self::Conv2DTranspose
-            | Self::DepthwiseConv2D
-            | Self::SeparableConv2D
-            | Self::MaxPooling2D
-            | Self::AveragePooling2D
-            | Self::GlobalAveragePooling2D
-            | Self::ZeroPadding2D
-            | Self::BatchNormalization
-            | Self::LayerNormalization
-            | Self::GroupNormalization
-            | Self::Reshape
-            | Self::Dense
-            | Self::Flatten
-            | Self::Activation
-            | Self::ReLU
-            | Self::LeakyReLU
-            | Self::ELU
-            | Self::Dropout
-            | Self::Rescaling => 1,
+            _ => 1,
         }
     }
 
@@ -115,22 +116,21 @@ impl Kind {
             | Self::Conv2DTranspose
             | Self::DepthwiseConv2D
             | Self::SeparableConv2D
+            | Self::SpatialDropout2D
             | Self::MaxPooling2D
             | Self::AveragePooling2D
             | Self::GlobalAveragePooling2D
-            | Self::ZeroPadding2D => vec![image(random)],
+            | Self::GlobalMaxPooling2D
+            | Self::ZeroPadding2D
+            | Self::Cropping2D
+            | Self::UpSampling2D => vec![image(random)],
+            Self::RepeatVector => vec![vector(random)],
+            Self::Conv1D
+            | Self::MaxPooling1D
+            | Self::AveragePooling1D
+            | Self::GlobalAveragePooling1D
+            | Self::GlobalMaxPooling1D => vec![sequence(random)],
             Self::Dense => vec![if random.random() { sequence(random) } else { vector(random) }],
-            Self::BatchNormalization
-            | Self::LayerNormalization
-            | Self::GroupNormalization
-            | Self::Reshape
-            | Self::Flatten
-            | Self::Activation
-            | Self::ReLU
-            | Self::LeakyReLU
-            | Self::ELU
-            | Self::Dropout
-            | Self::Rescaling => vec![any(random)],
             Self::Add | Self::Subtract | Self::Multiply | Self::Average | Self::Maximum | Self::Minimum => {
                 vec![any(random); self.arity(random)]
             }
@@ -140,6 +140,7 @@ impl Kind {
                 let with_channels = |channels: usize| Shape::new(&[leading, &[channels]].concat()).expect("few axes");
                 (0..self.arity(random)).map(|_| with_channels(random.random_range(1..=17))).collect()
             }
+            _ => vec![any(random)],
         }
     }
 
@@ -185,6 +186,28 @@ impl Kind {
                 let conv = SeparableConv2D::new(random.random_range(1..=18), size).strides(strides).padding(padding);
                 conv.activation(function(random)).use_bias(random.random()).into()
             }
+            Self::Conv1D => {
+                let (size, strides) = stretch(random, axes, 4)?;
+                let conv = Conv1D::new(width(random), size).strides(strides).activation(function(random));
+                let padding =
+                    *[SequencePadding::Valid, SequencePadding::Same, SequencePadding::Causal].choose(random)?;
+                conv.padding(padding).use_bias(random.random()).into()
+            }
+            Self::MaxPooling1D => {
+                let (size, strides) = stretch(random, axes, 3)?;
+                let pool = MaxPooling1D::new(size).padding(*[Valid, Same].choose(random)?);
+                if random.random() { pool.strides(strides).into() } else { pool.into() }
+            }
+            Self::AveragePooling1D => {
+                let (size, strides) = stretch(random, axes, 3)?;
+                let pool = AveragePooling1D::new(size).padding(*[Valid, Same].choose(random)?);
+                if random.random() { pool.strides(strides).into() } else { pool.into() }
+            }
+            Self::GlobalAveragePooling1D if axes.len() == 2 => {
+                GlobalAveragePooling1D::new().keepdims(random.random()).into()
+            }
+            Self::GlobalMaxPooling1D if axes.len() == 2 => GlobalMaxPooling1D::new().keepdims(random.random()).into(),
+            Self::GlobalAveragePooling1D | Self::GlobalMaxPooling1D => return None,
             Self::MaxPooling2D => {
                 let Window { size, strides, padding } = window(random, axes, 3)?;
                 let pool = MaxPooling2D::new(size).padding(padding);
@@ -202,7 +225,31 @@ impl Kind {
                 let mut pair = || (random.random_range(0..=2), random.random_range(0..=2));
                 ZeroPadding2D::asymmetric(pair(), pair()).into()
             }
-            Self::GlobalAveragePooling2D | Self::ZeroPadding2D => return None,
+            Self::GlobalMaxPooling2D if axes.len() == 3 => GlobalMaxPooling2D::new().keepdims(random.random()).into(),
+            Self::Cropping2D if axes.len() == 3 => {
+                let mut pair = |len: usize| {
+                    let before = random.random_range(0..len.min(3));
+                    (before, random.random_range(0..(len - before).min(3)))
+                };
+                Cropping2D::asymmetric(pair(axes[0]), pair(axes[1])).into()
+            }
+            Self::UpSampling2D if axes.len() == 3 => {
+                let size = (random.random_range(1..=3), random.random_range(1..=3));
+                let interpolation = *[Interpolation::Nearest, Interpolation::Bilinear].choose(random)?;
+                UpSampling2D::new(size).interpolation(interpolation).into()
+            }
+            Self::GlobalAveragePooling2D
+            | Self::GlobalMaxPooling2D
+            | Self::ZeroPadding2D
+            | Self::Cropping2D
+            | Self::UpSampling2D => return None,
+            Self::Permute => {
+                let mut dims: Vec<usize> = (1..=axes.len()).collect();
+                dims.shuffle(random);
+                Permute::new(dims).into()
+            }
+            Self::RepeatVector if axes.len() == 1 => RepeatVector::new(random.random_range(1..=5)).into(),
+            Self::RepeatVector => return None,
             Self::BatchNormalization => {
                 let norm = BatchNormalization::new().epsilon(0.1).momentum(0.7);
                 norm.center(random.random()).scale(random.random()).trainable(random.random_bool(0.7)).into()
@@ -236,6 +283,22 @@ impl Kind {
             Self::LeakyReLU => LeakyReLU::new().negative_slope(*[0.0, 0.1, 0.3].choose(random)?).into(),
             Self::ELU => ELU::new().alpha(*[0.5, 1.0, 1.5].choose(random)?).into(),
             Self::Dropout => Dropout::new(*[0.25, 0.5].choose(random)?).into(),
+            Self::SpatialDropout2D if axes.len() == 3 => SpatialDropout2D::new(*[0.25, 0.5].choose(random)?).into(),
+            Self::SpatialDropout2D => return None,
+            Self::GaussianNoise => GaussianNoise::new(*[0.1, 0.5].choose(random)?).into(),
+            Self::GaussianDropout => GaussianDropout::new(*[0.25, 0.5].choose(random)?).into(),
+            Self::AlphaDropout => AlphaDropout::new(*[0.25, 0.5].choose(random)?).into(),
+            Self::PReLU => {
+                let shared: Vec<usize> = (1..=axes.len()).filter(|_| random.random()).collect();
+                PReLU::new().shared_axes(shared).into()
+            }
+            Self::Normalization => {
+                let mut numbers = |low: f32, high: f32| -> Vec<f32> {
+                    (0..axes[axes.len() - 1]).map(|_| random.random_range(low..high)).collect()
+                };
+                let (mean, variance) = (numbers(-1.0, 1.0), numbers(0.25, 4.0));
+                Normalization::new(mean, variance).invert(random.random()).into()
+            }
             Self::Rescaling => {
                 Rescaling::new(random.random_range(-2.0..2.0)).offset(random.random_range(-1.0..1.0)).into()
             }
@@ -253,8 +316,9 @@ impl Kind {
 /// A layer with weights whose output has this shape, on inputs that differ from it in the last axis at most.
 fn before(shape: Shape) -> Layer {
     match shape.axes() {
-        [.., channels] if shape.axes().len() < 3 => Dense::new(*channels).activation(Tanh).into(),
-        // With a window of more than a pixel: tract 0.23.9 fails on strides behind one of a pixel.
+        [features] => Dense::new(*features).activation(Tanh).into(),
+        // With a window of more than a pixel or step: tract 0.23.9 fails on strides behind one of a pixel.
+        [_, channels] => Conv1D::new(*channels, 2).padding(Same).activation(Tanh).into(),
         [_, _, channels] => Conv2D::new(*channels, (2, 2)).padding(Same).activation(Tanh).into(),
         _ => panic!("no layer that keeps {shape} is known"),
     }
@@ -296,89 +360,4 @@ pub(crate) fn inputs(case: &Case, count: usize) -> ArrayD<f32> {
 pub(crate) fn batch(shape: Shape, count: usize, random: &mut Random) -> ArrayD<f32> {
     let axes: Vec<usize> = [count].into_iter().chain(shape.axes().iter().copied()).collect();
     ArrayD::from_shape_simple_fn(axes, || random.random_range(-1.0..1.0))
-}
-
-/// A number of channels or units: around the lane counts 4, 8 and 16, and around the blocks of them.
-fn width(random: &mut Random) -> usize {
-    let ranges = [1..=5, 7..=9, 15..=18, 31..=34, 48..=49, 63..=81];
-    let range = ranges.choose(random).expect("there are some");
-    random.random_range(range.clone())
-}
-
-fn function(random: &mut Random) -> ActivationFunction {
-    let functions = [
-        Linear,
-        Relu,
-        Relu,
-        Sigmoid,
-        Tanh,
-        Softmax,
-        Relu6,
-        LeakyRelu,
-        Elu,
-        Selu,
-        Gelu,
-        GeluTanh,
-        Silu,
-        Mish,
-        Softplus,
-        Softsign,
-        HardSigmoid,
-        Exponential,
-    ];
-    *functions.choose(random).expect("there are some")
-}
-
-fn image(random: &mut Random) -> Shape {
-    let channels = *[1, 2, 3, 4, 8, 15, 16, 17].choose(random).expect("there are some");
-    [random.random_range(1..=11), random.random_range(1..=11), channels].into()
-}
-
-fn vector(random: &mut Random) -> Shape {
-    [width(random)].into()
-}
-
-fn sequence(random: &mut Random) -> Shape {
-    [random.random_range(1..=9), width(random)].into()
-}
-
-fn any(random: &mut Random) -> Shape {
-    match random.random_range(0..3) {
-        0 => vector(random),
-        1 => sequence(random),
-        _ => image(random),
-    }
-}
-
-/// A window that works on an image.
-struct Window {
-    size: (usize, usize),
-    strides: (usize, usize),
-    padding: Padding,
-}
-
-/// A window of at most so many rows and columns; none for what is no image.
-fn window(random: &mut Random, axes: &[usize], most: usize) -> Option<Window> {
-    let &[height, width, _] = axes else { return None };
-    let padding = *[Valid, Same].choose(random)?;
-    let mut size = |axis: usize| match padding {
-        Valid => random.random_range(1..=most.min(axis)),
-        Same => random.random_range(1..=most),
-    };
-    let size = (size(height), size(width));
-    Some(Window { size, strides: (random.random_range(1..=3), random.random_range(1..=3)), padding })
-}
-
-/// A shape of so many values, with few channels if it is an image's.
-fn same_len(random: &mut Random, len: usize) -> Shape {
-    if random.random() {
-        return [len].into();
-    }
-    let mut divisor = |len: usize, most: usize| {
-        let divisors: Vec<usize> = (1..=len.min(most)).filter(|divisor| len.is_multiple_of(*divisor)).collect();
-        *divisors.choose(random).expect("1 divides all")
-    };
-    let channels = divisor(len, 20);
-    let height = divisor(len / channels, len);
-    [height, len / channels / height, channels].into()
 }

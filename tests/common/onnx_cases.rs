@@ -164,11 +164,11 @@ fn function(random: &mut Random) -> ActivationFunction {
     *[Linear, Relu, Sigmoid, Tanh, Softmax].choose(random).unwrap()
 }
 
-/// Draws inputs, and biases, which start as zeros.
+/// Draws inputs, and biases and slopes, which start as zeros.
 fn case(name: String, input: Shape, mut model: Model, seed: u64) -> Case {
     let mut random = Random::seed_from_u64(!seed);
     let mut weights = model.get_weights();
-    for weight in weights.iter_mut().filter(|weight| weight.name.ends_with("/bias")) {
+    for weight in weights.iter_mut().filter(|weight| ["/bias", "/alpha"].iter().any(|end| weight.name.ends_with(end))) {
         weight.values.mapv_inplace(|_| random.random_range(-0.5..0.5));
     }
     model.set_weights(&weights).unwrap();

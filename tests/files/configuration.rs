@@ -97,7 +97,7 @@ fn what_is_wrong_is_told_with_its_place() {
         (r#"["Dense"]"#.to_owned(), "at layers[0]: \"Dense\" alone: missing field `units`"),
         (
             r#"["Conv3D"]"#.to_owned(),
-            "at layers[0]: \"Conv3D\" alone: unknown variant `Conv3D`, expected one of `Conv2D`, `MaxPooling2D`",
+            "at layers[0]: \"Conv3D\" alone: unknown variant `Conv3D`, expected one of `Conv2D`",
         ),
         (r#"[{"Flatten": {}, "Dense": {"units": 1}}]"#.to_owned(), "at layers[0]"),
         (r#"[{}]"#.to_owned(), "at layers[0]"),

@@ -24,6 +24,15 @@ def shape(value):
     return [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
 
 
+# Numbers that are settings of layers, no weights.
+SETTINGS = {"scale", "offset", "mean", "deviation", "scales", "roi", "epsilon"}
+
+
+def as_keras(kernel):
+    """A kernel with its axes as Keras has them."""
+    return kernel.transpose({2: (0, 1), 3: (2, 1, 0), 4: (2, 3, 1, 0)}[kernel.ndim])
+
+
 def check(model, inputs, predictions, weights):
     """The file says of itself what it should, and holds the weights."""
     onnx.checker.check_model(model, full_check=True)
@@ -38,17 +47,21 @@ def check(model, inputs, predictions, weights):
     inferred.CopyFrom(model)
     inferred.graph.output[0].type.tensor_type.ClearField("shape")
     inferred = shape_inference.infer_shapes(inferred, check_type=True, strict_mode=True, data_prop=True)
-    assert shape(inferred.graph.output[0]) == shape(output), shape(inferred.graph.output[0])
+    # Behind a `Resize` it has a new name for the batch.
+    resizes = any(node.op_type == "Resize" for node in model.graph.node)
+    known = slice(1, None) if resizes else slice(None)
+    assert shape(inferred.graph.output[0])[known] == shape(output)[known], shape(inferred.graph.output[0])
     # The oldest versions that there are for what is written: `Softmax` of one axis is of opset 13.
     (opset,) = model.opset_import
     assert (opset.version, model.ir_version) == (13, 7), (opset.version, model.ir_version)
     assert all(defs.get_schema(node.op_type, opset.version).since_version <= 13 for node in model.graph.node)
     # Shapes and paddings are whole numbers, and what a layer computes with may be a single number: no weights.
-    floats = [tensor for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT]
+    floats = [tensor for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT and tensor.dims]
+    floats = [tensor for tensor in floats if tensor.name.rsplit("/")[-1] not in SETTINGS]
     # Normalizations without a gamma or a beta have one all the same there.
-    floats = [tensor for tensor in floats if tensor.name in weights or math.prod(tensor.dims) > 1 and not tensor.name.endswith(("/gamma", "/beta"))]
+    floats = [tensor for tensor in floats if tensor.name in weights or not tensor.name.endswith(("/gamma", "/beta"))]
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in floats}
-    stored = {name: value.transpose(2, 3, 1, 0) if value.ndim == 4 else value for name, value in stored.items()}
+    stored = {name: as_keras(value) if name.endswith("kernel") else value for name, value in stored.items()}
     assert stored.keys() == weights.keys(), (stored.keys(), weights.keys())
     # A depthwise kernel has its channels and their outputs on one axis.
     stored = {name: value.reshape(weights[name].shape) for name, value in stored.items()}
@@ -87,7 +100,8 @@ for path in paths:
     operators |= {node.op_type for node in model.graph.node}
 expected = {"AveragePool", "Add", "Clip", "Concat", "Conv", "Flatten", "Gemm", "GlobalAveragePool", "Identity", "MatMul", "MaxPool", "Pad", "Relu", "Reshape"}
 expected |= {"Sigmoid", "Softmax", "Sum", "Tanh", "Transpose"}
-expected |= set("BatchNormalization ConvTranspose Div Elu Erf Exp Greater HardSigmoid LeakyRelu Max Mean Min Mul ReduceMean Selu Softplus Softsign Sqrt Sub Where".split())
+expected |= {"Div", "Expand", "GlobalMaxPool", "Max", "Mean", "Min", "Mul", "PRelu", "Resize", "Slice", "Sub"}
+expected |= set("BatchNormalization ConvTranspose Elu Erf Exp Greater HardSigmoid LeakyRelu ReduceMean Selu Softplus Softsign Sqrt Where".split())
 assert operators == expected, operators ^ expected
 print(
     f"{len(paths)} models, {compared} predictions of ONNX Runtime {onnxruntime.__version__} (ONNX {onnx.__version__}) "

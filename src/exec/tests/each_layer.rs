@@ -2,7 +2,8 @@
 //! any size.
 
 use super::cases::{Case, KINDS};
-use super::oracle::{Mode, Oracle, kind_of, without_chance};
+use super::kinds::{kind_of, without_chance};
+use super::oracle::{Mode, Oracle};
 use super::sample::{IMAGES, Outcome, Sample, flat};
 use crate::exec::Purpose;
 use crate::layers::Layer;
@@ -179,6 +180,7 @@ fn the_drawn_layers_have_gradients_to_compare() {
             (values().filter(|value| **value != 0.0).count(), values().count())
         };
         let (nonzero, all) = samples.map(|found| counts(&found.inputs)).fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
-        assert!(nonzero * 10 > all, "{kind:?}: {nonzero} of {all} gradients of inputs are not zero");
+        // A global maximum is one value of up to 121.
+        assert!(nonzero * 50 > all, "{kind:?}: {nonzero} of {all} gradients of inputs are not zero");
     }
 }

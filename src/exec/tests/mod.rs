@@ -7,9 +7,11 @@ mod convolutions;
 mod differences;
 mod each_layer;
 mod functions;
+pub(crate) mod kinds;
 pub(crate) mod oracle;
 mod reference;
 mod sample;
+mod sequences;
 
 use super::memory::Memory;
 use super::run::{Chunk, Run};

@@ -1,12 +1,13 @@
 //! What `ops` makes of a network: the value of each call, and the gradients of everything. Each layer has its lines in
-//! [`linear_part`] and [`backward`]; [`kind_of`] ties it to the table of cases.
+//! [`linear_part`] and [`backward`], and in [`super::kinds`].
 
-use super::cases::Kind;
 use super::convolutions;
 use super::differences;
 use super::functions::{activate, activate_backward};
+use super::kinds::{NO_CUSTOM, function_of};
 use super::reference::{batch_norm_backward, reference};
-use crate::layers::{ActivationFunction, Conv2D, Dropout, Layer, Network, ReLU, Source};
+use super::sequences;
+use crate::layers::{Conv2D, Layer, Network, ReLU, Source};
 use crate::ops;
 use crate::plan::{Parameter, Plan};
 use crate::program::StoredOrder;
@@ -16,53 +17,8 @@ use ndarray::{
     concatenate,
 };
 
-/// Layers of users' own are tested where their traits are.
-const NO_CUSTOM: &str = "the table of cases has no layer of a user's own";
-
 /// Which layers that is, [`linear_part`] says.
 pub(super) const NO_REFERENCE: &str = "has its reference in `ops`";
-
-/// A layer's entry in the table of cases.
-pub(crate) fn kind_of(layer: &Layer) -> Kind {
-    match layer {
-        Layer::Conv2D(_) => Kind::Conv2D,
-        Layer::Conv2DTranspose(_) => Kind::Conv2DTranspose,
-        Layer::DepthwiseConv2D(_) => Kind::DepthwiseConv2D,
-        Layer::SeparableConv2D(_) => Kind::SeparableConv2D,
-        Layer::MaxPooling2D(_) => Kind::MaxPooling2D,
-        Layer::AveragePooling2D(_) => Kind::AveragePooling2D,
-        Layer::GlobalAveragePooling2D(_) => Kind::GlobalAveragePooling2D,
-        Layer::ZeroPadding2D(_) => Kind::ZeroPadding2D,
-        Layer::BatchNormalization(_) => Kind::BatchNormalization,
-        Layer::LayerNormalization(_) => Kind::LayerNormalization,
-        Layer::GroupNormalization(_) => Kind::GroupNormalization,
-        Layer::Reshape(_) => Kind::Reshape,
-        Layer::Dense(_) => Kind::Dense,
-        Layer::Flatten(_) => Kind::Flatten,
-        Layer::Activation(_) => Kind::Activation,
-        Layer::ReLU(_) => Kind::ReLU,
-        Layer::LeakyReLU(_) => Kind::LeakyReLU,
-        Layer::ELU(_) => Kind::ELU,
-        Layer::Dropout(_) => Kind::Dropout,
-        Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
-        Layer::Add(_) => Kind::Add,
-        Layer::Rescaling(_) => Kind::Rescaling,
-        Layer::Subtract(_) => Kind::Subtract,
-        Layer::Multiply(_) => Kind::Multiply,
-        Layer::Average(_) => Kind::Average,
-        Layer::Maximum(_) => Kind::Maximum,
-        Layer::Minimum(_) => Kind::Minimum,
-        Layer::Concatenate(_) => Kind::Concatenate,
-    }
-}
-
-/// The layer as the oracle knows it: with nothing left to chance.
-pub(crate) fn without_chance(layer: &Layer) -> Layer {
-    match layer {
-        Layer::Dropout(_) => Dropout::new(0.0).into(),
-        _ => layer.clone(),
-    }
-}
 
 /// A network whose weights are known.
 #[derive(Clone, Copy)]
@@ -192,19 +148,6 @@ fn shaped(values: ArrayD<f32>, shape: Shape) -> ArrayD<f32> {
     values.into_shape_with_order(batch_axes(count, shape)).unwrap()
 }
 
-/// The function that a layer ends with.
-fn function_of(layer: &Layer) -> ActivationFunction {
-    match layer {
-        Layer::Conv2D(conv) => conv.activation,
-        Layer::Dense(dense) => dense.activation,
-        Layer::Activation(activation) => activation.function,
-        Layer::Conv2DTranspose(conv) => conv.activation,
-        Layer::DepthwiseConv2D(conv) => conv.activation,
-        Layer::SeparableConv2D(conv) => conv.activation,
-        _ => ActivationFunction::Linear,
-    }
-}
-
 fn of_axes<D: Dimension>(x: &ArrayD<f32>) -> Result<ndarray::ArrayView<'_, f32, D>, ShapeError> {
     x.view().into_dimensionality()
 }
@@ -235,6 +178,14 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], m
         Layer::Conv2D(conv) if is_plain(conv) => {
             ops::conv2d(images(x), images(&weights[0]), bias(weights), conv.strides, conv.padding).unwrap().into_dyn()
         }
+        Layer::Conv1D(_)
+        | Layer::MaxPooling1D(_)
+        | Layer::AveragePooling1D(_)
+        | Layer::GlobalAveragePooling1D(_)
+        | Layer::GlobalMaxPooling1D(_) => {
+            let weights = sequences::weights_of_images(weights);
+            linear_part(&sequences::of_images(layer), &weights, &[&sequences::padded_row(layer, x)], mode)
+        }
         Layer::Dense(_) => ops::dense(vectors(x), vectors(&weights[0]), bias(weights)).unwrap().into_dyn(),
         Layer::MaxPooling2D(pool) => {
             let strides = pool.strides.unwrap_or(pool.pool_size);
@@ -248,6 +199,11 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], m
             let (_, height, width, _) = images(x).dim();
             let window = (height, width);
             ops::average_pool2d(images(x), window, window, Padding::Valid).unwrap().into_dyn()
+        }
+        Layer::GlobalMaxPooling2D(_) => {
+            let (_, height, width, _) = images(x).dim();
+            let window = (height, width);
+            ops::max_pool2d(images(x), window, window, Padding::Valid).unwrap().into_dyn()
         }
         Layer::ZeroPadding2D(padding) => {
             let ((top, bottom), (left, right)) = padding.padding;
@@ -264,7 +220,12 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], m
             .into_dyn()
         }
         Layer::Flatten(_) | Layer::Reshape(_) => x.clone(),
-        Layer::Activation(_) | Layer::Dropout(_) => x.clone(),
+        Layer::Activation(_)
+        | Layer::Dropout(_)
+        | Layer::SpatialDropout2D(_)
+        | Layer::GaussianNoise(_)
+        | Layer::GaussianDropout(_)
+        | Layer::AlphaDropout(_) => x.clone(),
         Layer::ReLU(relu) => ops::rectified(x.view(), relu.negative_slope, relu.max_value, relu.threshold),
         Layer::LeakyReLU(relu) => ops::rectified(x.view(), relu.negative_slope, None, 0.0),
         Layer::ELU(elu) => ops::elu(x.view(), elu.alpha),
@@ -310,6 +271,15 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
             let back = back.unwrap();
             Back { inputs: vec![back.dx.into_dyn()], weights: vec![back.dw.into_dyn(), back.db.into_dyn()] }
         }
+        Layer::Conv1D(_)
+        | Layer::MaxPooling1D(_)
+        | Layer::AveragePooling1D(_)
+        | Layer::GlobalAveragePooling1D(_)
+        | Layer::GlobalMaxPooling1D(_) => {
+            let (of_images, weights) = (sequences::of_images(layer), sequences::weights_of_images(weights));
+            let back = backward(&of_images, &weights, &[&sequences::padded_row(layer, x)], sequences::row(&dy));
+            Back { inputs: vec![sequences::cropped(layer, &back.inputs[0])], weights: back.weights }
+        }
         Layer::Dense(_) => {
             let back = ops::dense_backward(vectors(x), vectors(&weights[0]), vectors(&dy)).unwrap();
             Back { inputs: vec![back.dx.into_dyn()], weights: vec![back.dw.into_dyn(), back.db.into_dyn()] }
@@ -331,6 +301,13 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
             let dx = ops::average_pool2d_backward(images(x), dy.view(), window, window, Padding::Valid);
             Back::of_input(dx.unwrap().into_dyn())
         }
+        Layer::GlobalMaxPooling2D(_) => {
+            let (count, height, width, channels) = images(x).dim();
+            let dy = dy.into_shape_with_order((count, 1, 1, channels)).unwrap();
+            let window = (height, width);
+            let dx = ops::max_pool2d_backward(images(x), dy.view(), window, window, Padding::Valid);
+            Back::of_input(dx.unwrap().into_dyn())
+        }
         Layer::ZeroPadding2D(padding) => {
             let ((top, _), (left, _)) = padding.padding;
             let dy = images(&dy);
@@ -338,7 +315,12 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
             Back::of_input(Array4::from_shape_fn(images(x).dim(), inside).into_dyn())
         }
         Layer::Flatten(_) | Layer::Reshape(_) => Back::of_input(dy),
-        Layer::Activation(_) | Layer::Dropout(_) => Back::of_input(dy),
+        Layer::Activation(_)
+        | Layer::Dropout(_)
+        | Layer::SpatialDropout2D(_)
+        | Layer::GaussianNoise(_)
+        | Layer::GaussianDropout(_)
+        | Layer::AlphaDropout(_) => Back::of_input(dy),
         Layer::ReLU(ReLU { negative_slope, max_value, threshold, .. }) => {
             let dx = ops::rectified_backward(x.view(), *negative_slope, *max_value, *threshold, dy.view());
             Back::of_input(dx.unwrap())

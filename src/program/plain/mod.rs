@@ -9,6 +9,7 @@ mod local_norm;
 mod merge;
 mod noise;
 mod patches;
+mod per_axis;
 mod pooling;
 mod shaping;
 
@@ -18,10 +19,11 @@ pub(crate) use depthwise::{Bias, Depthwise};
 pub(crate) use elementwise::{Activate, Affine, Softmax};
 pub(crate) use local_norm::LocalNorm;
 pub(crate) use merge::{Concatenate, Merge, MergeFunction};
-pub(crate) use noise::Dropout;
+pub(crate) use noise::{Chance, Dropout, Noise};
 pub(crate) use patches::{Cut, PutBack, Slice};
+pub(crate) use per_axis::{Direction, LeakBySlope, Normalize};
 pub(crate) use pooling::{AveragePool, MaxPool};
-pub(crate) use shaping::ZeroPad;
+pub(crate) use shaping::{Between, Crop, Permute, UpSample, ZeroPad};
 
 /// How many values of one example an operation reads and writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,10 +61,16 @@ macro_rules! with_plain_operations {
             MaxPool,
             AveragePool,
             ZeroPad,
+            Crop,
+            Permute,
+            UpSample,
             Activate,
             Affine,
             Softmax,
             Dropout,
+            Noise,
+            LeakBySlope,
+            Normalize,
             Merge,
             Concatenate,
             BatchNorm,

@@ -1,0 +1,253 @@
+//! The convolution of sequences.
+
+use super::names::name_setter;
+use super::sliding::sliding_along;
+use super::weight_settings::{glorot_uniform, kernel_and_bias, zeros};
+use super::written::written;
+use super::{
+    ActivationFunction, Constraint, Describe, Initializer, Regularizer, Spec, check_convolution, checked, sequence,
+    trained, with_bias,
+};
+use crate::kernels::activation::Elementwise;
+use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
+use crate::shape::{Padding, Shape, Window2d};
+use serde::{Deserialize, Serialize};
+
+/// A 1-D convolution, as [Keras' `Conv1D`](https://keras.io/api/layers/convolution_layers/convolution1d/).
+///
+/// - Input shape: (steps, channels). Output shape: (new steps, filters).
+/// - Kernel: (kernel size, channels, filters), Glorot uniform by default. Bias: (filters), zeros by default.
+///
+/// At `compile`, an input that is no sequence, or is shorter than the kernel, is an error that names the layer.
+///
+/// ```
+/// use inkstone::prelude::*;
+/// use inkstone::layers::SequencePadding::Causal;
+/// let model = Sequential::new([100, 3])
+///     .add(Conv1D::new(8, 5).strides(2).padding(Same).activation(Relu))
+///     .add(Conv1D::new(4, 3).padding(Causal))
+///     .compile(Adam::default(), MeanSquaredError, [])?;
+/// assert_eq!(model.output_shape().axes(), [50, 4]);
+/// assert_eq!(model.parameter_count(), 5 * 3 * 8 + 8 + 3 * 8 * 4 + 4);
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Conv1D {
+    /// How many output channels.
+    pub filters: usize,
+    /// Steps of the kernel.
+    pub kernel_size: usize,
+    /// Steps from one output to the next.
+    #[serde(default = "stride_of_one")]
+    pub strides: usize,
+    /// What happens at the ends.
+    #[serde(default)]
+    pub padding: SequencePadding,
+    /// The function of the output.
+    #[serde(default)]
+    pub activation: ActivationFunction,
+    /// Whether a bias is added for each filter.
+    #[serde(default = "with_bias")]
+    pub use_bias: bool,
+    /// Whether training changes its weights. What lies before the first layer that is trained has no backward pass.
+    #[serde(default = "trained")]
+    pub trainable: bool,
+    /// How the first values of the kernel are drawn.
+    #[serde(default = "glorot_uniform")]
+    pub kernel_initializer: Initializer,
+    /// How the first values of the bias are drawn.
+    #[serde(default = "zeros")]
+    pub bias_initializer: Initializer,
+    /// What the kernel adds to the loss, if anything.
+    pub kernel_regularizer: Option<Regularizer>,
+    /// What the bias adds to the loss, if anything.
+    pub bias_regularizer: Option<Regularizer>,
+    /// What the output adds to the loss, summed over an example, if anything.
+    pub activity_regularizer: Option<Regularizer>,
+    /// What the kernel is brought to after each step, if anything.
+    pub kernel_constraint: Option<Constraint>,
+    /// What the bias is brought to after each step, if anything.
+    pub bias_constraint: Option<Constraint>,
+    /// Its name; `None` for one after its type.
+    pub name: Option<String>,
+}
+
+/// What happens at the ends of a sequence in [`Conv1D`]: what [`Padding`] says of images, and `Causal`.
+///
+/// ```
+/// use inkstone::layers::SequencePadding;
+/// use inkstone::prelude::*;
+/// assert_eq!(Conv1D::new(4, 3).padding(Same), Conv1D::new(4, 3).padding(SequencePadding::Same));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum SequencePadding {
+    /// The window stays inside the sequence.
+    #[default]
+    #[serde(alias = "valid")]
+    Valid,
+    /// The sequence is padded evenly (one more at the end if need be), so that the output has `ceil(steps / stride)`
+    /// steps.
+    #[serde(alias = "same")]
+    Same,
+    /// The sequence is padded at its start alone, so that no output depends on later steps.
+    #[serde(alias = "causal")]
+    Causal,
+}
+
+impl From<Padding> for SequencePadding {
+    fn from(padding: Padding) -> Self {
+        match padding {
+            Padding::Valid => Self::Valid,
+            Padding::Same => Self::Same,
+        }
+    }
+}
+
+impl Conv1D {
+    /// A convolution of `filters` filters of so many steps; stride 1, `valid` padding, linear, with a bias.
+    #[must_use]
+    pub fn new(filters: usize, kernel_size: usize) -> Self {
+        Self {
+            filters,
+            kernel_size,
+            strides: stride_of_one(),
+            padding: SequencePadding::Valid,
+            activation: ActivationFunction::Linear,
+            use_bias: true,
+            trainable: true,
+            kernel_initializer: Initializer::GlorotUniform,
+            bias_initializer: Initializer::Zeros,
+            kernel_regularizer: None,
+            bias_regularizer: None,
+            activity_regularizer: None,
+            kernel_constraint: None,
+            bias_constraint: None,
+            name: None,
+        }
+    }
+
+    setters! {
+        /// Sets the steps from one output to the next.
+        strides: usize,
+
+        /// Sets the activation function.
+        activation: ActivationFunction,
+
+        /// Sets whether a bias is added for each filter.
+        use_bias: bool,
+
+        /// Sets whether training changes its weights, as Keras' `layer.trainable`.
+        trainable: bool,
+    }
+
+    /// Sets what happens at the ends: `Valid` or `Same` of [`Padding`], or any [`SequencePadding`].
+    #[must_use]
+    pub fn padding(self, padding: impl Into<SequencePadding>) -> Self {
+        Self { padding: padding.into(), ..self }
+    }
+
+    /// The geometry on this input, as an image of one row.
+    pub(crate) fn window(&self, input: Shape) -> Result<Window2d, String> {
+        let window = |padding| sliding_along(input, self.kernel_size, self.strides, padding);
+        match self.padding {
+            SequencePadding::Valid => window(Padding::Valid),
+            SequencePadding::Same => window(Padding::Same),
+            SequencePadding::Causal => {
+                // It checks the sizes; the kernel may be longer than the sequence.
+                let checked = window(Padding::Same)?;
+                let (_, steps) = checked.image;
+                let before = self.kernel_size - 1;
+                let out = (steps - 1) / self.strides + 1;
+                Ok(Window2d { before: (0, before), padded: (1, steps + before), out: (1, out), ..checked })
+            }
+        }
+    }
+
+    kernel_and_bias!();
+
+    name_setter!();
+}
+
+written! {
+    Conv1D {
+        filters, kernel_size, strides, padding, activation, use_bias, trainable;
+        kernel_initializer = Initializer::GlorotUniform,
+        bias_initializer = Initializer::Zeros,
+        kernel_regularizer = None,
+        bias_regularizer = None,
+        activity_regularizer = None,
+        kernel_constraint = None,
+        bias_constraint = None,
+        name = None,
+    }
+}
+
+fn stride_of_one() -> usize {
+    1
+}
+
+impl Describe for Conv1D {
+    fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
+        let (_, channels) = sequence(inputs[0])?;
+        let (_, steps) = self.window(inputs[0])?.out;
+        let output = checked(Shape::from([steps, self.filters]))?;
+        let weights = self.kernel_and_bias(vec![self.kernel_size, channels, self.filters], self.filters)?;
+        let spec = Spec { output, weights };
+        Ok(if self.trainable { spec } else { spec.frozen() })
+    }
+
+    fn activity_regularizer(&self) -> Option<Regularizer> {
+        self.activity_regularizer
+    }
+
+    fn lists_windows(&self) -> bool {
+        true
+    }
+
+    /// It is a convolution of images of one row, whose kernel lies in memory alike.
+    fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
+        let x = inputs[0];
+        let (window, channels) = (self.window(x.shape)?, x.shape.channels());
+        check_convolution(&window, channels, self.filters)?;
+        let conv = Conv {
+            window,
+            channels,
+            filters: self.filters,
+            first_filter: 0,
+            kernel: weights[0],
+            bias: weights.get(1).copied(),
+            norm: None,
+            pool: None,
+            activation: Elementwise::Linear,
+        };
+        let y = Operand { shape: self.spec(&[x.shape])?.output, ..builder.conv(x, conv) };
+        Ok(self.activation.lower(builder, y))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causal_windows_end_at_their_step() {
+        let window = Conv1D::new(1, 3).padding(SequencePadding::Causal).strides(2).window(Shape::from([5, 1])).unwrap();
+        assert_eq!((window.out, window.before, window.padded), ((1, 3), (0, 2), (1, 7)));
+        let longer = Conv1D::new(1, 4).padding(SequencePadding::Causal).window(Shape::from([2, 1])).unwrap();
+        assert_eq!((longer.out, longer.before, longer.padded), ((1, 2), (0, 3), (1, 5)));
+    }
+
+    #[test]
+    fn what_cannot_be_convolved_is_refused_with_a_reason() {
+        let refused = |conv: Conv1D, input: Shape| conv.spec(&[input]).unwrap_err();
+        let error = refused(Conv1D::new(2, 3), Shape::from([4]));
+        assert_eq!(error, "expects a sequence (steps, features), got (4): use `Reshape` before it");
+        let error = refused(Conv1D::new(2, 7), Shape::from([4, 1]));
+        assert!(error.starts_with("cannot work on (4, 1): a window of 7 steps is longer than"), "{error}");
+        let error = refused(Conv1D::new(2, 0).padding(SequencePadding::Causal), Shape::from([4, 1]));
+        assert!(error.contains("must be at least 1"), "{error}");
+    }
+}

@@ -1,0 +1,126 @@
+//! Scores and predicts, stretch by stretch: examples are cut up by their number alone, so that results depend on no
+//! thread.
+
+use super::other_plan::PackedPlan;
+use super::pool::make_workspaces;
+use super::workers::{Then, hand_out};
+use super::{Engine, Examples, ForInference, Tally, chunk_len};
+use crate::exec::{Pass, Workspace, forward};
+use crate::kernels::output::OutputFunction;
+use crate::plan::Plan;
+use crate::simd::dispatch;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Into how many stretches examples are cut that are scored, unless those get too short or too long.
+const STRETCHES: usize = 64;
+/// The most chunks in a stretch.
+const MAX_STRETCH: usize = 16;
+
+impl Engine {
+    /// Scores examples without changing anything.
+    pub(crate) fn score(&self, examples: &Examples<'_>) -> Tally {
+        let scoring = &self.scoring;
+        let mut tallies = vec![scoring.tally(); self.stretches(examples)];
+        self.run_stretches(examples, 1, &mut tallies, |plan, _, places, workspace, tallies| {
+            tallies[0].add_chunk(scoring, plan, examples, &places, workspace, None);
+        });
+        let mut total = scoring.tally();
+        tallies.iter().for_each(|tally| total.merge(tally));
+        let penalties = self.penalties.iter();
+        penalties.for_each(|penalties| total.add_penalty(penalties.value(self.level, &self.weights.flat)));
+        total
+    }
+
+    /// The plan that predicts and scores, where it is not the one that trains.
+    pub(super) fn inference_plan(&self) -> Option<Arc<PackedPlan>> {
+        let ForInference { plan, packed, .. } = self.inference.as_ref()?;
+        packed.packed(self, || Ok(Arc::clone(plan))).ok()
+    }
+
+    /// Predicts: probabilities if the model ends with a softmax, its plain outputs otherwise.
+    ///
+    /// - out: (N, values of all outputs, one output after the other)
+    pub(crate) fn predict(&self, examples: &Examples<'_>, out: &mut [f32]) {
+        self.apply(examples, |plan, head| plan.heads[head].function, out);
+    }
+
+    /// The same, but probabilities too where the model leaves it to the loss to make some of its outputs.
+    pub(crate) fn probabilities(&self, examples: &Examples<'_>, out: &mut [f32]) {
+        self.apply(examples, |_, head| self.scoring.heads[head].function(), out);
+    }
+
+    fn apply(
+        &self,
+        examples: &Examples<'_>,
+        function: impl Fn(&Plan, usize) -> OutputFunction + Sync,
+        out: &mut [f32],
+    ) {
+        let all = self.plan.outputs_len();
+        let per_stretch = self.stretch_len(examples) * all;
+        self.run_stretches(examples, per_stretch, out, |plan, first, places, workspace, out| {
+            let out = &mut out[(places.start - first) * all..][..places.len() * all];
+            let mut before = 0;
+            for (index, head) in plan.heads.iter().enumerate() {
+                let len = plan.output_len(index);
+                let values = workspace.output(head).chunks_exact(len);
+                for (out, values) in out.chunks_exact_mut(all).zip(values) {
+                    let out = &mut out[before..before + len];
+                    out.copy_from_slice(values);
+                    function(plan, index).apply(out, len);
+                }
+                before += len;
+            }
+        });
+    }
+
+    /// How many examples are worked on, chunk after chunk, for one result: it depends on their number alone.
+    fn stretch_len(&self, examples: &Examples<'_>) -> usize {
+        let chunk = chunk_len(&self.plan);
+        let chunks = examples.len().div_ceil(chunk);
+        chunk * (chunks / STRETCHES).clamp(1, MAX_STRETCH)
+    }
+
+    fn stretches(&self, examples: &Examples<'_>) -> usize {
+        examples.len().div_ceil(self.stretch_len(examples))
+    }
+
+    /// Runs the forward pass on all examples, chunk by chunk, and hands the first place of each chunk's stretch, the
+    /// chunk's places, and the workspace with its outputs to `finish`, with the `per_stretch` results that belong to
+    /// the stretch.
+    fn run_stretches<T: Send>(
+        &self,
+        examples: &Examples<'_>,
+        per_stretch: usize,
+        results: &mut [T],
+        finish: impl Fn(&Plan, usize, Range<usize>, &mut Workspace, &mut [T]) + Sync,
+    ) {
+        let (stretch, stretches) = (self.stretch_len(examples), self.stretches(examples));
+        if stretches == 0 {
+            return;
+        }
+        let chunk = chunk_len(&self.plan);
+        let packed = self.inference_plan();
+        let (plan, weights) = match &packed {
+            Some(packed) => (&*packed.plan, &packed.weights),
+            None => (&self.plan, &self.weights),
+        };
+        let (level, pool) = (&self.level, self.inference.as_ref().map_or(&self.workspaces, |other| &other.workspaces));
+        let mut workspaces = pool.take();
+        let threads = make_workspaces(plan, &mut workspaces, stretches, chunk.min(examples.len()));
+        let results = results.chunks_mut(per_stretch);
+        hand_out(results, &mut workspaces[..threads], Then::Rest, |place, results, workspace| {
+            let first = place * stretch;
+            let end = (first + stretch).min(examples.len());
+            for start in (first..end).step_by(chunk) {
+                let places = start..(start + chunk).min(end);
+                dispatch!(*level, simd => {
+                    examples.write(simd, places.clone(), plan, workspace);
+                    forward(simd, plan, weights, workspace, places.len(), Pass::Inference);
+                });
+                finish(plan, first, places, workspace, results);
+            }
+        });
+        pool.put_back(workspaces);
+    }
+}

@@ -1,0 +1,99 @@
+//! What the table of cases draws: sizes, shapes, windows, functions.
+
+use super::Random;
+use inkstone::layers::ActivationFunction;
+use inkstone::prelude::*;
+use inkstone::{Padding, Shape};
+use rand::RngExt;
+use rand::seq::IndexedRandom;
+
+/// A number of channels or units: around the lane counts 4, 8 and 16, and around the blocks of them.
+pub(super) fn width(random: &mut Random) -> usize {
+    let ranges = [1..=5, 7..=9, 15..=18, 31..=34, 48..=49, 63..=81];
+    let range = ranges.choose(random).expect("there are some");
+    random.random_range(range.clone())
+}
+
+pub(super) fn function(random: &mut Random) -> ActivationFunction {
+    let functions = [
+        Linear,
+        Relu,
+        Relu,
+        Sigmoid,
+        Tanh,
+        Softmax,
+        Relu6,
+        LeakyRelu,
+        Elu,
+        Selu,
+        Gelu,
+        GeluTanh,
+        Silu,
+        Mish,
+        Softplus,
+        Softsign,
+        HardSigmoid,
+        Exponential,
+    ];
+    *functions.choose(random).expect("there are some")
+}
+
+pub(super) fn image(random: &mut Random) -> Shape {
+    let channels = *[1, 2, 3, 4, 8, 15, 16, 17].choose(random).expect("there are some");
+    [random.random_range(1..=11), random.random_range(1..=11), channels].into()
+}
+
+pub(super) fn vector(random: &mut Random) -> Shape {
+    [width(random)].into()
+}
+
+pub(super) fn sequence(random: &mut Random) -> Shape {
+    [random.random_range(1..=9), width(random)].into()
+}
+
+pub(super) fn any(random: &mut Random) -> Shape {
+    match random.random_range(0..3) {
+        0 => vector(random),
+        1 => sequence(random),
+        _ => image(random),
+    }
+}
+
+/// The steps of a window of at most so many, and from one to the next; none for what is no sequence.
+pub(super) fn stretch(random: &mut Random, axes: &[usize], most: usize) -> Option<(usize, usize)> {
+    let &[steps, _] = axes else { return None };
+    Some((random.random_range(1..=most.min(steps)), random.random_range(1..=3)))
+}
+
+/// A window that works on an image.
+pub(super) struct Window {
+    pub(super) size: (usize, usize),
+    pub(super) strides: (usize, usize),
+    pub(super) padding: Padding,
+}
+
+/// A window of at most so many rows and columns; none for what is no image.
+pub(super) fn window(random: &mut Random, axes: &[usize], most: usize) -> Option<Window> {
+    let &[height, width, _] = axes else { return None };
+    let padding = *[Valid, Same].choose(random)?;
+    let mut size = |axis: usize| match padding {
+        Valid => random.random_range(1..=most.min(axis)),
+        Same => random.random_range(1..=most),
+    };
+    let size = (size(height), size(width));
+    Some(Window { size, strides: (random.random_range(1..=3), random.random_range(1..=3)), padding })
+}
+
+/// A shape of so many values, with few channels if it is an image's.
+pub(super) fn same_len(random: &mut Random, len: usize) -> Shape {
+    if random.random() {
+        return [len].into();
+    }
+    let mut divisor = |len: usize, most: usize| {
+        let divisors: Vec<usize> = (1..=len.min(most)).filter(|divisor| len.is_multiple_of(*divisor)).collect();
+        *divisors.choose(random).expect("1 divides all")
+    };
+    let channels = divisor(len, 20);
+    let height = divisor(len / channels, len);
+    [height, len / channels / height, channels].into()
+}
