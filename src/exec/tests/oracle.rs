@@ -239,7 +239,8 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], m
             let reads: Vec<ArrayD<f64>> = reads.iter().map(|x| to_f64(x)).collect();
             let weights: Vec<ArrayD<f64>> = weights.iter().map(to_f64).collect();
             let y = convolutions::forward(layer, &weights, &reads[0]);
-            y.unwrap_or_else(|| reference(layer, &weights, &reads, mode)).mapv(|y| y as f32)
+            let y = y.unwrap_or_else(|| reference(layer, &weights, &reads, mode));
+            y.mapv(|y| y as f32).as_standard_layout().into_owned()
         }
     }
 }
