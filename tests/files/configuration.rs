@@ -106,8 +106,8 @@ fn what_is_wrong_is_told_with_its_place() {
             "at layers[0]: invalid type: integer `3`, expected a layer, as {\"Dense\": {\"units\": 10}} or \"Flatten\"",
         ),
         (
-            r#"[{"Dense": {"units": 3, "activation": "mish"}}]"#.to_owned(),
-            "at layers[0].Dense.activation: unknown variant `mish`, expected one of `Linear`",
+            r#"[{"Dense": {"units": 3, "activation": "mush"}}]"#.to_owned(),
+            "at layers[0].Dense.activation: unknown variant `mush`, expected one of `Linear`",
         ),
         (r#"[{"Dense": {"units": -3}}]"#.to_owned(), "at layers[0].Dense.units: invalid value: integer `-3`"),
         (

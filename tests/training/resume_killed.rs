@@ -85,7 +85,7 @@ fn killed_dozens_of_times_it_ends_with_the_files_of_an_undisturbed_run() {
         if kills < KILLS && start_of_all.elapsed() < PATIENCE {
             // Any moment of a life: steps of an irrational part.
             let moment = (f64::from(kills as u32) * 0.618_033_988_749_895).fract();
-            std::thread::sleep(straight.min(Duration::from_secs(2)).mul_f64(0.05 * moment));
+            std::thread::sleep(straight.min(Duration::from_secs(2)).mul_f64(0.03 * moment));
             if child.try_wait().unwrap().is_none() {
                 child.kill().unwrap();
                 child.wait().unwrap();
