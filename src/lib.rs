@@ -39,7 +39,8 @@
 //! - [`ops`] has the operations themselves with their gradients, to read and to learn from.
 //!
 //! Names, arguments and defaults are those of [Keras](https://keras.io); images are (N, H, W, C), channels last.
-//! [For Keras users](for_keras_users) sets calls side by side, and goes from data to a deployed model.
+//! [For Keras users](for_keras_users) sets calls side by side, and goes from data to a deployed model;
+//! [transfer learning](transfer_learning) goes on from a trained one.
 //!
 //! # Debug builds
 //!
@@ -110,6 +111,7 @@ pub mod layers;
 mod loss;
 pub mod metrics;
 mod model;
+pub mod models;
 mod objective;
 #[cfg(feature = "onnx")]
 mod onnx;
@@ -118,6 +120,7 @@ mod optimizer;
 mod plan;
 mod predictor;
 pub mod prelude;
+mod pretrained;
 mod program;
 mod random;
 #[cfg(feature = "plot")]
@@ -130,6 +133,8 @@ mod summary;
 pub mod testing;
 mod train;
 mod training;
+#[doc = include_str!("transfer_learning.md")]
+pub mod transfer_learning {}
 mod user_object;
 mod whole_file;
 
@@ -154,6 +159,7 @@ pub use optimizer::{
     OneCycle, Optimizer, OptimizerOptions, PiecewiseConstantDecay, RmsProp, Sgd, WarmUp,
 };
 pub use predictor::{Predictor, Scratch};
+pub use pretrained::Pretrained;
 pub use saving::{LoadLimits, LoadOptions, Mismatch};
 pub use sequential::Sequential;
 pub use shape::{Padding, Shape};

@@ -134,7 +134,8 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Data`] if the images' shape or a label does not fit the model, or a value is NaN or infinite;
-    /// [`Error::Diverged`] if the loss is no finite number: then no step is taken.
+    /// [`Error::Model`] if all weights are frozen; [`Error::Diverged`] if the loss is no finite number: then no step is
+    /// taken.
     ///
     /// ```
     /// use inkstone::prelude::*;
@@ -153,6 +154,7 @@ impl Model {
         images: impl Into<Inputs<'a>>,
         targets: impl Into<Targets<'a>>,
     ) -> Result<Scores> {
+        self.check_trainable()?;
         let data = (images, targets).into();
         in_pool(|| {
             let scores = self.run_on_batch(data)?;
@@ -210,6 +212,22 @@ impl Model {
         let examples = data.checked()?;
         self.engine.scoring.check_targets(examples.targets.as_slice())?;
         Ok(examples)
+    }
+
+    /// Whether there is anything to train, if there are weights at all.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if all weights are frozen.
+    pub(crate) fn check_trainable(&self) -> Result<()> {
+        let parameters = &self.engine.plan.parameters;
+        if parameters.all.is_empty() || parameters.trained().next().is_some() {
+            return Ok(());
+        }
+        let weights = parameters.all.len();
+        Err(Error::Model(format!(
+            "has nothing to train, as all of its {weights} weights are frozen: leave a layer `trainable`, or take the \
+             model apart with `pretrained`, and `unfreeze_layers` or `add` one"
+        )))
     }
 
     fn check_shapes(&self, found: &Inputs<'_>) -> Result<()> {

@@ -28,6 +28,7 @@ pub use crate::objective::Objective;
 pub use crate::optimizer::{Adagrad, Adam, AdamW, Lion, Nadam, Optimizer, OptimizerOptions, RmsProp, Sgd};
 pub use crate::optimizer::{CosineDecay, ExponentialDecay, OneCycle, PiecewiseConstantDecay, WarmUp};
 pub use crate::predictor::Predictor;
+pub use crate::pretrained::Pretrained;
 pub use crate::sequential::Sequential;
 pub use crate::shape::Padding::{self, Same, Valid};
 pub use crate::training::Interrupt;

@@ -49,8 +49,8 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Data`] if the shape of images or a target does not fit the model, there is not one target for each
-    /// image, or a value is NaN or infinite; [`Error::Model`] if the model is being trained already, or a callback
-    /// replaced it; [`Error::Setting`] for a batch size of 0, a `verbose` above 2, or another argument out of range;
+    /// image, or a value is NaN or infinite; [`Error::Model`] if the model is being trained already, a callback
+    /// replaced it, or all weights are frozen; [`Error::Setting`] for a batch size of 0, a `verbose` above 2, or another argument out of range;
     /// [`Error::Diverged`] if the loss becomes NaN or infinite: training stops, and that step is not taken;
     /// [`Error::WeightDiverged`] if a weight does; [`Error::NotWritten`] if another training writes its checkpoints to
     /// the folder of this one's; and whatever a callback returns; for checkpoints, what
@@ -74,6 +74,7 @@ impl Model {
     /// ```
     pub fn fit<'a>(&mut self, data: impl Into<LabelledInputs<'a>>, config: FitConfig<'_>) -> Result<History> {
         self.ongoing.check_free()?;
+        self.check_trainable()?;
         config.check()?;
         let mut examples = self.check_labelled(data.into())?;
         config.sample_weight.map_or(Ok(()), |weights| examples.set_weights(weights))?;

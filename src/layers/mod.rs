@@ -39,6 +39,7 @@ mod reshape;
 mod separable_conv2d;
 mod sliding;
 mod spatial_dropout2d;
+mod trainable;
 mod up_sampling2d;
 mod weight_settings;
 mod written;
@@ -174,6 +175,14 @@ macro_rules! layers {
                 }
             }
 
+            /// Names it; a layer of a user's own type says itself what it is called.
+            pub(crate) fn set_name(&mut self, name: String) {
+                match self {
+                    $(Self::$layer(layer) => layer.name = Some(name),)*
+                    Self::Custom(_) => {}
+                }
+            }
+
             /// What Keras calls the first layer of this type in a model; later ones get `_1`, `_2` and so on.
             pub(crate) fn base_name(&self) -> Cow<'static, str> {
                 match self {
@@ -295,7 +304,10 @@ fn same_shape(inputs: &[Shape]) -> Result<Shape, String> {
     let first = inputs[0];
     match inputs.iter().find(|shape| **shape != first) {
         None => Ok(first),
-        Some(other) => Err(format!("expects inputs of one shape, got {first} and {other}")),
+        Some(other) => Err(format!(
+            "expects inputs of one shape, got {first} and {other}: bring them to one shape with a layer before it, such as a \
+             `Conv2D` of 1 x 1 or a `Dense`"
+        )),
     }
 }
 

@@ -49,6 +49,46 @@ impl Network {
         (calls, vec![before(layers)])
     }
 
+    /// The part of a network that these outputs depend on, and for each of its layers the index that it had.
+    pub(crate) fn ending_at(&self, outputs: &[Source]) -> (Self, Vec<usize>) {
+        let (inputs, calls) = self.reached(outputs);
+        let mut is_called = vec![false; self.layers.len()];
+        self.calls.iter().zip(&calls).for_each(|(call, is_reached)| is_called[call.layer] |= is_reached);
+        let [new_inputs, new_calls, new_layers] = [&inputs, &calls, &is_called].map(|kept| places(kept));
+        let moved = |source: &Source| match *source {
+            Source::Input(index) => Source::Input(new_inputs[index]),
+            Source::Call(index) => Source::Call(new_calls[index]),
+        };
+        let calls = self.calls.iter().zip(&calls).filter(|(_, is_reached)| **is_reached);
+        let calls = calls
+            .map(|(call, _)| Call { layer: new_layers[call.layer], reads: call.reads.iter().map(moved).collect() });
+        let layers: Vec<usize> = (0..self.layers.len()).filter(|layer| is_called[*layer]).collect();
+        let network = Self {
+            inputs: self.inputs.iter().zip(&inputs).filter(|(_, is_read)| **is_read).map(|(shape, _)| *shape).collect(),
+            layers: layers.iter().map(|layer| self.layers[*layer].clone()).collect(),
+            calls: calls.collect(),
+            outputs: outputs.iter().map(moved).collect(),
+        };
+        (network, layers)
+    }
+
+    /// Which inputs and which calls these outputs depend on.
+    fn reached(&self, outputs: &[Source]) -> (Vec<bool>, Vec<bool>) {
+        let mut inputs = vec![false; self.inputs.len()];
+        let mut calls = vec![false; self.calls.len()];
+        let mut reach = |calls: &mut [bool], source: &Source| match *source {
+            Source::Input(index) => inputs[index] = true,
+            Source::Call(index) => calls[index] = true,
+        };
+        outputs.iter().for_each(|output| reach(&mut calls, output));
+        for index in (0..self.calls.len()).rev() {
+            if calls[index] {
+                self.calls[index].reads.iter().for_each(|source| reach(&mut calls, source));
+            }
+        }
+        (inputs, calls)
+    }
+
     /// Whether outputs of layers add to the loss.
     pub(crate) fn regularizes_activity(&self) -> bool {
         self.layers.iter().any(|layer| layer.describe().activity_regularizer().is_some())
@@ -109,18 +149,7 @@ impl Network {
 impl Network {
     /// Checks that every call and every input is one that an output depends on: others would be computed in vain.
     fn check_reached(&self) -> Result<()> {
-        let mut inputs = vec![false; self.inputs.len()];
-        let mut calls = vec![false; self.calls.len()];
-        let mut reach = |calls: &mut [bool], source: &Source| match *source {
-            Source::Input(index) => inputs[index] = true,
-            Source::Call(index) => calls[index] = true,
-        };
-        self.outputs.iter().for_each(|output| reach(&mut calls, output));
-        for index in (0..self.calls.len()).rev() {
-            if calls[index] {
-                self.calls[index].reads.iter().for_each(|source| reach(&mut calls, source));
-            }
-        }
+        let (inputs, calls) = self.reached(&self.outputs);
         if let Some(index) = calls.iter().position(|is_reached| !is_reached) {
             let layer = self.layers[self.calls[index].layer].title();
             return Err(Error::Model(format!("has a call {index} ({layer}) that no output depends on: leave it out")));
@@ -133,6 +162,16 @@ impl Network {
             }
         }
     }
+}
+
+/// For each place how many before it are kept: its place among those.
+fn places(kept: &[bool]) -> Vec<usize> {
+    let count = |before: &mut usize, is_kept: &bool| {
+        let place = *before;
+        *before += usize::from(*is_kept);
+        Some(place)
+    };
+    kept.iter().scan(0, count).collect()
 }
 
 /// How a network is written for people: a chain has neither calls nor outputs. Formats that do not name fields hold all

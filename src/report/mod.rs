@@ -6,6 +6,7 @@
 //! | which class was taken for which | [`ConfusionMatrix::plot`](crate::evaluation::ConfusionMatrix::plot) |
 //! | the most confident mistakes | [`EvaluationReport::plot_mistakes`](crate::EvaluationReport::plot_mistakes) |
 //! | what the first layer looks for | [`Model::plot_filters`](crate::Model::plot_filters) |
+//! | how layers are connected | [`Model::plot`](crate::Model::plot) |
 //! | whether probabilities mean what they say | [`Calibration::plot`](crate::evaluation::Calibration::plot) |
 //! | all of it, with the summary, the settings and the scores | [`write()`], or [`Report`] with a choice |
 //!
@@ -36,6 +37,8 @@ mod builder;
 mod confusion;
 mod curves;
 mod filters;
+mod layers;
+mod layers_layout;
 mod mistakes;
 mod page;
 mod picture;

@@ -8,8 +8,13 @@ use rand::{Rng, RngExt};
 
 /// The weights that training starts from. Each weight has a stream of random numbers of its own.
 pub(crate) fn initial_weights(plan: &Plan, seed: u64) -> Weights {
+    initial_weights_of(plan, seed, |_| true)
+}
+
+/// The same of some layers, by their indices; the weights of all others are zeros.
+pub(crate) fn initial_weights_of(plan: &Plan, seed: u64, is_drawn: impl Fn(usize) -> bool) -> Weights {
     let mut weights = Weights::zeroed(plan);
-    for parameter in &plan.parameters.all {
+    for parameter in plan.parameters.all.iter().filter(|parameter| is_drawn(parameter.layer)) {
         let random = stream(seed, Stream::Weights { layer: parameter.layer, place: parameter.place });
         draw(parameter, random, &mut weights.flat[parameter.range.clone()]);
     }

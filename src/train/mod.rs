@@ -47,7 +47,7 @@ use crate::simd::{Level, dispatch};
 use chunks::{Chunk, Chunks, Run};
 use constraints::Constraints;
 use gradients::BatchGradients;
-pub(crate) use initial::initial_weights;
+pub(crate) use initial::{initial_weights, initial_weights_of};
 use other_plan::OtherPlan;
 use packing::pack_steps;
 use passes::{EngineId, Pending};

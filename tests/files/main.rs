@@ -30,6 +30,7 @@ mod fuzz_seeds;
 mod layer_names;
 mod levels;
 mod limits;
+mod network_plots;
 mod onnx;
 mod onnx_networks;
 mod plots;

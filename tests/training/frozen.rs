@@ -79,10 +79,3 @@ fn frozen_layers_are_saved_resumed_and_counted_as_such() {
     let again = trained(model);
     assert_eq!(resumed.get_weights(), again.get_weights());
 }
-
-#[test]
-fn a_model_without_anything_to_train_can_be_evaluated_and_fitted_in_vain() {
-    let before = model([false; 3], Adam::default());
-    let after = trained(before.clone());
-    assert_eq!(before.get_weights(), after.get_weights());
-}

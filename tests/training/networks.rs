@@ -235,7 +235,8 @@ fn what_cannot_be_connected_is_told() {
     );
     assert_eq!(
         refused(Functional::new([&a, &b], [&Add::of([&a, &b])])),
-        "layer 0 (Add) expects inputs of one shape, got (4) and (3)"
+        "layer 0 (Add) expects inputs of one shape, got (4) and (3): bring them to one shape with a layer before it, such as a \
+         `Conv2D` of 1 x 1 or a `Dense`"
     );
     assert_eq!(
         refused(Functional::new([&a], [&Add::of([&a])])),
