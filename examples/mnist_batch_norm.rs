@@ -38,10 +38,8 @@ fn main() -> Result<()> {
         model = block(model, filters, (3, 3), 1);
         model = block(model, filters, (5, 5), 2).add(Dropout::new(0.4));
     }
-    let model = block(model, 128, (4, 4), 1)
-        .add(Flatten::new())
-        .add(Dropout::new(0.4))
-        .add(Dense::new(10).activation(Softmax));
+    let model =
+        block(model, 128, (4, 4), 1).add(Flatten::new()).add(Dropout::new(0.4)).add(Dense::new(10).activation(Softmax));
     let optimizer = Adam::new(OneCycle::new(0.006, steps));
     let mut model = common.seeded(model).compile(optimizer, SparseCategoricalCrossentropy::default(), [Accuracy])?;
 

@@ -14,6 +14,9 @@ use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
 use serde::Deserialize;
 
+/// The most groups of a convolution: each is a convolution of its own.
+const MAX_GROUPS: usize = 1024;
+
 /// A 2-D convolution, as [Keras' `Conv2D`](https://keras.io/api/layers/convolution_layers/convolution2d/).
 ///
 /// - Input shape: (height, width, channels). Output shape: (new height, new width, filters).
@@ -194,6 +197,12 @@ impl Describe for Conv2D {
                 self.filters, self.groups
             ));
         }
+        if self.groups > MAX_GROUPS {
+            return Err(format!(
+                "expects at most {MAX_GROUPS} groups, got {}: use `DepthwiseConv2D` where each channel is on its own",
+                self.groups
+            ));
+        }
         let kernel = vec![kernel_height, kernel_width, channels / self.groups, self.filters];
         let weights = self.kernel_and_bias(kernel, self.filters)?;
         let spec = Spec { output, weights };
@@ -235,7 +244,15 @@ impl Describe for Conv2D {
             };
             outputs.push(builder.conv(x, conv));
         }
-        let y = outputs[1..].iter().fold(outputs[0], |left, right| builder.concatenate(left, *right));
+        // Two and two, so that no channel is copied often.
+        while outputs.len() > 1 {
+            let join = |pair: &[Operand]| match *pair {
+                [left, right] => builder.concatenate(left, right),
+                _ => pair[0],
+            };
+            outputs = outputs.chunks(2).map(join).collect();
+        }
+        let y = outputs[0];
         Ok(self.activation.lower(builder, y))
     }
 }

@@ -7,6 +7,7 @@ mod datasets;
 mod divergence;
 mod ends;
 mod layers;
+mod normalized;
 mod settings;
 mod weights;
 mod zeros;
