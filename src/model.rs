@@ -192,6 +192,7 @@ impl Model {
     ) -> Result<(Scores, Vec<Weight>)> {
         let scores = self.run_on_batch((images, targets).into())?;
         self.engine.sum_gradients();
+        self.engine.keep_moments();
         Ok((scores, named(self.engine.plan.parameters.trained(), self.engine.gradients())))
     }
 

@@ -5,6 +5,7 @@
 //! gradients of inputs read outputs with a border of zeros; of strides, pixels that the same taps reach form classes.
 
 use super::conv2d::SLACK;
+use super::normalize::Then;
 use super::patches::Dilated;
 use crate::simd::{Select, Simd, SimdBase, SimdFloat};
 
@@ -60,36 +61,30 @@ impl DepthwiseLayout {
         let border =
             ((rows - 1) * dilation.0 / window.strides.0 + 1, (columns - 1) * dilation.1 / window.strides.1 + 1);
         let bordered_width = window.out.1 + 2 * border.1;
-        let residues = |taps: usize, dilation: usize, stride: usize| {
-            let mut all: Vec<usize> = (0..taps).map(|tap| tap * dilation % stride).collect();
-            all.sort_unstable();
-            all.dedup();
-            all
+        // Each tap with the class of the pixels that it reaches, class after class.
+        let class_of = |&(row, column): &(usize, usize)| {
+            (row * dilation.0 % window.strides.0, column * dilation.1 % window.strides.1)
         };
-        let mut classes = Vec::new();
-        for first_y in residues(rows, dilation.0, window.strides.0) {
-            for first_x in residues(columns, dilation.1, window.strides.1) {
-                let reaches = |(row, column): &(usize, usize)| {
-                    row * dilation.0 % window.strides.0 == first_y && column * dilation.1 % window.strides.1 == first_x
-                };
-                // The window that starts so many windows before reaches the pixel with this tap.
-                let tap = |(row, column): (usize, usize)| {
-                    let before = |at: usize, first: usize, stride: usize| (at - first) / stride;
-                    let y = border.0 - before(row * dilation.0, first_y, window.strides.0);
-                    let x = border.1 - before(column * dilation.1, first_x, window.strides.1);
-                    Tap { x: (y * bordered_width + x) * channels, weights: (row * columns + column) * channels }
-                };
-                let count = |padded: usize, first: usize, stride: usize, most: usize| {
-                    padded.saturating_sub(first).div_ceil(stride).min(most)
-                };
-                let len = (
-                    count(window.padded.0, first_y, window.strides.0, window.out.0 + border.0),
-                    count(window.padded.1, first_x, window.strides.1, window.out.1 + border.1),
-                );
-                let taps = places().filter(reaches).map(tap).collect();
-                classes.push(Class { first: (first_y, first_x), len, taps });
-            }
-        }
+        let mut by_class: Vec<(usize, usize)> = places().collect();
+        by_class.sort_by_key(class_of);
+        let class = |members: &[(usize, usize)]| {
+            let first = class_of(&members[0]);
+            // The window that starts so many windows before reaches the pixel with this tap.
+            let tap = |&(row, column): &(usize, usize)| {
+                let y = border.0 - (row * dilation.0 - first.0) / window.strides.0;
+                let x = border.1 - (column * dilation.1 - first.1) / window.strides.1;
+                Tap { x: (y * bordered_width + x) * channels, weights: (row * columns + column) * channels }
+            };
+            let count = |padded: usize, first: usize, stride: usize, most: usize| {
+                padded.saturating_sub(first).div_ceil(stride).min(most)
+            };
+            let len = (
+                count(window.padded.0, first.0, window.strides.0, window.out.0 + border.0),
+                count(window.padded.1, first.1, window.strides.1, window.out.1 + border.1),
+            );
+            Class { first, len, taps: members.iter().map(tap).collect() }
+        };
+        let classes = by_class.chunk_by(|one, next| class_of(one) == class_of(next)).map(class).collect();
         Self { channels, multiplier, of, taps: taps.collect(), classes, border }
     }
 
@@ -170,7 +165,7 @@ pub(crate) struct Finish<'a> {
     pub(crate) scale: &'a [f32],
     /// (channels), with slack; all zero if it is empty.
     pub(crate) offset: &'a [f32],
-    pub(crate) relu: bool,
+    pub(crate) then: Then,
 }
 
 /// Computes the outputs.
@@ -218,7 +213,7 @@ pub(crate) fn depthwise_input_gradients<S: Simd>(
     let (padded, strides) = (of.window.padded, of.window.strides);
     let bordered_width = of.window.out.1 + 2 * border.1;
     dx[..images * layout.padded_len()].fill(0.0);
-    let finish = Finish { scale: &[], offset: &[], relu: false };
+    let finish = Finish { scale: &[], offset: &[], then: Then::Nothing };
     simd.vectorize(
         #[inline(always)]
         || {
@@ -269,7 +264,7 @@ fn run_line<S: Simd>(
         let mut write = |pixel: usize, sum: S::f32s| {
             let value = sum * scale + offset;
             // Not the maximum: that would turn NaN, which must reach the loss, into 0.
-            let value = if finish.relu { value.simd_lt(zero).select(zero, value) } else { value };
+            let value = if finish.then == Then::Relu { value.simd_lt(zero).select(zero, value) } else { value };
             let y = &mut y[pixel * steps.to + channel..];
             if count == lanes {
                 value.store_slice(&mut y[..lanes]);

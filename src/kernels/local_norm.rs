@@ -36,6 +36,11 @@ impl Groups {
         2 * self.blocks * self.groups
     }
 
+    /// Scales of one pixel.
+    pub(crate) fn position(&self) -> usize {
+        self.groups * self.channels
+    }
+
     /// The runs of each group of each block of so many examples: where the first starts, how far it is to the next, and
     /// where the group's scales start.
     fn each(&self, images: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
@@ -91,16 +96,29 @@ pub(crate) fn local_norm_forward<S: Simd>(
 
 /// Turns the gradient of the output into that of the input, in place, and adds to those of scale and offset.
 ///
-/// - x, dy: (images, values of one example); kept: what the forward pass has kept
+/// - x, dy: (images, values of one example); kept: what the forward pass has kept; room: (2, scales of one pixel)
 pub(crate) fn local_norm_backward<S: Simd>(
     simd: S,
     of: &Groups,
     images: usize,
     scale: Option<&[f32]>,
     mut gradients: LearnedGradients<'_>,
-    (x, kept, dy): (&[f32], &[f32], &mut [f32]),
+    (x, kept, dy, room): (&[f32], &[f32], &mut [f32], &mut [f32]),
 ) {
     let count = (of.pixels * of.channels) as f64;
+    // Sums of few runs, which are added to the gradients before they get long.
+    let (scale_sums, offset_sums) = room[..2 * of.position()].split_at_mut(of.position());
+    scale_sums.fill(0.0);
+    offset_sums.fill(0.0);
+    let mut runs = 0;
+    let mut add_up = |scale_sums: &mut [f32], offset_sums: &mut [f32]| {
+        for (to, sums) in [(&mut gradients.scale, scale_sums), (&mut gradients.offset, offset_sums)] {
+            if let Some(to) = to {
+                to.iter_mut().zip(&*sums).for_each(|(to, sum)| *to += sum);
+            }
+            sums.fill(0.0);
+        }
+    };
     simd.vectorize(
         #[inline(always)]
         || {
@@ -109,14 +127,15 @@ pub(crate) fn local_norm_backward<S: Simd>(
                 let (mut total, mut product) = (0.0, 0.0);
                 for at in of.runs(start) {
                     let (x, dy) = (&x[at..at + of.channels], &mut dy[at..at + of.channels]);
-                    if let Some(offset) = &mut gradients.offset {
-                        offset[first..].iter_mut().zip(&*dy).for_each(|(sum, dy)| *sum += dy);
+                    let sums = scale_sums[first..].iter_mut().zip(&mut offset_sums[first..]);
+                    for ((scale, offset), (x, dy)) in sums.zip(x.iter().zip(&*dy)) {
+                        *scale += dy * (x - mean) * reciprocal;
+                        *offset += dy;
                     }
-                    if let Some(sums) = &mut gradients.scale {
-                        let pairs = x.iter().zip(&*dy);
-                        sums[first..].iter_mut().zip(pairs).for_each(|(sum, (x, dy))| {
-                            *sum += dy * (x - mean) * reciprocal;
-                        });
+                    runs += 1;
+                    if runs == TERMS {
+                        add_up(scale_sums, offset_sums);
+                        runs = 0;
                     }
                     if let Some(scale) = scale {
                         dy.iter_mut().zip(&scale[first..]).for_each(|(dy, scale)| *dy *= scale);
@@ -131,6 +150,7 @@ pub(crate) fn local_norm_backward<S: Simd>(
                     dy.iter_mut().zip(x).for_each(|(dy, x)| *dy = reciprocal * (*dy - offset - slope * (x - mean)));
                 }
             }
+            add_up(scale_sums, offset_sums);
         },
     );
 }

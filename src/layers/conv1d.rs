@@ -203,8 +203,8 @@ impl Describe for Conv1D {
         self.activity_regularizer
     }
 
-    fn lists_windows(&self) -> bool {
-        true
+    fn window_lists(&self) -> usize {
+        1
     }
 
     /// It is a convolution of images of one row, whose kernel lies in memory alike.

@@ -213,8 +213,8 @@ impl Describe for Conv2D {
         self.activity_regularizer
     }
 
-    fn lists_windows(&self) -> bool {
-        true
+    fn window_lists(&self) -> usize {
+        self.groups
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
@@ -224,12 +224,12 @@ impl Describe for Conv2D {
         for group in 0..self.groups {
             let x = builder.some_channels(inputs[0], group * channels, channels);
             // Taps that stand apart are cut out of the image first, and make one pixel.
-            let is_dilated = self.dilation_rate != strides_of_one();
-            let x = if is_dilated { builder.cut(x, dilated)? } else { x };
-            let (window, channels) = match is_dilated {
-                true => (Window2d::new(dilated.window.out, (1, 1), (1, 1), Padding::Valid)?, x.shape.channels()),
-                false => (dilated.window, channels),
+            let (x, window) = if self.dilation_rate == strides_of_one() {
+                (x, dilated.window)
+            } else {
+                (builder.cut(x, dilated)?, Window2d::new(dilated.window.out, (1, 1), (1, 1), Padding::Valid)?)
             };
+            let channels = x.shape.channels();
             check_convolution(&window, channels, filters)?;
             let conv = Conv {
                 window,

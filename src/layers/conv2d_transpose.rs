@@ -203,7 +203,8 @@ impl Conv2DTranspose {
         dilation: usize,
         given: Option<usize>,
     ) -> Option<(usize, usize)> {
-        if size == 0 || stride == 0 || dilation == 0 || given.is_some_and(|given| given >= stride) {
+        let is_sound = |number: usize| (1..=MAX_ELEMENTS).contains(&number);
+        if !is_sound(size) || !is_sound(stride) || dilation == 0 || given.is_some_and(|given| given >= stride) {
             return None;
         }
         let starts = (pixels - 1).checked_mul(stride)?;
@@ -260,8 +261,8 @@ impl Describe for Conv2DTranspose {
         self.activity_regularizer
     }
 
-    fn lists_windows(&self) -> bool {
-        true
+    fn window_lists(&self) -> usize {
+        1
     }
 
     /// Each pixel times the kernel makes a patch; patches are added up where they overlap.

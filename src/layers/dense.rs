@@ -144,8 +144,8 @@ impl Describe for Dense {
         self.activity_regularizer
     }
 
-    fn lists_windows(&self) -> bool {
-        true
+    fn window_lists(&self) -> usize {
+        1
     }
 
     /// It is a convolution with a window of one pixel: a vector is one, a sequence a row of them.

@@ -101,9 +101,9 @@ pub(crate) trait Describe {
     /// cannot be.
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String>;
 
-    /// Whether a plan of it lists where windows start, one for each pixel of its output: whether it is a convolution.
-    fn lists_windows(&self) -> bool {
-        false
+    /// How many lists of where windows start a plan of it has, each with one entry for each pixel of its output.
+    fn window_lists(&self) -> usize {
+        0
     }
 
     /// What each of its outputs adds to the loss, if anything.

@@ -229,8 +229,8 @@ impl Describe for SeparableConv2D {
         self.activity_regularizer
     }
 
-    fn lists_windows(&self) -> bool {
-        true
+    fn window_lists(&self) -> usize {
+        1
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {

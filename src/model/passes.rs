@@ -11,7 +11,8 @@ use ndarray::{Array2, ArrayD, Dimension};
 /// What a forward pass is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Training: dropout drops, and what a backward pass needs is kept.
+    /// Training: dropout drops, normalizations take the batch's moments, and what a backward pass needs is kept. Moving
+    /// statistics take the moments up with the first step after the pass's [`backward`](Model::backward).
     Training,
     /// Predicting: dropout does nothing, and there is no backward pass.
     Inference,

@@ -68,6 +68,11 @@ impl Plan {
     /// [`Error::Layer`] for the first layer that cannot work on what it is given, [`Error::Model`] for a model that has
     /// no layers, has calls that cannot be, or is too large.
     pub(crate) fn new(network: &Network, wanted: Wanted) -> Result<Self> {
+        Self::with_parameters(network, wanted, None)
+    }
+
+    /// - placed: where parameters lie, if that has been decided
+    fn with_parameters(network: &Network, wanted: Wanted, placed: Option<&Parameters>) -> Result<Self> {
         check_outputs(network)?;
         let Checked { shapes, weights } = check(network)?;
         let parameters = parameters::lay_out(&network.layers, &weights)?;
@@ -96,8 +101,15 @@ impl Plan {
             let (value, function) = fuse::take_output_function(&mut operations, &lengths, &all, heads[index].value);
             (heads[index].value, heads[index].function) = (value, function);
         }
-        let over_batch = choose::over_batch(&operations, &parameters);
-        let parameters = Parameters::place(parameters.all, |parameter| over_batch.contains(&WeightId(parameter)));
+        let (over_batch, parameters) = match placed {
+            Some(placed) => (Vec::new(), placed.clone()),
+            None => {
+                let over_batch = choose::over_batch(&operations, &parameters);
+                let is_over_batch = |parameter| over_batch.contains(&WeightId(parameter));
+                let parameters = Parameters::place(parameters.all, is_over_batch);
+                (over_batch, parameters)
+            }
+        };
         let choices = choose::Choices { operations: &operations, parameters: &parameters, over_batch: &over_batch };
         let (mut steps, packed_len) = choose::choose(choices, &lengths, &values(&heads), wanted);
         let mut is_used = vec![false; lengths.len()];
@@ -120,7 +132,9 @@ impl Plan {
         if !self.steps.iter().any(normalizes) {
             return Ok(None);
         }
-        Self::new(network, Wanted::Nothing).map(Some)
+        // The same weights serve both plans.
+        let plan = Self::with_parameters(network, Wanted::Nothing, Some(&self.parameters))?;
+        Ok((plan.steps.len() < self.steps.len()).then_some(plan))
     }
 
     /// The steps before which the chunks of a batch meet in training: a phase ends before each.
@@ -172,7 +186,11 @@ impl Plan {
     /// The most values that one example has in one place, inputs with the border that padding adds included.
     pub(crate) fn widest_padded(&self) -> usize {
         let convs = self.steps.iter().filter_map(|placed| placed.step.conv());
-        let padded = convs.map(|conv| conv.layout.image_len);
+        let depthwise = self.steps.iter().filter_map(|placed| match &placed.step {
+            Step::Plain(Plain::Depthwise(depthwise)) => Some(depthwise.layout.padded_len()),
+            Step::Plain(_) | Step::Conv(_) => None,
+        });
+        let padded = convs.map(|conv| conv.layout.image_len).chain(depthwise);
         padded.chain(self.lengths.iter().copied()).max().unwrap_or(0)
     }
 

@@ -70,9 +70,9 @@ impl LoadLimits {
     /// - shapes: of the calls' outputs
     pub(super) fn check_layers(&self, network: &Network, shapes: &[Shape]) -> Result<(), ModelFault> {
         let windows = network.calls.iter().zip(shapes).map(|(call, output)| {
-            let has_windows = network.layers[call.layer].describe().lists_windows();
+            let lists = network.layers[call.layer].describe().window_lists() as u64;
             let (height, width, _) = output.as_image();
-            if has_windows { (height as u64).saturating_mul(width as u64) } else { 0 }
+            lists.saturating_mul(height as u64).saturating_mul(width as u64)
         });
         let windows = windows.fold(0_u64, u64::saturating_add);
         self.check_memory(windows.saturating_mul(size_of::<u32>() as u64))

@@ -91,7 +91,7 @@ impl Chunks {
         let Run { plan, weights, level } = run;
         let Self { all, used, meetings, scratch, .. } = self;
         let chunks = &mut all[..*used];
-        let threads = rayon::current_num_threads().clamp(1, chunks.len().max(1));
+        let threads = rayon::current_num_threads().min(chunks.len()).clamp(1, scratch.len());
         for (phase, steps) in plan.phases().enumerate() {
             hand_out(chunks.iter_mut(), &mut scratch[..threads], Then::Work, |_, chunk, scratch| {
                 if chunk.places.is_empty() {
@@ -125,7 +125,8 @@ impl Chunks {
     ) {
         let Run { plan, weights, level } = run;
         let Self { all, used, per_shard, meetings, scratch } = self;
-        let threads = rayon::current_num_threads().clamp(1, shards.len().max(1));
+        // A pass may come back on a pool of more threads.
+        let threads = rayon::current_num_threads().min(shards.len()).clamp(1, scratch.len());
         let phases = plan.phases().count();
         for phase in (0..phases).rev() {
             let steps = plan.phases().nth(phase).expect("there are as many");

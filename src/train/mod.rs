@@ -106,8 +106,8 @@ struct ForInference {
 }
 
 impl ForInference {
-    fn new(plan: Plan) -> Self {
-        Self { plan: Arc::new(plan), packed: OtherPlan::default(), workspaces: Pool::default() }
+    fn new(plan: Arc<Plan>) -> Self {
+        Self { plan, packed: OtherPlan::default(), workspaces: Pool::default() }
     }
 }
 
@@ -138,7 +138,7 @@ impl Engine {
             level,
             version: 0,
             pass_plan: OtherPlan::default(),
-            inference: inference.map(ForInference::new),
+            inference: inference.map(|plan| ForInference::new(Arc::new(plan))),
             pending: Pending::default(),
             id: EngineId::default(),
             workspaces: Pool::default(),
@@ -154,6 +154,7 @@ impl Engine {
     /// Packs every kernel for the forward pass; to be called when parameters have changed.
     pub(crate) fn pack(&mut self) {
         self.version += 1;
+        self.pending = Pending::default();
         let Weights { flat, packed } = &mut self.weights;
         let level = self.level;
         pack_steps(&self.plan.steps, packed, &|conv, filters, packed| {
@@ -222,6 +223,7 @@ impl Engine {
         let shards = &mut shards[..used];
         for shard in &mut *shards {
             shard.gradients.clear();
+            shard.gradients.activity_scale = 1.0 / batch.len() as f32;
             shard.tally.reset();
         }
         let pass = |places: &Range<usize>| Pass::Training { seed, step, first_example: places.start };
@@ -257,6 +259,11 @@ impl Engine {
                 dispatch!(*level, simd => add_all_compensated(simd, values, parameters, lost));
             },
         );
+    }
+
+    /// The moments of the last batch are taken up with the next step that is given gradients.
+    pub(crate) fn keep_moments(&self) {
+        self.pending.take_up(self.chunks.state_updates(&self.plan));
     }
 
     /// What the last batch scored.

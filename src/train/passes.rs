@@ -37,8 +37,14 @@ pub(super) struct EngineId(Arc<()>);
 #[derive(Debug, Default)]
 pub(super) struct Pending(Mutex<Vec<StateUpdate>>);
 
+impl Clone for Pending {
+    fn clone(&self) -> Self {
+        Self(Mutex::new(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()))
+    }
+}
+
 impl Pending {
-    fn take_up(&self, updates: Vec<StateUpdate>) {
+    pub(super) fn take_up(&self, updates: Vec<StateUpdate>) {
         let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if pending.is_empty() {
             *pending = updates;
@@ -157,7 +163,9 @@ impl Engine {
             let heads = gradients.iter().enumerate();
             heads.for_each(|(index, gradient)| gradient.write(plan, index, places, workspace));
         });
-        self.pending.take_up(chunks.state_updates(plan));
+        if examples > 0 {
+            self.pending.take_up(chunks.state_updates(plan));
+        }
         let mut parameters = AlignedBuffer::zeroed(plan.parameters.trained_len);
         collect(*level, &BatchGradients { plan, shards: &found, examples, penalties: None }, &mut parameters);
         if is_of_loss {

@@ -2,12 +2,12 @@
 
 use super::chunks::Chunks;
 use super::other_plan::OtherPlan;
-use super::passes::{EngineId, Pending};
+use super::passes::EngineId;
 use super::{Engine, ForInference, LastBatch};
 use crate::aligned::AlignedBuffer;
 use crate::exec::{Purpose, Workspace};
 use crate::plan::Plan;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Workspaces that nobody works in. A call takes all of them out and puts them back when it is done; the lock is held
 /// for the moment of that alone. A second call at the same time finds none, and makes its own.
@@ -60,8 +60,8 @@ impl Clone for Engine {
             level: self.level,
             version: self.version,
             pass_plan: OtherPlan::default(),
-            inference: self.inference.as_ref().map(|other| ForInference::new(Plan::clone(&other.plan))),
-            pending: Pending::default(),
+            inference: self.inference.as_ref().map(|other| ForInference::new(Arc::clone(&other.plan))),
+            pending: self.pending.clone(),
             id: EngineId::default(),
             workspaces: Pool::default(),
             shards: Vec::new(),

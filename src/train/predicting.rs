@@ -22,18 +22,22 @@ pub(crate) struct Inference {
 
 impl Engine {
     /// Leaves everything behind that only training needs.
-    pub(crate) fn into_inference(self) -> Inference {
+    pub(crate) fn into_inference(mut self) -> Inference {
         let decision = self.decision();
-        let packed = self.inference_plan();
+        let other = self.inference_plan().and_then(|packed| {
+            // Nobody else holds it when the engine lets it go.
+            drop(self.inference.take());
+            Arc::into_inner(packed)
+        });
         let Self { plan, weights, level, .. } = self;
-        if let Some(packed) = packed {
-            let PackedPlan { plan, weights, .. } = &*packed;
-            return Inference { plan: Arc::clone(plan), decision, weights: Arc::new(weights.clone()), level };
-        }
+        let (plan, weights) = match other {
+            Some(PackedPlan { plan, weights, .. }) => (plan, weights),
+            None => (Arc::new(plan), weights),
+        };
         let reads_flat = plan.steps.iter().any(|placed| placed.forward_reads_flat_weights());
         let flat = if reads_flat { weights.flat } else { AlignedBuffer::default() };
         let weights = Arc::new(Weights { flat, packed: weights.packed });
-        Inference { plan: Arc::new(plan), decision, weights, level }
+        Inference { plan, decision, weights, level }
     }
 }
 

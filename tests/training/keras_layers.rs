@@ -144,7 +144,8 @@ impl Case {
                 assert_close(&self.what(&format!("gradient of {name}")), &found.values, &self.d_weights[name]);
             }
         }
-        if !self.state.is_empty() {
+        let trains = self.d_weights.keys().next().is_some();
+        if !self.state.is_empty() && trains {
             model.train_on_batch(given(), &ArrayD::zeros(self.output.shape.clone())).unwrap();
             let weights = model.get_weights();
             for (name, expected) in &self.state {

@@ -3,7 +3,7 @@
 
 use crate::exec::forward::Pass;
 use crate::exec::memory::Memory;
-use crate::exec::run::{Backward, Chunk, Forward, Purpose, Run};
+use crate::exec::run::{Backward, Chunk, Forward, Run};
 use crate::kernels::normalize::{Correction, Scaling, correct_gradient, gradient_sums, moments, normalize, room_len};
 use crate::kernels::sum::add;
 use crate::program::WeightPlace;
@@ -60,11 +60,8 @@ impl BatchNorm {
 }
 
 impl Run for BatchNorm {
-    fn memory(&self, of: Chunk) -> Memory {
-        let forward = match of.purpose {
-            Purpose::Inference | Purpose::Training => room_len(self.channels),
-        };
-        Memory { saved_floats: 6 * self.channels, forward, ..Memory::default() }
+    fn memory(&self, _of: Chunk) -> Memory {
+        Memory { saved_floats: 6 * self.channels, forward: room_len(self.channels), ..Memory::default() }
     }
 
     fn gather<S: Simd>(&self, simd: S, io: Forward<'_>) {

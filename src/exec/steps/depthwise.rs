@@ -64,13 +64,13 @@ impl Run for Depthwise {
             &saved.floats
         };
         self.set_scaling(flat, places, &mut scratch.forward);
-        let relu = self.then == Then::Relu;
+        let then = self.then;
         let finish = if self.norm.is_some() {
             let (scale, offset) = scratch.forward.split_at(layout.channels + SLACK);
-            Finish { scale, offset, relu }
+            Finish { scale, offset, then }
         } else {
             let offset = self.bias(places).map_or(&[][..], |bias| &flat[bias.range.start..bias.range.end + SLACK]);
-            Finish { scale: &[], offset, relu }
+            Finish { scale: &[], offset, then }
         };
         let kernel = &places[0].range;
         depthwise_forward(simd, layout, x, &flat[kernel.start..kernel.end + SLACK], finish, &mut y[..images * len]);

@@ -8,9 +8,9 @@ use crate::program::plain::LocalNorm;
 use crate::simd::Simd;
 
 impl Run for LocalNorm {
-    /// The means, and the reciprocals of the deviations.
+    /// The means, and the reciprocals of the deviations; room for sums.
     fn memory(&self, of: Chunk) -> Memory {
-        Memory { saved_floats: of.images * self.of.moments(), ..Memory::default() }
+        Memory { saved_floats: of.images * self.of.moments(), forward: 2 * self.of.position(), ..Memory::default() }
     }
 
     fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
@@ -24,7 +24,9 @@ impl Run for LocalNorm {
     }
 
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
-        let Backward { images, x: [x, _], len, dy, dx: [mut dx, _], saved, weights, places, gradients, .. } = io;
+        let Backward {
+            images, x: [x, _], len, dy, dx: [mut dx, _], saved, scratch, weights, places, gradients, ..
+        } = io;
         let (scale, offset) = self.learned.scale_and_offset(places);
         let is_trained = |place: &&WeightPlace| place.is_trained;
         // The scale lies before the offset.
@@ -50,7 +52,7 @@ impl Run for LocalNorm {
         let dy = &mut dy[..values];
         let kept = &saved.floats[..images * self.of.moments()];
         let scale = scale.map(|place| &weights.flat[place.range.clone()]);
-        local_norm_backward(simd, &self.of, images, scale, of_both, (&x[..values], kept, dy));
+        local_norm_backward(simd, &self.of, images, scale, of_both, (&x[..values], kept, dy, &mut scratch.forward));
         dx.put(dy.iter());
     }
 }

@@ -62,6 +62,25 @@ fn what_is_added_behind_is_less_than_the_strides() {
 }
 
 #[test]
+fn a_transposed_window_that_reaches_too_far_is_refused() {
+    for padding in [Valid, Same] {
+        let conv = Conv2DTranspose::new(1, (2, 2)).padding(padding).dilation_rate((usize::MAX - 1, 1));
+        let error = super::compile_error(head(image().add(conv)));
+        assert!(error.contains("that are not too large"), "{error}");
+    }
+}
+
+/// Each tap reaches pixels of its own: a plan takes as long as they are many.
+#[test]
+fn a_depthwise_kernel_of_many_taps_and_strides_is_planned_at_once() {
+    let start = std::time::Instant::now();
+    let conv = DepthwiseConv2D::new((512, 512)).strides((512, 512)).padding(Same);
+    let model = Sequential::new([1, 1, 1]).add(conv).add(Flatten::new()).add(Dense::new(2).activation(Softmax));
+    super::try_compile(model).unwrap();
+    assert!(start.elapsed() < std::time::Duration::from_secs(20));
+}
+
+#[test]
 fn normalizations_have_numbers_in_range_and_axes_that_are_there() {
     let normalized = |norm: BatchNormalization| head(image().add(norm));
     for (momentum, written) in [(-0.1, "-0.1"), (1.5, "1.5"), (f32::NAN, "NaN")] {
