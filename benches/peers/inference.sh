@@ -4,7 +4,7 @@
 #
 #   [MODELS="resnet mobilenet"] benches/peers/inference.sh [rounds]
 #
-# MODELS, FEATURES and PYTHON as in models.sh; PEERS="torch onnxruntime" leaves Inkstone out.
+# MODELS and PYTHON as in models.sh; PEERS="torch onnxruntime" leaves Inkstone out.
 set -euo pipefail
 cd "$(dirname "$0")"
 source setup.sh

@@ -4,8 +4,8 @@
 #
 #   [MODELS="resnet mobilenet"] benches/peers/models.sh [rounds]
 #
-# MODELS names those of torch_networks.py, by default all that Inkstone has the layers for: an MLP 784-512-512-10, a LeNet-5 and one
-# with average pooling and tanh, a VGG-like network on 32x32x3. FEATURES=normalized adds `resnet`, a ResNet-14, and `mobilenet`.
+# MODELS names those of torch_networks.py, by default all: an MLP 784-512-512-10, a LeNet-5 and one with average pooling and tanh, a
+# VGG-like network on 32x32x3, a ResNet-14 and a network of depthwise-separable blocks, both with batch normalization.
 # PEERS=torch measures PyTorch alone. Fails if the networks have different numbers of parameters.
 #
 # Wants Python 3, a Rust toolchain, and a quiet machine. PYTHON names an interpreter that has requirements.txt already.

@@ -4,9 +4,8 @@ if [ -z "${PYTHON:-}" ]; then
   [ -x "$PYTHON" ] || python3 -m venv venv
   "$PYTHON" -m pip install --quiet --requirement requirements.txt
 fi
-models="mlp lenet lenet_avg vgg"
-[[ " ${FEATURES:-} " =~ " normalized " ]] && models+=" resnet mobilenet"
+models="mlp lenet lenet_avg vgg resnet mobilenet"
 if [[ " ${PEERS:-inkstone} " =~ " inkstone " ]]; then
-  cargo build --release --quiet --manifest-path inkstone/Cargo.toml --features "${FEATURES:-}"
+  cargo build --release --quiet --manifest-path inkstone/Cargo.toml
 fi
 scratch="$(mktemp -d)"

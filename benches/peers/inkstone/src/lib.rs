@@ -1,6 +1,5 @@
 //! The networks that `models.sh` and `inference.sh` compare, as `torch_networks.py` has them, and random images.
 
-#[cfg(feature = "normalized")]
 mod normalized;
 
 use inkstone::Result;
@@ -15,9 +14,7 @@ pub fn network(name: &str) -> Result<Model> {
         "lenet" => lenet(&input, Relu, |x| x.apply(MaxPooling2D::new((2, 2)))),
         "lenet_avg" => lenet(&input, Tanh, |x| x.apply(AveragePooling2D::new((2, 2)))),
         "vgg" => vgg(&input),
-        #[cfg(feature = "normalized")]
         "resnet" => normalized::resnet(&input),
-        #[cfg(feature = "normalized")]
         "mobilenet" => normalized::mobilenet(&input),
         _ => return Err(inkstone::Error::Data(format!("expected a network that this program has, got {name:?}"))),
     };
