@@ -37,7 +37,7 @@ impl Groups {
     }
 
     /// Scales of one pixel.
-    pub(crate) fn position(&self) -> usize {
+    pub(crate) fn pixel_len(&self) -> usize {
         self.groups * self.channels
     }
 
@@ -107,7 +107,7 @@ pub(crate) fn local_norm_backward<S: Simd>(
 ) {
     let count = (of.pixels * of.channels) as f64;
     // Sums of few runs, which are added to the gradients before they get long.
-    let (scale_sums, offset_sums) = room[..2 * of.position()].split_at_mut(of.position());
+    let (scale_sums, offset_sums) = room[..2 * of.pixel_len()].split_at_mut(of.pixel_len());
     scale_sums.fill(0.0);
     offset_sums.fill(0.0);
     let mut runs = 0;

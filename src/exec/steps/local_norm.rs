@@ -10,7 +10,7 @@ use crate::simd::Simd;
 impl Run for LocalNorm {
     /// The means, and the reciprocals of the deviations; room for sums.
     fn memory(&self, of: Chunk) -> Memory {
-        Memory { saved_floats: of.images * self.of.moments(), forward: 2 * self.of.position(), ..Memory::default() }
+        Memory { saved_floats: of.images * self.of.moments(), forward: 2 * self.of.pixel_len(), ..Memory::default() }
     }
 
     fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
