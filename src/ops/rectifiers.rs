@@ -63,7 +63,7 @@ pub fn elu(x: ArrayViewD<'_, f32>, alpha: f32) -> ArrayD<f32> {
 ///
 /// ```
 /// use inkstone::ndarray::array;
-/// let (x, dy) = (array![-100.0, 0.0, 2.0].into_dyn(), array![4.0, 4.0, 4.0].into_dyn());
+/// let (x, dy) = (array![-200.0, 0.0, 2.0].into_dyn(), array![4.0, 4.0, 4.0].into_dyn());
 /// let dx = inkstone::ops::elu_backward(x.view(), 0.5, dy.view())?;
 /// assert_eq!(dx, array![0.0, 2.0, 4.0].into_dyn());
 /// # Ok::<(), inkstone::Error>(())
