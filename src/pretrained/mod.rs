@@ -9,8 +9,9 @@ use crate::layers::{Call, Layer, Network, Source};
 use crate::model::Weight;
 use crate::plan::layer_names;
 
-/// A part of a [`Model`](crate::Model) with its weights, to be gone on with: [`Model::pretrained`],
-/// [`Model::layers_up_to`] and [`Model::without_top`] make it. Layers are frozen and added, and
+/// A part of a [`Model`](crate::Model) with its weights, to be gone on with:
+/// [`Model::pretrained`](crate::Model::pretrained), [`Model::layers_up_to`](crate::Model::layers_up_to) and
+/// [`Model::without_top`](crate::Model::without_top) make it. Layers are frozen and added, and
 /// [`compile`](Self::compile) makes it a model again, whose optimizer starts anew.
 ///
 /// ```
