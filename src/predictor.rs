@@ -146,9 +146,12 @@ impl Predictor {
     /// (N, values of all outputs, one output after the other).
     fn predict_values(&self, images: Inputs<'_>) -> Result<Array2<f32>> {
         check_shapes(&self.inference.plan, &images)?;
-        let mut outputs = Array2::zeros((images.len(), self.inference.plan.outputs_len()));
+        let count = images.len();
+        let mut outputs = Array2::zeros((count, self.inference.plan.outputs_len()));
         let out = outputs.as_slice_mut().expect("a new array is in memory order");
-        self.predict_into(images, &mut self.scratch(), out)?;
+        let workspace = self.inference.workspace_for(count);
+        let mut scratch = Scratch { workspace, made_for: Arc::clone(&self.inference.plan) };
+        self.predict_into(images, &mut scratch, out)?;
         Ok(outputs)
     }
 

@@ -44,7 +44,12 @@ impl Engine {
 impl Inference {
     /// What one thread needs to work on a chunk at a time.
     pub(crate) fn workspace(&self) -> Workspace {
-        Workspace::new(&self.plan, chunk_len(&self.plan), Purpose::Inference)
+        self.workspace_for(usize::MAX)
+    }
+
+    /// The same for so many examples, if they are fewer than a chunk.
+    pub(crate) fn workspace_for(&self, examples: usize) -> Workspace {
+        Workspace::new(&self.plan, chunk_len(&self.plan).min(examples.max(1)), Purpose::Inference)
     }
 
     /// Runs all examples, chunk by chunk as [`Engine::predict`], and hands each chunk's outputs to `finish`:
