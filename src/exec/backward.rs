@@ -1,7 +1,7 @@
 //! The backward pass of one chunk.
 
 use super::Weights;
-use super::forward::Do;
+use super::forward::{At, Do, Phase};
 use super::gradients::Gradients;
 use super::run::{Backward, InputGradient, Run};
 use super::workspace::Workspace;
@@ -10,7 +10,6 @@ use crate::kernels::penalty::add_penalty_gradients;
 use crate::plan::{Flow, Placed, Plan};
 use crate::program::{MAX_READS, Regularizer};
 use crate::simd::Simd;
-use std::ops::Range;
 
 /// Adds the chunk's gradients to `gradients`. The workspace holds the
 /// forward pass of the same `images`, and the gradients of the outputs.
@@ -23,7 +22,7 @@ pub(crate) fn backward<S: Simd>(
     gradients: &mut Gradients,
 ) {
     for step in (0..plan.steps.len()).rev() {
-        backward_step(simd, (plan, step, Do::Run), weights, workspace, images, gradients);
+        backward_step(simd, At { plan, step, what: Do::Run }, weights, workspace, images, gradients);
     }
     gradients.count(images);
 }
@@ -32,24 +31,24 @@ pub(crate) fn backward<S: Simd>(
 /// gathers what they need of each other: it runs with the phase before.
 pub(crate) fn backward_phase<S: Simd>(
     simd: S,
-    (plan, phase): (&Plan, Range<usize>),
+    Phase { plan, steps }: Phase<'_>,
     weights: &Weights,
     workspace: &mut Workspace,
     images: usize,
     gradients: &mut Gradients,
 ) {
     // The step that starts the next phase runs first, as its chunks have met.
-    let end = (phase.end + 1).min(plan.steps.len());
-    for step in (phase.start..end).rev() {
-        let gathers = step == phase.start && step < phase.end && plan.steps[step].meets();
+    let end = (steps.end + 1).min(plan.steps.len());
+    for step in (steps.start..end).rev() {
+        let gathers = step == steps.start && step < steps.end && plan.steps[step].meets();
         let what = if gathers { Do::Gather } else { Do::Run };
-        backward_step(simd, (plan, step, what), weights, workspace, images, gradients);
+        backward_step(simd, At { plan, step, what }, weights, workspace, images, gradients);
     }
 }
 
 fn backward_step<S: Simd>(
     simd: S,
-    (plan, step, what): (&Plan, usize, Do),
+    At { plan, step, what }: At<'_>,
     weights: &Weights,
     workspace: &mut Workspace,
     images: usize,

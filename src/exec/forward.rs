@@ -17,6 +17,20 @@ pub(crate) enum Pass {
     Training { seed: u64, step: u64, first_example: usize },
 }
 
+/// Some steps of a plan.
+#[derive(Clone)]
+pub(crate) struct Phase<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) steps: Range<usize>,
+}
+
+/// One step of a plan, and what is done there.
+pub(super) struct At<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) step: usize,
+    pub(super) what: Do,
+}
+
 /// What a pass does at a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Do {
@@ -35,31 +49,31 @@ pub(crate) fn forward<S: Simd>(
     pass: Pass,
 ) {
     for step in 0..plan.steps.len() {
-        forward_step(simd, (plan, step, Do::Run), weights, workspace, images, pass);
+        forward_step(simd, At { plan, step, what: Do::Run }, weights, workspace, images, pass);
     }
 }
 
 /// Runs the steps of one phase, and gathers what the chunks need of each other for the next.
 pub(crate) fn forward_phase<S: Simd>(
     simd: S,
-    (plan, phase): (&Plan, Range<usize>),
+    Phase { plan, steps }: Phase<'_>,
     weights: &Weights,
     workspace: &mut Workspace,
     images: usize,
     pass: Pass,
 ) {
-    let end = phase.end;
-    for step in phase {
-        forward_step(simd, (plan, step, Do::Run), weights, workspace, images, pass);
+    let end = steps.end;
+    for step in steps {
+        forward_step(simd, At { plan, step, what: Do::Run }, weights, workspace, images, pass);
     }
     if end < plan.steps.len() {
-        forward_step(simd, (plan, end, Do::Gather), weights, workspace, images, pass);
+        forward_step(simd, At { plan, step: end, what: Do::Gather }, weights, workspace, images, pass);
     }
 }
 
 fn forward_step<S: Simd>(
     simd: S,
-    (plan, step, what): (&Plan, usize, Do),
+    At { plan, step, what }: At<'_>,
     weights: &Weights,
     workspace: &mut Workspace,
     images: usize,

@@ -22,9 +22,9 @@ pub(crate) struct Meeting {
     pixels: usize,
     /// Pixels of all chunks so far.
     count: f64,
-    /// Forward: means; backward: sums of gradients.
+    /// Forward: means; backward: sums of gradients, and their means once all are there.
     first: Vec<f64>,
-    /// Forward: sums of squared deviations; backward: sums of products.
+    /// Forward: sums of squared deviations; backward: those of products with the distance from the mean.
     second: Vec<f64>,
     /// What the moving statistics take up.
     mean: Vec<f32>,
@@ -84,7 +84,7 @@ impl Meeting {
         self.count = total;
     }
 
-    /// Makes the batch's statistics of what all chunks have gathered.
+    /// Makes what all chunks have gathered the batch's moments, or the means of its gradients.
     pub(crate) fn close(&mut self, direction: Direction) {
         match direction {
             Direction::Forward => {
@@ -93,7 +93,10 @@ impl Meeting {
                 let variances = self.variance.iter_mut().zip(&self.second);
                 variances.for_each(|(variance, sum)| *variance = (*sum / count) as f32);
             }
-            Direction::Backward => {}
+            Direction::Backward => {
+                let count = self.count;
+                self.first.iter_mut().chain(&mut self.second).for_each(|sum| *sum /= count);
+            }
         }
     }
 
@@ -110,10 +113,9 @@ impl Meeting {
             }
             Direction::Backward => {
                 let [offset, slope] = kept.backward;
-                let count = self.count;
-                offset.iter_mut().zip(&self.first).for_each(|(offset, sum)| *offset = (sum / count) as f32);
-                for ((slope, product), reciprocal) in slope.iter_mut().zip(&self.second).zip(reciprocal.iter()) {
-                    *slope = (product / count) as f32 * reciprocal * reciprocal;
+                offset.iter_mut().zip(&self.first).for_each(|(offset, mean)| *offset = *mean as f32);
+                for ((slope, mean), reciprocal) in slope.iter_mut().zip(&self.second).zip(reciprocal.iter()) {
+                    *slope = *mean as f32 * reciprocal * reciprocal;
                 }
             }
         }

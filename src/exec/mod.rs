@@ -13,7 +13,7 @@ pub(crate) mod tests;
 mod workspace;
 
 pub(crate) use backward::{backward, backward_phase};
-pub(crate) use forward::{Pass, forward, forward_phase};
+pub(crate) use forward::{Pass, Phase, forward, forward_phase};
 pub(crate) use gradients::{Gradients, kept_len, stride};
 pub(crate) use meeting::{Direction, Meeting, StateUpdate};
 pub(crate) use memory::Scratch;
@@ -22,9 +22,9 @@ pub(crate) use workspace::Workspace;
 
 use crate::aligned::AlignedBuffer;
 use crate::plan::{ConvStep, FoldedNorm, InputGradient, Plan};
-use crate::program::WeightPlace;
 use crate::simd::Simd;
 use std::ops::Range;
+use steps::MovingScaling;
 
 /// The values of a model's weights, and the copy of its kernels that the forward pass reads.
 #[derive(Clone, Debug)]
@@ -74,21 +74,11 @@ struct Kernel {
 
 /// The kernel of a step with the normalization behind it made part of it: only inference has such steps.
 fn fold(conv: &ConvStep, FoldedNorm { norm, weights }: &FoldedNorm, flat: &[f32]) -> Kernel {
-    let places = norm.weights(weights);
-    let read = |place: &WeightPlace| &flat[place.range.clone()];
-    let (mean, variance) = (read(places.mean), read(places.variance));
-    let (gamma, beta, bias) = (places.gamma.map(read), places.beta.map(read), &flat[conv.biases.clone()]);
-    let filters = 0..conv.layout.filters;
-    let factors: Vec<f32> = filters
-        .map(|filter| gamma.map_or(1.0, |gamma| gamma[filter]) / (variance[filter] + norm.epsilon).sqrt())
-        .collect();
-    let biases = factors.iter().enumerate().map(|(filter, factor)| {
-        let bias = bias.get(filter).copied().unwrap_or_default();
-        (bias - mean[filter]) * factor + beta.map_or(0.0, |beta| beta[filter])
-    });
-    let kernel = flat[conv.weights.clone()].chunks_exact(conv.layout.window_len()).zip(&factors);
-    let weights = kernel.flat_map(|(window, factor)| window.iter().map(move |weight| weight * factor)).collect();
-    Kernel { weights, biases: biases.collect() }
+    let scalings = || norm.moving_scalings(flat, weights, &flat[conv.biases.clone()]);
+    let kernel = flat[conv.weights.clone()].chunks_exact(conv.layout.window_len()).zip(scalings());
+    let weights =
+        kernel.flat_map(|(window, MovingScaling { scale, .. })| window.iter().map(move |weight| weight * scale));
+    Kernel { weights: weights.collect(), biases: scalings().map(|scaling| scaling.offset).collect() }
 }
 
 /// Where some filters of a step are cut in two that are to be packed; `None` where they are one job.

@@ -3,6 +3,10 @@
 use super::exp::{between, exp, exp_m1_below_0, normal, sigmoid, softplus, tanh};
 use crate::simd::{Select, Simd, SimdBase};
 
+/// The numbers of SELU, with which its outputs keep mean 0 and variance 1: `alpha`, `scale` ([Klambauer et al.,
+/// 2017](https://arxiv.org/abs/1706.02515)).
+pub(crate) const SELU: (f64, f64) = (1.673_263_242_354_377_2, 1.050_700_987_355_480_5);
+
 /// An activation that looks at one value at a time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Elementwise {

@@ -3,7 +3,7 @@
 use super::names::name_setter;
 use super::written::written;
 use super::{Describe, Spec};
-use crate::kernels::activation::Elementwise;
+use crate::kernels::activation::{Elementwise, SELU};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
 use serde::{Deserialize, Serialize};
@@ -84,8 +84,6 @@ pub enum ActivationFunction {
     Exponential,
 }
 
-/// The numbers of SELU, with which its outputs keep mean 0 and variance 1: `alpha`, `scale`.
-pub(crate) const SELU: (f32, f32) = (1.673_263_2, 1.050_701);
 /// The slope of [`ActivationFunction::LeakyRelu`].
 pub(crate) const LEAKY_RELU_SLOPE: f32 = 0.2;
 
@@ -136,7 +134,7 @@ impl ActivationFunction {
             Self::Relu6 => Elementwise::CappedRelu { ceiling: 6.0 },
             Self::LeakyRelu => Elementwise::LeakyRelu { slope: LEAKY_RELU_SLOPE },
             Self::Elu => Elementwise::Elu { alpha: 1.0, scale: 1.0 },
-            Self::Selu => Elementwise::Elu { alpha: SELU.0, scale: SELU.1 },
+            Self::Selu => Elementwise::Elu { alpha: SELU.0 as f32, scale: SELU.1 as f32 },
             Self::Gelu => Elementwise::Gelu,
             Self::GeluTanh => Elementwise::GeluTanh,
             Self::Silu => Elementwise::Silu,

@@ -1,7 +1,7 @@
 //! Batch normalization.
 
 use super::names::name_setter;
-use super::weight_settings::weight;
+use super::weight_settings::gamma_and_beta;
 use super::written::written;
 use super::{Constraint, Describe, Initializer, Regularizer, Spec};
 use crate::kernels::normalize::Then;
@@ -98,39 +98,12 @@ impl BatchNormalization {
         /// Sets how much of the moving averages stays in each step.
         momentum: f32,
 
-        /// Sets what is added to variances.
-        epsilon: f32,
-
-        /// Sets whether there is a beta.
-        center: bool,
-
-        /// Sets whether there is a gamma.
-        scale: bool,
-
         /// Sets whether training changes it. If not, it normalizes with the moving averages in training too, as in
         /// Keras.
         trainable: bool,
-
-        /// Sets how the first values of beta are drawn.
-        beta_initializer: Initializer,
-
-        /// Sets how the first values of gamma are drawn.
-        gamma_initializer: Initializer,
     }
 
-    option_setters! {
-        /// Sets what beta adds to the loss.
-        beta_regularizer: Regularizer,
-
-        /// Sets what gamma adds to the loss.
-        gamma_regularizer: Regularizer,
-
-        /// Sets what beta is brought to after each step.
-        beta_constraint: Constraint,
-
-        /// Sets what gamma is brought to after each step.
-        gamma_constraint: Constraint,
-    }
+    gamma_and_beta!();
 
     name_setter!();
 }
@@ -153,21 +126,16 @@ impl Describe for BatchNormalization {
         if !(0.0..=1.0).contains(&self.momentum) {
             return Err(format!("expects a momentum from 0 to 1, got {}", self.momentum));
         }
-        if !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
-            return Err(format!("expects an epsilon above 0, got {}", self.epsilon));
-        }
         let channels = vec![inputs[0].channels()];
-        let mut weights = Vec::new();
-        if self.scale {
-            weights.push(weight!(self, WeightSpec::zeros("gamma", channels.clone()), gamma));
-        }
-        if self.center {
-            weights.push(weight!(self, WeightSpec::zeros("beta", channels.clone()), beta));
-        }
+        let mut weights = self.gamma_and_beta(&channels)?;
         weights.push(WeightSpec::zeros("moving_mean", channels.clone()).into_state());
         weights.push(WeightSpec::constant("moving_variance", channels, 1.0).into_state());
         let spec = Spec { output: inputs[0], weights };
         Ok(if self.trainable { spec } else { spec.frozen() })
+    }
+
+    fn trainable_mut(&mut self) -> Option<&mut bool> {
+        Some(&mut self.trainable)
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
@@ -177,7 +145,7 @@ impl Describe for BatchNormalization {
             channels: inputs[0].shape.channels(),
             epsilon: self.epsilon,
             statistics,
-            learned: Learned::new(self.scale, self.center),
+            learned: self.learned(),
             then: Then::Nothing,
         };
         Ok(builder.weighted(norm, inputs, weights, inputs[0].shape))

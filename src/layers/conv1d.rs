@@ -8,7 +8,6 @@ use super::{
     ActivationFunction, Constraint, Describe, Initializer, Regularizer, Spec, check_convolution, checked, sequence,
     trained, with_bias,
 };
-use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
 use serde::{Deserialize, Serialize};
@@ -207,22 +206,16 @@ impl Describe for Conv1D {
         1
     }
 
+    fn trainable_mut(&mut self) -> Option<&mut bool> {
+        Some(&mut self.trainable)
+    }
+
     /// It is a convolution of images of one row, whose kernel lies in memory alike.
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
         let x = inputs[0];
         let (window, channels) = (self.window(x.shape)?, x.shape.channels());
         check_convolution(&window, channels, self.filters)?;
-        let conv = Conv {
-            window,
-            channels,
-            filters: self.filters,
-            first_filter: 0,
-            kernel: weights[0],
-            bias: weights.get(1).copied(),
-            norm: None,
-            pool: None,
-            activation: Elementwise::Linear,
-        };
+        let conv = Conv::new(window, channels, self.filters, weights);
         let y = Operand { shape: self.spec(&[x.shape])?.output, ..builder.conv(x, conv) };
         Ok(self.activation.lower(builder, y))
     }

@@ -8,7 +8,6 @@ use super::{
     ActivationFunction, Constraint, Describe, Initializer, Regularizer, Spec, check_convolution, checked, image,
     trained, with_bias,
 };
-use crate::kernels::activation::Elementwise;
 use crate::kernels::patches::Dilated;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
@@ -217,6 +216,10 @@ impl Describe for Conv2D {
         self.groups
     }
 
+    fn trainable_mut(&mut self) -> Option<&mut bool> {
+        Some(&mut self.trainable)
+    }
+
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
         let dilated = self.dilated(inputs[0].shape)?;
         let (channels, filters) = (inputs[0].shape.channels() / self.groups, self.filters / self.groups);
@@ -231,17 +234,7 @@ impl Describe for Conv2D {
             };
             let channels = x.shape.channels();
             check_convolution(&window, channels, filters)?;
-            let conv = Conv {
-                window,
-                channels,
-                filters,
-                first_filter: group * filters,
-                kernel: weights[0],
-                bias: weights.get(1).copied(),
-                norm: None,
-                pool: None,
-                activation: Elementwise::Linear,
-            };
+            let conv = Conv { first_filter: group * filters, ..Conv::new(window, channels, filters, weights) };
             outputs.push(builder.conv(x, conv));
         }
         // Two and two, so that no channel is copied often.

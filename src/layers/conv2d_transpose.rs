@@ -2,15 +2,14 @@
 
 use super::conv2d::strides_of_one;
 use super::names::name_setter;
-use super::weight_settings::{glorot_uniform, weight, zeros};
+use super::weight_settings::{glorot_uniform, kernel_and_bias, zeros};
 use super::written::written;
 use super::{
     ActivationFunction, Constraint, Describe, Initializer, Regularizer, Spec, check_convolution, checked, image,
     trained, with_bias,
 };
-use crate::kernels::activation::Elementwise;
 use crate::kernels::patches::Dilated;
-use crate::program::plain::{Bias, PutBack};
+use crate::program::plain::PutBack;
 use crate::program::{Builder, Conv, Operand, StoredOrder, WeightId, WeightSpec};
 use crate::shape::{MAX_ELEMENTS, Padding, Shape, Window2d};
 use serde::Deserialize;
@@ -124,32 +123,11 @@ impl Conv2DTranspose {
         /// Sets whether training changes its weights.
         trainable: bool,
 
-        /// Sets how the first values of the kernel are drawn.
-        kernel_initializer: Initializer,
-
-        /// Sets how the first values of the bias are drawn.
-        bias_initializer: Initializer,
-
         /// Sets the rows and columns from one tap of the kernel to the next; only without strides.
         dilation_rate: (usize, usize),
     }
 
-    option_setters! {
-        /// Sets what the kernel adds to the loss.
-        kernel_regularizer: Regularizer,
-
-        /// Sets what the bias adds to the loss.
-        bias_regularizer: Regularizer,
-
-        /// Sets what the output, behind the activation, adds to the loss: its values, summed over an example.
-        activity_regularizer: Regularizer,
-
-        /// Sets what the kernel is brought to after each step.
-        kernel_constraint: Constraint,
-
-        /// Sets what the bias is brought to after each step.
-        bias_constraint: Constraint,
-    }
+    kernel_and_bias!();
 
     name_setter!();
 
@@ -247,12 +225,9 @@ impl Describe for Conv2DTranspose {
         let (height, width) = self.dilated(inputs[0])?.window.image;
         let output = checked(Shape::from([height, width, self.filters]))?;
         let (rows, columns) = self.kernel_size;
-        let kernel = WeightSpec::kernel("kernel", vec![rows, columns, self.filters, channels]);
-        let kernel = WeightSpec { stored: StoredOrder::AsShaped, ..kernel };
-        let mut weights = vec![weight!(self, kernel, kernel)];
-        if self.use_bias {
-            weights.push(weight!(self, WeightSpec::zeros("bias", vec![self.filters]), bias));
-        }
+        let mut weights = self.kernel_and_bias(vec![rows, columns, self.filters, channels], self.filters)?;
+        // Each row of patches reads all channels: Keras' shape is the engine's order.
+        weights[0].stored = StoredOrder::AsShaped;
         let spec = Spec { output, weights };
         Ok(if self.trainable { spec } else { spec.frozen() })
     }
@@ -265,6 +240,10 @@ impl Describe for Conv2DTranspose {
         1
     }
 
+    fn trainable_mut(&mut self) -> Option<&mut bool> {
+        Some(&mut self.trainable)
+    }
+
     /// Each pixel times the kernel makes a patch; patches are added up where they overlap.
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
         let of = self.dilated(inputs[0].shape)?;
@@ -275,21 +254,11 @@ impl Describe for Conv2DTranspose {
         let filters = patches.filter(|patches| patches.len().is_some()).and(patch);
         let filters = filters.ok_or_else(|| format!("needs more than {MAX_ELEMENTS} values for its windows"))?;
         check_convolution(&window, channels, filters)?;
-        let conv = Conv {
-            window,
-            channels,
-            filters,
-            first_filter: 0,
-            kernel: weights[0],
-            bias: None,
-            norm: None,
-            pool: None,
-            activation: Elementwise::Linear,
-        };
+        let conv = Conv::new(window, channels, filters, &weights[..1]);
         let patches = builder.conv(inputs[0], conv);
         let (height, width) = of.window.image;
         let output = Shape::from([height, width, self.filters]);
-        let put_back = PutBack { of, channels: self.filters, bias: Bias::new(self.use_bias) };
+        let put_back = PutBack { of, channels: self.filters };
         let y = builder.weighted(put_back, &[patches], &weights[1..], output);
         Ok(self.activation.lower(builder, y))
     }

@@ -7,7 +7,6 @@ use super::{
     ActivationFunction, Constraint, Describe, Initializer, Regularizer, Spec, check_convolution, checked, trained,
     with_bias,
 };
-use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
 use serde::Deserialize;
@@ -148,22 +147,16 @@ impl Describe for Dense {
         1
     }
 
+    fn trainable_mut(&mut self) -> Option<&mut bool> {
+        Some(&mut self.trainable)
+    }
+
     /// It is a convolution with a window of one pixel: a vector is one, a sequence a row of them.
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
         let (height, width, channels) = inputs[0].shape.as_image();
         let window = Window2d::new((height, width), (1, 1), (1, 1), Padding::Valid)?;
         check_convolution(&window, channels, self.units)?;
-        let conv = Conv {
-            window,
-            channels,
-            filters: self.units,
-            first_filter: 0,
-            kernel: weights[0],
-            bias: weights.get(1).copied(),
-            norm: None,
-            pool: None,
-            activation: Elementwise::Linear,
-        };
+        let conv = Conv::new(window, channels, self.units, weights);
         let y = builder.conv(inputs[0], conv);
         let y = Operand { shape: inputs[0].shape.with_channels(self.units), ..y };
         Ok(self.activation.lower(builder, y))

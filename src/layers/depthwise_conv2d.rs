@@ -3,13 +3,12 @@
 use super::conv2d::strides_of_one;
 use super::names::name_setter;
 use super::sliding::dilated;
-use super::weight_settings::{glorot_uniform, weight, zeros};
+use super::weight_settings::{activity_setter, glorot_uniform, weight, weight_setters, zeros};
 use super::written::written;
 use super::{
     ActivationFunction, Constraint, Describe, Initializer, Regularizer, Spec, checked, image, trained, with_bias,
 };
 use crate::kernels::patches::Dilated;
-use crate::program::plain::Bias;
 use crate::program::{Builder, Operand, StoredOrder, WeightId, WeightSpec};
 use crate::shape::{MAX_ELEMENTS, Padding, Shape};
 use serde::Deserialize;
@@ -123,32 +122,14 @@ impl DepthwiseConv2D {
         /// Sets whether training changes its weights.
         trainable: bool,
 
-        /// Sets how the first values of the kernel are drawn.
-        depthwise_initializer: Initializer,
-
-        /// Sets how the first values of the bias are drawn.
-        bias_initializer: Initializer,
-
         /// Sets the rows and columns from one tap of the kernel to the next; only without strides.
         dilation_rate: (usize, usize),
     }
 
-    option_setters! {
-        /// Sets what the kernel adds to the loss.
-        depthwise_regularizer: Regularizer,
+    weight_setters!("the kernel": depthwise_initializer, depthwise_regularizer, depthwise_constraint);
+    weight_setters!("the bias": bias_initializer, bias_regularizer, bias_constraint);
 
-        /// Sets what the bias adds to the loss.
-        bias_regularizer: Regularizer,
-
-        /// Sets what the output, behind the activation, adds to the loss: its values, summed over an example.
-        activity_regularizer: Regularizer,
-
-        /// Sets what the kernel is brought to after each step.
-        depthwise_constraint: Constraint,
-
-        /// Sets what the bias is brought to after each step.
-        bias_constraint: Constraint,
-    }
+    activity_setter!();
 
     name_setter!();
 
@@ -224,9 +205,13 @@ impl Describe for DepthwiseConv2D {
         self.activity_regularizer
     }
 
+    fn trainable_mut(&mut self) -> Option<&mut bool> {
+        Some(&mut self.trainable)
+    }
+
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
         let dilated = self.dilated(inputs[0].shape)?;
-        let y = builder.depthwise(inputs[0], dilated, self.depth_multiplier, Bias::new(self.use_bias), weights);
+        let y = builder.depthwise(inputs[0], dilated, self.depth_multiplier, weights);
         Ok(self.activation.lower(builder, y))
     }
 }

@@ -1,7 +1,7 @@
 //! Group normalization.
 
 use super::names::name_setter;
-use super::weight_settings::weight;
+use super::weight_settings::gamma_and_beta;
 use super::written::written;
 use super::{Constraint, Describe, Initializer, Regularizer, Spec};
 use crate::kernels::local_norm::Groups;
@@ -91,38 +91,11 @@ impl GroupNormalization {
         /// Sets into how many groups the channels are cut: a divisor of them, or -1 for a group of each.
         groups: i64,
 
-        /// Sets what is added to variances.
-        epsilon: f32,
-
-        /// Sets whether there is a beta.
-        center: bool,
-
-        /// Sets whether there is a gamma.
-        scale: bool,
-
         /// Sets whether training changes it.
         trainable: bool,
-
-        /// Sets how the first values of beta are drawn.
-        beta_initializer: Initializer,
-
-        /// Sets how the first values of gamma are drawn.
-        gamma_initializer: Initializer,
     }
 
-    option_setters! {
-        /// Sets what beta adds to the loss.
-        beta_regularizer: Regularizer,
-
-        /// Sets what gamma adds to the loss.
-        gamma_regularizer: Regularizer,
-
-        /// Sets what beta is brought to after each step.
-        beta_constraint: Constraint,
-
-        /// Sets what gamma is brought to after each step.
-        gamma_constraint: Constraint,
-    }
+    gamma_and_beta!();
 
     name_setter!();
 
@@ -152,25 +125,19 @@ written! {
 
 impl Describe for GroupNormalization {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
-        if !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
-            return Err(format!("expects an epsilon above 0, got {}", self.epsilon));
-        }
         self.groups_of(inputs[0])?;
-        let channels = vec![inputs[0].channels()];
-        let mut weights = Vec::new();
-        if self.scale {
-            weights.push(weight!(self, WeightSpec::zeros("gamma", channels.clone()), gamma));
-        }
-        if self.center {
-            weights.push(weight!(self, WeightSpec::zeros("beta", channels.clone()), beta));
-        }
+        let weights = self.gamma_and_beta(&[inputs[0].channels()])?;
         let spec = Spec { output: inputs[0], weights };
         Ok(if self.trainable { spec } else { spec.frozen() })
     }
 
+    fn trainable_mut(&mut self) -> Option<&mut bool> {
+        Some(&mut self.trainable)
+    }
+
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
         let of = self.groups_of(inputs[0].shape)?;
-        let learned = Learned::new(self.scale, self.center);
+        let learned = self.learned();
         let norm = LocalNorm { of, epsilon: self.epsilon, learned };
         Ok(builder.weighted(norm, inputs, weights, inputs[0].shape))
     }

@@ -1,7 +1,7 @@
 //! Layer normalization.
 
 use super::names::name_setter;
-use super::weight_settings::weight;
+use super::weight_settings::gamma_and_beta;
 use super::written::written;
 use super::{Constraint, Describe, Initializer, Regularizer, Spec};
 use crate::kernels::local_norm::Groups;
@@ -105,38 +105,11 @@ impl LayerNormalization {
     }
 
     setters! {
-        /// Sets what is added to variances.
-        epsilon: f32,
-
-        /// Sets whether there is a beta.
-        center: bool,
-
-        /// Sets whether there is a gamma.
-        scale: bool,
-
         /// Sets whether training changes it.
         trainable: bool,
-
-        /// Sets how the first values of beta are drawn.
-        beta_initializer: Initializer,
-
-        /// Sets how the first values of gamma are drawn.
-        gamma_initializer: Initializer,
     }
 
-    option_setters! {
-        /// Sets what beta adds to the loss.
-        beta_regularizer: Regularizer,
-
-        /// Sets what gamma adds to the loss.
-        gamma_regularizer: Regularizer,
-
-        /// Sets what beta is brought to after each step.
-        beta_constraint: Constraint,
-
-        /// Sets what gamma is brought to after each step.
-        gamma_constraint: Constraint,
-    }
+    gamma_and_beta!();
 
     name_setter!();
 
@@ -184,24 +157,19 @@ written! {
 
 impl Describe for LayerNormalization {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
-        if !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
-            return Err(format!("expects an epsilon above 0, got {}", self.epsilon));
-        }
         let axes = self.normalized_axes(inputs[0])?;
-        let mut weights = Vec::new();
-        if self.scale {
-            weights.push(weight!(self, WeightSpec::zeros("gamma", axes.clone()), gamma));
-        }
-        if self.center {
-            weights.push(weight!(self, WeightSpec::zeros("beta", axes.clone()), beta));
-        }
+        let weights = self.gamma_and_beta(&axes)?;
         let spec = Spec { output: inputs[0], weights };
         Ok(if self.trainable { spec } else { spec.frozen() })
     }
 
+    fn trainable_mut(&mut self) -> Option<&mut bool> {
+        Some(&mut self.trainable)
+    }
+
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
         let of = self.groups_of(inputs[0].shape)?;
-        let learned = Learned::new(self.scale, self.center);
+        let learned = self.learned();
         let norm = LocalNorm { of, epsilon: self.epsilon, learned };
         Ok(builder.weighted(norm, inputs, weights, inputs[0].shape))
     }

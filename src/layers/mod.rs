@@ -39,16 +39,15 @@ mod reshape;
 mod separable_conv2d;
 mod sliding;
 mod spatial_dropout2d;
-mod trainable;
 mod up_sampling2d;
 mod weight_settings;
 mod written;
 mod zero_padding2d;
 
 pub use crate::program::{Constraint, Initializer, Regularizer};
-pub use activation::{Activation, ActivationFunction};
 #[cfg(feature = "onnx")]
-pub(crate) use activation::{LEAKY_RELU_SLOPE, SELU};
+pub(crate) use activation::LEAKY_RELU_SLOPE;
+pub use activation::{Activation, ActivationFunction};
 pub use average_pooling2d::AveragePooling2D;
 pub use batch_normalization::BatchNormalization;
 pub use concatenate::Concatenate;
@@ -108,6 +107,12 @@ pub(crate) trait Describe {
 
     /// What each of its outputs adds to the loss, if anything.
     fn activity_regularizer(&self) -> Option<Regularizer> {
+        None
+    }
+
+    /// Where it keeps whether its weights are trained; `None` for layers without weights, and for those of users' own
+    /// types, which freeze each weight by itself.
+    fn trainable_mut(&mut self) -> Option<&mut bool> {
         None
     }
 
@@ -188,6 +193,14 @@ macro_rules! layers {
                 match self {
                     $(Self::$layer(_) => $base_name.into(),)*
                     Self::Custom(layer) => layer.base_name(),
+                }
+            }
+
+            /// Where it keeps whether its weights are trained, if it can be frozen.
+            pub(crate) fn trainable_mut(&mut self) -> Option<&mut bool> {
+                match self {
+                    $(Self::$layer(layer) => layer.trainable_mut(),)*
+                    Self::Custom(layer) => layer.trainable_mut(),
                 }
             }
 

@@ -1,7 +1,7 @@
 //! The activation function whose slope is learned.
 
 use super::names::name_setter;
-use super::weight_settings::zeros;
+use super::weight_settings::{weight, weight_setters, zeros};
 use super::written::written;
 use super::{Constraint, Describe, Initializer, Regularizer, Spec, trained};
 use crate::program::plain::LeakBySlope;
@@ -80,22 +80,9 @@ impl PReLU {
     setters! {
         /// Sets whether training changes its weights, as Keras' `layer.trainable`.
         trainable: bool,
-
-        /// Sets how the first values of alpha are drawn.
-        alpha_initializer: Initializer,
     }
 
-    /// Sets what alpha adds to the loss.
-    #[must_use]
-    pub fn alpha_regularizer(self, alpha_regularizer: impl Into<Option<Regularizer>>) -> Self {
-        Self { alpha_regularizer: alpha_regularizer.into(), ..self }
-    }
-
-    /// Sets what alpha is brought to after each step.
-    #[must_use]
-    pub fn alpha_constraint(self, alpha_constraint: impl Into<Option<Constraint>>) -> Self {
-        Self { alpha_constraint: alpha_constraint.into(), ..self }
-    }
+    weight_setters!("alpha": alpha_initializer, alpha_regularizer, alpha_constraint);
 
     /// The shape of alpha.
     fn slopes(&self, input: Shape) -> Vec<usize> {
@@ -125,12 +112,13 @@ impl Describe for PReLU {
                 inputs[0], self.shared_axes
             ));
         }
-        let alpha = WeightSpec::zeros("alpha", self.slopes(inputs[0]))
-            .initialized(self.alpha_initializer)?
-            .regularized(self.alpha_regularizer)?
-            .constrained(self.alpha_constraint.as_ref())?;
+        let alpha = weight!(self, WeightSpec::zeros("alpha", self.slopes(inputs[0])), alpha);
         let spec = Spec { output: inputs[0], weights: vec![alpha] };
         Ok(if self.trainable { spec } else { spec.frozen() })
+    }
+
+    fn trainable_mut(&mut self) -> Option<&mut bool> {
+        Some(&mut self.trainable)
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {

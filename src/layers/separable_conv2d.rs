@@ -4,15 +4,13 @@ use super::conv2d::strides_of_one;
 use super::depthwise_conv2d::{check_padded, depthwise_kernel, multiplied};
 use super::names::name_setter;
 use super::sliding::dilated;
-use super::weight_settings::{glorot_uniform, weight, zeros};
+use super::weight_settings::{activity_setter, glorot_uniform, weight, weight_setters, zeros};
 use super::written::written;
 use super::{
     ActivationFunction, Constraint, Describe, Initializer, Regularizer, Spec, check_convolution, checked, image,
     trained, with_bias,
 };
-use crate::kernels::activation::Elementwise;
 use crate::kernels::patches::Dilated;
-use crate::program::plain::Bias;
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
 use serde::Deserialize;
@@ -140,41 +138,15 @@ impl SeparableConv2D {
         /// Sets whether training changes its weights.
         trainable: bool,
 
-        /// Sets how the first values of the depthwise kernel are drawn.
-        depthwise_initializer: Initializer,
-
-        /// Sets how the first values of the pointwise kernel are drawn.
-        pointwise_initializer: Initializer,
-
-        /// Sets how the first values of the bias are drawn.
-        bias_initializer: Initializer,
-
         /// Sets the rows and columns from one tap of the kernel to the next; only without strides.
         dilation_rate: (usize, usize),
     }
 
-    option_setters! {
-        /// Sets what the depthwise kernel adds to the loss.
-        depthwise_regularizer: Regularizer,
+    weight_setters!("the depthwise kernel": depthwise_initializer, depthwise_regularizer, depthwise_constraint);
+    weight_setters!("the pointwise kernel": pointwise_initializer, pointwise_regularizer, pointwise_constraint);
+    weight_setters!("the bias": bias_initializer, bias_regularizer, bias_constraint);
 
-        /// Sets what the pointwise kernel adds to the loss.
-        pointwise_regularizer: Regularizer,
-
-        /// Sets what the bias adds to the loss.
-        bias_regularizer: Regularizer,
-
-        /// Sets what the output, behind the activation, adds to the loss: its values, summed over an example.
-        activity_regularizer: Regularizer,
-
-        /// Sets what the depthwise kernel is brought to after each step.
-        depthwise_constraint: Constraint,
-
-        /// Sets what the pointwise kernel is brought to after each step.
-        pointwise_constraint: Constraint,
-
-        /// Sets what the bias is brought to after each step.
-        bias_constraint: Constraint,
-    }
+    activity_setter!();
 
     name_setter!();
 
@@ -233,23 +205,17 @@ impl Describe for SeparableConv2D {
         1
     }
 
+    fn trainable_mut(&mut self) -> Option<&mut bool> {
+        Some(&mut self.trainable)
+    }
+
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
         let dilated = self.dilated(inputs[0].shape)?;
-        let x = builder.depthwise(inputs[0], dilated, self.depth_multiplier, Bias::Nothing, &weights[..1]);
+        let x = builder.depthwise(inputs[0], dilated, self.depth_multiplier, &weights[..1]);
         let (window, channels) =
             (Window2d::new(dilated.window.out, (1, 1), (1, 1), Padding::Valid)?, x.shape.channels());
         check_convolution(&window, channels, self.filters)?;
-        let conv = Conv {
-            window,
-            channels,
-            filters: self.filters,
-            first_filter: 0,
-            kernel: weights[1],
-            bias: weights.get(2).copied(),
-            norm: None,
-            pool: None,
-            activation: Elementwise::Linear,
-        };
+        let conv = Conv::new(window, channels, self.filters, &weights[1..]);
         let y = builder.conv(x, conv);
         Ok(self.activation.lower(builder, y))
     }

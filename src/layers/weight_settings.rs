@@ -2,68 +2,39 @@
 
 use super::Initializer;
 
-/// Declares the setters of a layer with a kernel and a bias, and what it declares of those.
-macro_rules! kernel_and_bias {
-    () => {
+/// Declares the setters of one weight: what it is called, and the fields that they set.
+macro_rules! weight_setters {
+    ($what:literal: $initializer:ident, $regularizer:ident, $constraint:ident) => {
         setters! {
-            /// Sets how the first values of the kernel are drawn.
-            kernel_initializer: Initializer,
-
-            /// Sets how the first values of the bias are drawn.
-            bias_initializer: Initializer,
+            #[doc = concat!("Sets how the first values of ", $what, " are drawn.")]
+            $initializer: Initializer,
         }
 
-        /// Sets what the kernel adds to the loss.
-        #[must_use]
-        pub fn kernel_regularizer(self, kernel_regularizer: impl Into<Option<Regularizer>>) -> Self {
-            Self { kernel_regularizer: kernel_regularizer.into(), ..self }
-        }
+        option_setters! {
+            #[doc = concat!("Sets what ", $what, " adds to the loss.")]
+            $regularizer: Regularizer,
 
-        /// Sets what the bias adds to the loss.
-        #[must_use]
-        pub fn bias_regularizer(self, bias_regularizer: impl Into<Option<Regularizer>>) -> Self {
-            Self { bias_regularizer: bias_regularizer.into(), ..self }
-        }
-
-        /// Sets what the output, behind the activation, adds to the loss: its values, summed over an example. Losses that
-        /// take what comes before a last softmax or sigmoid, as cross-entropies do, cannot be those of an output with one.
-        #[must_use]
-        pub fn activity_regularizer(self, activity_regularizer: impl Into<Option<Regularizer>>) -> Self {
-            Self { activity_regularizer: activity_regularizer.into(), ..self }
-        }
-
-        /// Sets what the kernel is brought to after each step.
-        #[must_use]
-        pub fn kernel_constraint(self, kernel_constraint: impl Into<Option<Constraint>>) -> Self {
-            Self { kernel_constraint: kernel_constraint.into(), ..self }
-        }
-
-        /// Sets what the bias is brought to after each step.
-        #[must_use]
-        pub fn bias_constraint(self, bias_constraint: impl Into<Option<Constraint>>) -> Self {
-            Self { bias_constraint: bias_constraint.into(), ..self }
-        }
-
-        /// Its kernel, and its bias if it has one, with what users have set of them.
-        fn kernel_and_bias(&self, kernel: Vec<usize>, outputs: usize) -> Result<Vec<WeightSpec>, String> {
-            let kernel = WeightSpec::kernel("kernel", kernel)
-                .initialized(self.kernel_initializer)?
-                .regularized(self.kernel_regularizer)?
-                .constrained(self.kernel_constraint.as_ref())?;
-            if !self.use_bias {
-                return Ok(vec![kernel]);
-            }
-            let bias = WeightSpec::zeros("bias", vec![outputs])
-                .initialized(self.bias_initializer)?
-                .regularized(self.bias_regularizer)?
-                .constrained(self.bias_constraint.as_ref())?;
-            Ok(vec![kernel, bias])
+            #[doc = concat!("Sets what ", $what, " is brought to after each step.")]
+            $constraint: Constraint,
         }
     };
 }
-pub(super) use kernel_and_bias;
+pub(super) use weight_setters;
 
-/// A weight with what users have set of it, in fields of this prefix.
+/// Declares the setter of `activity_regularizer`.
+macro_rules! activity_setter {
+    () => {
+        option_setters! {
+            /// Sets what the output, behind the activation, adds to the loss: its values, summed over an example. Losses
+            /// that take what comes before a last softmax or sigmoid, as cross-entropies do, cannot be those of an output
+            /// with one.
+            activity_regularizer: Regularizer,
+        }
+    };
+}
+pub(super) use activity_setter;
+
+/// A weight with what users have set of it, in the fields that begin with its name.
 macro_rules! weight {
     ($layer:ident, $spec:expr, kernel) => {
         weight!(@ $layer, $spec, kernel_initializer, kernel_regularizer, kernel_constraint)
@@ -83,6 +54,9 @@ macro_rules! weight {
     ($layer:ident, $spec:expr, beta) => {
         weight!(@ $layer, $spec, beta_initializer, beta_regularizer, beta_constraint)
     };
+    ($layer:ident, $spec:expr, alpha) => {
+        weight!(@ $layer, $spec, alpha_initializer, alpha_regularizer, alpha_constraint)
+    };
     (@ $layer:ident, $spec:expr, $initializer:ident, $regularizer:ident, $constraint:ident) => {
         $spec
             .initialized($layer.$initializer)?
@@ -91,6 +65,78 @@ macro_rules! weight {
     };
 }
 pub(super) use weight;
+
+/// Declares the setters of a layer with a kernel and a bias, and what it declares of those.
+macro_rules! kernel_and_bias {
+    () => {
+        $crate::layers::weight_settings::weight_setters!(
+            "the kernel": kernel_initializer, kernel_regularizer, kernel_constraint
+        );
+        $crate::layers::weight_settings::weight_setters!(
+            "the bias": bias_initializer, bias_regularizer, bias_constraint
+        );
+        $crate::layers::weight_settings::activity_setter!();
+
+        /// Its kernel, and its bias if it has one, with what users have set of them.
+        fn kernel_and_bias(&self, kernel: Vec<usize>, outputs: usize) -> Result<Vec<WeightSpec>, String> {
+            use $crate::layers::weight_settings::weight;
+            let mut weights = vec![weight!(self, WeightSpec::kernel("kernel", kernel), kernel)];
+            if self.use_bias {
+                weights.push(weight!(self, WeightSpec::zeros("bias", vec![outputs]), bias));
+            }
+            Ok(weights)
+        }
+    };
+}
+pub(super) use kernel_and_bias;
+
+/// Declares the setters that all normalizations have, and what they declare of their gamma and beta.
+macro_rules! gamma_and_beta {
+    () => {
+        setters! {
+            /// Sets what is added to variances.
+            epsilon: f32,
+
+            /// Sets whether there is a beta.
+            center: bool,
+
+            /// Sets whether there is a gamma.
+            scale: bool,
+        }
+
+        $crate::layers::weight_settings::weight_setters!(
+            "gamma": gamma_initializer, gamma_regularizer, gamma_constraint
+        );
+        $crate::layers::weight_settings::weight_setters!("beta": beta_initializer, beta_regularizer, beta_constraint);
+
+        /// Its gamma and its beta, of this shape, where it has them, with what users have set of them.
+        fn gamma_and_beta(&self, shape: &[usize]) -> Result<Vec<WeightSpec>, String> {
+            use $crate::layers::weight_settings::weight;
+            if !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
+                return Err(format!("expects an epsilon above 0, got {}", self.epsilon));
+            }
+            let mut weights = Vec::new();
+            if self.scale {
+                weights.push(weight!(self, WeightSpec::zeros("gamma", shape.to_vec()), gamma));
+            }
+            if self.center {
+                weights.push(weight!(self, WeightSpec::zeros("beta", shape.to_vec()), beta));
+            }
+            Ok(weights)
+        }
+
+        /// Which of the two there are.
+        fn learned(&self) -> Learned {
+            match (self.scale, self.center) {
+                (false, false) => Learned::Nothing,
+                (true, false) => Learned::Scale,
+                (false, true) => Learned::Offset,
+                (true, true) => Learned::Both,
+            }
+        }
+    };
+}
+pub(super) use gamma_and_beta;
 
 /// Keras' default of `kernel_initializer`.
 pub(super) fn glorot_uniform() -> Initializer {

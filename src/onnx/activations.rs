@@ -2,7 +2,8 @@
 
 use super::graph::{Builder, Operator, Value};
 use super::message::{Attribute, Tensor};
-use crate::layers::{ActivationFunction, LEAKY_RELU_SLOPE, ReLU, SELU};
+use crate::kernels::activation::SELU;
+use crate::layers::{ActivationFunction, LEAKY_RELU_SLOPE, ReLU};
 
 /// The nodes of an activation function, named after their layer.
 pub(super) struct Activations<'a> {
@@ -25,7 +26,7 @@ impl Activations<'_> {
             ActivationFunction::LeakyRelu => self.leaky_relu(x, LEAKY_RELU_SLOPE),
             ActivationFunction::Elu => self.elu(x, 1.0),
             ActivationFunction::Selu => {
-                let attributes = [Attribute::float("alpha", SELU.0), Attribute::float("gamma", SELU.1)];
+                let attributes = [Attribute::float("alpha", SELU.0 as f32), Attribute::float("gamma", SELU.1 as f32)];
                 self.node("selu", Operator::new("Selu").with_attributes(attributes), &[x])
             }
             ActivationFunction::Gelu => self.gelu(x),

@@ -99,14 +99,10 @@ impl Builder {
     }
 
     /// Each channel convolved with windows of its own.
-    pub(crate) fn depthwise(
-        &mut self,
-        x: Operand,
-        of: Dilated,
-        multiplier: usize,
-        bias: Bias,
-        weights: &[WeightId],
-    ) -> Operand {
+    ///
+    /// - weights: the kernel, and the bias if there is one
+    pub(crate) fn depthwise(&mut self, x: Operand, of: Dilated, multiplier: usize, weights: &[WeightId]) -> Operand {
+        let bias = if weights.len() > 1 { Bias::Added } else { Bias::Nothing };
         let (channels, (height, width)) = (x.shape.channels(), of.window.out);
         let output = Shape::from([height, width, channels * multiplier]);
         self.weighted(Depthwise::new(of, channels, multiplier, bias), &[x], weights, output)

@@ -76,6 +76,23 @@ pub(crate) struct Conv {
     pub(crate) activation: Elementwise,
 }
 
+impl Conv {
+    /// A convolution with nothing fused behind it. Its weights are the kernel, and the bias if there is one.
+    pub(crate) fn new(window: Window2d, channels: usize, filters: usize, weights: &[WeightId]) -> Self {
+        Self {
+            window,
+            channels,
+            filters,
+            first_filter: 0,
+            kernel: weights[0],
+            bias: weights.get(1).copied(),
+            norm: None,
+            pool: None,
+            activation: Elementwise::Linear,
+        }
+    }
+}
+
 /// A normalization with moving statistics, and its weights.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Folded {

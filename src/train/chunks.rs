@@ -5,7 +5,7 @@ use super::shards::shard_places;
 use super::workers::{Then, hand_out};
 use super::{Shard, chunk_len};
 use crate::exec::{
-    Direction, Meeting, Pass, Purpose, Scratch, StateUpdate, Weights, Workspace, backward_phase, forward_phase,
+    Direction, Meeting, Pass, Phase, Purpose, Scratch, StateUpdate, Weights, Workspace, backward_phase, forward_phase,
 };
 use crate::plan::Plan;
 use crate::simd::{Level, dispatch};
@@ -104,7 +104,7 @@ impl Chunks {
                 let pass = pass(places);
                 workspace.swap_scratch(scratch);
                 dispatch!(level, simd => {
-                    forward_phase(simd, (plan, steps.clone()), weights, workspace, places.len(), pass);
+                    forward_phase(simd, Phase { plan, steps: steps.clone() }, weights, workspace, places.len(), pass);
                 });
                 workspace.swap_scratch(scratch);
             });
@@ -146,7 +146,7 @@ impl Chunks {
                     workspace.swap_scratch(scratch);
                     dispatch!(level, simd => {
                         let gradients = &mut shard.gradients;
-                        backward_phase(simd, (plan, steps.clone()), weights, workspace, places.len(), gradients);
+                        backward_phase(simd, Phase { plan, steps: steps.clone() }, weights, workspace, places.len(), gradients);
                     });
                     workspace.swap_scratch(scratch);
                 }

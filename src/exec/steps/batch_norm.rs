@@ -23,7 +23,34 @@ pub(in crate::exec) struct Kept<'a> {
     scaling: [&'a mut [f32]; 2],
 }
 
+/// What a normalization with moving statistics does to one channel: `x * scale + offset`.
+pub(in crate::exec) struct MovingScaling {
+    pub(in crate::exec) scale: f32,
+    pub(in crate::exec) offset: f32,
+}
+
 impl BatchNorm {
+    /// What it does to each channel of sums that a bias is still to be added to.
+    ///
+    /// - flat: all weights; bias: (channels), or empty if there is none
+    pub(in crate::exec) fn moving_scalings<'a>(
+        &self,
+        flat: &'a [f32],
+        places: &[WeightPlace],
+        bias: &'a [f32],
+    ) -> impl Iterator<Item = MovingScaling> + use<'a> {
+        let weights = self.weights(places);
+        let read = |place: &WeightPlace| &flat[place.range.clone()];
+        let (mean, variance) = (read(weights.mean), read(weights.variance));
+        let (gamma, beta, epsilon) = (weights.gamma.map(read), weights.beta.map(read), self.epsilon);
+        (0..self.channels).map(move |channel| {
+            let scale = gamma.map_or(1.0, |gamma| gamma[channel]) / (variance[channel] + epsilon).sqrt();
+            let bias = bias.get(channel).copied().unwrap_or_default();
+            let offset = (bias - mean[channel]) * scale + beta.map_or(0.0, |beta| beta[channel]);
+            MovingScaling { scale, offset }
+        })
+    }
+
     pub(in crate::exec) fn kept<'a>(&self, saved: &'a mut [f32]) -> Kept<'a> {
         let mut parts = saved.chunks_exact_mut(self.channels);
         let mut next = || parts.next().expect("memory for six numbers a channel");

@@ -24,16 +24,11 @@ impl Depthwise {
     /// Writes what outputs are multiplied by, and what is added, where a normalization has become part of it.
     fn set_scaling(&self, flat: &[f32], places: &[WeightPlace], room: &mut [f32]) {
         let Some(norm) = &self.norm else { return };
-        let channels = self.layout.channels;
-        let weights = norm.weights(&places[1 + self.bias.count()..]);
-        let read = |place: &WeightPlace| &flat[place.range.clone()];
-        let (mean, variance) = (read(weights.mean), read(weights.variance));
-        let (gamma, beta, bias) = (weights.gamma.map(read), weights.beta.map(read), self.bias(places).map(read));
-        let (scale, offset) = room.split_at_mut(channels + SLACK);
-        for channel in 0..channels {
-            scale[channel] = gamma.map_or(1.0, |gamma| gamma[channel]) / (variance[channel] + norm.epsilon).sqrt();
-            let bias = bias.map_or(0.0, |bias| bias[channel]);
-            offset[channel] = (bias - mean[channel]) * scale[channel] + beta.map_or(0.0, |beta| beta[channel]);
+        let (scale, offset) = room.split_at_mut(self.layout.channels + SLACK);
+        let bias = self.bias(places).map_or(&[][..], |bias| &flat[bias.range.clone()]);
+        let scalings = norm.moving_scalings(flat, &places[1 + self.bias.count()..], bias);
+        for ((scale, offset), scaling) in scale.iter_mut().zip(offset).zip(scalings) {
+            (*scale, *offset) = (scaling.scale, scaling.offset);
         }
     }
 }

@@ -21,3 +21,5 @@ mod permute;
 mod softmax;
 mod up_sample;
 mod zero_pad;
+
+pub(super) use batch_norm::MovingScaling;

@@ -3,14 +3,14 @@
 use crate::exec::forward::Pass;
 use crate::exec::memory::Memory;
 use crate::exec::run::{Backward, Chunk, Forward, Purpose, Run};
+use crate::kernels::activation::SELU;
 use crate::program::plain::{Chance, Noise};
 use crate::random::{Stream, normal, stream};
 use crate::simd::Simd;
 use rand::{Rng, RngExt};
 
-/// What SELU's values are for far negative inputs: what an alpha dropout puts in the place of a value ([Klambauer et
-/// al., 2017](https://arxiv.org/abs/1706.02515)).
-const SATURATED: f64 = -1.673_263_242_354_377_2 * 1.050_700_987_355_480_5;
+/// What SELU's values are for far negative inputs: what an alpha dropout puts in the place of a value.
+const SATURATED: f64 = -SELU.0 * SELU.1;
 
 impl Noise {
     /// Changes one example, and notes what the gradient of each value is multiplied by.

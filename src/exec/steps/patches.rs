@@ -4,7 +4,7 @@ use crate::exec::memory::Memory;
 use crate::exec::run::{Backward, Chunk, Forward, Purpose, Run};
 use crate::kernels::patches::{cut, put_back};
 use crate::kernels::sum::add_rows;
-use crate::program::plain::{Bias, Cut, PutBack, Slice};
+use crate::program::plain::{Cut, PutBack, Slice};
 use crate::simd::Simd;
 
 impl Run for Cut {
@@ -32,10 +32,10 @@ impl Run for PutBack {
 
     fn forward<S: Simd>(&self, _simd: S, io: Forward<'_>) {
         let y = &mut io.y[..io.images * io.len];
-        match self.bias {
-            Bias::Nothing => y.fill(0.0),
-            Bias::Added => {
-                let bias = &io.weights.flat[io.places[0].range.clone()];
+        match io.places.first() {
+            None => y.fill(0.0),
+            Some(bias) => {
+                let bias = &io.weights.flat[bias.range.clone()];
                 y.chunks_exact_mut(self.channels).for_each(|y| y.copy_from_slice(bias));
             }
         }

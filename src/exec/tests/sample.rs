@@ -4,7 +4,7 @@
 use super::cases::Case;
 use super::oracle::batch_axes;
 use crate::exec::{
-    Direction, Gradients, Meeting, Pass, Purpose, Weights, Workspace, backward_phase, forward_phase, pack_kernel,
+    Direction, Gradients, Meeting, Pass, Phase, Purpose, Weights, Workspace, backward_phase, forward_phase, pack_kernel,
 };
 use crate::layers::{Call, Dense, Flatten, Layer, Network, Source};
 use crate::plan::{Plan, Wanted};
@@ -107,7 +107,7 @@ impl Sample {
                         Purpose::Inference => Pass::Inference,
                         Purpose::Training => Pass::Training { seed: 3, step: 5, first_example: images.start },
                     };
-                    forward_phase(simd, (plan, steps.clone()), &weights, workspace, images.len(), pass);
+                    forward_phase(simd, Phase { plan, steps: steps.clone() }, &weights, workspace, images.len(), pass);
                 }
                 if let Some(meeting) = meetings.get_mut(phase) {
                     meet(plan, Direction::Forward, meeting, &mut chunks);
@@ -130,7 +130,7 @@ impl Sample {
                 }
                 for (images, workspace) in chunks.iter_mut() {
                     gradients.go_to(images.start);
-                    backward_phase(simd, (plan, steps.clone()), &weights, workspace, images.len(), &mut gradients);
+                    backward_phase(simd, Phase { plan, steps: steps.clone() }, &weights, workspace, images.len(), &mut gradients);
                 }
             }
             gradients.go_to(IMAGES);

@@ -47,15 +47,6 @@ pub(crate) struct NormWeights<'a, T> {
 }
 
 impl Learned {
-    pub(crate) fn new(scale: bool, offset: bool) -> Self {
-        match (scale, offset) {
-            (false, false) => Self::Nothing,
-            (true, false) => Self::Scale,
-            (false, true) => Self::Offset,
-            (true, true) => Self::Both,
-        }
-    }
-
     /// The scale and the offset, if there are any: the first weights, in this order.
     pub(crate) fn scale_and_offset<T>(self, weights: &[T]) -> (Option<&T>, Option<&T>) {
         match self {

@@ -25,10 +25,6 @@ pub(crate) enum Bias {
 }
 
 impl Bias {
-    pub(crate) fn new(is_added: bool) -> Self {
-        if is_added { Self::Added } else { Self::Nothing }
-    }
-
     /// How many weights it is.
     pub(crate) fn count(self) -> usize {
         match self {

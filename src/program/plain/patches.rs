@@ -1,6 +1,6 @@
 //! What dilated and transposed convolutions are made of besides a product with a kernel.
 
-use super::{Bias, Declare, Lengths};
+use super::{Declare, Lengths};
 use crate::kernels::patches::Dilated;
 
 /// The pixels of each window side by side.
@@ -10,12 +10,11 @@ pub(crate) struct Cut {
     pub(crate) channels: usize,
 }
 
-/// The pixels of patches added up where they overlap in an image, and a bias for each channel, which is its weight.
+/// The pixels of patches added up where they overlap in an image, and a bias for each channel if it has a weight.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PutBack {
     pub(crate) of: Dilated,
     pub(crate) channels: usize,
-    pub(crate) bias: Bias,
 }
 
 /// Some of the channels of each pixel.
