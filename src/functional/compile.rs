@@ -1,6 +1,7 @@
 //! Makes a description of a network a model.
 
 use super::Functional;
+use super::node::PartOfNetwork;
 use crate::error::{Error, Result};
 use crate::layers::{Network, Source};
 use crate::loss::Loss;
@@ -9,8 +10,8 @@ use crate::model::Model;
 use crate::objective::Objective;
 use crate::optimizer::Optimizer;
 use crate::plan::Outline;
+use crate::pretrained::Pretrained;
 use crate::random::fresh_seed;
-use crate::shape::Shape;
 
 impl Functional {
     /// Checks every layer, and makes the model ready to be trained. The loss and the metrics are those of every output;
@@ -57,7 +58,7 @@ impl Functional {
         optimizer: impl Into<Optimizer>,
         objectives: impl IntoIterator<Item = Objective>,
     ) -> Result<Model> {
-        let Self { network, seed, not_an_input, expected } = self;
+        let Self { network, seed, not_an_input, expected, learned } = self;
         if let Some(kind) = not_an_input {
             return Err(Error::Model(format!(
                 "has the output of a {kind} among its inputs: make them with `Input::new`"
@@ -67,13 +68,22 @@ impl Functional {
             check_expected(&network, &expected)?;
         }
         let seed = seed.unwrap_or_else(fresh_seed);
+        if learned.iter().any(Option::is_some) {
+            return Pretrained::of(network, learned, seed).compile_with(optimizer, objectives);
+        }
         Model::new(network, seed, optimizer.into(), objectives.into_iter().collect())
     }
 }
 
 /// # Errors
-/// [`Error::Model`] for the first `Sequential` that was applied to a value of another shape than its input's.
-fn check_expected(network: &Network, expected: &[(Source, Shape)]) -> Result<()> {
+/// [`Error::Model`] for the first part that cannot be applied, or was applied to a value of another shape than its
+/// input's.
+fn check_expected(network: &Network, expected: &[(Source, PartOfNetwork)]) -> Result<()> {
+    for (_, PartOfNetwork { kind, input }) in expected {
+        if let Err(problem) = input {
+            return Err(Error::Model(format!("has a `{kind}` that {problem}")));
+        }
+    }
     let Outline { shapes, .. } = Outline::new(network)?;
     let found = |source: &Source| match *source {
         Source::Input(index) => (network.inputs[index], format!("input {index}")),
@@ -81,13 +91,20 @@ fn check_expected(network: &Network, expected: &[(Source, Shape)]) -> Result<()>
             (shapes[index], format!("the output of a {}", network.layers[network.calls[index].layer].title()))
         }
     };
-    let wrong =
-        expected.iter().map(|(source, shape)| (shape, found(source))).find(|(shape, (found, _))| found != *shape);
+    let wrong = expected.iter().find_map(|(source, PartOfNetwork { kind, input })| {
+        let (shape, (found, of)) = (input.as_ref().ok()?, found(source));
+        (found != *shape).then_some((kind, shape, found, of))
+    });
     match wrong {
         None => Ok(()),
-        Some((shape, (found, of))) => Err(Error::Model(format!(
-            "has a `Sequential` for inputs of {shape} that is applied to {of}, which is {found}: describe it with \
-             `Sequential::new` of that shape"
-        ))),
+        Some((&kind, shape, found, of)) => {
+            let remedy = match kind {
+                "Sequential" => "describe it with `Sequential::new` of that shape",
+                _ => "apply it to values of its own shape",
+            };
+            Err(Error::Model(format!(
+                "has a `{kind}` for inputs of {shape} that is applied to {of}, which is {found}: {remedy}"
+            )))
+        }
     }
 }

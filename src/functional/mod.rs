@@ -5,9 +5,9 @@ mod node;
 
 pub use node::{Input, Node, Shared};
 
-use crate::layers::{Call, Layer, Network, Source};
-use crate::shape::Shape;
-use node::Value;
+use crate::layers::{Call, Network, Source};
+use crate::pretrained::Learned;
+use node::{Described, PartOfNetwork, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,7 +31,8 @@ use std::sync::Arc;
 /// ```
 ///
 /// It is plain data, which [serde](https://serde.rs) reads and writes: layers, and calls of layers, each on inputs and
-/// on outputs of calls before it.
+/// on outputs of calls before it. The weights of a [`Pretrained`](crate::Pretrained) that is part of it are not written:
+/// a model's file has those.
 ///
 /// [`compile`]: Functional::compile
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,9 +44,12 @@ pub struct Functional {
     /// What was given as an input and is none: its type.
     #[serde(skip)]
     not_an_input: Option<&'static str>,
-    /// The values that a `Sequential` was applied to, with the shape that it expects.
+    /// The values that a `Sequential` or a `Pretrained` was applied to.
     #[serde(skip)]
-    expected: Vec<(Source, Shape)>,
+    expected: Vec<(Source, PartOfNetwork)>,
+    /// The weights of layers that come from a model; of layers behind its end none.
+    #[serde(skip)]
+    learned: Vec<Option<Learned>>,
 }
 
 impl Functional {
@@ -58,8 +62,8 @@ impl Functional {
             let source = collected.source(output);
             collected.network.outputs.push(source);
         }
-        let Collected { network, not_an_input, expected, .. } = collected;
-        Self { network, seed: None, not_an_input, expected }
+        let Collected { network, not_an_input, expected, learned, .. } = collected;
+        Self { network, seed: None, not_an_input, expected, learned }
     }
 
     /// Fixes initial weights, shuffling and dropout, as [`Sequential::seed`](crate::Sequential::seed).
@@ -75,9 +79,10 @@ struct Collected {
     network: Network,
     sources: HashMap<*const Value, Source>,
     /// The index of each layer, by its address.
-    layers: HashMap<*const Layer, usize>,
+    layers: HashMap<*const Described, usize>,
     not_an_input: Option<&'static str>,
-    expected: Vec<(Source, Shape)>,
+    expected: Vec<(Source, PartOfNetwork)>,
+    learned: Vec<Option<Learned>>,
 }
 
 impl Collected {
@@ -88,8 +93,8 @@ impl Collected {
                 self.network.inputs.push(*shape);
             }
             // `compile` says so.
-            Value::Expected { .. } => self.not_an_input = Some("Sequential"),
-            Value::Output { layer, .. } => self.not_an_input = Some(layer.kind()),
+            Value::Expected { part, .. } => self.not_an_input = Some(part.kind),
+            Value::Output { layer, .. } => self.not_an_input = Some(layer.layer.kind()),
         }
     }
 
@@ -118,15 +123,16 @@ impl Collected {
         let source = match &*node.0 {
             // An input that was not given: there is none of this index.
             Value::Input(_) => Source::Input(usize::MAX),
-            Value::Expected { shape, .. } => {
+            Value::Expected { part, .. } => {
                 let source = self.sources[&node.reads()[0].address()];
-                self.expected.push((source, *shape));
+                self.expected.push((source, part.clone()));
                 source
             }
             Value::Output { layer, reads } => {
-                let Collected { network, sources, layers, .. } = self;
+                let Collected { network, sources, layers, learned, .. } = self;
                 let index = *layers.entry(Arc::as_ptr(layer)).or_insert_with(|| {
-                    network.layers.push((**layer).clone());
+                    network.layers.push(layer.layer.clone());
+                    learned.push(layer.learned.clone());
                     network.layers.len() - 1
                 });
                 let reads = reads.iter().map(|read| sources[&read.address()]).collect();

@@ -1,6 +1,7 @@
 //! Nodes: the values of a network that is being described, each with the layer that gives it.
 
-use crate::layers::{Add, Average, Concatenate, Layer, Maximum, Minimum, Multiply, Subtract};
+use crate::layers::{Add, Average, Call, Concatenate, Layer, Maximum, Minimum, Multiply, Network, Source, Subtract};
+use crate::pretrained::{Learned, Part, Pretrained};
 use crate::sequential::Sequential;
 use crate::shape::Shape;
 use std::fmt;
@@ -27,14 +28,29 @@ pub struct Node(pub(super) Arc<Value>);
 pub(super) enum Value {
     Input(Shape),
     Output {
-        layer: Arc<Layer>,
+        layer: Arc<Described>,
         reads: Vec<Node>,
     },
-    /// The value of the one node that it reads, of which a `Sequential` expects that it has this shape.
+    /// The value of the one node that it reads, of which a part expects that it has this shape.
     Expected {
-        shape: Shape,
+        part: PartOfNetwork,
         read: Vec<Node>,
     },
+}
+
+/// A layer, with the weights that it has if it comes from a model.
+#[derive(Debug)]
+pub(super) struct Described {
+    pub(super) layer: Layer,
+    pub(super) learned: Option<Learned>,
+}
+
+/// What several layers are called that are applied together, and what they need.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct PartOfNetwork {
+    pub(super) kind: &'static str,
+    /// The shape that it expects, or why it cannot be applied.
+    pub(super) input: Result<Shape, String>,
 }
 
 /// The start of a network, as [Keras' `Input`](https://keras.io/api/layers/core_layers/input/).
@@ -50,7 +66,8 @@ impl Input {
     }
 }
 
-/// A layer, or a [`Sequential`] of layers, that several nodes are given by: its weights are the same in all of them.
+/// A layer, a [`Sequential`] of layers, or a [`Pretrained`] part of a model, that several nodes are given by: its weights
+/// are the same in all of them.
 ///
 /// ```
 /// use inkstone::prelude::*;
@@ -66,12 +83,12 @@ pub struct Shared(Applied);
 
 #[derive(Clone, Debug)]
 enum Applied {
-    Layer(Arc<Layer>),
-    Chain { input: Shape, layers: Arc<[Arc<Layer>]> },
+    Layer(Arc<Described>),
+    Part { of: PartOfNetwork, layers: Arc<[Arc<Described>]>, calls: Arc<[Call]>, output: Source },
 }
 
 impl Shared {
-    /// A layer, or a `Sequential`, to be applied several times.
+    /// A layer, a `Sequential`, or a `Pretrained`, to be applied several times.
     #[must_use]
     pub fn new(layer: impl Into<Self>) -> Self {
         layer.into()
@@ -81,15 +98,39 @@ impl Shared {
 impl<L: Into<Layer>> From<L> for Shared {
     /// A layer that is applied once.
     fn from(layer: L) -> Self {
-        Self(Applied::Layer(Arc::new(layer.into())))
+        Self(Applied::Layer(Arc::new(Described { layer: layer.into(), learned: None })))
     }
 }
 
 impl From<Sequential> for Shared {
     /// A chain of layers that is applied once. Its seed is not used.
     fn from(chain: Sequential) -> Self {
-        let layers = chain.layers().iter().cloned().map(Arc::new).collect();
-        Self(Applied::Chain { input: chain.input(), layers })
+        let Network { layers, calls, outputs, .. } = Network::chain(chain.input(), chain.layers().to_vec());
+        let of = PartOfNetwork { kind: "Sequential", input: Ok(chain.input()) };
+        let layers = layers.into_iter().map(|layer| Arc::new(Described { layer, learned: None })).collect();
+        Self(Applied::Part { of, layers, calls: calls.into(), output: outputs[0] })
+    }
+}
+
+impl From<Pretrained> for Shared {
+    /// A part of a model that is applied once, with its weights. Its seed is not used.
+    fn from(pretrained: Pretrained) -> Self {
+        let Part { network: Network { inputs, layers, calls, outputs }, learned, fault } = pretrained.into_part();
+        let ends = || {
+            let (inputs, outputs) = (inputs.len(), outputs.len());
+            format!(
+                "has {inputs} inputs and {outputs} outputs, and can be applied to one value only if it has one of each"
+            )
+        };
+        let input = match (fault, &inputs[..], &outputs[..]) {
+            (Some(fault), _, _) => Err(fault),
+            (None, [input], [_]) => Ok(*input),
+            (None, _, _) => Err(ends()),
+        };
+        let of = PartOfNetwork { kind: "Pretrained", input };
+        let layers = layers.into_iter().zip(learned).map(|(layer, learned)| Arc::new(Described { layer, learned }));
+        let output = outputs.first().copied().unwrap_or(Source::Input(0));
+        Self(Applied::Part { of, layers: layers.collect(), calls: calls.into(), output })
     }
 }
 
@@ -116,18 +157,50 @@ impl Node {
     /// assert_eq!(model.parameter_count(), (3 * 3 * 4 + 4) + (4 + 1));
     /// # Ok::<(), inkstone::Error>(())
     /// ```
+    ///
+    /// So do those of a [`Pretrained`], a part of a model with one input and one output. They keep their weights, and
+    /// are trained unless they are [frozen](Pretrained::freeze):
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let trained = Sequential::new([8, 8, 1])
+    ///     .add(Conv2D::new(4, (3, 3)).activation(Relu))
+    ///     .add(Flatten::new())
+    ///     .add(Dense::new(10).activation(Softmax))
+    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+    /// let (image, numbers) = (Input::new([8, 8, 1]), Input::new([5]));
+    /// let features = image.apply(trained.layers_up_to("flatten")?.freeze());
+    /// let output = Concatenate::of([&features, &numbers]).apply(Dense::new(1));
+    /// let model = Functional::new([&image, &numbers], [&output]).compile(Adam::default(), MeanSquaredError, [])?;
+    /// assert_eq!(model.get_weight("conv2d/kernel")?, trained.get_weight("conv2d/kernel")?);
+    /// assert!(model.summary().to_string().contains("Non-trainable params: 40 "));
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
     #[must_use]
     pub fn apply(&self, layer: impl Into<Shared>) -> Self {
         match layer.into().0 {
             Applied::Layer(layer) => Self::of(layer, [self]),
-            Applied::Chain { input, layers } => {
-                let start = Self(Arc::new(Value::Expected { shape: input, read: vec![self.clone()] }));
-                layers.iter().fold(start, |node, layer| Self::of(Arc::clone(layer), [&node]))
+            Applied::Part { of, layers, calls, output } => {
+                let can_be_applied = of.input.is_ok();
+                let start = Self(Arc::new(Value::Expected { part: of, read: vec![self.clone()] }));
+                if !can_be_applied {
+                    return start;
+                }
+                let mut nodes: Vec<Self> = Vec::with_capacity(calls.len());
+                let node = |nodes: &[Self], source: &Source| match *source {
+                    Source::Input(_) => start.clone(),
+                    Source::Call(call) => nodes[call].clone(),
+                };
+                for Call { layer, reads } in calls.iter() {
+                    let reads: Vec<Self> = reads.iter().map(|source| node(&nodes, source)).collect();
+                    nodes.push(Self::of(Arc::clone(&layers[*layer]), &reads));
+                }
+                node(&nodes, &output)
             }
         }
     }
 
-    fn of<'n>(layer: Arc<Layer>, reads: impl IntoIterator<Item = &'n Self>) -> Self {
+    fn of<'n>(layer: Arc<Described>, reads: impl IntoIterator<Item = &'n Self>) -> Self {
         Self(Arc::new(Value::Output { layer, reads: reads.into_iter().cloned().collect() }))
     }
 
@@ -151,7 +224,7 @@ macro_rules! merging_layers {
             /// What this layer gives of these nodes.
             #[must_use]
             pub fn of<'n>(nodes: impl IntoIterator<Item = &'n Node>) -> Node {
-                Node::of(Arc::new(Self::new().into()), nodes)
+                Node::of(Arc::new(Described { layer: Self::new().into(), learned: None }), nodes)
             }
         }
     )*};
@@ -178,8 +251,8 @@ impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Value::Input(shape) => f.debug_tuple("Input").field(shape).finish(),
-            Value::Expected { shape, .. } => write!(f, "a value of {shape}"),
-            Value::Output { layer, reads } => write!(f, "{} of {} nodes", layer.kind(), reads.len()),
+            Value::Expected { part, .. } => write!(f, "the input of a {}", part.kind),
+            Value::Output { layer, reads } => write!(f, "{} of {} nodes", layer.layer.kind(), reads.len()),
         }
     }
 }

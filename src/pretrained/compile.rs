@@ -50,9 +50,9 @@ impl Pretrained {
             return Err(network.layers[parameter.layer].fault(parameter.layer, problem));
         }
         let mut values = initial_weights_of(&plan, seed, |layer| weights[layer].is_none());
-        let kept: Vec<Weight> = weights.into_iter().flatten().flatten().collect();
-        // A layer that was added is behind those that have weights, so the order is that of the parameters.
-        store(plan.parameters.all.iter(), &kept, &mut values.flat);
+        let places = plan.parameters.all.iter().filter(|parameter| weights[parameter.layer].is_some());
+        let kept: Vec<Weight> = weights.iter().flatten().flatten().cloned().collect();
+        store(places, &kept, &mut values.flat);
         let objectives: Vec<Objective> = objectives.into_iter().collect();
         Model::of_plan(plan, values, network, seed, optimizer.into(), &objectives)
     }

@@ -12,7 +12,8 @@ use crate::plan::layer_names;
 /// A part of a [`Model`](crate::Model) with its weights, to be gone on with:
 /// [`Model::pretrained`](crate::Model::pretrained), [`Model::layers_up_to`](crate::Model::layers_up_to) and
 /// [`Model::without_top`](crate::Model::without_top) make it. Layers are frozen and added, and
-/// [`compile`](Self::compile) makes it a model again, whose optimizer starts anew.
+/// [`compile`](Self::compile) makes it a model again, whose optimizer starts anew. [`Node::apply`](crate::Node::apply)
+/// makes it a part of a larger network.
 ///
 /// ```
 /// use inkstone::data::synthetic;
@@ -161,6 +162,38 @@ impl Pretrained {
     #[must_use]
     pub fn layers(&self) -> &[Layer] {
         &self.network.layers
+    }
+}
+
+/// What a layer brings from the model that it comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Learned {
+    weights: Vec<Weight>,
+    is_frozen: bool,
+}
+
+/// A network that becomes part of another one.
+pub(crate) struct Part {
+    pub(crate) network: Network,
+    /// For each layer what it brings, if it has been in a model.
+    pub(crate) learned: Vec<Option<Learned>>,
+    /// Why it cannot be a part.
+    pub(crate) fault: Option<String>,
+}
+
+impl Pretrained {
+    pub(crate) fn into_part(self) -> Part {
+        let Self { network, weights, frozen, fault, seed: _ } = self;
+        let learned = weights.into_iter().zip(frozen);
+        let learned = learned.map(|(weights, is_frozen)| weights.map(|weights| Learned { weights, is_frozen }));
+        Part { learned: learned.collect(), network, fault }
+    }
+
+    /// A network with what some of its layers bring.
+    pub(crate) fn of(network: Network, learned: Vec<Option<Learned>>, seed: u64) -> Self {
+        let frozen = learned.iter().map(|learned| learned.as_ref().is_some_and(|learned| learned.is_frozen)).collect();
+        let weights = learned.into_iter().map(|learned| learned.map(|learned| learned.weights)).collect();
+        Self { network, weights, seed, frozen, fault: None }
     }
 }
 

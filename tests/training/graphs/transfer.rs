@@ -146,3 +146,79 @@ fn parts_of_a_graph_keep_their_names() {
     let expected = model.features("dense_1", &table).unwrap() + bias.insert_axis(Axis(0));
     assert_eq!(sum, expected);
 }
+
+/// A graph of images and of two numbers, with a part of a model in it.
+fn with_numbers(part: Pretrained) -> Model {
+    let (image, numbers) = (Input::new([6, 6, 2]), Input::new([2]));
+    let joined = Concatenate::of([&numbers.apply(Dense::new(2)), &image.apply(part)]);
+    let output = joined.apply(Dense::new(3).activation(Softmax));
+    let described = Functional::new([&image, &numbers], [&output]).seed(3);
+    described.compile(Adam::new(0.01), SparseCategoricalCrossentropy::default(), []).unwrap()
+}
+
+#[test]
+fn a_part_of_a_model_becomes_a_part_of_a_graph() {
+    let (old, (images, labels)) = (trained(), data());
+    let numbers = Array2::from_shape_fn((12, 2), |(n, x)| (n * x) as f32 / 12.0);
+    let part = || old.layers_up_to("dense").unwrap();
+    for (part, expected) in [
+        (part().freeze(), vec!["dense/kernel", "dense/bias", "dense_2/kernel", "dense_2/bias"]),
+        (
+            part().freeze_layers(["conv2d"]).unwrap(),
+            vec!["dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias", "dense_2/kernel", "dense_2/bias"],
+        ),
+    ] {
+        let mut new = with_numbers(part);
+        assert_eq!(new.layer_names(), ["dense", "conv2d", "flatten", "dense_1", "concatenate", "dense_2"]);
+        for (name, of_old) in [("conv2d", "conv2d"), ("dense_1", "dense")] {
+            for weight in ["kernel", "bias"] {
+                let [new, old] =
+                    [new.get_weight(&format!("{name}/{weight}")), old.get_weight(&format!("{of_old}/{weight}"))];
+                assert_eq!(new.unwrap(), old.unwrap(), "{name}/{weight}");
+            }
+        }
+        let before = new.get_weights();
+        new.fit(((&images, &numbers), &labels), quiet().epochs(1)).unwrap();
+        assert_eq!(changed(&new, &before), expected);
+        // Its file is that of any model.
+        let read = Model::from_bytes(&new.to_bytes().unwrap()).unwrap();
+        assert_eq!(read.get_weights(), new.get_weights());
+    }
+}
+
+#[test]
+fn a_part_that_is_shared_has_one_set_of_weights() {
+    let old = trained();
+    let (left, right) = (Input::new([6, 6, 2]), Input::new([6, 6, 2]));
+    let part = Shared::new(old.layers_up_to("flatten").unwrap());
+    let output = Subtract::of([&left.apply(&part), &right.apply(&part)]);
+    let twins = Functional::new([&left, &right], [&output]).compile(Adam::default(), MeanSquaredError, []).unwrap();
+    assert_eq!(twins.layer_names(), ["conv2d", "flatten", "subtract"]);
+    assert_eq!(twins.parameter_count(), 3 * 3 * 2 * 4 + 4);
+    let (images, _) = data();
+    let (first, second) = (images.clone(), images.mapv(|x| 1.0 - x));
+    let [of_first, of_second] = [&first, &second].map(|images| old.features("flatten", images).unwrap());
+    assert_eq!(twins.predict((&first, &second)).unwrap(), &of_first - &of_second);
+}
+
+#[test]
+fn a_part_that_does_not_fit_is_refused_with_a_reason() {
+    let refused = |input: Node, part: Pretrained| {
+        let output = input.apply(part).apply(Flatten::new()).apply(Dense::new(1));
+        let compiled = Functional::new([&input], [&output]).compile(Adam::default(), MeanSquaredError, []);
+        compiled.map(|_| ()).unwrap_err().to_string()
+    };
+    assert_eq!(
+        refused(Input::new([6, 6, 3]), trained().layers_up_to("flatten").unwrap()),
+        "the model has a `Pretrained` for inputs of (6, 6, 2) that is applied to input 0, which is (6, 6, 3): apply it to \
+         values of its own shape"
+    );
+    let input = Input::new([4]);
+    let ends = [input.apply(Dense::new(2)), input.apply(Dense::new(3))];
+    let both = Functional::new([&input], &ends).compile(Adam::default(), MeanSquaredError, []).unwrap();
+    assert_eq!(
+        refused(Input::new([4]), both.pretrained()),
+        "the model has a `Pretrained` that has 1 inputs and 2 outputs, and can be applied to one value only if it has \
+         one of each"
+    );
+}
