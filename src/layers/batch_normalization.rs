@@ -1,5 +1,6 @@
 //! Batch normalization.
 
+use super::axes::{place_of, with_last};
 use super::names::name_setter;
 use super::weight_settings::gamma_and_beta;
 use super::written::written;
@@ -18,13 +19,14 @@ use serde::Deserialize;
 /// batch * (1 - momentum)`. Outside training, and in training with `trainable(false)`, the moving averages take their
 /// place; behind a convolution or dense layer the normalization then becomes part of the kernel and costs nothing.
 ///
-/// - Input shape: any; the last axis is the channels. Output shape: the same.
+/// - Input shape: any; the channels are the last axis, or the one that `axis` says. Output shape: the same.
 /// - Weights: gamma (channels), ones; beta (channels), zeros; moving_mean (channels), zeros; moving_variance
 ///   (channels), ones.
 ///
 /// In training the values of the whole batch are kept from step to step, so memory grows with the batch size.
 ///
-/// At `compile`, a momentum outside `0.0..=1.0` or an epsilon that is not positive is an error that names the layer.
+/// At `compile`, a momentum outside `0.0..=1.0`, an epsilon that is not positive, or an axis that there is not is an error
+/// that names the layer.
 ///
 /// ```
 /// use inkstone::prelude::*;
@@ -64,6 +66,8 @@ pub struct BatchNormalization {
     pub beta_constraint: Option<Constraint>,
     /// What gamma is brought to after each step, if anything.
     pub gamma_constraint: Option<Constraint>,
+    /// The axis of the channels, counted with the batch as axis 0, or from the end.
+    pub axis: i64,
     /// Its name; `None` for one after its type.
     pub name: Option<String>,
 }
@@ -90,6 +94,7 @@ impl BatchNormalization {
             gamma_regularizer: None,
             beta_constraint: None,
             gamma_constraint: None,
+            axis: -1,
             name: None,
         }
     }
@@ -101,11 +106,20 @@ impl BatchNormalization {
         /// Sets whether training changes it. If not, it normalizes with the moving averages in training too, as in
         /// Keras.
         trainable: bool,
+
+        /// Sets the axis of the channels, counted with the batch as axis 0, or from the end. Any but the last costs two
+        /// changes of the order of axes, and is never part of a kernel.
+        axis: i64,
     }
 
     gamma_and_beta!();
 
     name_setter!();
+
+    /// Where the axis of the channels lies among those of this input, from 0.
+    pub(crate) fn channel_axis(&self, input: Shape) -> Result<usize, String> {
+        place_of(self.axis, input)
+    }
 }
 
 written! {
@@ -117,6 +131,7 @@ written! {
         gamma_regularizer = None,
         beta_constraint = None,
         gamma_constraint = None,
+        axis = -1,
         name = None,
     }
 }
@@ -126,7 +141,7 @@ impl Describe for BatchNormalization {
         if !(0.0..=1.0).contains(&self.momentum) {
             return Err(format!("expects a momentum from 0 to 1, got {}", self.momentum));
         }
-        let channels = vec![inputs[0].channels()];
+        let channels = vec![inputs[0].axes()[self.channel_axis(inputs[0])?]];
         let mut weights = self.gamma_and_beta(&channels)?;
         weights.push(WeightSpec::zeros("moving_mean", channels.clone()).into_state());
         weights.push(WeightSpec::constant("moving_variance", channels, 1.0).into_state());
@@ -141,13 +156,14 @@ impl Describe for BatchNormalization {
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
         let statistics =
             if self.trainable { Statistics::Batch { momentum: self.momentum } } else { Statistics::Moving };
+        let (x, place) = (inputs[0], self.channel_axis(inputs[0].shape)?);
         let norm = BatchNorm {
-            channels: inputs[0].shape.channels(),
+            channels: x.shape.axes()[place],
             epsilon: self.epsilon,
             statistics,
             learned: self.learned(),
             then: Then::Nothing,
         };
-        Ok(builder.weighted(norm, inputs, weights, inputs[0].shape))
+        Ok(with_last(builder, x, &[place], |builder, x| builder.weighted(norm, &[x], weights, x.shape)))
     }
 }

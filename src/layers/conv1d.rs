@@ -1,21 +1,23 @@
 //! The convolution of sequences.
 
+use super::conv2d::one_group;
+use super::grouped::Grouped;
 use super::names::name_setter;
-use super::sliding::sliding_along;
+use super::sliding::dilated_along;
 use super::weight_settings::{glorot_uniform, kernel_and_bias, zeros};
 use super::written::written;
 use super::{
-    ActivationFunction, Constraint, Describe, Initializer, Regularizer, Spec, check_convolution, checked, sequence,
-    trained, with_bias,
+    ActivationFunction, Constraint, Describe, Initializer, Regularizer, Spec, checked, sequence, trained, with_bias,
 };
-use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
+use crate::kernels::patches::Dilated;
+use crate::program::{Builder, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
 use serde::{Deserialize, Serialize};
 
 /// A 1-D convolution, as [Keras' `Conv1D`](https://keras.io/api/layers/convolution_layers/convolution1d/).
 ///
 /// - Input shape: (steps, channels). Output shape: (new steps, filters).
-/// - Kernel: (kernel size, channels, filters), Glorot uniform by default. Bias: (filters), zeros by default.
+/// - Kernel: (kernel size, channels / groups, filters), Glorot uniform by default. Bias: (filters), zeros by default.
 ///
 /// At `compile`, an input that is no sequence, or is shorter than the kernel, is an error that names the layer.
 ///
@@ -69,6 +71,12 @@ pub struct Conv1D {
     pub kernel_constraint: Option<Constraint>,
     /// What the bias is brought to after each step, if anything.
     pub bias_constraint: Option<Constraint>,
+    /// Steps from one tap of the kernel to the next.
+    #[serde(default = "stride_of_one")]
+    pub dilation_rate: usize,
+    /// Into how many groups channels and filters are cut, each of which is convolved on its own.
+    #[serde(default = "one_group")]
+    pub groups: usize,
     /// Its name; `None` for one after its type.
     pub name: Option<String>,
 }
@@ -124,6 +132,8 @@ impl Conv1D {
             activity_regularizer: None,
             kernel_constraint: None,
             bias_constraint: None,
+            dilation_rate: stride_of_one(),
+            groups: one_group(),
             name: None,
         }
     }
@@ -138,6 +148,12 @@ impl Conv1D {
         /// Sets whether a bias is added for each filter.
         use_bias: bool,
 
+        /// Sets the steps from one tap of the kernel to the next; only without strides.
+        dilation_rate: usize,
+
+        /// Sets into how many groups channels and filters are cut: a divisor of both.
+        groups: usize,
+
         /// Sets whether training changes its weights, as Keras' `layer.trainable`.
         trainable: bool,
     }
@@ -149,20 +165,27 @@ impl Conv1D {
     }
 
     /// The geometry on this input, as an image of one row.
-    pub(crate) fn window(&self, input: Shape) -> Result<Window2d, String> {
-        let window = |padding| sliding_along(input, self.kernel_size, self.strides, padding);
+    pub(crate) fn dilated(&self, input: Shape) -> Result<Dilated, String> {
+        let dilated = |padding| dilated_along(input, self.kernel_size, self.dilation_rate, self.strides, padding);
         match self.padding {
-            SequencePadding::Valid => window(Padding::Valid),
-            SequencePadding::Same => window(Padding::Same),
+            SequencePadding::Valid => dilated(Padding::Valid),
+            SequencePadding::Same => dilated(Padding::Same),
             SequencePadding::Causal => {
                 // It checks the sizes; the kernel may be longer than the sequence.
-                let checked = window(Padding::Same)?;
-                let (_, steps) = checked.image;
-                let before = self.kernel_size - 1;
+                let checked = dilated(Padding::Same)?;
+                let (_, steps) = checked.window.image;
+                let before = checked.window.size.1 - 1;
                 let out = (steps - 1) / self.strides + 1;
-                Ok(Window2d { before: (0, before), padded: (1, steps + before), out: (1, out), ..checked })
+                let padded = (1, steps + before);
+                let window = Window2d { before: (0, before), padded, out: (1, out), ..checked.window };
+                Ok(Dilated { window, ..checked })
             }
         }
+    }
+
+    fn grouped(&self, input: Shape) -> Result<Grouped, String> {
+        let (_, channels) = sequence(input)?;
+        Ok(Grouped { of: self.dilated(input)?, channels, filters: self.filters, groups: self.groups })
     }
 
     kernel_and_bias!();
@@ -180,6 +203,8 @@ written! {
         activity_regularizer = None,
         kernel_constraint = None,
         bias_constraint = None,
+        dilation_rate = stride_of_one(),
+        groups = one_group(),
         name = None,
     }
 }
@@ -190,10 +215,11 @@ fn stride_of_one() -> usize {
 
 impl Describe for Conv1D {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
-        let (_, channels) = sequence(inputs[0])?;
-        let (_, steps) = self.window(inputs[0])?.out;
+        let grouped = self.grouped(inputs[0])?;
+        let (_, steps) = grouped.of.window.out;
         let output = checked(Shape::from([steps, self.filters]))?;
-        let weights = self.kernel_and_bias(vec![self.kernel_size, channels, self.filters], self.filters)?;
+        let kernel = vec![self.kernel_size, grouped.channels_of_each(None)?, self.filters];
+        let weights = self.kernel_and_bias(kernel, self.filters)?;
         let spec = Spec { output, weights };
         Ok(if self.trainable { spec } else { spec.frozen() })
     }
@@ -203,7 +229,7 @@ impl Describe for Conv1D {
     }
 
     fn window_lists(&self) -> usize {
-        1
+        self.groups
     }
 
     fn trainable_mut(&mut self) -> Option<&mut bool> {
@@ -213,10 +239,8 @@ impl Describe for Conv1D {
     /// It is a convolution of images of one row, whose kernel lies in memory alike.
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
         let x = inputs[0];
-        let (window, channels) = (self.window(x.shape)?, x.shape.channels());
-        check_convolution(&window, channels, self.filters)?;
-        let conv = Conv::new(window, channels, self.filters, weights);
-        let y = Operand { shape: self.spec(&[x.shape])?.output, ..builder.conv(x, conv) };
+        let y = self.grouped(x.shape)?.lower(builder, x, weights)?;
+        let y = Operand { shape: self.spec(&[x.shape])?.output, ..y };
         Ok(self.activation.lower(builder, y))
     }
 }
@@ -227,10 +251,14 @@ mod tests {
 
     #[test]
     fn causal_windows_end_at_their_step() {
-        let window = Conv1D::new(1, 3).padding(SequencePadding::Causal).strides(2).window(Shape::from([5, 1])).unwrap();
-        assert_eq!((window.out, window.before, window.padded), ((1, 3), (0, 2), (1, 7)));
-        let longer = Conv1D::new(1, 4).padding(SequencePadding::Causal).window(Shape::from([2, 1])).unwrap();
+        let window =
+            |conv: Conv1D, steps| conv.padding(SequencePadding::Causal).dilated([steps, 1].into()).unwrap().window;
+        let strided = window(Conv1D::new(1, 3).strides(2), 5);
+        assert_eq!((strided.out, strided.before, strided.padded), ((1, 3), (0, 2), (1, 7)));
+        let longer = window(Conv1D::new(1, 4), 2);
         assert_eq!((longer.out, longer.before, longer.padded), ((1, 2), (0, 3), (1, 5)));
+        let dilated = window(Conv1D::new(1, 3).dilation_rate(2), 5);
+        assert_eq!((dilated.out, dilated.before, dilated.padded), ((1, 5), (0, 4), (1, 9)));
     }
 
     #[test]
@@ -242,5 +270,15 @@ mod tests {
         assert!(error.starts_with("cannot work on (4, 1): a window of 7 steps is longer than"), "{error}");
         let error = refused(Conv1D::new(2, 0).padding(SequencePadding::Causal), Shape::from([4, 1]));
         assert!(error.contains("must be at least 1"), "{error}");
+        let error = refused(Conv1D::new(2, 3).dilation_rate(0), Shape::from([4, 1]));
+        assert_eq!(error, "expects a dilation_rate of at least 1, got 0");
+        let error = refused(Conv1D::new(2, 3).dilation_rate(2).strides(3), Shape::from([9, 1]));
+        assert_eq!(error, "expects strides or a dilation_rate other than 1, not both, got 3 and 2");
+        let error = refused(Conv1D::new(2, 3).dilation_rate(usize::MAX), Shape::from([9, 1]));
+        assert!(error.starts_with("reaches too far with a kernel_size of 3 and"), "{error}");
+        let error = refused(Conv1D::new(4, 3).groups(3), Shape::from([9, 3]));
+        assert_eq!(error, "expects groups that divide its 3 channels and 4 filters, got 3");
+        let error = refused(Conv1D::new(2048, 1).groups(2048), Shape::from([1, 2048]));
+        assert_eq!(error, "expects at most 1024 groups, got 2048");
     }
 }

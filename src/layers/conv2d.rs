@@ -1,20 +1,17 @@
 //! The convolution layer.
 
+use super::grouped::Grouped;
 use super::names::name_setter;
 use super::sliding::dilated;
 use super::weight_settings::{glorot_uniform, kernel_and_bias, zeros};
 use super::written::written;
 use super::{
-    ActivationFunction, Constraint, Describe, Initializer, Regularizer, Spec, check_convolution, checked, image,
-    trained, with_bias,
+    ActivationFunction, Constraint, Describe, Initializer, Regularizer, Spec, checked, image, trained, with_bias,
 };
 use crate::kernels::patches::Dilated;
-use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
+use crate::program::{Builder, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
 use serde::Deserialize;
-
-/// The most groups of a convolution: each is a convolution of its own.
-const MAX_GROUPS: usize = 1024;
 
 /// A 2-D convolution, as [Keras' `Conv2D`](https://keras.io/api/layers/convolution_layers/convolution2d/).
 ///
@@ -141,6 +138,10 @@ impl Conv2D {
         dilated(input, self.kernel_size, self.dilation_rate, self.strides, self.padding)
     }
 
+    fn grouped(&self, input: Shape, channels: usize) -> Result<Grouped, String> {
+        Ok(Grouped { of: self.dilated(input)?, channels, filters: self.filters, groups: self.groups })
+    }
+
     /// Sets whether training changes its weights, as Keras' `layer.trainable`.
     ///
     /// ```
@@ -160,7 +161,7 @@ impl Conv2D {
     }
 }
 
-fn one_group() -> usize {
+pub(super) fn one_group() -> usize {
     1
 }
 
@@ -190,19 +191,8 @@ impl Describe for Conv2D {
         let (height, width) = self.window(inputs[0])?.out;
         let output = checked(Shape::from([height, width, self.filters]))?;
         let (kernel_height, kernel_width) = self.kernel_size;
-        if self.groups == 0 || !channels.is_multiple_of(self.groups) || !self.filters.is_multiple_of(self.groups) {
-            return Err(format!(
-                "expects groups that divide its {channels} channels and {} filters, got {}",
-                self.filters, self.groups
-            ));
-        }
-        if self.groups > MAX_GROUPS {
-            return Err(format!(
-                "expects at most {MAX_GROUPS} groups, got {}: use `DepthwiseConv2D` where each channel is on its own",
-                self.groups
-            ));
-        }
-        let kernel = vec![kernel_height, kernel_width, channels / self.groups, self.filters];
+        let channels = self.grouped(inputs[0], channels)?.channels_of_each(Some("DepthwiseConv2D"))?;
+        let kernel = vec![kernel_height, kernel_width, channels, self.filters];
         let weights = self.kernel_and_bias(kernel, self.filters)?;
         let spec = Spec { output, weights };
         Ok(if self.trainable { spec } else { spec.frozen() })
@@ -221,31 +211,8 @@ impl Describe for Conv2D {
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
-        let dilated = self.dilated(inputs[0].shape)?;
-        let (channels, filters) = (inputs[0].shape.channels() / self.groups, self.filters / self.groups);
-        let mut outputs = Vec::new();
-        for group in 0..self.groups {
-            let x = builder.some_channels(inputs[0], group * channels, channels);
-            // Taps that stand apart are cut out of the image first, and make one pixel.
-            let (x, window) = if self.dilation_rate == strides_of_one() {
-                (x, dilated.window)
-            } else {
-                (builder.cut(x, dilated)?, Window2d::new(dilated.window.out, (1, 1), (1, 1), Padding::Valid)?)
-            };
-            let channels = x.shape.channels();
-            check_convolution(&window, channels, filters)?;
-            let conv = Conv { first_filter: group * filters, ..Conv::new(window, channels, filters, weights) };
-            outputs.push(builder.conv(x, conv));
-        }
-        // Two and two, so that no channel is copied often.
-        while outputs.len() > 1 {
-            let join = |pair: &[Operand]| match *pair {
-                [left, right] => builder.concatenate(left, right),
-                _ => pair[0],
-            };
-            outputs = outputs.chunks(2).map(join).collect();
-        }
-        let y = outputs[0];
+        let input = inputs[0];
+        let y = self.grouped(input.shape, input.shape.channels())?.lower(builder, input, weights)?;
         Ok(self.activation.lower(builder, y))
     }
 }

@@ -1,5 +1,6 @@
 //! Layer normalization.
 
+use super::axes::{any_number, places_of, the_last, with_last};
 use super::names::name_setter;
 use super::weight_settings::gamma_and_beta;
 use super::written::written;
@@ -8,34 +9,17 @@ use crate::kernels::local_norm::Groups;
 use crate::program::plain::{Learned, LocalNorm};
 use crate::program::{Builder, Operand, WeightId, WeightSpec};
 use crate::shape::Shape;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-/// A list of axes, or Keras' short form of one.
-fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<i64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Axes {
-        One(i64),
-        Several(Vec<i64>),
-    }
-    if !deserializer.is_human_readable() {
-        return Vec::deserialize(deserializer);
-    }
-    Axes::deserialize(deserializer).map(|axes| match axes {
-        Axes::One(axis) => vec![axis],
-        Axes::Several(axes) => axes,
-    })
-}
-
-/// Normalizes the last axis of each example, or several last axes together, then scales and shifts each of their
-/// positions, as [Keras'
+/// Normalizes the last axis of each example, or other axes together, then scales and shifts each of their positions, as
+/// [Keras'
 /// `LayerNormalization`](https://keras.io/api/layers/normalization_layers/layer_normalization/), from [Ba, Kiros and
 /// Hinton, 2016](https://arxiv.org/abs/1607.06450).
 ///
 /// - Input shape: any. Output shape: the same.
 /// - Weights: gamma, ones, and beta, zeros, of the shape of the normalized axes.
 ///
-/// At `compile`, axes that are not the last ones, or an epsilon that is not positive, is an error that names the layer.
+/// At `compile`, no axes, axes that there are not, or an epsilon that is not positive, is an error that names the layer.
 ///
 /// ```
 /// use inkstone::ndarray::array;
@@ -51,9 +35,6 @@ fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<i64>, D
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LayerNormalization {
-    /// The axes that are normalized together, counted with the batch as axis 0, or from the end: the last ones.
-    #[serde(deserialize_with = "one_or_more")]
-    pub axis: Vec<i64>,
     /// What is added to variances.
     pub epsilon: f32,
     /// Whether there is a beta.
@@ -62,6 +43,9 @@ pub struct LayerNormalization {
     pub scale: bool,
     /// Whether training changes it.
     pub trainable: bool,
+    /// The axes that are normalized together, counted with the batch as axis 0, or from the end.
+    #[serde(deserialize_with = "any_number")]
+    pub axis: Vec<i64>,
     /// How the first values of beta are drawn.
     pub beta_initializer: Initializer,
     /// How the first values of gamma are drawn.
@@ -89,11 +73,11 @@ impl LayerNormalization {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            axis: vec![-1],
             epsilon: 1e-3,
             center: true,
             scale: true,
             trainable: true,
+            axis: the_last(),
             beta_initializer: Initializer::Zeros,
             gamma_initializer: Initializer::Ones,
             beta_regularizer: None,
@@ -113,38 +97,26 @@ impl LayerNormalization {
 
     name_setter!();
 
-    /// Sets the axes that are normalized together, counted with the batch as axis 0, or from the end.
+    /// Sets the axes that are normalized together, counted with the batch as axis 0, or from the end. Any but the last
+    /// ones cost two changes of the order of axes.
     #[must_use]
     pub fn axis(self, axis: impl Into<Vec<i64>>) -> Self {
         Self { axis: axis.into(), ..self }
     }
 
-    /// The normalized axes of this input: the last ones.
+    /// Where the normalized axes of this input lie, from 0.
     pub(crate) fn normalized_axes(&self, input: Shape) -> Result<Vec<usize>, String> {
-        let rank = input.axes().len() as i64;
-        let mut axes: Vec<i64> = self.axis.iter().map(|axis| if *axis < 0 { axis + rank + 1 } else { *axis }).collect();
-        axes.sort_unstable();
-        let count = axes.len() as i64;
-        if count == 0 || count > rank || axes != (rank - count + 1..=rank).collect::<Vec<i64>>() {
-            return Err(format!(
-                "expects an axis that is the last of {input} or several last ones, got {:?}",
-                self.axis
-            ));
+        if self.axis.is_empty() {
+            return Err(format!("expects at least one axis of {input}, got none"));
         }
-        Ok(input.axes()[(rank - count) as usize..].to_vec())
-    }
-
-    fn groups_of(&self, input: Shape) -> Result<Groups, String> {
-        let channels: usize = self.normalized_axes(input)?.iter().product();
-        let blocks = input.axes().iter().product::<usize>() / channels;
-        Ok(Groups { blocks, pixels: 1, groups: 1, channels })
+        places_of(&self.axis, input)
     }
 }
 
 written! {
     LayerNormalization {
         epsilon, center, scale, trainable;
-        axis = vec![-1],
+        axis = the_last(),
         beta_initializer = Initializer::Zeros,
         gamma_initializer = Initializer::Ones,
         beta_regularizer = None,
@@ -157,8 +129,8 @@ written! {
 
 impl Describe for LayerNormalization {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
-        let axes = self.normalized_axes(inputs[0])?;
-        let weights = self.gamma_and_beta(&axes)?;
+        let axes = self.normalized_axes(inputs[0])?.into_iter().map(|place| inputs[0].axes()[place]);
+        let weights = self.gamma_and_beta(&axes.collect::<Vec<usize>>())?;
         let spec = Spec { output: inputs[0], weights };
         Ok(if self.trainable { spec } else { spec.frozen() })
     }
@@ -168,9 +140,11 @@ impl Describe for LayerNormalization {
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
-        let of = self.groups_of(inputs[0].shape)?;
-        let learned = self.learned();
-        let norm = LocalNorm { of, epsilon: self.epsilon, learned };
-        Ok(builder.weighted(norm, inputs, weights, inputs[0].shape))
+        let (x, places) = (inputs[0], self.normalized_axes(inputs[0].shape)?);
+        let channels: usize = places.iter().map(|place| x.shape.axes()[*place]).product();
+        let blocks = x.shape.axes().iter().product::<usize>() / channels;
+        let of = Groups { blocks, pixels: 1, groups: 1, channels };
+        let norm = LocalNorm { of, epsilon: self.epsilon, learned: self.learned() };
+        Ok(with_last(builder, x, &places, |builder, x| builder.weighted(norm, &[x], weights, x.shape)))
     }
 }

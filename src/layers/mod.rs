@@ -5,6 +5,7 @@
 
 mod activation;
 mod average_pooling2d;
+mod axes;
 mod batch_normalization;
 mod concatenate;
 mod conv1d;
@@ -21,6 +22,7 @@ mod global_average_pooling2d;
 mod global_max_pooling2d;
 mod global_pooling1d;
 mod group_normalization;
+mod grouped;
 mod layer_normalization;
 mod leaky_relu;
 mod max_pooling2d;
@@ -310,18 +312,6 @@ layers! {
     Minimum: "minimum",
     /// Several inputs side by side.
     Concatenate: "concatenate",
-}
-
-/// The shape that all inputs have.
-fn same_shape(inputs: &[Shape]) -> Result<Shape, String> {
-    let first = inputs[0];
-    match inputs.iter().find(|shape| **shape != first) {
-        None => Ok(first),
-        Some(other) => Err(format!(
-            "expects inputs of one shape, got {first} and {other}: bring them to one shape with a layer before it, such as a \
-             `Conv2D` of 1 x 1 or a `Dense`"
-        )),
-    }
 }
 
 /// An argument that is finite and not negative.

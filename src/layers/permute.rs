@@ -3,9 +3,8 @@
 use super::names::name_setter;
 use super::written::written;
 use super::{Describe, Spec};
-use crate::program::plain::Permute as Axes;
 use crate::program::{Builder, Operand, WeightId};
-use crate::shape::{MAX_RANK, Shape};
+use crate::shape::Shape;
 use serde::Deserialize;
 
 /// Axes in another order, as [Keras' `Permute`](https://keras.io/api/layers/reshaping_layers/permute/).
@@ -76,14 +75,7 @@ impl Describe for Permute {
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {
-        let input = inputs[0].shape;
-        let output = self.spec(&[input])?.output;
-        let (mut axes, mut strides) = ([1; MAX_RANK], [1; MAX_RANK]);
-        let first = MAX_RANK - self.dims.len();
-        for (place, dim) in self.dims.iter().enumerate() {
-            axes[first + place] = output.axes()[place];
-            strides[first + place] = input.axes()[*dim..].iter().product();
-        }
-        Ok(builder.plain(Axes { axes, strides }, inputs, output))
+        let order: Vec<usize> = self.dims.iter().map(|dim| dim - 1).collect();
+        Ok(builder.permute(inputs[0], &order))
     }
 }

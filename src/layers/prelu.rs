@@ -4,9 +4,9 @@ use super::names::name_setter;
 use super::weight_settings::{weight, weight_setters, zeros};
 use super::written::written;
 use super::{Constraint, Describe, Initializer, Regularizer, Spec, trained};
-use crate::program::plain::LeakBySlope;
+use crate::program::plain::{LeakBySlope, PerAxis};
 use crate::program::{Builder, Operand, WeightId, WeightSpec};
-use crate::shape::{MAX_RANK, Shape};
+use crate::shape::Shape;
 use serde::Deserialize;
 
 /// `x` where it is positive, and `alpha * x` elsewhere, with weights `alpha`, as [Keras'
@@ -123,12 +123,7 @@ impl Describe for PReLU {
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
         let input = inputs[0].shape;
-        let in_front = |all: &[usize]| {
-            let mut axes = [1; MAX_RANK];
-            axes[MAX_RANK - all.len()..].copy_from_slice(all);
-            axes
-        };
-        let leak = LeakBySlope { axes: in_front(input.axes()), slopes: in_front(&self.slopes(input)) };
+        let leak = LeakBySlope(PerAxis::new(input.axes(), &self.slopes(input)));
         Ok(builder.weighted(leak, inputs, weights, input))
     }
 }

@@ -3,7 +3,7 @@
 use super::names::name_setter;
 use super::written::written;
 use super::{Describe, Spec, checked};
-use crate::program::plain::{Between, UpSample};
+use crate::program::plain::Repeat;
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
 use serde::Deserialize;
@@ -61,10 +61,8 @@ impl Describe for RepeatVector {
         checked(Shape::from([self.n, features])).map(Spec::of_shape)
     }
 
-    /// It is an image of one pixel made wider.
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {
         let channels = inputs[0].shape.channels();
-        let wider = UpSample { image: (1, 1), size: (1, self.n), channels, between: Between::Nearest };
-        Ok(builder.plain(wider, inputs, Shape::from([self.n, channels])))
+        Ok(builder.plain(Repeat { run: channels, times: self.n }, inputs, Shape::from([self.n, channels])))
     }
 }

@@ -56,6 +56,28 @@ pub(super) fn sliding_along(input: Shape, size: usize, strides: usize, padding: 
     }
 }
 
+/// The same for a window whose taps may stand apart.
+pub(super) fn dilated_along(
+    input: Shape,
+    taps: usize,
+    dilation: usize,
+    strides: usize,
+    padding: Padding,
+) -> Result<Dilated, String> {
+    if dilation == 0 {
+        return Err("expects a dilation_rate of at least 1, got 0".into());
+    }
+    if dilation != 1 && strides != 1 {
+        return Err(format!("expects strides or a dilation_rate other than 1, not both, got {strides} and {dilation}"));
+    }
+    // Of no taps at all the window says what is wrong.
+    let size = if taps == 0 { Some(0) } else { Dilated::reach((1, taps), (1, dilation)).map(|(_, size)| size) };
+    let size =
+        size.ok_or_else(|| format!("reaches too far with a kernel_size of {taps} and a dilation_rate of {dilation}"))?;
+    let window = sliding_along(input, size, strides, padding)?;
+    Ok(Dilated { window, taps: (1, taps), dilation: (1, dilation) })
+}
+
 /// Keras' default size of a pooling window.
 pub(super) fn two_by_two() -> (usize, usize) {
     (2, 2)

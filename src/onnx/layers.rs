@@ -126,7 +126,7 @@ impl Call<'_> {
             | Layer::GaussianDropout(_)
             | Layer::AlphaDropout(_) => x,
             Layer::PReLU(_) => self.leak(&x),
-            Layer::Normalization(normalization) => self.normalize(&x, normalization),
+            Layer::Normalization(normalization) => self.normalize(&x, normalization, input),
             Layer::Add(_) => self.merge("Sum", &[]),
             Layer::Subtract(_) => self.merge("Sub", &[]),
             Layer::Multiply(_) => self.merge_in_turn("Mul"),
@@ -167,14 +167,28 @@ impl Call<'_> {
         merged
     }
 
-    /// All inputs, with their axes in the same order.
+    /// All inputs, with as many axes in the same order: those that are missing are put in front.
     fn reads_alike(&mut self) -> Vec<Value> {
         let first = self.reads[0].0.layout;
-        let alike = self.reads.iter().all(|(value, _)| value.layout == first);
-        let turn = |(value, _): &(Value, Shape)| {
-            if alike { value.clone() } else { self.builder.channels_last(value, &self.name) }
+        if self.reads.iter().all(|(value, _)| value.layout == first) {
+            return self.reads.iter().map(|(value, _)| value.clone()).collect();
+        }
+        let rank = self.output.axes().len();
+        let turn = |(index, (value, shape)): (usize, &(Value, Shape))| {
+            let value = self.builder.channels_last(value, &self.name);
+            let missing = rank - shape.axes().len();
+            if missing == 0 {
+                return value;
+            }
+            let in_front = std::iter::repeat_n(1, missing);
+            let axes = in_front.chain(shape.axes().iter().map(|axis| *axis as i64));
+            // The batch stays as it is.
+            let axes: Vec<i64> = [0].into_iter().chain(axes).collect();
+            let axes = Tensor::of_integers(&format!("{}/shape_{index}", self.name), &axes);
+            let reshape = Operator::new("Reshape").with_weights([axes]);
+            self.builder.push(format!("{}/read_{index}", self.name), reshape, &[&value], Layout::of(self.output))
         };
-        self.reads.iter().map(turn).collect()
+        self.reads.iter().enumerate().map(turn).collect()
     }
 
     /// A product with a kernel, (features, units), over the last axis.

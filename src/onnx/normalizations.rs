@@ -1,16 +1,17 @@
 //! Decides which ONNX operators normalizations become. Those within an example are composed: opset 13 has none of them
 //! in our layout.
 
-use super::graph::{Builder, Layout, Operator, Value, weight};
-use super::layers::Call;
+use super::graph::{Layout, Operator, Value, weight};
+use super::layers::{CHECKED, Call};
 use super::message::{Attribute, Tensor};
 use crate::layers::{BatchNormalization, GroupNormalization, LayerNormalization};
 use crate::shape::Shape;
 
 impl Call<'_> {
-    /// A normalization with moving statistics. Sequences are turned into what ONNX takes: channels on the second axis.
+    /// A normalization with moving statistics. Values are turned into what ONNX takes: channels on the second axis.
     pub(super) fn batch_norm(&mut self, norm: &BatchNormalization, x: &Value, input: Shape) -> Value {
-        let channels = input.channels();
+        let place = norm.channel_axis(input).expect(CHECKED);
+        let channels = input.axes()[place];
         let mut given = self.weights.iter().map(|tensor| weight(tensor));
         let mut next = |is_there: bool, name: &str, otherwise: f32| {
             let missing = || Tensor::of_floats(&format!("{}/{name}", self.name), &vec![otherwise; channels]);
@@ -24,27 +25,38 @@ impl Call<'_> {
         ];
         let attributes = [Attribute::float("epsilon", norm.epsilon)];
         let operator = Operator::new("BatchNormalization").with_weights(weights).with_attributes(attributes);
+        let rank = input.axes().len();
         match x.layout {
-            Layout::ChannelsFirst | Layout::ChannelsLast => self.on_channels_first(x, operator),
+            Layout::ChannelsFirst | Layout::ChannelsLast if place + 1 == rank => self.on_channels_first(x, operator),
             Layout::Plain { rank: 1 } => self.builder.push(self.name.clone(), operator, &[x], x.layout),
-            Layout::Plain { .. } => {
-                let order = |suffix: &str, builder: &mut Builder, x: &Value, name: &str| {
-                    let turn = Operator::new("Transpose").with_attributes([Attribute::ints("perm", [0, 2, 1])]);
-                    builder.push(format!("{name}/{suffix}"), turn, &[x], x.layout)
-                };
-                let turned = order("features_first", self.builder, x, &self.name);
-                let y = self.builder.push(format!("{}/normalized", self.name), operator, &[&turned], x.layout);
-                order("features_last", self.builder, &y, &self.name)
+            Layout::ChannelsFirst | Layout::ChannelsLast | Layout::Plain { .. } => {
+                let x = self.builder.channels_last(x, &self.name);
+                if place == 0 {
+                    return self.builder.push(self.name.clone(), operator, &[&x], x.layout);
+                }
+                let first = self.turned("features_first", &x, place, rank);
+                let y = self.builder.push(format!("{}/normalized", self.name), operator, &[&first], x.layout);
+                self.turned("features_last", &y, place, rank)
             }
         }
     }
 
+    /// A value whose first axis has changed places with another one, from 0.
+    fn turned(&mut self, part: &str, x: &Value, place: usize, rank: usize) -> Value {
+        let mut order: Vec<usize> = (0..=rank).collect();
+        order.swap(1, place + 1);
+        let turn = Operator::new("Transpose").with_attributes([Attribute::ints("perm", order)]);
+        self.builder.push(format!("{}/{part}", self.name), turn, &[x], x.layout)
+    }
+
     pub(super) fn layer_norm(&mut self, norm: &LayerNormalization, x: &Value, input: Shape) -> Value {
         let x = self.builder.channels_last(x, &self.name);
-        let axes: Vec<i64> = (1..=norm.axis.len() as i64).rev().map(|axis| -axis).collect();
-        debug_assert!(axes.len() <= input.axes().len(), "`compile` has checked the axes");
+        let places = norm.normalized_axes(input).expect(CHECKED);
+        let axes: Vec<i64> = places.iter().map(|place| *place as i64 + 1).collect();
         let y = self.normalized(&x, &axes, norm.epsilon);
-        self.scaled(y, norm.scale)
+        let lens = input.axes().iter().enumerate();
+        let shape: Vec<usize> = lens.map(|(place, len)| if places.contains(&place) { *len } else { 1 }).collect();
+        self.scaled(y, norm.scale, &shape[places[0]..])
     }
 
     pub(super) fn group_norm(&mut self, norm: &GroupNormalization, x: &Value, input: Shape) -> Value {
@@ -61,7 +73,7 @@ impl Call<'_> {
         let cut = self.builder.push(format!("{}/cut", self.name), cut, &[&x], x.layout);
         let y = self.normalized(&cut, &[1, 3], norm.epsilon);
         let y = self.builder.push(format!("{}/joined", self.name), back, &[&y], x.layout);
-        self.scaled(y, norm.scale)
+        self.scaled(y, norm.scale, &[channels])
     }
 
     /// The values less their mean, divided by their deviation, over these axes.
@@ -82,11 +94,13 @@ impl Call<'_> {
     }
 
     /// The values times gamma, if there is one, and beta added, if there is one.
-    fn scaled(&mut self, y: Value, has_gamma: bool) -> Value {
+    ///
+    /// - shape: that of both
+    fn scaled(&mut self, y: Value, has_gamma: bool, shape: &[usize]) -> Value {
         let mut y = y;
         for (place, tensor) in self.weights.iter().enumerate() {
             let (operator, part) = if has_gamma && place == 0 { ("Mul", "scaled") } else { ("Add", "shifted") };
-            let operator = Operator::new(operator).with_weights([weight(tensor)]);
+            let operator = Operator::new(operator).with_weights([Tensor::new(&tensor.name, shape, &tensor.values)]);
             y = self.builder.push(format!("{}/{part}", self.name), operator, &[&y], y.layout);
         }
         y

@@ -4,6 +4,7 @@
 use super::graph::{Layout, Operator, Value, sequence_kernel, weight};
 use super::layers::{CHECKED, Call};
 use super::message::Attribute;
+use crate::kernels::patches::Dilated;
 use crate::layers::Conv1D;
 use crate::shape::{Shape, Window2d};
 
@@ -11,10 +12,17 @@ const SEQUENCE: Layout = Layout::Plain { rank: 2 };
 
 impl Call<'_> {
     pub(super) fn convolve_sequence(mut self, x: &Value, conv: &Conv1D, input: Shape) -> Value {
-        let window = conv.window(input).expect(CHECKED);
+        let Dilated { window, taps: (_, taps), dilation: (_, dilation) } = conv.dilated(input).expect(CHECKED);
         let bias = self.weights[1..].iter().map(|bias| weight(bias));
         let weights: Vec<_> = [sequence_kernel(self.weights[0])].into_iter().chain(bias).collect();
-        let operator = Operator::new("Conv").with_weights(weights).with_attributes(along(&window));
+        let [_, moved @ ..] = along(&window);
+        let kernel = [
+            Attribute::ints("kernel_shape", [taps]),
+            Attribute::ints("dilations", [dilation]),
+            Attribute::int("group", conv.groups as i64),
+        ];
+        let attributes = kernel.into_iter().chain(moved);
+        let operator = Operator::new("Conv").with_weights(weights).with_attributes(attributes);
         let y = self.on_steps_last(x, operator);
         self.activate(&y, conv.activation)
     }
@@ -57,9 +65,9 @@ fn turn() -> Operator {
 }
 
 /// A window's size, strides and padding along the steps.
-fn along(window: &Window2d) -> Vec<Attribute> {
+fn along(window: &Window2d) -> [Attribute; 3] {
     let Window2d { image, size, strides, before, padded, out: _ } = *window;
-    vec![
+    [
         Attribute::ints("kernel_shape", [size.1]),
         Attribute::ints("strides", [strides.1]),
         Attribute::ints("pads", [before.1, padded.1 - image.1 - before.1]),

@@ -1,13 +1,13 @@
 //! Puts a program together, operation by operation.
 
 use super::plain::{
-    Activate, AveragePool, Bias, Concatenate, Cut, Depthwise, Dropout, MaxPool, Merge, MergeFunction, Plain, Slice,
-    Softmax, ZeroPad,
+    Activate, AveragePool, Bias, Concatenate, Cut, Depthwise, Dropout, MaxPool, Merge, MergeFunction, Permute, Plain,
+    Repeat, Slice, Softmax, ZeroPad,
 };
 use super::{Conv, MAX_READS, Operand, Operation, OperationKind, ValueId, WeightId};
 use crate::kernels::activation::Elementwise;
 use crate::kernels::patches::Dilated;
-use crate::shape::{MAX_ELEMENTS, Shape, Window2d};
+use crate::shape::{MAX_ELEMENTS, MAX_RANK, Shape, Window2d};
 
 /// A program under construction.
 #[derive(Debug, Default)]
@@ -46,6 +46,20 @@ impl Builder {
         self.plain(ZeroPad { window, channels }, &[x], image(window.padded, channels))
     }
 
+    /// The axes in another order.
+    ///
+    /// - order: for each axis of the output, which axis of the operand it is, from 0
+    pub(crate) fn permute(&mut self, x: Operand, order: &[usize]) -> Operand {
+        let (mut axes, mut strides) = ([1; MAX_RANK], [1; MAX_RANK]);
+        let (from, first) = (x.shape.axes(), MAX_RANK - order.len());
+        for (place, axis) in order.iter().enumerate() {
+            axes[first + place] = from[*axis];
+            strides[first + place] = from[axis + 1..].iter().product();
+        }
+        let output = Shape::new(&axes[first..]).expect("as many axes as before");
+        self.plain(Permute { axes, strides }, &[x], output)
+    }
+
     /// A function of each value; nothing for the identity.
     pub(crate) fn activate(&mut self, x: Operand, function: Elementwise) -> Operand {
         if function == Elementwise::Linear {
@@ -63,6 +77,28 @@ impl Builder {
     pub(crate) fn dropout(&mut self, x: Operand, rate: f32) -> Operand {
         let call = self.call;
         self.plain(Dropout { rate, call }, &[x], x.shape)
+    }
+
+    /// The operand made a larger shape: axes of size 1 are repeated, and missing ones are in front. The operand itself if
+    /// no axis is repeated.
+    pub(crate) fn broadcast(&mut self, x: Operand, to: Shape) -> Operand {
+        let in_front = to.axes().len() - x.shape.axes().len();
+        let mut axes: Vec<usize> = std::iter::repeat_n(1, in_front).chain(x.shape.axes().iter().copied()).collect();
+        let mut x = Operand { shape: Shape::new(&axes).expect("as many axes as the larger shape"), ..x };
+        let mut end = axes.len();
+        // From the last axis on, neighbours that are repeated together.
+        while end > 0 {
+            let start = (0..end).rev().take_while(|place| axes[*place] == 1).last().unwrap_or(end);
+            let times: usize = to.axes()[start..end].iter().product();
+            if times > 1 {
+                let run = axes[end..].iter().product();
+                axes[start..end].copy_from_slice(&to.axes()[start..end]);
+                let output = Shape::new(&axes).expect("as many axes as before");
+                x = self.plain(Repeat { run, times }, &[x], output);
+            }
+            end = start.min(end - 1);
+        }
+        x
     }
 
     /// A function of two operands of the same shape.

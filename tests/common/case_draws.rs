@@ -65,6 +65,13 @@ pub(super) fn stretch(random: &mut Random, axes: &[usize], most: usize) -> Optio
     Some((random.random_range(1..=most.min(steps)), random.random_range(1..=3)))
 }
 
+/// A shape of which a merging layer makes this one: some axes are 1, or left out in front.
+pub(super) fn repeated(random: &mut Random, shape: Shape) -> Shape {
+    let axes: Vec<usize> = shape.axes().iter().map(|axis| if random.random_bool(0.4) { 1 } else { *axis }).collect();
+    let in_front = if random.random_bool(0.3) { random.random_range(0..axes.len()) } else { 0 };
+    Shape::new(&axes[in_front..]).expect("few axes")
+}
+
 /// A window that works on an image.
 pub(super) struct Window {
     pub(super) size: (usize, usize),

@@ -9,7 +9,7 @@
 #[path = "case_draws.rs"]
 mod draws;
 
-use draws::{Window, any, function, image, same_len, sequence, stretch, vector, width, window};
+use draws::{Window, any, function, image, repeated, same_len, sequence, stretch, vector, width, window};
 use inkstone::Shape;
 use inkstone::layers::{Layer, SequencePadding};
 use inkstone::prelude::*;
@@ -132,7 +132,10 @@ impl Kind {
             | Self::GlobalMaxPooling1D => vec![sequence(random)],
             Self::Dense => vec![if random.random() { sequence(random) } else { vector(random) }],
             Self::Add | Self::Subtract | Self::Multiply | Self::Average | Self::Maximum | Self::Minimum => {
-                vec![any(random); self.arity(random)]
+                let shape = any(random);
+                let count = self.arity(random);
+                let repeats = random.random_bool(0.4);
+                (0..count).map(|_| if repeats { repeated(random, shape) } else { shape }).collect()
             }
             Self::Concatenate => {
                 let first = any(random).axes().to_vec();
@@ -191,7 +194,13 @@ impl Kind {
                 let conv = Conv1D::new(width(random), size).strides(strides).activation(function(random));
                 let padding =
                     *[SequencePadding::Valid, SequencePadding::Same, SequencePadding::Causal].choose(random)?;
-                conv.padding(padding).use_bias(random.random()).into()
+                let conv = conv.padding(padding).use_bias(random.random());
+                match random.random_range(0..4) {
+                    // Taps that stand apart, and groups.
+                    0 if padding != SequencePadding::Valid => conv.strides(1).dilation_rate(2).into(),
+                    1 if axes[1].is_multiple_of(2) && conv.filters.is_multiple_of(2) => conv.groups(2).into(),
+                    _ => conv.into(),
+                }
             }
             Self::MaxPooling1D => {
                 let (size, strides) = stretch(random, axes, 3)?;
@@ -252,12 +261,18 @@ impl Kind {
             Self::RepeatVector => return None,
             Self::BatchNormalization => {
                 let norm = BatchNormalization::new().epsilon(0.1).momentum(0.7);
+                let axis = if random.random_bool(0.6) { -1 } else { random.random_range(1..=axes.len() as i64) };
+                let norm = norm.axis(axis);
                 norm.center(random.random()).scale(random.random()).trainable(random.random_bool(0.7)).into()
             }
             Self::LayerNormalization => {
-                let last: Vec<i64> = (1..=axes.len() as i64).map(|axis| -axis).collect();
+                let mut from: Vec<i64> = (1..=axes.len() as i64).map(|axis| -axis).collect();
                 let count = random.random_range(1..=axes.len());
-                let norm = LayerNormalization::new().epsilon(0.1).axis(&last[..count]);
+                // The last axes, or any.
+                if random.random_bool(0.3) {
+                    from.shuffle(random);
+                }
+                let norm = LayerNormalization::new().epsilon(0.1).axis(&from[..count]);
                 norm.center(random.random()).scale(random.random()).into()
             }
             Self::GroupNormalization => {
@@ -293,11 +308,17 @@ impl Kind {
                 PReLU::new().shared_axes(shared).into()
             }
             Self::Normalization => {
-                let mut numbers = |low: f32, high: f32| -> Vec<f32> {
-                    (0..axes[axes.len() - 1]).map(|_| random.random_range(low..high)).collect()
+                let axis = match random.random_range(0..3) {
+                    0 => (1..=axes.len() as i64).filter(|_| random.random()).collect(),
+                    _ => vec![-1],
                 };
-                let (mean, variance) = (numbers(-1.0, 1.0), numbers(0.25, 4.0));
-                Normalization::new(mean, variance).invert(random.random()).into()
+                let lens = axis.iter().map(|axis| axes[if *axis < 0 { axes.len() } else { *axis as usize } - 1]);
+                let len = if random.random_bool(0.2) { 1 } else { lens.product() };
+                let mut numbers =
+                    |low: f32, high: f32| -> Vec<f32> { (0..len).map(|_| random.random_range(low..high)).collect() };
+                let given = Normalization::new(numbers(-1.0, 1.0), numbers(0.25, 4.0));
+                let layer = if random.random_bool(0.7) { given } else { Normalization::unadapted() };
+                layer.axis(axis).invert(random.random()).into()
             }
             Self::Rescaling => {
                 Rescaling::new(random.random_range(-2.0..2.0)).offset(random.random_range(-1.0..1.0)).into()
@@ -311,6 +332,16 @@ impl Kind {
             Self::Concatenate => Concatenate::new().into(),
         })
     }
+}
+
+/// Layers with weights whose output has this shape, on an input of any shape.
+fn made(input: &Node, from: Shape, shape: Shape) -> Node {
+    let [of_input, of_output] = [from, shape].map(|shape| shape.axes().split_last().expect("it has axes").1.to_vec());
+    if of_input == of_output {
+        return input.apply(before(shape));
+    }
+    let all = Dense::new(shape.axes().iter().product()).activation(Tanh);
+    input.apply(Flatten::new()).apply(all).apply(Reshape::new(shape))
 }
 
 /// A layer with weights whose output has this shape, on inputs that differ from it in the last axis at most.
@@ -335,7 +366,7 @@ pub(crate) fn chain(case: &Case) -> Option<Sequential> {
 /// The same for any layer: the inputs of one that has several are made of the one input of the network.
 pub(crate) fn model(case: &Case) -> Functional {
     let input = Input::new(case.inputs[0]);
-    let inputs: Vec<Node> = case.inputs.iter().map(|shape| input.apply(before(*shape))).collect();
+    let inputs: Vec<Node> = case.inputs.iter().map(|shape| made(&input, case.inputs[0], *shape)).collect();
     let node = match case.kind {
         Kind::Add => Add::of(&inputs),
         Kind::Subtract => Subtract::of(&inputs),

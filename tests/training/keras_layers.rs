@@ -12,13 +12,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Groups of cases whose layer, or the argument that they are named after, does not exist yet.
-const NOT_YET: &[&str] = &[
-    "Normalization adapted",
-    "Normalization axis",
-    "BatchNormalization axis",
-    "Conv1D dilation_rate",
-    "Conv1D groups",
-];
+const NOT_YET: &[&str] = &[];
 
 #[derive(Deserialize)]
 struct Fixture {

@@ -235,7 +235,7 @@ fn what_cannot_be_connected_is_told() {
     );
     assert_eq!(
         refused(Functional::new([&a, &b], [&Add::of([&a, &b])])),
-        "layer 0 (Add) expects inputs of one shape, got (4) and (3): bring them to one shape with a layer before it, such as a \
+        "layer 0 (Add) expects inputs of one shape, or that differ in axes of size 1 alone, got (4) and (3): bring them to one shape with a layer before it, such as a \
          `Conv2D` of 1 x 1 or a `Dense`"
     );
     assert_eq!(

@@ -8,6 +8,7 @@ mod differences;
 mod each_layer;
 mod functions;
 pub(crate) mod kinds;
+mod merging;
 pub(crate) mod oracle;
 mod reference;
 mod sample;

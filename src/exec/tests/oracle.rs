@@ -5,6 +5,7 @@ use super::convolutions;
 use super::differences;
 use super::functions::{activate, activate_backward};
 use super::kinds::{NO_CUSTOM, function_of};
+use super::merging;
 use super::reference::{batch_norm_backward, reference};
 use super::sequences;
 use crate::layers::{Conv2D, Layer, Network, ReLU, Source};
@@ -230,7 +231,10 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], m
         Layer::LeakyReLU(relu) => ops::rectified(x.view(), relu.negative_slope, None, 0.0),
         Layer::ELU(elu) => ops::elu(x.view(), elu.alpha),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
-        Layer::Add(_) => reads[1..].iter().fold(x.clone(), |sum, x| sum + *x),
+        Layer::Add(_) => {
+            let reads = merging::of_one_shape(reads);
+            reads[1..].iter().fold(reads[0].clone(), |sum, x| sum + x)
+        }
         Layer::Concatenate(_) => {
             let views: Vec<ArrayViewD<'_, f32>> = reads.iter().map(|x| x.view()).collect();
             concatenate(Axis(x.ndim() - 1), &views).unwrap().as_standard_layout().into_owned()
@@ -331,7 +335,10 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
         }
         Layer::ELU(elu) => Back::of_input(ops::elu_backward(x.view(), elu.alpha, dy.view()).unwrap()),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
-        Layer::Add(_) => Back { inputs: vec![dy; reads.len()], weights: Vec::new() },
+        Layer::Add(_) => {
+            let inputs = reads.iter().map(|x| merging::gradient_of_repeated(&dy, x.shape()));
+            Back { inputs: inputs.collect(), weights: Vec::new() }
+        }
         Layer::Concatenate(_) => {
             let channels = Axis(dy.ndim() - 1);
             let mut before = 0;

@@ -1,6 +1,7 @@
 //! The forward pass of layers in `f64`, as plainly as it can be written. Their gradients are its differences
 //! ([`super::differences`]).
 
+use super::merging::of_one_shape;
 use super::oracle::{Mode, NO_REFERENCE};
 use crate::layers::{BatchNormalization, Interpolation, Layer};
 use crate::shape::Shape;
@@ -12,10 +13,13 @@ use ndarray::{ArrayD, ArrayViewD, Axis, Ix1, IxDyn, Zip, concatenate};
 pub(super) fn reference(layer: &Layer, weights: &[ArrayD<f64>], reads: &[ArrayD<f64>], mode: Mode) -> ArrayD<f64> {
     let x = &reads[0];
     let fold = |function: fn(f64, f64) -> f64| {
-        reads[1..].iter().fold(x.clone(), |merged, x| Zip::from(&merged).and(x).map_collect(|a, b| function(*a, *b)))
+        let reads = of_one_shape(&reads.iter().collect::<Vec<_>>());
+        let merge =
+            |merged: ArrayD<f64>, x: &ArrayD<f64>| Zip::from(&merged).and(x).map_collect(|a, b| function(*a, *b));
+        reads[1..].iter().fold(reads[0].clone(), merge)
     };
     match layer {
-        Layer::BatchNormalization(norm) => {
+        Layer::BatchNormalization(norm) => with_last(x, &[norm.channel_axis(shape_of(x)).unwrap()], |x| {
             let channels = Axis(x.ndim() - 1);
             let given = |index: usize, is_there: bool, otherwise: f64| {
                 let shape = IxDyn(&[x.shape()[channels.0]]);
@@ -33,11 +37,13 @@ pub(super) fn reference(layer: &Layer, weights: &[ArrayD<f64>], reads: &[ArrayD<
             };
             let deviation = variance.mapv(|variance| (variance + f64::from(norm.epsilon)).sqrt());
             (x - &mean) / &deviation * &gamma + &beta
-        }
-        Layer::LayerNormalization(norm) => {
-            let len = norm.normalized_axes(shape_of(x)).unwrap().iter().product();
-            normalized_groups(x, (len, len, len), f64::from(norm.epsilon), learned(weights, norm.scale, norm.center))
-        }
+        }),
+        Layer::LayerNormalization(norm) => with_last(x, &norm.normalized_axes(shape_of(x)).unwrap(), |x| {
+            let [scale, offset] = learned(weights, norm.scale, norm.center);
+            let places = norm.normalized_axes(shape_of(&reads[0])).unwrap();
+            let len = places.iter().map(|place| reads[0].shape()[place + 1]).product();
+            normalized_groups(x, (len, len, len), f64::from(norm.epsilon), [scale, offset])
+        }),
         Layer::GroupNormalization(norm) => {
             let channels = x.shape()[x.ndim() - 1];
             let group = if norm.groups == -1 { 1 } else { channels / norm.groups as usize };
@@ -79,14 +85,16 @@ pub(super) fn reference(layer: &Layer, weights: &[ArrayD<f64>], reads: &[ArrayD<
             Zip::from(x).and_broadcast(&slopes).map_collect(|x, slope| if *x > 0.0 { *x } else { x * slope })
         }
         Layer::Normalization(normalization) => {
-            let channels = normalization.mean.len();
-            let mut y = x.clone();
-            for (index, y) in y.iter_mut().enumerate() {
-                let mean = f64::from(normalization.mean[index % channels]);
-                let deviation = f64::from(normalization.variance[index % channels]).sqrt().max(1e-7);
-                *y = if normalization.invert { *y * deviation + mean } else { (*y - mean) / deviation };
-            }
-            y
+            let shape = [vec![1], normalization.axes_of_numbers(shape_of(x)).unwrap()].concat();
+            let numbers = |given: &Option<Vec<f32>>, weight: usize| {
+                let values = given.as_ref().map(|given| given.iter().map(|number| f64::from(*number)).collect());
+                let values = values.unwrap_or_else(|| weights[weight].iter().copied().collect::<Vec<f64>>());
+                let values = if values.len() == 1 { vec![values[0]; shape.iter().product()] } else { values };
+                ArrayD::from_shape_vec(shape.clone(), values).unwrap()
+            };
+            let mean = numbers(&normalization.mean, 0);
+            let deviation = numbers(&normalization.variance, 1).mapv(|variance| variance.sqrt().max(1e-7));
+            if normalization.invert { x * &deviation + &mean } else { (x - &mean) / &deviation }
         }
         _ => unreachable!("{} {NO_REFERENCE}", layer.kind()),
     }
@@ -99,8 +107,16 @@ pub(super) fn batch_norm_backward(
     x: &ArrayD<f64>,
     dy: &ArrayD<f64>,
 ) -> ArrayD<f64> {
+    let places = [norm.channel_axis(shape_of(x)).unwrap()];
+    let dy = standard(dy.view().permuted_axes(order_with_last(dy, &places)));
+    with_last(x, &places, |x| of_last_axis(norm, weights, x, &dy))
+}
+
+/// The same of a normalization along the last axis.
+fn of_last_axis(norm: &BatchNormalization, weights: &[ArrayD<f64>], x: &ArrayD<f64>, dy: &ArrayD<f64>) -> ArrayD<f64> {
     let channels = x.shape()[x.ndim() - 1];
     let columns = |x: &ArrayD<f64>| x.clone().into_shape_with_order((x.len() / channels, channels)).unwrap();
+    let shape = x.shape().to_vec();
     let (x, mut dy) = (columns(x), columns(dy));
     if norm.scale {
         let gamma = weights[0].view().into_dimensionality::<Ix1>().unwrap();
@@ -117,7 +133,21 @@ pub(super) fn batch_norm_backward(
         let variance = weights.last().unwrap().view().into_dimensionality::<Ix1>().unwrap();
         dy / variance.mapv(|variance| (variance + epsilon).sqrt())
     };
-    dx.into_dyn()
+    dx.into_dyn().into_shape_with_order(shape).unwrap()
+}
+
+/// The axes of a batch with those of these places, counted from 0 behind the batch, at the end.
+fn order_with_last(x: &ArrayD<f64>, places: &[usize]) -> Vec<usize> {
+    let is_last = |axis: &usize| axis.checked_sub(1).is_some_and(|place| places.contains(&place));
+    (0..x.ndim()).filter(|axis| !is_last(axis)).chain(places.iter().map(|place| place + 1)).collect()
+}
+
+/// What a function that leaves the shape as it is makes of values whose axes have been put in that order, put back.
+fn with_last(x: &ArrayD<f64>, places: &[usize], make: impl Fn(&ArrayD<f64>) -> ArrayD<f64>) -> ArrayD<f64> {
+    let order = order_with_last(x, places);
+    let back: Vec<usize> = (0..x.ndim()).map(|axis| order.iter().position(|from| *from == axis).unwrap()).collect();
+    let y = make(&standard(x.view().permuted_axes(order)));
+    standard(y.view().permuted_axes(back))
 }
 
 /// The shape of one example.

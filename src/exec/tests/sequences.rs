@@ -14,7 +14,9 @@ pub(super) fn of_images(layer: &Layer) -> Layer {
                 SequencePadding::Valid | SequencePadding::Causal => Padding::Valid,
                 SequencePadding::Same => Padding::Same,
             };
-            Conv2D::new(conv.filters, (1, conv.kernel_size)).strides((1, conv.strides)).padding(padding).into()
+            let of_images =
+                Conv2D::new(conv.filters, (1, conv.kernel_size)).strides((1, conv.strides)).padding(padding);
+            of_images.dilation_rate((1, conv.dilation_rate)).groups(conv.groups).into()
         }
         Layer::MaxPooling1D(pool) => {
             let (size, strides) = (pool.pool_size, pool.strides.unwrap_or(pool.pool_size));
@@ -33,7 +35,7 @@ pub(super) fn of_images(layer: &Layer) -> Layer {
 /// How many steps of zeros a causal convolution puts in front.
 fn steps_before(layer: &Layer) -> usize {
     match layer {
-        Layer::Conv1D(conv) if conv.padding == SequencePadding::Causal => conv.kernel_size - 1,
+        Layer::Conv1D(conv) if conv.padding == SequencePadding::Causal => (conv.kernel_size - 1) * conv.dilation_rate,
         _ => 0,
     }
 }

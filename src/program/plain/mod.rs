@@ -21,9 +21,9 @@ pub(crate) use local_norm::LocalNorm;
 pub(crate) use merge::{Concatenate, Merge, MergeFunction};
 pub(crate) use noise::{Chance, Dropout, Noise};
 pub(crate) use patches::{Cut, PutBack, Slice};
-pub(crate) use per_axis::{Direction, LeakBySlope, Normalize};
+pub(crate) use per_axis::{Direction, LeakBySlope, Normalize, Numbers, PerAxis};
 pub(crate) use pooling::{AveragePool, MaxPool};
-pub(crate) use shaping::{Between, Crop, Permute, UpSample, ZeroPad};
+pub(crate) use shaping::{Between, Crop, Permute, Repeat, UpSample, ZeroPad};
 
 /// How many values of one example an operation reads and writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,7 @@ macro_rules! with_plain_operations {
             ZeroPad,
             Crop,
             Permute,
+            Repeat,
             UpSample,
             Activate,
             Affine,

@@ -35,6 +35,14 @@ pub(crate) struct Permute {
     pub(crate) strides: [usize; MAX_RANK],
 }
 
+/// Each run of so many values repeated: what makes axes of size 1 longer.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Repeat {
+    /// How many values.
+    pub(crate) run: usize,
+    pub(crate) times: usize,
+}
+
 /// Images with more pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct UpSample {
@@ -64,6 +72,12 @@ impl Declare for Crop {
 impl Declare for Permute {
     fn operations(&self, of: Lengths) -> u64 {
         product([of.y as u64, PER_MOVED_VALUE])
+    }
+}
+
+impl Declare for Repeat {
+    fn operations(&self, _of: Lengths) -> u64 {
+        0
     }
 }
 

@@ -44,7 +44,7 @@ fn shapes_that_do_not_add_are_told_with_what_helps() {
     let y = input.apply(Conv2D::new(4, (3, 3)).padding(Same));
     assert_eq!(
         said(compiled(Functional::new([&input], [&Add::of([&input, &y]).apply(Flatten::new())]))),
-        "layer 1 (Add) expects inputs of one shape, got (8, 8, 2) and (8, 8, 4): bring them to one shape with a layer before \
+        "layer 1 (Add) expects inputs of one shape, or that differ in axes of size 1 alone, got (8, 8, 2) and (8, 8, 4): bring them to one shape with a layer before \
          it, such as a `Conv2D` of 1 x 1 or a `Dense`"
     );
 }
