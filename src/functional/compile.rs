@@ -68,7 +68,7 @@ impl Functional {
             check_expected(&network, &expected)?;
         }
         let seed = seed.unwrap_or_else(fresh_seed);
-        if learned.iter().any(Option::is_some) {
+        if !learned.is_empty() {
             return Pretrained::of(network, learned, seed).compile_with(optimizer, objectives);
         }
         Model::new(network, seed, optimizer.into(), objectives.into_iter().collect())

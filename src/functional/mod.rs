@@ -47,7 +47,7 @@ pub struct Functional {
     /// The values that a `Sequential` or a `Pretrained` was applied to.
     #[serde(skip)]
     expected: Vec<(Source, PartOfNetwork)>,
-    /// The weights of layers that come from a model; of layers behind its end none.
+    /// For each layer the weights that it has from a model; empty if none has any.
     #[serde(skip)]
     learned: Vec<Option<Learned>>,
 }
@@ -63,6 +63,8 @@ impl Functional {
             collected.network.outputs.push(source);
         }
         let Collected { network, not_an_input, expected, learned, .. } = collected;
+        // As a description that was read has it.
+        let learned = if learned.iter().any(Option::is_some) { learned } else { Vec::new() };
         Self { network, seed: None, not_an_input, expected, learned }
     }
 

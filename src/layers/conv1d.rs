@@ -1,7 +1,7 @@
 //! The convolution of sequences.
 
 use super::conv2d::one_group;
-use super::grouped::Grouped;
+use super::grouped::{Grouped, bytes_of_groups};
 use super::names::name_setter;
 use super::sliding::dilated_along;
 use super::weight_settings::{glorot_uniform, kernel_and_bias, zeros};
@@ -230,6 +230,10 @@ impl Describe for Conv1D {
 
     fn window_lists(&self) -> usize {
         self.groups
+    }
+
+    fn copied_bytes(&self) -> u64 {
+        bytes_of_groups(self.groups)
     }
 
     fn trainable_mut(&mut self) -> Option<&mut bool> {

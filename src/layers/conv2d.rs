@@ -1,6 +1,6 @@
 //! The convolution layer.
 
-use super::grouped::Grouped;
+use super::grouped::{Grouped, bytes_of_groups};
 use super::names::name_setter;
 use super::sliding::dilated;
 use super::weight_settings::{glorot_uniform, kernel_and_bias, zeros};
@@ -204,6 +204,10 @@ impl Describe for Conv2D {
 
     fn window_lists(&self) -> usize {
         self.groups
+    }
+
+    fn copied_bytes(&self) -> u64 {
+        bytes_of_groups(self.groups)
     }
 
     fn trainable_mut(&mut self) -> Option<&mut bool> {

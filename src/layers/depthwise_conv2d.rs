@@ -175,6 +175,13 @@ pub(super) fn multiplied(channels: usize, multiplier: usize) -> Result<usize, St
     outputs.ok_or_else(|| format!("expects a depth_multiplier of at least 1 and not too large, got {multiplier}"))
 }
 
+/// About as many bytes as the lists of where taps read take in a plan.
+pub(super) fn bytes_of_taps((rows, columns): (usize, usize)) -> u64 {
+    /// Two entries of two numbers for each tap, and once more two while they are sorted.
+    const OF_A_TAP: u64 = 6 * size_of::<usize>() as u64;
+    (rows as u64).saturating_mul(columns as u64).saturating_mul(OF_A_TAP)
+}
+
 /// Whether a padded input with as many channels as there are outputs is no larger than a tensor may be.
 pub(super) fn check_padded(of: &Dilated, channels: usize) -> Result<(), String> {
     let (rows, columns) = of.window.padded;
@@ -203,6 +210,10 @@ impl Describe for DepthwiseConv2D {
 
     fn activity_regularizer(&self) -> Option<Regularizer> {
         self.activity_regularizer
+    }
+
+    fn copied_bytes(&self) -> u64 {
+        bytes_of_taps(self.kernel_size)
     }
 
     fn trainable_mut(&mut self) -> Option<&mut bool> {

@@ -8,6 +8,14 @@ use crate::shape::{Padding, Window2d};
 /// The most groups of a convolution: each is a convolution of its own.
 const MAX_GROUPS: usize = 1024;
 
+/// About as many bytes as the steps of a group take in a plan.
+const BYTES_OF_A_GROUP: u64 = 4096;
+
+/// What the steps of all groups but the first take in a plan.
+pub(super) fn bytes_of_groups(groups: usize) -> u64 {
+    (groups as u64).saturating_sub(1).saturating_mul(BYTES_OF_A_GROUP)
+}
+
 /// A convolution of images, cut into groups.
 pub(super) struct Grouped {
     pub(super) of: Dilated,

@@ -195,6 +195,11 @@ impl Describe for Normalization {
         Ok(Spec::of_shape(inputs[0]))
     }
 
+    fn copied_bytes(&self) -> u64 {
+        let numbers = [&self.mean, &self.variance].into_iter().flatten().map(Vec::len).max().unwrap_or_default();
+        (2 * size_of::<f32>() as u64).saturating_mul(numbers as u64)
+    }
+
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
         let input = inputs[0].shape;
         let given = self.given();

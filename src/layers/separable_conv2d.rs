@@ -1,7 +1,7 @@
 //! The separable convolution layer.
 
 use super::conv2d::strides_of_one;
-use super::depthwise_conv2d::{check_padded, depthwise_kernel, multiplied};
+use super::depthwise_conv2d::{bytes_of_taps, check_padded, depthwise_kernel, multiplied};
 use super::names::name_setter;
 use super::sliding::dilated;
 use super::weight_settings::{activity_setter, glorot_uniform, weight, weight_setters, zeros};
@@ -203,6 +203,10 @@ impl Describe for SeparableConv2D {
 
     fn window_lists(&self) -> usize {
         1
+    }
+
+    fn copied_bytes(&self) -> u64 {
+        bytes_of_taps(self.kernel_size)
     }
 
     fn trainable_mut(&mut self) -> Option<&mut bool> {

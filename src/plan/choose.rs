@@ -23,7 +23,9 @@ pub(super) fn over_batch(operations: &[Operation], parameters: &Parameters) -> V
         })
     };
     let weights_of = |conv: &Conv| [Some(conv.kernel), conv.bias].into_iter().flatten();
-    let is_shared = |conv: &Conv| convs().filter(|other| other.kernel == conv.kernel).count() > 1;
+    let mut uses = vec![0_usize; parameters.all.len()];
+    convs().for_each(|conv| uses[conv.kernel.0] += 1);
+    let is_shared = |conv: &Conv| uses[conv.kernel.0] > 1;
     let chosen = convs().filter(|conv| {
         let window = &conv.window;
         let is_dense = window.size == window.image && window.out == (1, 1) && !window.pads() && conv.pool.is_none();

@@ -65,24 +65,30 @@ impl LoadLimits {
         operations: u64,
     }
 
-    /// Checks the lists of where windows start, before a plan is made, which has them.
+    /// Checks the lists of where windows start, and what each call of a layer copies of it, before a plan is made, which
+    /// has them.
     ///
     /// - shapes: of the calls' outputs
     pub(super) fn check_layers(&self, network: &Network, shapes: &[Shape]) -> Result<(), ModelFault> {
-        let windows = network.calls.iter().zip(shapes).map(|(call, output)| {
+        let bytes = network.calls.iter().zip(shapes).map(|(call, output)| {
             let lists = network.layers[call.layer].describe().window_lists() as u64;
             let (height, width, _) = output.as_image();
-            lists.saturating_mul(height as u64).saturating_mul(width as u64)
+            let list = (height as u64).saturating_mul(width as u64).saturating_mul(size_of::<u32>() as u64);
+            lists.saturating_mul(list).saturating_add(network.layers[call.layer].describe().copied_bytes())
         });
-        let windows = windows.fold(0_u64, u64::saturating_add);
-        self.check_memory(windows.saturating_mul(size_of::<u32>() as u64))
+        self.check_memory(bytes.fold(0_u64, u64::saturating_add))
     }
 
-    /// Checks all that predicting takes.
-    pub(super) fn check_plan(&self, plan: &Plan) -> Result<(), ModelFault> {
-        let packed = (plan.packed_len as u64).saturating_mul(size_of::<f32>() as u64);
-        let workspace = Workspace::bytes(plan, chunk_len(plan), Purpose::Training);
-        self.check_memory(plan.list_bytes().saturating_add(packed).saturating_add(workspace))?;
+    /// Checks all that predicting takes: by the plan, and by that for inference, if there is another.
+    pub(super) fn check_plan(&self, plan: &Plan, for_inference: Option<&Plan>) -> Result<(), ModelFault> {
+        // One after the other both work in the workspace of the larger one.
+        let plans = || [Some(plan), for_inference].into_iter().flatten();
+        let kept = plans().map(|plan| {
+            let packed = (plan.packed_len as u64).saturating_mul(size_of::<f32>() as u64);
+            plan.list_bytes().saturating_add(packed)
+        });
+        let workspace = plans().map(|plan| Workspace::bytes(plan, chunk_len(plan), Purpose::Training)).max();
+        self.check_memory(kept.fold(workspace.unwrap_or_default(), u64::saturating_add))?;
         let (needed, limit) = (plan.operations(), self.operations);
         if needed > limit {
             let what = "multiply-adds for an image";

@@ -75,7 +75,11 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
     }
     check(&wanted, &header.tensors, &[]).map_err(|fault| at.fault(fault))?;
     let plan = Plan::new(&network, plan::Wanted::OfParameters).map_err(impossible)?;
-    limits.check_plan(&plan).map_err(|fault| at.fault(fault))?;
+    // Before the second plan is made, which is no larger than the first.
+    limits.check_plan(&plan, None).map_err(|fault| at.fault(fault))?;
+    let for_inference = plan.for_inference(&network).map_err(impossible)?;
+    limits.check_plan(&plan, for_inference.as_ref()).map_err(|fault| at.fault(fault))?;
+    drop(for_inference);
     let data = at.data(&header, Some(&envelope), source)?;
     let sums = |name: &str| decode_sums(name, &header.tensors, &data);
     if let Some(training) = &training {

@@ -27,6 +27,7 @@ mod disk;
 mod each_layer;
 mod formats;
 mod fuzz_seeds;
+mod hostile;
 mod layer_names;
 mod levels;
 mod limits;

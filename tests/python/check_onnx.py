@@ -25,7 +25,7 @@ def shape(value):
 
 
 # Numbers that are settings of layers, no weights.
-SETTINGS = {"scale", "offset", "mean", "deviation", "scales", "roi", "epsilon"}
+SETTINGS = {"scale", "offset", "mean", "deviation", "least", "scales", "roi", "epsilon"}
 
 
 def as_keras(kernel):
@@ -57,7 +57,7 @@ def check(model, inputs, predictions, weights):
     assert all(defs.get_schema(node.op_type, opset.version).since_version <= 13 for node in model.graph.node)
     # Shapes and paddings are whole numbers, and what a layer computes with may be a single number: no weights.
     floats = [tensor for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT and tensor.dims]
-    floats = [tensor for tensor in floats if tensor.name.rsplit("/")[-1] not in SETTINGS]
+    floats = [tensor for tensor in floats if tensor.name in weights or tensor.name.rsplit("/")[-1] not in SETTINGS]
     # Normalizations without a gamma or a beta have one all the same there.
     floats = [tensor for tensor in floats if tensor.name in weights or not tensor.name.endswith(("/gamma", "/beta"))]
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in floats}

@@ -98,14 +98,26 @@ fn normalizations_have_numbers_in_range_and_axes_that_are_there() {
         let norm = LayerNormalization::new().epsilon(epsilon);
         refused(head(image().add(norm)), &format!("layer 0 (LayerNormalization) {message}"));
     }
-    for axis in [vec![], vec![0], vec![1], vec![-4], vec![3, 3], vec![i64::MIN]] {
+    let none = |axis: i64| {
+        format!(
+            "expects an axis from 1 to 3, or from -3 to -1, of (8, 8, 1), got {axis}: axes count from 1, as the batch is \
+             axis 0"
+        )
+    };
+    for axis in [0, 4, -4, i64::MIN, i64::MAX] {
         refused(
-            head(image().add(LayerNormalization::new().axis(axis.clone()))),
-            &format!(
-                "layer 0 (LayerNormalization) expects an axis that is the last of (8, 8, 1) or several last ones, got \
-                 {axis:?}"
-            ),
+            normalized(BatchNormalization::new().axis(axis)),
+            &format!("layer 0 (BatchNormalization) {}", none(axis)),
         );
+        let norm = LayerNormalization::new().axis([axis]);
+        refused(head(image().add(norm)), &format!("layer 0 (LayerNormalization) {}", none(axis)));
+    }
+    for (axis, message) in [
+        (vec![], "expects at least one axis of (8, 8, 1), got none"),
+        (vec![3, -1], "expects each axis of (8, 8, 1) at most once, got [3, -1]"),
+    ] {
+        let norm = LayerNormalization::new().axis(axis);
+        refused(head(image().add(norm)), &format!("layer 0 (LayerNormalization) {message}"));
     }
     for groups in [0, -2, 3, i64::MIN] {
         refused(
