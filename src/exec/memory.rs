@@ -11,6 +11,7 @@ pub(super) struct Memory {
     pub(super) saved_indices: usize,
     /// What it needs while it runs, which steps share: see [`Scratch`].
     pub(super) forward: usize,
+    pub(super) padded: usize,
     pub(super) padded_gradient: usize,
     pub(super) bordered_dy: usize,
     pub(super) small_windows: usize,
@@ -24,7 +25,8 @@ pub(super) struct Memory {
 /// What one step writes in the forward pass, and reads in the backward pass.
 #[derive(Debug)]
 pub(crate) struct Saved {
-    /// Of a convolution, its input with a border of zeros; of a dropout, what each value is multiplied by.
+    /// Of a dropout, what each value is multiplied by; of a normalization, its moments; of a depthwise convolution, its
+    /// input with a border of zeros.
     pub(super) floats: AlignedBuffer,
     /// For each output of a pooling, which won: of a fused one which window, of one alone which input.
     pub(super) indices: Vec<u32>,
@@ -37,6 +39,9 @@ pub(crate) struct Scratch {
     pub(crate) max_images: usize,
     /// What a convolution's forward pass needs on the way: outputs before they are pooled, or transforms.
     pub(super) forward: AlignedBuffer,
+    /// The input of a convolution with a border of zeros, copied anew for the backward pass: kept for that, it would take as much memory
+    /// as the input, and where chunks meet come from far away.
+    pub(super) padded: AlignedBuffer,
     /// The gradient of a padded input.
     pub(super) padded_gradient: AlignedBuffer,
     /// The gradient of the output with a border of zeros.
@@ -66,6 +71,7 @@ impl Memory {
             saved_floats: _,
             saved_indices: _,
             forward,
+            padded,
             padded_gradient,
             bordered_dy,
             small_windows,
@@ -75,7 +81,7 @@ impl Memory {
             filter_sets,
             cached_weights,
         } = self;
-        let floats = [forward, padded_gradient, bordered_dy, small_windows, lost, cached_weights];
+        let floats = [forward, padded, padded_gradient, bordered_dy, small_windows, lost, cached_weights];
         let floats = floats.map(|floats| bytes(floats, size_of::<f32>()));
         let others = [
             bytes(nonzeros, size_of::<Nonzero>()),
@@ -91,6 +97,7 @@ impl Memory {
             saved_floats: self.saved_floats.max(other.saved_floats),
             saved_indices: self.saved_indices.max(other.saved_indices),
             forward: self.forward.max(other.forward),
+            padded: self.padded.max(other.padded),
             padded_gradient: self.padded_gradient.max(other.padded_gradient),
             bordered_dy: self.bordered_dy.max(other.bordered_dy),
             small_windows: self.small_windows.max(other.small_windows),
@@ -120,6 +127,7 @@ impl Scratch {
         Self {
             max_images: 0,
             forward: AlignedBuffer::zeroed(forward),
+            padded: AlignedBuffer::zeroed(memory.padded),
             padded_gradient: AlignedBuffer::zeroed(padded_gradient),
             bordered_dy: AlignedBuffer::zeroed(memory.bordered_dy),
             small_windows: AlignedBuffer::zeroed(small_windows),

@@ -50,6 +50,13 @@ pub(crate) fn weight_gradients_dense<S: Simd>(
     }
 }
 
+/// `dw += dy * x` for the pixels of windows of 1x1, as many as `dy` has; no more than a short sum has terms.
+///
+/// - x: (pixels, channels); dy: (pixels, filters); dw: (filters, channels), whole vectors of channels
+pub(super) fn add_products<S: Simd>(simd: S, layout: &ConvLayout, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    add_band(simd, layout, Place { image: 0, window: 0 }, x, dy, &mut [], dw);
+}
+
 /// Where a band of pixels starts.
 #[derive(Clone, Copy)]
 struct Place {
@@ -69,10 +76,14 @@ fn add_band<S: Simd>(
 ) {
     let filters = layout.filters;
     let x = &x[place.image * layout.image_len..];
-    // As many sums as the registers hold beside a block's inputs and a gradient; tiles of four or one for fewer
+    // As many sums as the registers hold beside a block's inputs and a gradient; tiles of eight, four or one for fewer
     // filters.
-    let most = if has_32_registers::<S>() { 8 } else { 4 };
-    let tile = if filters < 4 { 1 } else { most.min(filters - filters % 4) };
+    let most = match (has_32_registers::<S>(), layout.rows == 1 && layout.run <= S::f32s::LEN) {
+        (true, true) => 16,
+        (true, false) | (false, true) => 8,
+        (false, false) => 4,
+    };
+    let tile = [16, 8, 4].into_iter().find(|tile| *tile <= most.min(filters)).unwrap_or(1);
     for first in (0..filters).step_by(tile) {
         // The last tile starts early, and leaves out those that were there.
         let start = first.min(filters - tile);
@@ -119,7 +130,8 @@ fn of_block<S: Simd, const ROWS: usize, const R: usize>(
     match tile.filters.len() {
         1 => of_tile::<S, ROWS, R, 1>(simd, layout, tile, block, x, to),
         4 => of_tile::<S, ROWS, R, 4>(simd, layout, tile, block, x, to),
-        _ => of_tile::<S, ROWS, R, 8>(simd, layout, tile, block, x, to),
+        8 => of_tile::<S, ROWS, R, 8>(simd, layout, tile, block, x, to),
+        _ => of_tile::<S, 1, 1, 16>(simd, layout, tile, block, x, to),
     }
 }
 

@@ -123,8 +123,10 @@ impl DepthwiseLayout {
     pub(crate) fn gather(&self, images: usize, padded: &mut [f32], mut put: impl FnMut(usize, &[f32])) {
         self.rows(images, |row, inner, len| {
             let values = &mut padded[inner..][..len * self.multiplier];
-            for at in 0..len {
-                values[at] = values[at * self.multiplier..][..self.multiplier].iter().sum();
+            if self.multiplier > 1 {
+                for at in 0..len {
+                    values[at] = values[at * self.multiplier..][..self.multiplier].iter().sum();
+                }
             }
             put(row, &values[..len]);
         });

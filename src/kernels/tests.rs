@@ -6,6 +6,7 @@ use super::conv2d_input_gradient_dense::{COPIED_WEIGHTS, Factors, input_gradient
 use super::conv2d_weight_gradient_dense::{lost_len, weight_gradients_dense};
 use super::padding::{crop, pad};
 use super::turned::Turned;
+use super::winograd::weight_gradients_winograd;
 use crate::ops;
 use crate::shape::{Padding, Window2d};
 use crate::simd::{Level, all_levels, dispatch};
@@ -52,20 +53,36 @@ impl Case {
         self.weights.len() - SLACK
     }
 
-    fn weight_gradients(&self, level: Level) -> Vec<f32> {
-        let layout = self.layout();
-        let mut x = vec![0.0; self.images * layout.image_len];
+    /// The input with its border, and slack.
+    fn padded(&self) -> Vec<f32> {
+        let mut x = vec![f32::NAN; self.images * self.layout().image_len + SLACK];
         pad(&self.window, self.channels, self.images, self.x.as_slice().unwrap(), &mut x);
-        x.resize(x.len() + SLACK, f32::NAN);
+        x
+    }
+
+    fn weight_gradients(&self, level: Level) -> Vec<f32> {
+        let (layout, x) = (self.layout(), self.padded());
         let mut dw = vec![0.0; self.weights.len()];
         let dy = self.dy.as_slice().unwrap();
+        let mut lost = vec![f32::NAN; lost_len(&layout, self.images)];
         // In two parts, as where images are large.
         for images in [0..self.images / 2, self.images / 2..self.images] {
-            dispatch!(level, simd => weight_gradients_dense(simd, &layout, images, &x, dy, &mut [], &mut dw));
+            dispatch!(level, simd => weight_gradients_dense(simd, &layout, images, &x, dy, &mut lost, &mut dw));
         }
         assert!(dw[self.kernel_len()..].iter().all(|slack| *slack == 0.0), "{level:?}: slack is left as it is");
         dw.truncate(self.kernel_len());
         dw
+    }
+
+    /// The same in fewer multiplications, where that suits the shapes.
+    fn weight_gradients_winograd(&self, level: Level) -> Option<Vec<f32>> {
+        let (layout, x) = (self.layout(), self.padded());
+        let winograd = layout.winograd.as_ref()?;
+        let mut scratch = vec![f32::NAN; winograd.gradient_scratch_len()];
+        let mut dw = vec![0.0; self.kernel_len()];
+        let dy = self.dy.as_slice().unwrap();
+        dispatch!(level, simd => weight_gradients_winograd(simd, &layout, winograd, &x, dy, &mut scratch, &mut dw));
+        Some(dw)
     }
 
     fn input_gradients(&self, level: Level) -> Vec<f32> {
@@ -128,6 +145,12 @@ fn gradients_that_are_dense_agree_with_the_reference() {
         // Tiles of 2x2 and 3x3 outputs in the turned convolution, with and without a border.
         ((6, 6), (3, 3), (1, 1), Same, 16, 32, 3),
         ((8, 8), (3, 3), (1, 1), Valid, 32, 16, 3),
+        // Such tiles that overlap; one alone; and more of them than a short sum has terms.
+        ((7, 7), (3, 3), (1, 1), Same, 32, 48, 3),
+        ((8, 5), (3, 3), (1, 1), Same, 16, 16, 2),
+        ((5, 4), (3, 3), (1, 1), Valid, 16, 16, 5),
+        ((5, 5), (3, 3), (1, 1), Valid, 48, 16, 1),
+        ((26, 26), (3, 3), (1, 1), Same, 16, 16, 13),
     ];
     for (image, size, strides, padding, channels, filters, images) in shapes {
         let window = Window2d::new(image, size, strides, padding).unwrap();
@@ -135,6 +158,11 @@ fn gradients_that_are_dense_agree_with_the_reference() {
         for level in all_levels() {
             let what = format!("{level:?}, {image:?} {size:?} {strides:?} {padding:?}, {channels} to {filters}");
             assert_close(&format!("{what}: dw"), &case.weight_gradients(level), &case.dw);
+            let dw = case.weight_gradients_winograd(level);
+            let (rows, columns) = window.out;
+            let suits = size == (3, 3) && strides == (1, 1) && channels % 16 == 0 && filters % 16 == 0;
+            assert_eq!(dw.is_some(), suits && rows.min(columns) > 1, "{what}: tiles");
+            dw.iter().for_each(|dw| assert_close(&format!("{what}: dw, Winograd"), dw, &case.dw));
             assert_close(&format!("{what}: dx"), &case.input_gradients(level), &case.dx);
             match case.turned(level) {
                 Some(dx) => assert_close(&format!("{what}: dx, turned"), &dx, &case.dx),

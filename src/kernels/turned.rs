@@ -77,7 +77,6 @@ impl Turned {
         let images = dx.len() / (layout.outputs() * layout.filters);
         let dy = if window.pads() {
             let bordered = &mut bordered[..self.bordered_len(images)];
-            bordered.fill(0.0);
             pad(window, layout.run / window.size.1, images, dy, bordered);
             bordered
         } else {

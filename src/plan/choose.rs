@@ -181,7 +181,10 @@ fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packe
     } else {
         match around.density {
             Density::Sparse => WeightGradient::Lists,
-            Density::Dense => WeightGradient::Dense,
+            Density::Dense => match &layout.winograd {
+                Some(winograd) if winograd.suits_gradients() => WeightGradient::Winograd,
+                Some(_) | None => WeightGradient::Dense,
+            },
         }
     };
     let input_gradient = match around.density {
@@ -297,6 +300,21 @@ mod tests {
         assert_eq!(second(Conv2D::new(33, (3, 3)).into()), "dense", "no whole vectors of filters");
         assert_eq!(second(Conv2D::new(32, (3, 3)).strides((2, 2)).into()), "dense");
         assert_eq!(second(Conv2D::new(32, (5, 5)).into()), "dense");
+    }
+
+    #[test]
+    fn weight_gradients_take_fewer_multiplications_where_there_are_enough_channels_and_filters() {
+        use WeightGradient::{Dense, Winograd};
+        let second = |channels, filters, size| {
+            let first = Conv2D::new(channels, (1, 1)).into();
+            let layers = [vec![first, Conv2D::new(filters, (size, size)).into()], end().to_vec()].concat();
+            algorithms(layers, Wanted::OfParameters)[1].0
+        };
+        assert_eq!(second(32, 32, 3), Winograd);
+        assert_eq!(second(16, 32, 3), Dense);
+        assert_eq!(second(32, 16, 3), Dense);
+        assert_eq!(second(32, 33, 3), Dense, "no whole vectors of filters");
+        assert_eq!(second(32, 32, 5), Dense);
     }
 
     #[test]

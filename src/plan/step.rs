@@ -91,6 +91,8 @@ pub(crate) enum WeightGradient {
     Lists,
     /// Over all outputs, with a tile of filters and weights in registers.
     Dense,
+    /// The same in fewer multiplications, on transformed patches and gradients.
+    Winograd,
     /// Over all outputs, with a tile of weights and filters in registers: for windows of few weights.
     SmallWindows,
     /// For any part of the kernel when it is needed, over all examples of a batch, whose inputs and output gradients
@@ -133,9 +135,11 @@ impl ConvStep {
                 inputs: self.layout.window_len(),
                 filters: self.layout.filters,
             }),
-            WeightGradient::Nobody | WeightGradient::Lists | WeightGradient::Dense | WeightGradient::SmallWindows => {
-                None
-            }
+            WeightGradient::Nobody
+            | WeightGradient::Lists
+            | WeightGradient::Dense
+            | WeightGradient::Winograd
+            | WeightGradient::SmallWindows => None,
         }
     }
 }

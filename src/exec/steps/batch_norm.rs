@@ -4,7 +4,8 @@
 use crate::exec::forward::Pass;
 use crate::exec::memory::Memory;
 use crate::exec::run::{Backward, Chunk, Forward, Run};
-use crate::kernels::normalize::{Correction, Scaling, correct_gradient, gradient_sums, moments, normalize, room_len};
+use crate::kernels::moments::moments;
+use crate::kernels::normalize::{Correction, Scaling, correct_gradient, gradient_sums, normalize, room_len};
 use crate::kernels::sum::add;
 use crate::program::WeightPlace;
 use crate::program::plain::{BatchNorm, Statistics};
@@ -112,11 +113,12 @@ impl Run for BatchNorm {
     }
 
     fn gather_backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
-        let Backward { images, x: [x, _], y, len, dy, saved, scratch, places, gradients, .. } = io;
+        let Backward { images, x: [x, _], len, dy, saved, scratch, places, gradients, .. } = io;
         let values = images * len;
-        let Kept { forward: [mean, reciprocal], backward: [sums, products], .. } = self.kept(&mut saved.floats);
-        let of = (&x[..values], &y[..values], &mut dy[..values]);
-        gradient_sums(simd, self.then, of, mean, (sums, products), &mut scratch.forward);
+        let Kept { forward: [mean, reciprocal], backward, scaling: [scale, offset] } = self.kept(&mut saved.floats);
+        let [sums, products] = backward;
+        let (of, flows) = (Scaling { mean, scale, offset }, (&x[..values], &mut dy[..values]));
+        gradient_sums(simd, of, self.then, flows, (sums, products), &mut scratch.forward);
         let weights = self.weights(places);
         if let Some(beta) = weights.beta.filter(|beta| beta.is_trained) {
             add(simd, sums, &mut gradients.summed[beta.range.clone()]);

@@ -16,16 +16,16 @@ use crate::kernels::nonzeros::{images_at_once, room};
 use crate::kernels::padding::{add_cropped, crop, pad};
 use crate::kernels::sum::{add, add_rows};
 use crate::kernels::turned::Turned;
-use crate::kernels::winograd::winograd_forward;
+use crate::kernels::winograd::{weight_gradients_winograd, winograd_forward};
 use crate::plan::{self, ConvStep, Flow, ForwardAlgorithm, WeightGradient};
 use crate::simd::Simd;
 use std::ops::Range;
 
 impl Run for ConvStep {
-    /// It keeps its padded input, and which of the pooled outputs won.
+    /// It keeps which of the pooled outputs won.
     fn memory(&self, Chunk { images, purpose, .. }: Chunk) -> Memory {
         let padded = if self.border.is_some() { images * self.layout.image_len + SLACK } else { 0 };
-        let inference = Memory { saved_floats: padded, forward: self.layout.scratch_len(images), ..Memory::default() };
+        let inference = Memory { padded, forward: self.layout.scratch_len(images), ..Memory::default() };
         match purpose {
             Purpose::Inference => return inference,
             Purpose::Training => {}
@@ -37,6 +37,10 @@ impl Run for ConvStep {
             WeightGradient::Nobody | WeightGradient::OverBatch { .. } => Memory::default(),
             WeightGradient::Dense => {
                 Memory { lost: lost_len(layout, images_at_once(layout, images)), ..Memory::default() }
+            }
+            WeightGradient::Winograd => {
+                let forward = layout.winograd.as_ref().map_or(0, |winograd| winograd.gradient_scratch_len());
+                Memory { forward, ..Memory::default() }
             }
             WeightGradient::SmallWindows => Memory { small_windows: scratch_len(layout), ..Memory::default() },
             WeightGradient::Lists => {
@@ -69,8 +73,8 @@ impl Run for ConvStep {
         let Forward { images, x: [x, _], y, saved, scratch, weights, pass, .. } = io;
         let x = match &self.border {
             Some((window, channels)) => {
-                pad(window, *channels, images, x, &mut saved.floats);
-                &saved.floats
+                pad(window, *channels, images, x, &mut scratch.padded);
+                &scratch.padded
             }
             None => x,
         };
@@ -98,7 +102,13 @@ impl Run for ConvStep {
         let Backward { images, x: [x, _], y, len, dy, dx: [mut dx, _], saved, scratch, weights, gradients, .. } = io;
         let outputs = images * len;
         activate_backward(simd, self.activation, &y[..outputs], &mut dy[..outputs]);
-        let x = if self.border.is_some() { &saved.floats } else { x };
+        let x = match (&self.border, self.weight_gradient) {
+            (None, _) | (_, WeightGradient::Nobody) => x,
+            (Some((window, channels)), _) => {
+                pad(window, *channels, images, x, &mut scratch.padded);
+                &scratch.padded
+            }
+        };
         let winners = &saved.indices;
         match self.weight_gradient {
             WeightGradient::Nobody => {}
@@ -118,6 +128,13 @@ impl Run for ConvStep {
                     weight_gradients_dense(simd, &self.layout, some, x, &dy[..outputs], &mut scratch.lost, dw);
                 }
             }
+            WeightGradient::Winograd => {
+                if let Some(winograd) = &self.layout.winograd {
+                    let dw = &mut gradients.summed[self.weights.clone()];
+                    let (dy, scratch) = (&dy[..outputs], &mut scratch.forward);
+                    weight_gradients_winograd(simd, &self.layout, winograd, x, dy, scratch, dw);
+                }
+            }
             WeightGradient::Lists => {
                 let dw = &mut gradients.summed[with_slack(&self.weights)];
                 let at_once = images_at_once(&self.layout, images);
@@ -130,7 +147,11 @@ impl Run for ConvStep {
         }
         match self.weight_gradient {
             WeightGradient::OverBatch { .. } => {}
-            WeightGradient::Nobody | WeightGradient::SmallWindows | WeightGradient::Dense | WeightGradient::Lists => {
+            WeightGradient::Nobody
+            | WeightGradient::SmallWindows
+            | WeightGradient::Dense
+            | WeightGradient::Winograd
+            | WeightGradient::Lists => {
                 if self.trains_biases {
                     add_rows(simd, &dy[..outputs], &mut gradients.summed[self.biases.clone()]);
                 }
