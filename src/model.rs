@@ -24,7 +24,7 @@ use crate::optimizer::{Optimizer, OptimizerState};
 use crate::plan::{Plan, Wanted};
 use crate::shape::Shape;
 use crate::simd::Level;
-use crate::train::{Decision, Engine, Examples, Scoring, Tally, Undecided, in_pool, initial_weights};
+use crate::train::{Decision, Engine, Examples, Scoring, Tally, Undecided, initial_weights};
 use ndarray::ArrayD;
 use std::collections::HashSet;
 use std::fmt;
@@ -155,8 +155,8 @@ impl Model {
         targets: impl Into<Targets<'a>>,
     ) -> Result<Scores> {
         self.check_trainable()?;
-        let data = (images, targets).into();
-        in_pool(|| {
+        let data: LabelledInputs<'_> = (images, targets).into();
+        self.engine.crew_of_step(data.images().len()).run(|| {
             let scores = self.run_on_batch(data)?;
             self.engine.update(&self.optimizer, &mut self.state);
             Ok(scores)

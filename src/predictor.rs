@@ -14,8 +14,10 @@ use std::sync::Arc;
 
 /// A model that only predicts. [`Model::into_predictor`] makes it.
 ///
-/// It never changes, so threads share it by reference, without a lock; clones share its weights. Each works on its own
-/// thread, in a [`Scratch`] of its own, and with that and an output kept from call to call, a call allocates nothing.
+/// It never changes, so threads share it by reference; clones share its weights. Each works on its own thread, in a
+/// [`Scratch`] of its own, and with that and an output kept from call to call, a call allocates nothing and takes no
+/// lock. [`predict`](Self::predict) keeps such memory itself, as much as threads have worked in at one time, behind a
+/// lock that is held while it is taken out and put back, and allocates the result.
 /// Predictions are [`Model::predict`]'s to the bit.
 ///
 /// ```
@@ -149,9 +151,10 @@ impl Predictor {
         let count = images.len();
         let mut outputs = Array2::zeros((count, self.inference.plan.outputs_len()));
         let out = outputs.as_slice_mut().expect("a new array is in memory order");
-        let workspace = self.inference.workspace_for(count);
-        let mut scratch = Scratch { workspace, made_for: Arc::clone(&self.inference.plan) };
-        self.predict_into(images, &mut scratch, out)?;
+        let images = images.checked()?;
+        let mut workspace = self.inference.take_workspace(count);
+        self.write(&Examples::of_images(&images), &mut workspace, out);
+        self.inference.put_back(workspace);
         Ok(outputs)
     }
 
@@ -170,16 +173,10 @@ impl Predictor {
         out: &mut [f32],
     ) -> Result<()> {
         let images = images.into();
-        let plan = &self.inference.plan;
-        let all = plan.outputs_len();
-        self.check(&images, images.len() * all, out.len(), scratch)?;
-        self.run(images, scratch, |first, head, outputs| {
-            let len = plan.output_len(head);
-            let before: usize = (0..head).map(|head| plan.output_len(head)).sum();
-            let rows = out[first * all..].chunks_exact_mut(all);
-            rows.zip(outputs.chunks_exact(len))
-                .for_each(|(row, output)| row[before..before + len].copy_from_slice(output));
-        })
+        self.check(&images, images.len() * self.inference.plan.outputs_len(), out.len(), scratch)?;
+        let images = images.checked()?;
+        self.write(&Examples::of_images(&images), &mut scratch.workspace, out);
+        Ok(())
     }
 
     /// The class of each example, as [`Model::predict_classes`].
@@ -237,10 +234,12 @@ impl Predictor {
         decision.check()?;
         self.check(&images, images.len(), out.len(), scratch)?;
         let mut out = out.iter_mut();
-        self.run(images, scratch, |_, _, outputs| {
+        let images = images.checked()?;
+        self.inference.run(&Examples::of_images(&images), &mut scratch.workspace, |_, _, outputs| {
             let rows = outputs.chunks_exact(self.classes());
             rows.zip(&mut out).for_each(|(row, class)| *class = decision.class(row));
-        })
+        });
+        Ok(())
     }
 
     fn check(&self, images: &Inputs<'_>, expected: usize, found: usize, scratch: &Scratch) -> Result<()> {
@@ -257,10 +256,17 @@ impl Predictor {
         Ok(())
     }
 
-    fn run(&self, images: Inputs<'_>, scratch: &mut Scratch, finish: impl FnMut(usize, usize, &[f32])) -> Result<()> {
-        let images = images.checked()?;
-        self.inference.run(&Examples::of_images(&images), &mut scratch.workspace, finish);
-        Ok(())
+    /// - out: (N, values of all outputs)
+    fn write(&self, examples: &Examples<'_>, workspace: &mut Workspace, out: &mut [f32]) {
+        let plan = &self.inference.plan;
+        let all = plan.outputs_len();
+        self.inference.run(examples, workspace, |first, head, outputs| {
+            let len = plan.output_len(head);
+            let before: usize = (0..head).map(|head| plan.output_len(head)).sum();
+            let rows = out[first * all..].chunks_exact_mut(all);
+            rows.zip(outputs.chunks_exact(len))
+                .for_each(|(row, output)| row[before..before + len].copy_from_slice(output));
+        });
     }
 }
 

@@ -122,10 +122,21 @@ fn steps_and_predictions_allocate_nothing_of_their_own() {
     assert_eq!(predicting, 1, "the result is the only block");
 
     let predictor = model.into_predictor();
+    predictor.predict(&image).unwrap();
+    let predicting = blocks(|| drop(predictor.predict(&image).unwrap()));
+    assert_eq!(predicting, 1, "the result is the only block");
     let (mut scratch, mut out, mut classes) = (predictor.scratch(), [0.0; 4], [0]);
     let predicting = blocks(|| {
         predictor.predict_into(&image, &mut scratch, &mut out).unwrap();
         predictor.predict_classes_into(&image, &mut scratch, &mut classes).unwrap();
     });
     assert_eq!(predicting, 0, "not even the first call");
+
+    // So small a step runs on this thread, and no queue of rayon's is in it.
+    let described = Sequential::new([2]).add(Dense::new(16).activation(Tanh)).add(Dense::new(1));
+    let mut tiny = described.compile(Adam::default(), MeanSquaredError, []).unwrap();
+    let (x, y) = ([[0.5, -0.5]; 32], [1.0_f32; 32]);
+    tiny.train_on_batch(&x, &y).unwrap();
+    let steps = blocks(|| (0..20).for_each(|_| drop(tiny.train_on_batch(&x, &y).unwrap())));
+    assert_eq!(steps, 0, "steps of a small network");
 }

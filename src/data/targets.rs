@@ -1,5 +1,6 @@
 //! Decides what a model's outputs may be compared with: a class for each example, or a value for each output.
 
+use super::checks::all_finite;
 use super::inputs::{OneOrMore, in_memory_order};
 use crate::error::{Error, Result};
 use ndarray::{
@@ -251,6 +252,9 @@ impl Rows<'_> {
     }
 
     fn check_finite(&self) -> Result<()> {
+        if all_finite(&self.values) {
+            return Ok(());
+        }
         self.find(|value| !value.is_finite()).map_or(Ok(()), |(place, value)| Err(not_finite(place, value)))
     }
 }

@@ -9,7 +9,7 @@ use crate::history::{Epoch, History};
 use crate::metrics::Scores;
 use crate::model::{CallbackState, Model, Position, check_loss};
 use crate::random::{Stream, stream};
-use crate::train::{Examples, in_pool};
+use crate::train::Examples;
 use crate::training::{Logs, Training, Validates};
 use rand::seq::SliceRandom;
 use std::mem;
@@ -197,7 +197,8 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             if self.training.is_interrupted() {
                 break;
             }
-            let diverged = in_pool(|| self.steps(epoch));
+            let crew = self.training.model.engine.crew_of_step(self.training.batch_size);
+            let diverged = crew.run(|| self.steps(epoch));
             let Self { training, callbacks, batch_logs, backup, .. } = self;
             if callbacks.any() {
                 batch_logs.set(training.model.ongoing.total.values());

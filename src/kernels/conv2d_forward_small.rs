@@ -16,7 +16,7 @@ const TAPS: usize = 9;
 
 /// Whether this way suits the convolution: few weights, and whole vectors of filters.
 pub(crate) fn has_tiny_windows(layout: &ConvLayout) -> bool {
-    layout.window_len() <= TAPS && layout.filters.is_multiple_of(LINE_FLOATS)
+    layout.window_len() <= TAPS && layout.filters.is_multiple_of(LINE_FLOATS) && layout.windows.len() > 1
 }
 
 /// Computes `activation(max_pool(x * weights + bias))` for `images` images.

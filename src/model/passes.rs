@@ -5,7 +5,7 @@ use crate::data::{Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::exec::Purpose;
 use crate::metrics::Scores;
-use crate::train::{Draws, Examples, HeadGradient, KeptPass, Side, in_pool};
+use crate::train::{Draws, Examples, HeadGradient, KeptPass, Side};
 use ndarray::{Array2, ArrayD, Dimension};
 
 /// What a forward pass is for.
@@ -133,7 +133,10 @@ impl Model {
         };
         let draws = Draws { seed: self.seed, step: self.state.step };
         let examples = Examples::of_images(&inputs);
-        let kept = in_pool(|| self.engine.forward_pass(&self.network, &examples, purpose, draws))?;
+        let kept = self
+            .engine
+            .crew_of_pass(examples.len())
+            .run(|| self.engine.forward_pass(&self.network, &examples, purpose, draws))?;
         let heads = self.engine.plan.heads.iter().enumerate();
         let outputs = heads.map(|(index, head)| shaped(kept.output(index), kept.examples, head.shape)).collect();
         Ok(ForwardPass { kept, outputs })
@@ -216,7 +219,7 @@ impl Model {
         let heads: Vec<HeadGradient<'_>> =
             values.iter().map(|values| in_order(values.as_slice().expect("in the standard layout"))).collect();
         let examples = kept.examples;
-        let found = in_pool(|| self.engine.backward_pass(kept, &heads));
+        let found = self.engine.crew_of_pass(examples).run(|| self.engine.backward_pass(kept, &heads));
         let plan = &self.engine.plan;
         let inputs = found.inputs.into_iter().zip(plan.input_shapes());
         Ok(Gradients {
@@ -263,7 +266,7 @@ impl Model {
         }
         let mut flat = vec![0.0; engine.plan.parameters.trained_len];
         store(engine.plan.parameters.trained(), gradients, &mut flat);
-        in_pool(|| engine.update_with(&flat, optimizer, state));
+        engine.crew_of_update().run(|| engine.update_with(&flat, optimizer, state));
         Ok(())
     }
 }

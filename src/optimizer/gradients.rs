@@ -10,6 +10,9 @@ use std::ops::Range;
 /// The most gradients that are read at a time.
 pub(crate) const PIECE: usize = 8192;
 
+/// A run of so few gradients gets room of this length: to clear a whole piece's would take longer than all else.
+const FEW: usize = 256;
+
 /// Gradients of all parameters, laid out as those are.
 pub(crate) trait GradientSource: Sync {
     /// Where a range of parameters is cut in two; `None` where one thread takes it as a whole. It must not depend on
@@ -86,23 +89,35 @@ pub(crate) fn for_each_run(
     in_pieces(source, Piece { start: 0, state }, &|piece| each_run(level, source, piece, &work));
 }
 
-/// Goes through one piece. It is never inlined, or each frame of a recursion over pieces would have its room; and a
-/// thread that waits for another may have many of those on its stack.
-#[inline(never)]
+/// Goes through one piece.
 fn each_run(
+    level: Level,
+    source: &dyn GradientSource,
+    piece: Piece<'_>,
+    work: &impl Fn(usize, &[f32], PieceState<'_>),
+) {
+    let (start, len) = (piece.start, piece.state.parameters.len());
+    match source.whole() {
+        Some(all) => work(start, &all[start..start + len], piece.state),
+        None if len <= FEW => each_run_in::<FEW>(level, source, piece, work),
+        None => each_run_in::<PIECE>(level, source, piece, work),
+    }
+}
+
+/// Goes through one piece whose gradients are not there yet. It is never inlined, or each frame of a recursion over
+/// pieces would have its room; and a thread that waits for another may have many of those on its stack.
+#[inline(never)]
+fn each_run_in<const ROOM: usize>(
     level: Level,
     source: &dyn GradientSource,
     Piece { start, mut state }: Piece<'_>,
     work: &impl Fn(usize, &[f32], PieceState<'_>),
 ) {
     let len = state.parameters.len();
-    if let Some(all) = source.whole() {
-        return work(start, &all[start..start + len], state);
-    }
-    let mut room = [0.0; PIECE];
+    let mut room = [0.0; ROOM];
     let rows = source.rows(&(start..start + len));
     let stride = len / rows;
-    let columns = if rows == 1 { PIECE } else { PIECE / rows / LINE_FLOATS * LINE_FLOATS };
+    let columns = if rows == 1 { ROOM } else { ROOM / rows / LINE_FLOATS * LINE_FLOATS };
     for column in (0..stride).step_by(columns) {
         let block = Block { start: start + column, rows, len: columns.min(stride - column), stride };
         let gradients = &mut room[..rows * block.len];

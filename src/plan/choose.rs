@@ -13,6 +13,10 @@ use crate::program::{Conv, Operation, OperationKind, ValueId, WeightId, WeightPl
 /// shard's buffer that another pass over the activations costs as much.
 const FEWEST_OVER_BATCH: usize = 4096;
 
+/// The most inputs of a dense layer whose gradients are found as if none were zero: two vectors of AVX-512. Lists of so
+/// short rows take longer than the zeros that they leave out.
+const NARROW: usize = 32;
+
 /// The weights, kernels and their biases, whose gradients are summed over a whole batch at once: those of dense layers,
 /// whose activations are few, and weights many.
 pub(super) fn over_batch(operations: &[Operation], parameters: &Parameters) -> Vec<WeightId> {
@@ -172,14 +176,16 @@ fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packe
         ForwardAlgorithm::Direct
     };
     let parameter = |WeightId(id): WeightId| &parameters.all[id];
+    let is_one_window = layout.windows.len() == 1;
+    let density = if is_one_window && layout.window_len() <= NARROW { Density::Dense } else { around.density };
     let weight_gradient = if !around.trains || !parameter(*kernel).is_trained() {
         WeightGradient::Nobody
     } else if let Some(place) = around.place_over_batch {
         WeightGradient::OverBatch { place }
-    } else if !around.behind_trained && has_small_windows(&layout) {
+    } else if !around.behind_trained && !is_one_window && has_small_windows(&layout) {
         WeightGradient::SmallWindows
     } else {
-        match around.density {
+        match density {
             Density::Sparse => WeightGradient::Lists,
             Density::Dense => match &layout.winograd {
                 Some(winograd) if winograd.suits_gradients() => WeightGradient::Winograd,
@@ -187,7 +193,7 @@ fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packe
             },
         }
     };
-    let input_gradient = match around.density {
+    let input_gradient = match density {
         Density::Sparse | Density::Dense if !around.needs_input_gradient => InputGradient::Nobody,
         Density::Sparse => InputGradient::Sets,
         Density::Dense => match Turned::where_it_pays(window, *channels, *filters) {

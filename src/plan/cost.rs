@@ -5,7 +5,7 @@ use super::step::{ConvStep, InputGradient, Placed, Step};
 use crate::aligned::round_up_to_line;
 use crate::kernels::conv2d::ConvLayout;
 use crate::program::plain::product;
-use crate::program::{Lengths, MAX_READS, ValueId};
+use crate::program::{Lengths, MAX_READS, Plain, ValueId};
 
 /// How many multiply-adds take the time in which one value is written to memory. These were measured on one core of a
 /// Zen 5 with AVX-512, which takes 0.008 ns for a multiply-add of a large convolution.
@@ -25,28 +25,57 @@ impl Plan {
 
     /// About as many multiply-adds as the forward pass of one example takes.
     pub(crate) fn operations(&self) -> u64 {
-        self.steps.iter().map(|placed| self.operations_of(placed)).fold(0, u64::saturating_add)
+        self.costs.operations
     }
 
-    fn operations_of(&self, Placed { step, reads, writes, weights, .. }: &Placed) -> u64 {
-        let output = self.lengths[writes.0] as u64;
-        let read = reads.iter().map(|value| self.lengths[value.0] as u64).fold(output, u64::saturating_add);
-        let computed = match step {
-            Step::Conv(conv) => convolution(&conv.layout),
-            Step::Plain(plain) => {
-                let weights = weights.iter().map(|weight| weight.range.len() as u64).sum();
-                plain.declare().operations(self.lengths_of(reads, *writes)).saturating_add(weights)
-            }
-        };
-        product([read, PER_VALUE]).saturating_add(computed)
+    /// The most values that one example has in one place, inputs with the border that padding adds included.
+    pub(crate) fn widest_padded(&self) -> usize {
+        self.costs.widest_padded
     }
 
     /// How many values of one example a step reads and writes.
     pub(crate) fn lengths_of(&self, reads: &[ValueId], writes: ValueId) -> Lengths {
-        let mut x = [0; MAX_READS];
-        x.iter_mut().zip(reads).for_each(|(len, value)| *len = self.lengths[value.0]);
-        Lengths { x, y: self.lengths[writes.0] }
+        lengths_of(&self.lengths, reads, writes)
     }
+}
+
+/// What every batch asks for, reckoned once: a small network's whole step takes little longer than to reckon it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Costs {
+    operations: u64,
+    widest_padded: usize,
+}
+
+impl Costs {
+    /// - lengths: how many floats of one example each value has
+    pub(super) fn new(steps: &[Placed], lengths: &[usize]) -> Self {
+        let operations = steps.iter().map(|placed| operations(placed, lengths)).fold(0, u64::saturating_add);
+        let padded = steps.iter().filter_map(|placed| match &placed.step {
+            Step::Conv(conv) => Some(conv.layout.image_len),
+            Step::Plain(Plain::Depthwise(depthwise)) => Some(depthwise.layout.padded_len()),
+            Step::Plain(_) => None,
+        });
+        Self { operations, widest_padded: padded.chain(lengths.iter().copied()).max().unwrap_or(0) }
+    }
+}
+
+fn operations(Placed { step, reads, writes, weights, .. }: &Placed, lengths: &[usize]) -> u64 {
+    let output = lengths[writes.0] as u64;
+    let read = reads.iter().map(|value| lengths[value.0] as u64).fold(output, u64::saturating_add);
+    let computed = match step {
+        Step::Conv(conv) => convolution(&conv.layout),
+        Step::Plain(plain) => {
+            let weights = weights.iter().map(|weight| weight.range.len() as u64).sum();
+            plain.declare().operations(lengths_of(lengths, reads, *writes)).saturating_add(weights)
+        }
+    };
+    product([read, PER_VALUE]).saturating_add(computed)
+}
+
+fn lengths_of(lengths: &[usize], reads: &[ValueId], writes: ValueId) -> Lengths {
+    let mut x = [0; MAX_READS];
+    x.iter_mut().zip(reads).for_each(|(len, value)| *len = lengths[value.0]);
+    Lengths { x, y: lengths[writes.0] }
 }
 
 /// Lanes without a filter take as long as those with one; each output is held before it is pooled.

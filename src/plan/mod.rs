@@ -19,6 +19,7 @@ use crate::kernels::output::OutputFunction;
 use crate::layers::{Arity, Call, Network, Source};
 use crate::program::{Builder, Operand, Plain, Regularizer, ValueId, WeightId, WeightSpec};
 use crate::shape::{MAX_ELEMENTS, Shape};
+use cost::Costs;
 use std::ops::Range;
 
 /// A network as a program: steps over one chunk of examples, and where parameters and gradients lie.
@@ -41,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) packed_len: usize,
     /// The values that add to the loss.
     pub(crate) activities: Vec<(ValueId, Regularizer)>,
+    /// What every batch asks for.
+    pub(crate) costs: Costs,
 }
 
 /// One output of a model.
@@ -119,7 +122,20 @@ impl Plan {
         let input_values: Vec<ValueId> = inputs.iter().map(|input| input.value).collect();
         let gradients = gradients::lay_out(&mut steps, &lengths, &input_values, &values(&heads), wanted);
         let over_batch = steps.iter().filter_map(|placed| placed.step.conv().and_then(ConvStep::over_batch)).collect();
-        Ok(Self { inputs, shapes, lengths, steps, heads, gradients, parameters, over_batch, packed_len, activities })
+        let costs = Costs::new(&steps, &lengths);
+        Ok(Self {
+            inputs,
+            shapes,
+            lengths,
+            steps,
+            heads,
+            gradients,
+            parameters,
+            over_batch,
+            packed_len,
+            activities,
+            costs,
+        })
     }
 
     /// The plan of the same network for inference alone, if it is another: if a normalization can become part of a
@@ -181,17 +197,6 @@ impl Plan {
     /// Values in one example of all outputs together.
     pub(crate) fn outputs_len(&self) -> usize {
         (0..self.heads.len()).map(|head| self.output_len(head)).sum()
-    }
-
-    /// The most values that one example has in one place, inputs with the border that padding adds included.
-    pub(crate) fn widest_padded(&self) -> usize {
-        let convs = self.steps.iter().filter_map(|placed| placed.step.conv());
-        let depthwise = self.steps.iter().filter_map(|placed| match &placed.step {
-            Step::Plain(Plain::Depthwise(depthwise)) => Some(depthwise.layout.padded_len()),
-            Step::Plain(_) | Step::Conv(_) => None,
-        });
-        let padded = convs.map(|conv| conv.layout.image_len).chain(depthwise);
-        padded.chain(self.lengths.iter().copied()).max().unwrap_or(0)
     }
 
     /// How many parameters there are.

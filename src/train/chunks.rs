@@ -3,7 +3,7 @@
 
 use super::shards::shard_places;
 use super::workers::{Then, hand_out};
-use super::{Shard, chunk_len};
+use super::{Crew, Shard, chunk_len};
 use crate::exec::{
     Direction, Meeting, Pass, Phase, Purpose, Scratch, StateUpdate, Weights, Workspace, backward_phase, forward_phase,
 };
@@ -29,6 +29,7 @@ pub(super) struct Chunks {
     meetings: Vec<Meeting>,
     /// The memory that steps need while they run, one for each thread.
     scratch: Vec<Scratch>,
+    crew: Crew,
 }
 
 /// What runs.
@@ -61,7 +62,8 @@ impl Chunks {
         if self.meetings.is_empty() {
             self.meetings = Meeting::all(plan);
         }
-        let threads = rayon::current_num_threads().clamp(1, self.used.max(1));
+        self.crew = Crew::of_phases(plan, places.len());
+        let threads = self.crew.threads(self.used);
         while self.scratch.len() < threads {
             self.scratch.push(Scratch::of_plan(plan, len, purpose));
         }
@@ -89,9 +91,9 @@ impl Chunks {
         write: impl Fn(&mut Chunk) + Sync,
     ) {
         let Run { plan, weights, level } = run;
-        let Self { all, used, meetings, scratch, .. } = self;
+        let Self { all, used, meetings, scratch, crew, .. } = self;
         let chunks = &mut all[..*used];
-        let threads = rayon::current_num_threads().min(chunks.len()).clamp(1, scratch.len());
+        let threads = crew.threads(chunks.len()).min(scratch.len());
         for (phase, steps) in plan.phases().enumerate() {
             hand_out(chunks.iter_mut(), &mut scratch[..threads], Then::Work, |_, chunk, scratch| {
                 if chunk.places.is_empty() {
@@ -124,9 +126,9 @@ impl Chunks {
         finish: impl Fn(&mut Chunk, &mut Shard) + Sync,
     ) {
         let Run { plan, weights, level } = run;
-        let Self { all, used, per_shard, meetings, scratch } = self;
+        let Self { all, used, per_shard, meetings, scratch, crew } = self;
         // A pass may come back on a pool of more threads.
-        let threads = rayon::current_num_threads().min(shards.len()).clamp(1, scratch.len());
+        let threads = crew.threads(shards.len()).min(scratch.len());
         let phases = plan.phases().count();
         for phase in (0..phases).rev() {
             let steps = plan.phases().nth(phase).expect("there are as many");

@@ -127,14 +127,13 @@ impl<'a> BatchGradients<'a> {
     fn add_up<S: Simd>(&self, simd: S, range: Range<usize>, to: &mut [f32]) {
         const TILE: usize = 512;
         const GROUP: usize = 8;
-        to.fill(0.0);
+        let (first, others) = self.shards.split_at(GROUP.min(self.shards.len()));
         for (start, to) in range.step_by(TILE).zip(to.chunks_mut(TILE)) {
-            for shards in self.shards.chunks(GROUP) {
+            sum_up(simd, first, start, to);
+            for shards in others.chunks(GROUP) {
                 let mut sums = [0.0; TILE];
                 let sums = &mut sums[..to.len()];
-                for shard in shards {
-                    add(simd, &shard.gradients.summed[start..][..sums.len()], sums);
-                }
+                sum_up(simd, shards, start, sums);
                 add(simd, sums, to);
             }
         }
@@ -164,5 +163,16 @@ impl<'a> BatchGradients<'a> {
         let OverBatch { inputs, filters, .. } = &self.plan.over_batch[place];
         let shards = self.shards.iter().map(move |shard| shard.gradients.factors(place));
         Batch { shards, examples: self.examples, filters: *filters, stride: stride(*inputs) }
+    }
+}
+
+/// The sums over these shards of the gradients from a parameter on.
+fn sum_up<S: Simd>(simd: S, shards: &[Shard], start: usize, to: &mut [f32]) {
+    match shards {
+        [] => to.fill(0.0),
+        [first, others @ ..] => {
+            to.copy_from_slice(&first.gradients.summed[start..][..to.len()]);
+            others.iter().for_each(|shard| add(simd, &shard.gradients.summed[start..][..to.len()], to));
+        }
     }
 }

@@ -10,6 +10,7 @@ mod chunks;
 mod constraints;
 #[cfg(test)]
 mod cores;
+mod crew;
 mod decision;
 mod examples;
 mod gradients;
@@ -30,6 +31,7 @@ mod tally;
 mod tests;
 mod workers;
 
+pub(crate) use crew::Crew;
 pub(crate) use decision::{Decision, Undecided};
 pub(crate) use examples::Examples;
 pub(crate) use passes::{Draws, HeadGradient, KeptPass, Side};
@@ -60,6 +62,11 @@ use workers::{Then, hand_out};
 
 /// The most images in a chunk: what one pass through the plan works on.
 const MAX_CHUNK: usize = 8;
+/// The same where images are small: a few large chunks cost less than many small ones, and stay in the first-level cache
+/// too.
+const MAX_SMALL_CHUNK: usize = 32;
+/// The most floats that a chunk of more than [`MAX_CHUNK`] images may have between two steps.
+const SMALL_CHUNK_FLOATS: usize = 2048;
 /// The most floats that a chunk of several images may have between two steps.
 const CHUNK_FLOATS: usize = 1 << 22;
 /// A compiled model at work: its plan, its parameters, and all memory that training needs.
@@ -201,7 +208,8 @@ impl Engine {
         // Taken out, so that what a panic of a user's own layer or loss leaves of them is dropped.
         let mut workspaces = std::mem::take(self.workspaces.get_mut());
         let Self { plan, weights, scoring, level, .. } = self;
-        let threads = make_workspaces(plan, &mut workspaces, used, chunk_len(plan).min(shard_len));
+        let threads = Crew::Pool.threads(used);
+        make_workspaces(plan, &mut workspaces, threads, chunk_len(plan).min(shard_len));
         let shards = &mut self.shards[..used];
         hand_out(shards.iter_mut(), &mut workspaces[..threads], Then::Work, |index, shard, workspace| {
             let Range { start, end } = shard_places(places.len(), used, index);
@@ -237,6 +245,21 @@ impl Engine {
         });
         shards.iter().for_each(|shard| self.tally.merge(&shard.tally));
         self.chunks = chunks;
+    }
+
+    /// Who takes a step on so many examples.
+    pub(crate) fn crew_of_step(&self, examples: usize) -> Crew {
+        Crew::of_step(&self.plan, examples)
+    }
+
+    /// Who runs a pass by hand over so many examples.
+    pub(crate) fn crew_of_pass(&self, examples: usize) -> Crew {
+        Crew::of_pass(&self.plan, examples)
+    }
+
+    /// Who updates the weights by gradients that are there.
+    pub(crate) fn crew_of_update(&self) -> Crew {
+        Crew::of_update(&self.plan)
     }
 
     /// Adds the gradients of a round that started here to those of the rounds before.
@@ -334,14 +357,9 @@ impl LastBatch {
     }
 }
 
-/// Runs the work of one batch in the current thread pool, which takes it over as a whole: that is faster than to enter
-/// the pool for each of its loops. The work must be short and call no callback: a thread of the pool that waits may run
-/// any other work of the pool to its end before it returns to its own.
-pub(crate) fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    rayon::scope(|_| work())
-}
-
 /// How many images of a model go through its plan at a time: fewer where they are large.
 pub(crate) fn chunk_len(plan: &Plan) -> usize {
-    (CHUNK_FLOATS / plan.widest_padded()).clamp(1, MAX_CHUNK)
+    let widest = plan.widest_padded();
+    let most = (SMALL_CHUNK_FLOATS / widest).clamp(MAX_CHUNK, MAX_SMALL_CHUNK);
+    (CHUNK_FLOATS / widest).clamp(1, most)
 }

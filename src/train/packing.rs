@@ -4,6 +4,14 @@ use crate::exec::cut_packing;
 use crate::plan::{ConvStep, Placed};
 use std::ops::Range;
 
+/// The most packed weights of several steps that are one job: fewer are packed sooner than another thread wakes.
+const ONE_JOB: usize = 1 << 14;
+
+/// Whether so many packed weights of a plan are one job.
+pub(super) fn packs_in_one_job(packed_len: usize) -> bool {
+    packed_len <= ONE_JOB
+}
+
 /// Packs the kernels of these steps.
 ///
 /// - packed: the part of these steps, which lie in it one after the other
@@ -23,8 +31,14 @@ pub(super) fn pack_steps(
         _ => {
             let (left, right) = steps.split_at(steps.len() / 2);
             let middle = left.iter().filter_map(|placed| placed.step.conv()).map(|conv| conv.packed.len()).sum();
+            let is_one_job = packs_in_one_job(packed.len());
             let (packed_left, packed_right) = packed.split_at_mut(middle);
-            rayon::join(|| pack_steps(left, packed_left, pack), || pack_steps(right, packed_right, pack));
+            if is_one_job {
+                pack_steps(left, packed_left, pack);
+                pack_steps(right, packed_right, pack);
+            } else {
+                rayon::join(|| pack_steps(left, packed_left, pack), || pack_steps(right, packed_right, pack));
+            }
         }
     }
 }

@@ -28,15 +28,25 @@ impl Pool {
         }
     }
 
+    /// One that has room for so many images, if one waits: for a thread among many, which leaves the others theirs.
+    pub(super) fn take_one(&self, images: usize) -> Option<Workspace> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        last.filter(|workspace| workspace.max_images >= images)
+    }
+
+    /// Keeps this one too: there are never more than threads have worked at one time.
+    pub(super) fn put_back_one(&self, workspace: Workspace) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(workspace);
+    }
+
     /// The workspaces, for whoever has exclusive access.
     pub(super) fn get_mut(&mut self) -> &mut Vec<Workspace> {
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Makes sure there is a workspace for each thread that these parts of work can use; returns how many that is.
-pub(super) fn make_workspaces(plan: &Plan, workspaces: &mut Vec<Workspace>, parts: usize, max_images: usize) -> usize {
-    let threads = rayon::current_num_threads().clamp(1, parts);
+/// Makes sure there is a workspace for each thread.
+pub(super) fn make_workspaces(plan: &Plan, workspaces: &mut Vec<Workspace>, threads: usize, max_images: usize) {
     if workspaces.iter().any(|workspace| workspace.max_images < max_images) {
         workspaces.clear();
     }
@@ -45,7 +55,6 @@ pub(super) fn make_workspaces(plan: &Plan, workspaces: &mut Vec<Workspace>, part
     while workspaces.len() < threads {
         workspaces.push(Workspace::new(plan, max_images, Purpose::Training));
     }
-    threads
 }
 
 /// A copy of what the engine has learned. Memory to work in is made when it is needed.

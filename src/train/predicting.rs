@@ -1,6 +1,7 @@
 //! Predicting with what a model has learned alone: on one thread, in memory that the caller keeps.
 
 use super::other_plan::PackedPlan;
+use super::pool::Pool;
 use super::{Decision, Engine, Examples, chunk_len};
 use crate::aligned::AlignedBuffer;
 use crate::exec::{Pass, Purpose, Weights, Workspace, forward};
@@ -17,6 +18,8 @@ pub(crate) struct Inference {
     pub(crate) decision: Decision,
     /// Shared by clones.
     weights: Arc<Weights>,
+    /// What calls have worked in that brought no memory of their own; shared as well.
+    workspaces: Arc<Pool>,
     level: Level,
 }
 
@@ -37,19 +40,27 @@ impl Engine {
         let reads_flat = plan.steps.iter().any(|placed| placed.forward_reads_flat_weights());
         let flat = if reads_flat { weights.flat } else { AlignedBuffer::default() };
         let weights = Arc::new(Weights { flat, packed: weights.packed });
-        Inference { plan, decision, weights, level }
+        Inference { plan, decision, weights, workspaces: Arc::default(), level }
     }
 }
 
 impl Inference {
     /// What one thread needs to work on a chunk at a time.
     pub(crate) fn workspace(&self) -> Workspace {
-        self.workspace_for(usize::MAX)
+        Workspace::new(&self.plan, chunk_len(&self.plan), Purpose::Inference)
     }
 
-    /// The same for so many examples, if they are fewer than a chunk.
-    pub(crate) fn workspace_for(&self, examples: usize) -> Workspace {
-        Workspace::new(&self.plan, chunk_len(&self.plan).min(examples.max(1)), Purpose::Inference)
+    /// What an earlier call has worked in if it has room for so many examples, or for a chunk; otherwise new memory, for
+    /// no more than that. [`Self::put_back`] keeps it for the next call.
+    pub(crate) fn take_workspace(&self, examples: usize) -> Workspace {
+        let images = chunk_len(&self.plan).min(examples.max(1));
+        let waiting = self.workspaces.take_one(images);
+        waiting.unwrap_or_else(|| Workspace::new(&self.plan, images, Purpose::Inference))
+    }
+
+    /// Keeps memory for the next call.
+    pub(crate) fn put_back(&self, workspace: Workspace) {
+        self.workspaces.put_back_one(workspace);
     }
 
     /// Runs all examples, chunk by chunk as [`Engine::predict`], and hands each chunk's outputs to `finish`:

@@ -14,7 +14,7 @@ const KEPT_FLOATS: usize = 1 << 24;
 /// The fewest examples of a round that is not the batch's last.
 const LEAST_ROUND: usize = 256;
 /// Forward and backward take about as long as this many forward passes.
-const PASSES: u64 = 3;
+pub(super) const PASSES: u64 = 3;
 /// The least work of a shard, in multiply-adds (see [`Plan::operations`]): about 0.1 ms of one core of a Zen 5.
 const LEAST_WORK: u64 = 11_000_000;
 /// How many shards there are of a batch that has as much work, whatever their buffers cost. Two and four threads get

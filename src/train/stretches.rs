@@ -4,7 +4,7 @@
 use super::other_plan::PackedPlan;
 use super::pool::make_workspaces;
 use super::workers::{Then, hand_out};
-use super::{Engine, Examples, ForInference, Tally, chunk_len};
+use super::{Crew, Engine, Examples, ForInference, Tally, chunk_len};
 use crate::exec::{Pass, Workspace, forward};
 use crate::kernels::output::OutputFunction;
 use crate::plan::Plan;
@@ -107,7 +107,8 @@ impl Engine {
         };
         let (level, pool) = (&self.level, self.inference.as_ref().map_or(&self.workspaces, |other| &other.workspaces));
         let mut workspaces = pool.take();
-        let threads = make_workspaces(plan, &mut workspaces, stretches, chunk.min(examples.len()));
+        let threads = Crew::of_forward(plan, examples.len()).threads(stretches);
+        make_workspaces(plan, &mut workspaces, threads, chunk.min(examples.len()));
         let results = results.chunks_mut(per_stretch);
         hand_out(results, &mut workspaces[..threads], Then::Rest, |place, results, workspace| {
             let first = place * stretch;
