@@ -108,17 +108,17 @@ fn moments_of_columns<S: Simd, const V: usize>(
     for x in x.chunks_exact(row) {
         let x = load::<S, V>(simd, &x[columns.clone()]);
         for v in 0..V {
-            mean[v] = mean[v] + (x[v] - origin[v]);
+            mean[v] += x[v] - origin[v];
         }
     }
     for v in 0..V {
-        mean[v] = mean[v] / rows;
+        mean[v] /= rows;
     }
     for x in x.chunks_exact(row) {
         let x = load::<S, V>(simd, &x[columns.clone()]);
         for v in 0..V {
             let deviation = x[v] - origin[v] - mean[v];
-            deviations[v] = deviations[v] + deviation * deviation;
+            deviations[v] += deviation * deviation;
         }
     }
     store::<S, V>(mean, &mut to_mean[columns.clone()]);

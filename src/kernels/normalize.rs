@@ -135,9 +135,8 @@ fn gradient_sums_of_rows<S: Simd, const RELU: bool>(
                 let first = if start == short { 0 } else { behind.start };
                 for column in first..row.min(x.len() - start) {
                     let (distance, dy) = (x[start + column] - mean[column], &mut dy[start + column]);
-                    if RELU && !(distance * scale[column] + offset[column] > 0.0) {
-                        *dy = 0.0;
-                    }
+                    let passes = !RELU || distance * scale[column] + offset[column] > 0.0;
+                    *dy = if passes { *dy } else { 0.0 };
                     sums[column] += *dy;
                     products[column] += *dy * distance;
                 }
@@ -169,8 +168,8 @@ fn gradient_sums_of_columns<S: Simd, const V: usize, const RELU: bool>(
                 let passes = (distance * scale[v] + offset[v]).simd_gt(zero);
                 gradient[v] = passes.select(gradient[v], zero);
             }
-            sum[v] = sum[v] + gradient[v];
-            product[v] = product[v] + gradient[v] * distance;
+            sum[v] += gradient[v];
+            product[v] += gradient[v] * distance;
         }
         if RELU {
             store::<S, V>(gradient, dy);
