@@ -21,7 +21,7 @@ pub(crate) struct Common {
     threads: Option<usize>,
     /// Repeats a run to the bit [default: another one for each run]
     #[arg(long)]
-    seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
     /// Saves the trained model to this file
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
