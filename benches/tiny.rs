@@ -1,8 +1,8 @@
 //! What a call costs beside its arithmetic: a network of 2, 16 and 1 neurons, against the plain loops that one would
 //! write for it by hand. `cargo bench --bench tiny` runs it in about half a minute.
 //!
-//! The closing table takes turns between both, a thousand calls at a time, and has the fastest turn of each: what else the
-//! machine does interrupts some turns, but not all.
+//! The closing table takes turns between both, a thousand calls at a time, and has the fastest turn of each: what else
+//! the machine does interrupts some turns, but not all.
 
 use divan::{Bencher, black_box};
 use inkstone::ndarray::{Array2, Axis};
@@ -251,14 +251,14 @@ fn b_predict_into_with_a_predictor(bencher: Bencher<'_, '_>, case: &Case) {
     let mut scratch = predictor.scratch();
     bencher.bench_local(|| {
         predictor.predict_into(black_box(&x), &mut scratch, &mut out).expect("the points fit the model");
-        out[0]
+        black_box(&out)[0]
     });
 }
 
 #[divan::bench(args = predicting())]
 fn b_predict_by_hand(bencher: Bencher<'_, '_>, case: &Case) {
     let (mut plain, (x, _)) = (Plain::new(*case), case.data());
-    bencher.bench_local(|| plain.predict(black_box(slice(&x)))[0]);
+    bencher.bench_local(|| black_box(plain.predict(black_box(slice(&x))))[0]);
 }
 
 /// The closing table: the crate's calls against the loops.
@@ -275,7 +275,7 @@ fn print_ratios() {
     for case in predicting() {
         let name = |call| format!("{call}, {:?}, batch {}", case.hidden, case.batch);
         let (model, predictor, mut plain, (x, _)) = (case.model(), case.predictor(), Plain::new(case), case.data());
-        let mut by_hand = || plain.predict(black_box(slice(&x)))[0];
+        let mut by_hand = || black_box(plain.predict(black_box(slice(&x))))[0];
         let predict = || model.predict(black_box(&x)).expect("the points fit the model")[[0, 0]];
         print_ratio(&name("Model::predict"), predict, &mut by_hand);
         let predict = || predictor.predict(black_box(&x)).expect("the points fit the model")[[0, 0]];
@@ -283,7 +283,7 @@ fn print_ratios() {
         let (mut scratch, mut out) = (predictor.scratch(), vec![0.0; case.batch]);
         let predict = || {
             predictor.predict_into(black_box(&x), &mut scratch, &mut out).expect("the points fit the model");
-            out[0]
+            black_box(&out)[0]
         };
         print_ratio(&name("Predictor::predict_into"), predict, &mut by_hand);
     }

@@ -3,8 +3,8 @@
 //!
 //! `cargo run --release --features image --example adversarial`; `-- --help` tells what else it can do. It writes
 //! `adversarial.png`: each row is a digit, its saliency map, and the digit after the step, which the network takes for
-//! another one. After two epochs with seed 1 the network is right about 98.2 % of the test images, and about 66.7 % of them
-//! after a step of 0.15 (2026-11-26).
+//! another one. After two epochs with seed 1 the network is right about 98.2 % of the test images, and about 66.7 % of
+//! them after a step of 0.15 (2026-11-26).
 
 mod arguments;
 

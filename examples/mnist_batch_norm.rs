@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     let images = data.test.images();
     let (mut sum, mut accuracies) = (Array2::<f32>::zeros((images.dim().0, 10)), Vec::new());
     for run in 0..arguments.runs.get() {
-        let (mut model, _) = train(&arguments, run.into(), &data, &interrupt)?;
+        let (model, _) = train(&arguments, run.into(), &data, &interrupt)?;
         accuracies.push(model.evaluate(&data.test)?.accuracy()?);
         println!("Test accuracy of network {run}: {:.4}{}", accuracies[accuracies.len() - 1], data.remark);
         sum += &model.predict_rows(&images)?;

@@ -1,8 +1,8 @@
 //! Transfer learning: a network learns the digits 0 to 4 from all of MNIST's examples; what it has learned to see helps
 //! it to learn 5 to 9 from 50 examples of each. A network that starts from nothing is trained on the same 250.
 //!
-//! With the seeds 1 to 3 (2026-11-26): from scratch 91.2, 90.8 and 91.1 % of the test images; new dense layers on frozen
-//! convolutions 96.4, 95.6 and 95.7 %; all layers trained after that 96.8, 96.0 and 96.0 %.
+//! With the seeds 1 to 3 (2026-11-26): from scratch 91.2, 90.8 and 91.1 % of the test images; new dense layers on
+//! frozen convolutions 96.4, 95.6 and 95.7 %; all layers trained after that 96.8, 96.0 and 96.0 %.
 //!
 //! `cargo run --release --example transfer_learning`; `-- --help` tells what else it can do.
 

@@ -16,8 +16,8 @@ use std::sync::Arc;
 ///
 /// It never changes, so threads share it by reference; clones share its weights. Each works on its own thread, in a
 /// [`Scratch`] of its own, and with that and an output kept from call to call, a call allocates nothing and takes no
-/// lock. [`predict`](Self::predict) keeps such memory itself, as much as threads have worked in at one time, behind a
-/// lock that is held while it is taken out and put back, and allocates the result.
+/// lock. The calls that return arrays, as [`predict`](Self::predict), keep such memory themselves, as much as threads
+/// have worked in at one time, behind a lock that is held while it is taken out and put back, and allocate the result.
 /// Predictions are [`Model::predict`]'s to the bit.
 ///
 /// ```
@@ -197,8 +197,12 @@ impl Predictor {
     pub fn predict_classes<'a>(&self, images: impl Into<Inputs<'a>>) -> Result<Vec<usize>> {
         let images = images.into();
         check_shapes(&self.inference.plan, &images)?;
+        self.inference.decision.check()?;
         let mut classes = vec![0; images.len()];
-        self.predict_classes_into(images, &mut self.scratch(), &mut classes)?;
+        let images = images.checked()?;
+        let mut workspace = self.inference.take_workspace(classes.len());
+        self.write_classes(&Examples::of_images(&images), &mut workspace, &mut classes);
+        self.inference.put_back(workspace);
         Ok(classes)
     }
 
@@ -230,15 +234,10 @@ impl Predictor {
         out: &mut [usize],
     ) -> Result<()> {
         let images = images.into();
-        let decision = self.inference.decision;
-        decision.check()?;
+        self.inference.decision.check()?;
         self.check(&images, images.len(), out.len(), scratch)?;
-        let mut out = out.iter_mut();
         let images = images.checked()?;
-        self.inference.run(&Examples::of_images(&images), &mut scratch.workspace, |_, _, outputs| {
-            let rows = outputs.chunks_exact(self.classes());
-            rows.zip(&mut out).for_each(|(row, class)| *class = decision.class(row));
-        });
+        self.write_classes(&Examples::of_images(&images), &mut scratch.workspace, out);
         Ok(())
     }
 
@@ -254,6 +253,16 @@ impl Predictor {
             return Err(Error::Data("the scratch was made by another predictor: use this one's `scratch()`".into()));
         }
         Ok(())
+    }
+
+    /// - out: (N)
+    fn write_classes(&self, examples: &Examples<'_>, workspace: &mut Workspace, out: &mut [usize]) {
+        let decision = self.inference.decision;
+        let mut out = out.iter_mut();
+        self.inference.run(examples, workspace, |_, _, outputs| {
+            let rows = outputs.chunks_exact(self.classes());
+            rows.zip(&mut out).for_each(|(row, class)| *class = decision.class(row));
+        });
     }
 
     /// - out: (N, values of all outputs)

@@ -94,7 +94,8 @@ impl Gradients {
         kept_dy[start * *filters..][..dy.len()].copy_from_slice(dy);
     }
 
-    /// Goes to where the examples of a chunk are kept that goes through the backward pass phase by phase, or behind all.
+    /// Goes to where the examples of a chunk are kept that goes through the backward pass phase by phase, or behind
+    /// all.
     pub(crate) fn go_to(&mut self, example: usize) {
         self.examples = example;
     }

@@ -39,8 +39,8 @@ pub(crate) struct Scratch {
     pub(crate) max_images: usize,
     /// What a convolution's forward pass needs on the way: outputs before they are pooled, or transforms.
     pub(super) forward: AlignedBuffer,
-    /// The input of a convolution with a border of zeros, copied anew for the backward pass: kept for that, it would take as much memory
-    /// as the input, and where chunks meet come from far away.
+    /// The input of a convolution with a border of zeros, copied anew for the backward pass: kept for that, it would
+    /// take as much memory as the input, and where chunks meet come from far away.
     pub(super) padded: AlignedBuffer,
     /// The gradient of a padded input.
     pub(super) padded_gradient: AlignedBuffer,

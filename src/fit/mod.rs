@@ -50,10 +50,10 @@ impl Model {
     /// # Errors
     /// [`Error::Data`] if the shape of images or a target does not fit the model, there is not one target for each
     /// image, or a value is NaN or infinite; [`Error::Model`] if the model is being trained already, a callback
-    /// replaced it, or all weights are frozen; [`Error::Setting`] for a batch size of 0, a `verbose` above 2, or another argument out of range;
-    /// [`Error::Diverged`] if the loss becomes NaN or infinite: training stops, and that step is not taken;
-    /// [`Error::WeightDiverged`] if a weight does; [`Error::NotWritten`] if another training writes its checkpoints to
-    /// the folder of this one's; and whatever a callback returns; for checkpoints, what
+    /// replaced it, or all weights are frozen; [`Error::Setting`] for a batch size of 0, a `verbose` above 2, or
+    /// another argument out of range; [`Error::Diverged`] if the loss becomes NaN or infinite: training stops, and that
+    /// step is not taken; [`Error::WeightDiverged`] if a weight does; [`Error::NotWritten`] if another training writes
+    /// its checkpoints to the folder of this one's; and whatever a callback returns; for checkpoints, what
     /// [`save_checkpoint`](Self::save_checkpoint) and [`resume`](Self::resume) do.
     ///
     /// ```

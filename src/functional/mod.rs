@@ -31,8 +31,8 @@ use std::sync::Arc;
 /// ```
 ///
 /// It is plain data, which [serde](https://serde.rs) reads and writes: layers, and calls of layers, each on inputs and
-/// on outputs of calls before it. The weights of a [`Pretrained`](crate::Pretrained) that is part of it are not written:
-/// a model's file has those.
+/// on outputs of calls before it. The weights of a [`Pretrained`](crate::Pretrained) that is part of it are not
+/// written: a model's file has those.
 ///
 /// [`compile`]: Functional::compile
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

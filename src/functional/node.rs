@@ -66,8 +66,8 @@ impl Input {
     }
 }
 
-/// A layer, a [`Sequential`] of layers, or a [`Pretrained`] part of a model, that several nodes are given by: its weights
-/// are the same in all of them.
+/// A layer, a [`Sequential`] of layers, or a [`Pretrained`] part of a model, that several nodes are given by: its
+/// weights are the same in all of them.
 ///
 /// ```
 /// use inkstone::prelude::*;
@@ -119,7 +119,8 @@ impl From<Pretrained> for Shared {
         let ends = || {
             let (inputs, outputs) = (inputs.len(), outputs.len());
             format!(
-                "has {inputs} inputs and {outputs} outputs, and can be applied to one value only if it has one of each"
+                "is applied to one value, which takes one input and one output, and has {inputs} and {outputs}: \
+                 `layers_up_to` gives the part up to one layer"
             )
         };
         let input = match (fault, &inputs[..], &outputs[..]) {

@@ -3,8 +3,8 @@
 
 use crate::simd::{Simd, SimdBase};
 
-/// The vectors of a row whose sums are in registers at a time. Sums in memory would let each row wait for the one before
-/// it, and what it reads with it: from main memory that took four times as long.
+/// The vectors of a row whose sums are in registers at a time. Sums in memory would let each row wait for the one
+/// before it, and what it reads with it: from main memory that took four times as long.
 pub(super) const VECTORS: usize = 4;
 
 /// Runs a kernel over the columns of rows, as many vectors at a time as are left up to [`VECTORS`]; returns those that

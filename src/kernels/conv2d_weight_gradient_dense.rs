@@ -131,7 +131,8 @@ fn of_block<S: Simd, const ROWS: usize, const R: usize>(
         1 => of_tile::<S, ROWS, R, 1>(simd, layout, tile, block, x, to),
         4 => of_tile::<S, ROWS, R, 4>(simd, layout, tile, block, x, to),
         8 => of_tile::<S, ROWS, R, 8>(simd, layout, tile, block, x, to),
-        _ => of_tile::<S, 1, 1, 16>(simd, layout, tile, block, x, to),
+        16 if ROWS * R == 1 => of_tile::<S, ROWS, R, 16>(simd, layout, tile, block, x, to),
+        filters => unreachable!("a tile of {filters} filters x {ROWS} rows of {R} vectors"),
     }
 }
 

@@ -104,16 +104,63 @@ pub(crate) fn gradient_sums<S: Simd>(
     for (x, dy) in x.chunks(block).zip(dy.chunks_mut(block)) {
         let totals = (&mut *row_sums, &mut *row_products);
         match then {
-            Then::Nothing => gradient_sums_of_rows::<S, false>(simd, of, x, dy, totals),
-            Then::Relu => gradient_sums_of_rows::<S, true>(simd, of, x, dy, totals),
+            Then::Nothing => gradient_sums_of_rows::<S, Nothing>(simd, of, x, dy, totals),
+            Then::Relu => gradient_sums_of_rows::<S, Relu>(simd, of, x, dy, totals),
         }
         fold(row_sums, sums);
         fold(row_products, products);
     }
 }
 
+/// What follows, to the gradient.
+trait Follower {
+    /// The gradient of the normalization's output, of which it is known.
+    fn turn<S: Simd>(simd: S, gradient: S::f32s, output: S::f32s) -> S::f32s;
+
+    /// The same of one value.
+    fn turn_one(gradient: f32, output: f32) -> f32;
+
+    /// Writes gradients back if they are others.
+    fn keep<S: Simd, const V: usize>(gradients: [S::f32s; V], dy: &mut [f32]);
+}
+
+struct Nothing;
+
+impl Follower for Nothing {
+    #[inline(always)]
+    fn turn<S: Simd>(_simd: S, gradient: S::f32s, _output: S::f32s) -> S::f32s {
+        gradient
+    }
+
+    fn turn_one(gradient: f32, _output: f32) -> f32 {
+        gradient
+    }
+
+    #[inline(always)]
+    fn keep<S: Simd, const V: usize>(_gradients: [S::f32s; V], _dy: &mut [f32]) {}
+}
+
+struct Relu;
+
+impl Follower for Relu {
+    #[inline(always)]
+    fn turn<S: Simd>(simd: S, gradient: S::f32s, output: S::f32s) -> S::f32s {
+        let zero = S::f32s::splat(simd, 0.0);
+        output.simd_gt(zero).select(gradient, zero)
+    }
+
+    fn turn_one(gradient: f32, output: f32) -> f32 {
+        if output > 0.0 { gradient } else { 0.0 }
+    }
+
+    #[inline(always)]
+    fn keep<S: Simd, const V: usize>(gradients: [S::f32s; V], dy: &mut [f32]) {
+        store::<S, V>(gradients, dy);
+    }
+}
+
 /// The sums at each position of rows, of which the last may be short.
-fn gradient_sums_of_rows<S: Simd, const RELU: bool>(
+fn gradient_sums_of_rows<S: Simd, F: Follower>(
     simd: S,
     of: Scaling<'_>,
     x: &[f32],
@@ -126,7 +173,7 @@ fn gradient_sums_of_rows<S: Simd, const RELU: bool>(
         #[inline(always)]
         || {
             let behind = in_columns!(S, row, |V, columns| {
-                gradient_sums_of_columns::<S, V, RELU>(simd, of, columns, (x, dy), (sums, products));
+                gradient_sums_of_columns::<S, V, F>(simd, of, columns, (x, dy), (sums, products));
             });
             sums[behind.clone()].fill(0.0);
             products[behind.clone()].fill(0.0);
@@ -135,8 +182,7 @@ fn gradient_sums_of_rows<S: Simd, const RELU: bool>(
                 let first = if start == short { 0 } else { behind.start };
                 for column in first..row.min(x.len() - start) {
                     let (distance, dy) = (x[start + column] - mean[column], &mut dy[start + column]);
-                    let passes = !RELU || distance * scale[column] + offset[column] > 0.0;
-                    *dy = if passes { *dy } else { 0.0 };
+                    *dy = F::turn_one(*dy, distance * scale[column] + offset[column]);
                     sums[column] += *dy;
                     products[column] += *dy * distance;
                 }
@@ -147,7 +193,7 @@ fn gradient_sums_of_rows<S: Simd, const RELU: bool>(
 
 /// The sums of `V` vectors of columns, over the rows that are whole.
 #[inline(always)]
-fn gradient_sums_of_columns<S: Simd, const V: usize, const RELU: bool>(
+fn gradient_sums_of_columns<S: Simd, const V: usize, F: Follower>(
     simd: S,
     of: Scaling<'_>,
     columns: Range<usize>,
@@ -164,16 +210,11 @@ fn gradient_sums_of_columns<S: Simd, const V: usize, const RELU: bool>(
         let mut gradient = load::<S, V>(simd, dy);
         for v in 0..V {
             let distance = x[v] - mean[v];
-            if RELU {
-                let passes = (distance * scale[v] + offset[v]).simd_gt(zero);
-                gradient[v] = passes.select(gradient[v], zero);
-            }
+            gradient[v] = F::turn(simd, gradient[v], distance * scale[v] + offset[v]);
             sum[v] += gradient[v];
             product[v] += gradient[v] * distance;
         }
-        if RELU {
-            store::<S, V>(gradient, dy);
-        }
+        F::keep::<S, V>(gradient, dy);
     }
     store::<S, V>(sum, &mut sums[columns.clone()]);
     store::<S, V>(product, &mut products[columns]);
@@ -233,6 +274,54 @@ pub(super) fn repeat(channels: &[f32], row: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::{all_levels, dispatch};
+
+    /// Which gradients pass is found anew: to the bit what the forward pass has cut off.
+    #[test]
+    fn gradients_pass_where_the_forward_pass_let_values_through_and_their_sums_are_those_of_f64() {
+        for channels in [1, 3, 10, 16, 33, 64, 100] {
+            for pixels in [1, 2, 7, 64, 777] {
+                let value = |at: usize, salt: usize| ((at + salt) * 7919 % 1013) as f32 / 506.5 - 1.0;
+                let mut x: Vec<f32> = (0..pixels * channels).map(|at| value(at, 0)).collect();
+                let [mean, scale, offset]: [Vec<f32>; 3] =
+                    [31, 77, 111].map(|salt| (0..channels).map(|at| value(at, salt)).collect());
+                // The first pixels are at the edge, where a value becomes 0, and one unit in the last place beside it.
+                for (at, x) in x.iter_mut().enumerate().take(3 * channels) {
+                    let edge = mean[at % channels] - offset[at % channels] / scale[at % channels];
+                    *x = [edge, edge.next_up(), edge.next_down()][at / channels];
+                }
+                if pixels > 3 {
+                    x[3 * channels] = f32::NAN;
+                }
+                for (level, then) in
+                    all_levels().into_iter().flat_map(|level| [(level, Then::Nothing), (level, Then::Relu)])
+                {
+                    let of = Scaling { mean: &mean, scale: &scale, offset: &offset };
+                    let (mut y, mut dy) = (vec![9.0; x.len()], vec![1.0; x.len()]);
+                    let (mut sums, mut products) = (vec![9.0; channels], vec![9.0; channels]);
+                    let mut room = vec![0.0; room_len(channels)];
+                    dispatch!(level, simd => {
+                        normalize(simd, of, then, &x, &mut y, &mut room);
+                        gradient_sums(simd, of, then, (&x, &mut dy), (&mut sums, &mut products), &mut room);
+                    });
+                    let what = format!("{level:?} {then:?}, {pixels} pixels of {channels} channels");
+                    for (dy, y) in dy.iter().zip(&y) {
+                        let expected = if then == Then::Nothing || *y > 0.0 { 1.0 } else { 0.0 };
+                        assert_eq!(*dy, expected, "{what}: of {y}");
+                    }
+                    for channel in 0..channels {
+                        let each = || dy.iter().zip(&x).skip(channel).step_by(channels);
+                        let sum: f64 = each().map(|(dy, _)| f64::from(*dy)).sum();
+                        let product: f64 = each().map(|(dy, x)| f64::from(*dy) * f64::from(x - mean[channel])).sum();
+                        assert_eq!(f64::from(sums[channel]), sum, "{what}");
+                        let error = (f64::from(products[channel]) - product).abs();
+                        let both_nan = product.is_nan() && products[channel].is_nan();
+                        assert!(both_nan || error <= 1e-5 * pixels as f64, "{what}: {error}");
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn rooms_are_large_enough() {

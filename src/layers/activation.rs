@@ -45,8 +45,8 @@ pub enum ActivationFunction {
     /// `max(x, 0)`, at most 6.
     #[serde(alias = "relu6")]
     Relu6,
-    /// `x`, but `0.2 * x` below 0. Its gradient at 0 is 0.2. The layer [`LeakyReLU`](super::LeakyReLU) has a slope of 0.3
-    /// unless told otherwise, as Keras' has.
+    /// `x`, but `0.2 * x` below 0. Its gradient at 0 is 0.2. The layer [`LeakyReLU`](super::LeakyReLU) has a slope of
+    /// 0.3 unless told otherwise, as Keras' has.
     #[serde(alias = "leaky_relu")]
     LeakyRelu,
     /// `x`, but `exp(x) - 1` below 0 ([Clevert et al., 2016](https://arxiv.org/abs/1511.07289)).

@@ -4,7 +4,8 @@ use crate::program::{Builder, Operand};
 use crate::shape::Shape;
 use serde::{Deserialize, Deserializer};
 
-/// Where an axis lies among those of an example, from 0; or a sentence without its subject that says that there is none.
+/// Where an axis lies among those of an example, from 0; or a sentence without its subject that says that there is
+/// none.
 pub(super) fn place_of(axis: i64, input: Shape) -> Result<usize, String> {
     let rank = input.axes().len() as i64;
     let from_batch = if axis < 0 { axis + rank + 1 } else { axis };

@@ -25,8 +25,8 @@ use serde::Deserialize;
 ///
 /// In training the values of the whole batch are kept from step to step, so memory grows with the batch size.
 ///
-/// At `compile`, a momentum outside `0.0..=1.0`, an epsilon that is not positive, or an axis that there is not is an error
-/// that names the layer.
+/// At `compile`, a momentum outside `0.0..=1.0`, an epsilon that is not positive, or an axis that there is not is an
+/// error that names the layer.
 ///
 /// ```
 /// use inkstone::prelude::*;

@@ -16,7 +16,8 @@ use serde::Deserialize;
 /// A 2-D convolution, as [Keras' `Conv2D`](https://keras.io/api/layers/convolution_layers/convolution2d/).
 ///
 /// - Input shape: (height, width, channels). Output shape: (new height, new width, filters).
-/// - Kernel: (kernel height, kernel width, channels, filters), Glorot uniform by default. Bias: (filters), zeros by default.
+/// - Kernel: (kernel height, kernel width, channels, filters), Glorot uniform by default. Bias: (filters), zeros by
+///   default.
 ///
 /// At `compile`, an input that is no image, or is smaller than the kernel, is an error that names the layer.
 ///

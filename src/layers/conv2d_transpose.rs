@@ -18,8 +18,8 @@ use serde::Deserialize;
 /// `Conv2DTranspose`](https://keras.io/api/layers/convolution_layers/convolution2d_transpose/). With strides it makes
 /// images larger.
 ///
-/// - Input shape: (height, width, channels). Output shape: (height * rows of the strides, width * columns, filters) with
-///   `same` padding; with `valid`, larger by what of the last window reaches beyond.
+/// - Input shape: (height, width, channels). Output shape: (height * rows of the strides, width * columns, filters)
+///   with `same` padding; with `valid`, larger by what of the last window reaches beyond.
 /// - Kernel: (kernel height, kernel width, filters, channels), Glorot uniform by default. Bias: (filters), zeros by
 ///   default.
 ///

@@ -19,7 +19,8 @@ use serde::Deserialize;
 /// - Input shape: any. Output shape: the same.
 /// - Weights: gamma, ones, and beta, zeros, of the shape of the normalized axes.
 ///
-/// At `compile`, no axes, axes that there are not, or an epsilon that is not positive, is an error that names the layer.
+/// At `compile`, no axes, axes that there are not, or an epsilon that is not positive, is an error that names the
+/// layer.
 ///
 /// ```
 /// use inkstone::ndarray::array;

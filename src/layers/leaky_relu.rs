@@ -8,8 +8,8 @@ use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
 use serde::Deserialize;
 
-/// `x`, but `negative_slope * x` below 0, as [Keras' `LeakyReLU`](https://keras.io/api/layers/activation_layers/leaky_relu/).
-/// Its gradient at 0 is the slope.
+/// `x`, but `negative_slope * x` below 0, as [Keras'
+/// `LeakyReLU`](https://keras.io/api/layers/activation_layers/leaky_relu/). Its gradient at 0 is the slope.
 ///
 /// - Input shape: any. Output shape: the same.
 ///

@@ -95,8 +95,8 @@ fn fold(builder: &mut Builder, inputs: &[Operand], function: MergeFunction) -> O
 }
 
 merging_layer! {
-    /// The sum of its inputs, value by value, as [Keras' `Add`](https://keras.io/api/layers/merging_layers/add/): what a
-    /// residual network joins its branches with.
+    /// The sum of its inputs, value by value, as [Keras' `Add`](https://keras.io/api/layers/merging_layers/add/): what
+    /// a residual network joins its branches with.
     ///
     /// - Input shapes: two or more of one shape, or with axes of size 1, which are repeated; missing axes are in front.
     ///   Output shape: the largest of each axis.
@@ -155,8 +155,8 @@ merging_layer! {
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     ///
-    /// A squeeze-and-excitation block ([Hu et al., 2018](https://arxiv.org/abs/1709.01507)) multiplies each channel by a
-    /// factor that it makes of the means of all channels:
+    /// A squeeze-and-excitation block ([Hu et al., 2018](https://arxiv.org/abs/1709.01507)) multiplies each channel by
+    /// a factor that it makes of the means of all channels:
     ///
     /// ```
     /// use inkstone::prelude::*;

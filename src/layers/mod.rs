@@ -107,8 +107,8 @@ pub(crate) trait Describe {
         0
     }
 
-    /// About how many bytes a plan has of each call of it, beside those lists, where they are many: a file that calls one
-    /// layer often has it but once.
+    /// About how many bytes a plan has of each call of it, beside those lists, where they are many: a file that calls
+    /// one layer often has it but once.
     fn copied_bytes(&self) -> u64 {
         0
     }

@@ -30,12 +30,12 @@ fn numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<f32>
 }
 
 /// Each value as `(x - mean) / sqrt(variance)`, with a mean and a variance for each channel or feature, as [Keras'
-/// `Normalization`](https://keras.io/api/layers/preprocessing_layers/numerical/normalization/) along its last axis, or along others:
-/// preprocessing that is saved and exported with the model. As in Keras, the deviation is at least 1e-7.
+/// `Normalization`](https://keras.io/api/layers/preprocessing_layers/numerical/normalization/) along its last axis, or
+/// along others: preprocessing that is saved and exported with the model. As in Keras, the deviation is at least 1e-7.
 ///
 /// - Input shape: any, of as many channels or features. Output shape: the same.
-/// - Weights: none where means and variances are given. A layer [without](Self::unadapted) has mean, zeros, and variance,
-///   ones, of the shape of the axes that have numbers of their own. Training leaves them as they are.
+/// - Weights: none where means and variances are given. A layer [without](Self::unadapted) has mean, zeros, and
+///   variance, ones, of the shape of the axes that have numbers of their own. Training leaves them as they are.
 ///
 /// At `compile`, another number of channels, a number that is not finite, a negative variance, or a mean without a
 /// variance is an error that names the layer.
@@ -64,8 +64,8 @@ pub struct Normalization {
     /// The variance of each channel, or one for all; `None` if it is a weight.
     #[serde(default, deserialize_with = "numbers")]
     pub variance: Option<Vec<f32>>,
-    /// The axes along which there are numbers of their own, counted with the batch as axis 0, or from the end. With none
-    /// one mean and one variance are those of all values.
+    /// The axes along which there are numbers of their own, counted with the batch as axis 0, or from the end. With
+    /// none one mean and one variance are those of all values.
     #[serde(default = "the_last", deserialize_with = "any_number")]
     pub axis: Vec<i64>,
     /// Its name; `None` for one after its type.
@@ -79,8 +79,8 @@ impl Normalization {
         Self { mean: Some(mean.into()), variance: Some(variance.into()), ..Self::unadapted() }
     }
 
-    /// A layer whose mean and variance are weights, 0 and 1 until [`Model::set_weights`](crate::Model::set_weights) or a
-    /// file of weights brings others: what Keras' layer is that `adapt` gives its numbers.
+    /// A layer whose mean and variance are weights, 0 and 1 until [`Model::set_weights`](crate::Model::set_weights) or
+    /// a file of weights brings others: what Keras' layer is that `adapt` gives its numbers.
     ///
     /// ```
     /// use inkstone::layers::Normalization;
@@ -101,8 +101,9 @@ impl Normalization {
         Self { invert: false, mean: None, variance: None, axis: the_last(), name: None }
     }
 
-    /// A layer with the means and variances of these examples, each taken over all examples and all axes but the last.
-    /// Use the training set only, so that no information about the test set leaks into training.
+    /// A layer with the means and variances of these examples, each taken over all examples and all axes but the last:
+    /// they are no numbers for another [`axis`](Self::axis), which needs those that [`new`](Self::new) is given. Use
+    /// the training set only, so that no information about the test set leaks into training.
     ///
     /// # Errors
     /// [`Error::Data`](crate::Error::Data) if there are no examples, a value is NaN or infinite, or a variance is more
@@ -125,8 +126,9 @@ impl Normalization {
         invert: bool,
     }
 
-    /// Sets the axes along which there are numbers of their own, counted with the batch as axis 0, or from the end; none
-    /// for one mean and one variance of all values. Of several axes the numbers come in the order of the values.
+    /// Sets the axes along which there are numbers of their own, counted with the batch as axis 0, or from the end;
+    /// none for one mean and one variance of all values. Of several axes the numbers come in the order of the values.
+    /// What [`adapted`](Self::adapted) has found are numbers of the last axis.
     #[must_use]
     pub fn axis(self, axis: impl Into<Vec<i64>>) -> Self {
         Self { axis: axis.into(), ..self }
@@ -136,6 +138,15 @@ impl Normalization {
     fn shape_of_numbers(&self, input: Shape) -> Result<Vec<usize>, String> {
         let places = places_of(&self.axis, input)?;
         Ok(places.into_iter().map(|place| input.axes()[place]).collect())
+    }
+
+    /// What has numbers of its own, in words.
+    fn places_with_numbers(&self, input: Shape) -> String {
+        if self.axis == the_last() {
+            format!("channels of {input}")
+        } else {
+            format!("places along the axes {:?} of {input}", self.axis)
+        }
     }
 
     /// The input's axes, with 1 for those without numbers of their own.
@@ -181,8 +192,8 @@ impl Describe for Normalization {
             if values.len() != channels && values.len() != 1 {
                 let received = values.len();
                 return Err(format!(
-                    "expects a {name} for each of the {channels} channels of {}, or one for all, got {received}",
-                    inputs[0]
+                    "expects a {name} for each of the {channels} {}, or one for all, got {received}",
+                    self.places_with_numbers(inputs[0])
                 ));
             }
             if let Some(value) = values.iter().find(|value| !value.is_finite()) {
@@ -235,6 +246,11 @@ mod tests {
         assert_eq!(refused(vec![0.0; 2], vec![]), format!("expects a variance {message} 0"));
         assert_eq!(refused(vec![f32::NAN, 0.0], vec![1.0; 2]), "expects a finite mean, got NaN");
         assert_eq!(refused(vec![0.0; 2], vec![1.0, -1.0]), "expects a variance of at least 0, got -1");
+        let error = Normalization::new([0.0; 2], [1.0; 2]).axis([1]).spec(&[Shape::from([3, 2])]).unwrap_err();
+        assert_eq!(
+            error,
+            "expects a mean for each of the 3 places along the axes [1] of (3, 2), or one for all, got 2"
+        );
         let half = Normalization { mean: Some(vec![0.0; 2]), ..Normalization::unadapted() };
         let error = half.spec(&[Shape::from([3, 2])]).unwrap_err();
         assert_eq!(error, "expects a mean and a variance, or neither, got one of them");

@@ -25,9 +25,9 @@ pub(super) use weight_setters;
 macro_rules! activity_setter {
     () => {
         option_setters! {
-            /// Sets what the output, behind the activation, adds to the loss: its values, summed over an example. Losses
-            /// that take what comes before a last softmax or sigmoid, as cross-entropies do, cannot be those of an output
-            /// with one.
+            /// Sets what the output, behind the activation, adds to the loss: its values, summed over an example.
+            /// Losses that take what comes before a last softmax or sigmoid, as cross-entropies do, cannot be those of
+            /// an output with one.
             activity_regularizer: Regularizer,
         }
     };

@@ -34,7 +34,8 @@ impl Call<'_> {
     /// Axes in another order; the batch stays first.
     pub(super) fn permute(self, x: &Value, layer: &Permute) -> Value {
         let x = self.builder.channels_last(x, &self.name);
-        // ONNX Runtime, as of 1.20, takes any `Transpose` of two axes in front of a dense layer for one that turns them.
+        // ONNX Runtime, as of 1.20, takes any `Transpose` of two axes in front of a dense layer for one that turns
+        // them.
         if layer.dims.is_sorted() {
             return x;
         }

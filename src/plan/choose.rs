@@ -324,6 +324,19 @@ mod tests {
     }
 
     #[test]
+    fn dense_layers_of_few_inputs_take_no_lists() {
+        use WeightGradient::{Dense, Lists};
+        for (inputs, expected) in [(2, Dense), (32, Dense), (33, Lists)] {
+            let layers = [crate::layers::Dense::new(16).activation(Relu).into(), crate::layers::Dense::new(1).into()];
+            let network = Network::chain(Shape::from([inputs]), layers.to_vec());
+            let plan = Plan::new(&network, Wanted::OfParameters).unwrap();
+            let first = plan.steps.iter().find_map(|placed| placed.step.conv()).unwrap();
+            assert_eq!(first.weight_gradient, expected, "{inputs} inputs");
+            assert_eq!(first.forward, ForwardAlgorithm::Direct, "{inputs} inputs");
+        }
+    }
+
+    #[test]
     fn the_first_layer_s_input_gradients_are_found_for_those_who_want_them() {
         let layers = || [vec![conv(3, Tanh)], end().to_vec()].concat();
         assert_eq!(algorithms(layers(), Wanted::OfParameters)[0], (WeightGradient::Dense, "nobody"));

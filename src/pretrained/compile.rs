@@ -15,8 +15,8 @@ impl Pretrained {
     /// averages included, and fresh ones of layers that were added. The optimizer starts anew, and no epochs count.
     ///
     /// # Errors
-    /// As [`Functional::compile`](crate::Functional::compile), and [`Error::Layer`] for a layer of a user's own type that was
-    /// frozen and has weights to train.
+    /// As [`Functional::compile`](crate::Functional::compile), and [`Error::Layer`] for a layer of a user's own type
+    /// that was frozen and has weights to train.
     pub fn compile(
         self,
         optimizer: impl Into<Optimizer>,
@@ -50,8 +50,9 @@ impl Pretrained {
             return Err(network.layers[parameter.layer].fault(parameter.layer, problem));
         }
         let mut values = initial_weights_of(&plan, seed, |layer| weights[layer].is_none());
-        let places = plan.parameters.all.iter().filter(|parameter| weights[parameter.layer].is_some());
-        let kept: Vec<Weight> = weights.iter().flatten().flatten().cloned().collect();
+        let learned: Vec<bool> = weights.iter().map(Option::is_some).collect();
+        let places = plan.parameters.all.iter().filter(|parameter| learned[parameter.layer]);
+        let kept: Vec<Weight> = weights.into_iter().flatten().flatten().collect();
         store(places, &kept, &mut values.flat);
         let objectives: Vec<Objective> = objectives.into_iter().collect();
         Model::of_plan(plan, values, network, seed, optimizer.into(), &objectives)

@@ -79,8 +79,8 @@ impl Builder {
         self.plain(Dropout { rate, call }, &[x], x.shape)
     }
 
-    /// The operand made a larger shape: axes of size 1 are repeated, and missing ones are in front. The operand itself if
-    /// no axis is repeated.
+    /// The operand made a larger shape: axes of size 1 are repeated, and missing ones are in front. The operand itself
+    /// if no axis is repeated.
     pub(crate) fn broadcast(&mut self, x: Operand, to: Shape) -> Operand {
         let in_front = to.axes().len() - x.shape.axes().len();
         let mut axes: Vec<usize> = std::iter::repeat_n(1, in_front).chain(x.shape.axes().iter().copied()).collect();

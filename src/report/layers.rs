@@ -27,7 +27,8 @@ impl Model {
     /// weights is trained; a layer that is called several times is drawn as often.
     ///
     /// # Errors
-    /// [`Error::NotWritten`](crate::Error::NotWritten) if the file cannot be written, then what was there before is still there.
+    /// [`Error::NotWritten`](crate::Error::NotWritten) if the file cannot be written, then what was there before is
+    /// still there.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

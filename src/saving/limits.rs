@@ -65,8 +65,8 @@ impl LoadLimits {
         operations: u64,
     }
 
-    /// Checks the lists of where windows start, and what each call of a layer copies of it, before a plan is made, which
-    /// has them.
+    /// Checks the lists of where windows start, and what each call of a layer copies of it, before a plan is made,
+    /// which has them.
     ///
     /// - shapes: of the calls' outputs
     pub(super) fn check_layers(&self, network: &Network, shapes: &[Shape]) -> Result<(), ModelFault> {

@@ -62,8 +62,8 @@ use workers::{Then, hand_out};
 
 /// The most images in a chunk: what one pass through the plan works on.
 const MAX_CHUNK: usize = 8;
-/// The same where images are small: a few large chunks cost less than many small ones, and stay in the first-level cache
-/// too.
+/// The same where images are small: a few large chunks cost less than many small ones, and stay in the first-level
+/// cache too.
 const MAX_SMALL_CHUNK: usize = 32;
 /// The most floats that a chunk of more than [`MAX_CHUNK`] images may have between two steps.
 const SMALL_CHUNK_FLOATS: usize = 2048;

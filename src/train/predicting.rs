@@ -50,8 +50,8 @@ impl Inference {
         Workspace::new(&self.plan, chunk_len(&self.plan), Purpose::Inference)
     }
 
-    /// What an earlier call has worked in if it has room for so many examples, or for a chunk; otherwise new memory, for
-    /// no more than that. [`Self::put_back`] keeps it for the next call.
+    /// What an earlier call has worked in if it has room for so many examples, or for a chunk; otherwise new memory,
+    /// for no more than that. [`Self::put_back`] keeps it for the next call.
     pub(crate) fn take_workspace(&self, examples: usize) -> Workspace {
         let images = chunk_len(&self.plan).min(examples.max(1));
         let waiting = self.workspaces.take_one(images);

@@ -1,5 +1,5 @@
-//! Activation functions, and the layers that are one, against Keras' numbers, which `tests/fixtures/make_activations.py`
-//! has written down; and how they are named.
+//! Activation functions, and the layers that are one, against Keras' numbers, which
+//! `tests/fixtures/make_activations.py` has written down; and how they are named.
 
 use inkstone::ndarray::Array2;
 use inkstone::prelude::*;

@@ -145,7 +145,8 @@ fn penalties_of_outputs_have_gradients_beside_a_normalization() {
     assert!(gradients[0].values.iter().any(|gradient| gradient.abs() > 0.1), "{:?}", gradients[0]);
 }
 
-/// The plan that predicts has normalization and pooling in a convolution; the one with frozen statistics has them apart.
+/// The plan that predicts has normalization and pooling in a convolution; the one with frozen statistics has them
+/// apart.
 #[test]
 fn what_is_folded_into_kernels_predicts_the_same() {
     let described = |trainable: bool| {

@@ -9,7 +9,8 @@ fn data(count: usize) -> (Array4<f32>, Vec<usize>) {
     (Array4::from_shape_fn((count, 9, 8, 2), pixel), (0..count).map(|n| n % 4).collect())
 }
 
-/// A model with dropout, with normalization over the batch, and with a dense layer whose gradients are found over the whole batch.
+/// A model with dropout, with normalization over the batch, and with a dense layer whose gradients are found over the
+/// whole batch.
 fn model() -> Model {
     Sequential::new([9, 8, 2])
         .add(Conv2D::new(6, (3, 3)).activation(Relu))

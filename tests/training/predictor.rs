@@ -253,7 +253,42 @@ fn calls_of_all_sizes_follow_each_other() {
         let x = inkstone::ndarray::Array2::from_shape_fn((count, 3), |(row, column)| x[row][column]);
         model.evaluate((&x, &y)).unwrap();
         model.train_on_batch(&x, &y).unwrap();
-        model.predict_rows(&x).unwrap();
+        let expected = model.predict_rows(&x).unwrap();
+        assert_eq!(model.clone().into_predictor().predict_rows(&x).unwrap(), expected);
+    }
+    let predictor = model.clone().into_predictor();
+    for count in [8, 4, 100, 1, 3, 64, 2, 200, 5] {
+        let x = inkstone::ndarray::Array2::from_shape_fn((count, 3), |(row, column)| (row % 7 + column) as f32);
+        assert_eq!(predictor.predict_rows(&x).unwrap(), model.predict_rows(&x).unwrap(), "{count}");
+        assert_eq!(predictor.predict_classes(&x).unwrap(), model.predict_classes(&x).unwrap(), "{count}");
+    }
+}
+
+/// Padded inputs are copied to memory that steps share: what a larger batch, or a layer with another border, has left
+/// there must not be seen.
+#[test]
+fn gradients_do_not_depend_on_the_batches_before() {
+    let model = || {
+        Sequential::new([9, 9, 1])
+            .add(Conv2D::new(32, (5, 5)).padding(Same).activation(Tanh))
+            .add(Conv2D::new(32, (3, 3)).padding(Same).activation(Tanh))
+            .add(Conv2D::new(32, (3, 3)).padding(Same).strides((2, 2)).activation(Tanh))
+            .add(Flatten::new())
+            .add(Dense::new(2).activation(Softmax))
+            .seed(3)
+            .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])
+            .unwrap()
+    };
+    let images = |count: usize| {
+        inkstone::ndarray::Array4::from_shape_fn((count, 9, 9, 1), |(n, y, x, _)| {
+            ((n * 31 + y * 7 + x) % 11) as f32 - 5.0
+        })
+    };
+    let mut used = model();
+    for count in [40, 3, 17, 1] {
+        let labels = vec![1; count];
+        let gradients = used.gradients(&images(count), &labels).unwrap();
+        assert_eq!(gradients, model().gradients(&images(count), &labels).unwrap(), "{count}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! Convolutions of every kind in `f64`, as plainly as they can be written: each is a list of products of an input with a
-//! weight, which its gradients go through as well.
+//! Convolutions of every kind in `f64`, as plainly as they can be written: each is a list of products of an input with
+//! a weight, which its gradients go through as well.
 
 use crate::kernels::patches::Dilated;
 use crate::layers::Layer;

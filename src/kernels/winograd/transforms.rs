@@ -1,8 +1,8 @@
 //! Winograd's transforms of one row or column: with the points 0, 1, -1 and infinity for four numbers, and 2 besides
 //! for five.
 //!
-//! With a kernel `w`, a patch of inputs `d` and a tile's outputs `y`, a convolution is `y = Aᵀ ((G w Gᵀ) * (Bᵀ d B)) A`,
-//! number by number; so the gradient of the kernel is `dw = Gᵀ ((A dy Aᵀ) * (Bᵀ d B)) G`.
+//! With a kernel `w`, a patch of inputs `d` and a tile's outputs `y`, number by number, a convolution is
+//! `y = Aᵀ ((G w Gᵀ) * (Bᵀ d B)) A`; so the gradient of the kernel is `dw = Gᵀ ((A dy Aᵀ) * (Bᵀ d B)) G`.
 
 use crate::simd::{Simd, SimdBase};
 

@@ -218,7 +218,7 @@ fn a_part_that_does_not_fit_is_refused_with_a_reason() {
     let both = Functional::new([&input], &ends).compile(Adam::default(), MeanSquaredError, []).unwrap();
     assert_eq!(
         refused(Input::new([4]), both.pretrained()),
-        "the model has a `Pretrained` that has 1 inputs and 2 outputs, and can be applied to one value only if it has \
-         one of each"
+        "the model has a `Pretrained` that is applied to one value, which takes one input and one output, and has 1 and \
+         2: `layers_up_to` gives the part up to one layer"
     );
 }
