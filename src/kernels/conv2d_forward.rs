@@ -184,7 +184,7 @@ fn tile_products<S: Simd, const P: usize, const V: usize>(
 ///
 /// - offset: where it starts in each window; weights: (inputs, V vectors)
 #[inline(always)]
-fn add_products<S: Simd, const P: usize, const V: usize>(
+pub(super) fn add_products<S: Simd, const P: usize, const V: usize>(
     simd: S,
     mut sums: [[S::f32s; V]; P],
     x: &[f32],

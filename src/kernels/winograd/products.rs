@@ -5,7 +5,8 @@
 
 use super::GROUP;
 use crate::kernels::conv2d::{blocks, tile_pixels};
-use crate::simd::{Simd, SimdBase, SimdFloat};
+use crate::kernels::conv2d_forward::add_products;
+use crate::simd::{Simd, SimdBase};
 
 /// The sizes of the products.
 #[derive(Clone, Copy)]
@@ -82,7 +83,7 @@ fn of_block<S: Simd, const P: usize, const V: usize>(
     );
 }
 
-/// The microkernel: `P` rows x `V` vectors of filters in registers while the channels stream by. Returns `P`.
+/// `P` rows x `V` vectors of filters, by the microkernel of the direct way. Returns `P`.
 #[inline(always)]
 fn of_tile<S: Simd, const P: usize, const V: usize>(
     simd: S,
@@ -92,23 +93,11 @@ fn of_tile<S: Simd, const P: usize, const V: usize>(
     out: &mut [f32],
 ) -> usize {
     let lanes = S::f32s::LEN;
-    let mut inputs = [&patches[..0]; P];
+    let mut rows = [0; P];
     for p in 0..P {
-        inputs[p] = &patches[p * channels..][..channels];
+        rows[p] = p * channels;
     }
-    let mut sums = [[S::f32s::splat(simd, 0.0); V]; P];
-    for (i, weights) in (0..channels).zip(weights.chunks_exact(V * lanes)) {
-        let mut vectors = [S::f32s::splat(simd, 0.0); V];
-        for v in 0..V {
-            vectors[v] = S::f32s::from_slice(simd, &weights[v * lanes..][..lanes]);
-        }
-        for p in 0..P {
-            let input = S::f32s::splat(simd, inputs[p][i]);
-            for v in 0..V {
-                sums[p][v] = input.mul_add(vectors[v], sums[p][v]);
-            }
-        }
-    }
+    let sums = add_products(simd, [[S::f32s::splat(simd, 0.0); V]; P], patches, rows, 0, weights);
     for p in 0..P {
         let out = &mut out[p * filters..][..V * lanes];
         for v in 0..V {
