@@ -2,7 +2,7 @@
 
 use super::names::name_setter;
 use super::written::written;
-use super::{Describe, Spec};
+use super::{Describe, MaskRule, Spec};
 use crate::kernels::activation::{Elementwise, SELU};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
@@ -158,6 +158,10 @@ written! {
 impl Describe for Activation {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
         Ok(Spec::of_shape(inputs[0]))
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Passes
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {

@@ -4,7 +4,7 @@ use super::axes::{place_of, with_last};
 use super::names::name_setter;
 use super::weight_settings::gamma_and_beta;
 use super::written::written;
-use super::{Constraint, Describe, Initializer, Regularizer, Spec};
+use super::{Constraint, Describe, Initializer, MaskRule, Regularizer, Spec};
 use crate::kernels::normalize::Then;
 use crate::program::plain::{BatchNorm, Learned, Statistics};
 use crate::program::{Builder, Operand, WeightId, WeightSpec};
@@ -153,7 +153,16 @@ impl Describe for BatchNormalization {
         Some(&mut self.trainable)
     }
 
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Passes
+    }
+
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
+        if self.trainable && builder.mask_of(inputs[0].value).is_some() {
+            let problem = "is given a sequence with a mask, whose moments are not supported: use `LayerNormalization`, or put \
+                           it before the layer that makes the mask";
+            return Err(problem.into());
+        }
         let statistics =
             if self.trainable { Statistics::Batch { momentum: self.momentum } } else { Statistics::Moving };
         let (x, place) = (inputs[0], self.channel_axis(inputs[0].shape)?);

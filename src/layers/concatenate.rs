@@ -2,7 +2,7 @@
 
 use super::names::name_setter;
 use super::written::written;
-use super::{Arity, Describe, Spec, checked};
+use super::{Arity, Describe, MaskRule, Spec, checked};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
 use serde::Deserialize;
@@ -61,6 +61,10 @@ impl Describe for Concatenate {
         }
         let channels = inputs.iter().try_fold(0_usize, |sum, shape| sum.checked_add(shape.channels()));
         checked(first.with_channels(channels.unwrap_or(usize::MAX))).map(Spec::of_shape)
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Merges
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {

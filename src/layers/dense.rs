@@ -4,8 +4,8 @@ use super::names::name_setter;
 use super::weight_settings::{glorot_uniform, kernel_and_bias, zeros};
 use super::written::written;
 use super::{
-    ActivationFunction, Constraint, Describe, Initializer, Regularizer, Spec, check_convolution, checked, trained,
-    with_bias,
+    ActivationFunction, Constraint, Describe, Initializer, MaskRule, Regularizer, Spec, check_convolution, checked,
+    trained, with_bias,
 };
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
@@ -149,6 +149,10 @@ impl Describe for Dense {
 
     fn trainable_mut(&mut self) -> Option<&mut bool> {
         Some(&mut self.trainable)
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Passes
     }
 
     /// It is a convolution with a window of one pixel: a vector is one, a sequence a row of them.

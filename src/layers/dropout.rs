@@ -2,7 +2,7 @@
 
 use super::names::name_setter;
 use super::written::written;
-use super::{Describe, Spec};
+use super::{Describe, MaskRule, Spec};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
 use serde::Deserialize;
@@ -62,6 +62,10 @@ pub(super) fn check_rate(rate: f32) -> Result<(), String> {
 impl Describe for Dropout {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
         check_rate(self.rate).map(|()| Spec::of_shape(inputs[0]))
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Passes
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {

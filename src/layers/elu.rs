@@ -2,7 +2,7 @@
 
 use super::names::name_setter;
 use super::written::written;
-use super::{Describe, Spec, not_negative};
+use super::{Describe, MaskRule, Spec, not_negative};
 use crate::kernels::activation::Elementwise;
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
@@ -65,6 +65,10 @@ impl Describe for ELU {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
         not_negative("alpha", self.alpha)?;
         Ok(Spec::of_shape(inputs[0]))
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Passes
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {

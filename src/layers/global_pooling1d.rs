@@ -61,7 +61,7 @@ macro_rules! global_pooling_layer {
 }
 
 global_pooling_layer! {
-    /// The mean of each feature over all steps, as [Keras'
+    /// The mean of each feature over all steps, or over those that a [`Masking`](super::Masking) before it counts, as [Keras'
     /// `GlobalAveragePooling1D`](https://keras.io/api/layers/pooling_layers/global_average_pooling1d/).
     ///
     /// - Input shape: (steps, features). Output shape: (features), or with [`keepdims`](Self::keepdims) (1, features).
@@ -76,7 +76,7 @@ global_pooling_layer! {
     /// assert_eq!(model.predict(&array![[[1.0, 8.0], [3.0, 4.0]]])?, array![[2.0, 6.0]].into_dyn());
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    GlobalAveragePooling1D, average_pool
+    GlobalAveragePooling1D, mean_of_steps
 }
 
 global_pooling_layer! {

@@ -4,7 +4,7 @@ use super::axes::{any_number, places_of, the_last, with_last};
 use super::names::name_setter;
 use super::weight_settings::gamma_and_beta;
 use super::written::written;
-use super::{Constraint, Describe, Initializer, Regularizer, Spec};
+use super::{Constraint, Describe, Initializer, MaskRule, Regularizer, Spec};
 use crate::kernels::local_norm::Groups;
 use crate::program::plain::{Learned, LocalNorm};
 use crate::program::{Builder, Operand, WeightId, WeightSpec};
@@ -138,6 +138,10 @@ impl Describe for LayerNormalization {
 
     fn trainable_mut(&mut self) -> Option<&mut bool> {
         Some(&mut self.trainable)
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Passes
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {

@@ -2,7 +2,7 @@
 
 use super::names::name_setter;
 use super::written::written;
-use super::{Arity, Describe, Spec, checked};
+use super::{Arity, Describe, MaskRule, Spec, checked};
 use crate::program::plain::{Affine, MergeFunction};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
@@ -39,6 +39,10 @@ macro_rules! merging_layer {
 
             fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
                 merged_shape(inputs).map(Spec::of_shape)
+            }
+
+            fn mask_rule(&self) -> MaskRule {
+                MaskRule::Merges
             }
 
             fn lower(

@@ -25,6 +25,7 @@ mod group_normalization;
 mod grouped;
 mod layer_normalization;
 mod leaky_relu;
+mod masking;
 mod max_pooling2d;
 mod merging;
 mod names;
@@ -68,6 +69,7 @@ pub use global_pooling1d::{GlobalAveragePooling1D, GlobalMaxPooling1D};
 pub use group_normalization::GroupNormalization;
 pub use layer_normalization::LayerNormalization;
 pub use leaky_relu::LeakyReLU;
+pub use masking::Masking;
 pub use max_pooling2d::MaxPooling2D;
 pub use merging::{Add, Average, Maximum, Minimum, Multiply, Subtract};
 pub(crate) use network::{Call, Network, Source};
@@ -86,7 +88,7 @@ pub use up_sampling2d::{Interpolation, UpSampling2D};
 pub use zero_padding2d::ZeroPadding2D;
 
 use crate::kernels::conv2d::ConvLayout;
-use crate::program::{AnyLayer, Builder, Operand, WeightId, WeightSpec};
+use crate::program::{AnyLayer, Builder, MaskRule, Operand, WeightId, WeightSpec};
 use crate::shape::{MAX_ELEMENTS, Shape, Window2d};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -122,6 +124,11 @@ pub(crate) trait Describe {
     /// types, which freeze each weight by itself.
     fn trainable_mut(&mut self) -> Option<&mut bool> {
         None
+    }
+
+    /// What it makes of the masks of its inputs.
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Ends
     }
 
     /// Adds its operations to a program. [`spec`](Self::spec) has accepted the inputs; the weights are those it
@@ -258,6 +265,8 @@ layers! {
     GlobalAveragePooling1D: "global_average_pooling1d",
     /// A max pooling over all steps.
     GlobalMaxPooling1D: "global_max_pooling1d",
+    /// Steps of sequences that do not count.
+    Masking: "masking",
     /// A border of zeros.
     ZeroPadding2D: "zero_padding2d",
     /// Each channel normalized over the batch.

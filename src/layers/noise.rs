@@ -3,7 +3,7 @@
 use super::dropout::check_rate;
 use super::names::name_setter;
 use super::written::written;
-use super::{Describe, Spec};
+use super::{Describe, MaskRule, Spec};
 use crate::program::plain::{Chance, Noise};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
@@ -155,6 +155,10 @@ impl Describe for GaussianNoise {
         Ok(Spec::of_shape(inputs[0]))
     }
 
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Passes
+    }
+
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {
         Ok(lower(builder, inputs[0], Chance::Add { deviation: self.stddev }))
     }
@@ -163,6 +167,10 @@ impl Describe for GaussianNoise {
 impl Describe for GaussianDropout {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
         check_rate(self.rate).map(|()| Spec::of_shape(inputs[0]))
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Passes
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {
@@ -174,6 +182,10 @@ impl Describe for GaussianDropout {
 impl Describe for AlphaDropout {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
         check_rate(self.rate).map(|()| Spec::of_shape(inputs[0]))
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Passes
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {

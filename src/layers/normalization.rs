@@ -3,7 +3,7 @@
 use super::axes::{any_number, places_of, the_last};
 use super::names::name_setter;
 use super::written::written;
-use super::{Describe, Spec};
+use super::{Describe, MaskRule, Spec};
 use crate::data::{Inputs, channel_moments};
 use crate::error::Result as InkstoneResult;
 use crate::program::plain::{Direction, Normalize, Numbers, PerAxis};
@@ -209,6 +209,10 @@ impl Describe for Normalization {
     fn copied_bytes(&self) -> u64 {
         let numbers = [&self.mean, &self.variance].into_iter().flatten().map(Vec::len).max().unwrap_or_default();
         (2 * size_of::<f32>() as u64).saturating_mul(numbers as u64)
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Passes
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {

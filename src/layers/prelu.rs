@@ -3,7 +3,7 @@
 use super::names::name_setter;
 use super::weight_settings::{weight, weight_setters, zeros};
 use super::written::written;
-use super::{Constraint, Describe, Initializer, Regularizer, Spec, trained};
+use super::{Constraint, Describe, Initializer, MaskRule, Regularizer, Spec, trained};
 use crate::program::plain::{LeakBySlope, PerAxis};
 use crate::program::{Builder, Operand, WeightId, WeightSpec};
 use crate::shape::Shape;
@@ -119,6 +119,10 @@ impl Describe for PReLU {
 
     fn trainable_mut(&mut self) -> Option<&mut bool> {
         Some(&mut self.trainable)
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Passes
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {

@@ -2,7 +2,7 @@
 
 use super::names::name_setter;
 use super::written::written;
-use super::{Describe, Spec};
+use super::{Describe, MaskRule, Spec};
 use crate::program::plain::Affine;
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
@@ -68,6 +68,10 @@ impl Describe for Rescaling {
             }
         }
         Ok(Spec::of_shape(inputs[0]))
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Passes
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {

@@ -3,7 +3,7 @@
 use super::dropout::check_rate;
 use super::names::name_setter;
 use super::written::written;
-use super::{Describe, Spec, image};
+use super::{Describe, MaskRule, Spec, image};
 use crate::program::plain::{Chance, Noise};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
@@ -56,6 +56,10 @@ impl Describe for SpatialDropout2D {
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
         check_rate(self.rate)?;
         image(inputs[0]).map(|_| Spec::of_shape(inputs[0]))
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Passes
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], _weights: &[WeightId]) -> Result<Operand, String> {

@@ -80,6 +80,8 @@ pub(super) struct Builder {
     initializers: Vec<Tensor>,
     /// Values with their axes turned, by their names.
     turned: HashMap<String, Value>,
+    /// The mask that the last layer has made.
+    pub(super) made_mask: Option<Value>,
 }
 
 impl Builder {

@@ -2,6 +2,7 @@
 
 use super::activations::Activations;
 use super::graph::{Builder, Layout, Operator, Value, weight};
+use super::masks::mask_by;
 use super::message::{Attribute, Graph, Tensor, ValueInfo};
 use crate::layers::{ActivationFunction, ELU, Layer, LeakyReLU, Network, Source};
 use crate::model::Weight;
@@ -30,11 +31,15 @@ pub(super) fn graph(plan: &Plan, network: &Network, weights: &[Weight]) -> Graph
         .zip(plan.input_shapes())
         .map(|(info, shape)| (Value::input(info.name.clone(), shape), shape))
         .collect();
-    let mut results: Vec<(Value, Shape)> = Vec::new();
+    let (mut results, mut masks): (Vec<(Value, Shape)>, Vec<Option<Value>>) = (Vec::new(), Vec::new());
     let mut calls = vec![0; network.layers.len()];
     let read = |results: &[(Value, Shape)], source: &Source| match *source {
         Source::Input(index) => inputs[index].clone(),
         Source::Call(index) => results[index].clone(),
+    };
+    let mask = |masks: &[Option<Value>], source: &Source| match *source {
+        Source::Input(_) => None,
+        Source::Call(index) => masks[index].clone(),
     };
     for (call, output) in network.calls.iter().zip(&plan.shapes) {
         let reads: Vec<(Value, Shape)> = call.reads.iter().map(|source| read(&results, source)).collect();
@@ -44,9 +49,18 @@ pub(super) fn graph(plan: &Plan, network: &Network, weights: &[Weight]) -> Graph
             1 => names[call.layer].clone(),
             count => format!("{}/call_{count}", names[call.layer]),
         };
-        let node =
-            Call { builder: &mut builder, name, reads: &reads, output: *output, weights: &of_layers[call.layer] };
-        results.push((node.lower(&network.layers[call.layer]), *output));
+        let layer = &network.layers[call.layer];
+        let of_reads: Vec<Option<Value>> = call.reads.iter().map(|source| mask(&masks, source)).collect();
+        let node = Call {
+            builder: &mut builder,
+            name: name.clone(),
+            reads: &reads,
+            mask: of_reads[0].clone(),
+            output: *output,
+            weights: &of_layers[call.layer],
+        };
+        results.push((node.lower(layer), *output));
+        masks.push(mask_by(&mut builder, layer, &name, &of_reads));
     }
     let outputs = network.outputs.iter().enumerate().map(|(index, source)| {
         let (value, shape) = read(&results, source);
@@ -66,6 +80,8 @@ pub(super) struct Call<'a> {
     pub(super) builder: &'a mut Builder,
     pub(super) name: String,
     reads: &'a [(Value, Shape)],
+    /// That of the first input, if it has one.
+    pub(super) mask: Option<Value>,
     pub(super) output: Shape,
     pub(super) weights: &'a [&'a Weight],
 }
@@ -96,8 +112,12 @@ impl Call<'_> {
             Layer::Conv1D(conv) => self.convolve_sequence(&x, conv, input),
             Layer::MaxPooling1D(pool) => self.slide_along("MaxPool", &x, &pool.window(input).expect(CHECKED)),
             Layer::AveragePooling1D(pool) => self.slide_along("AveragePool", &x, &pool.window(input).expect(CHECKED)),
-            Layer::GlobalAveragePooling1D(_) => self.pool_all_steps("GlobalAveragePool", &x),
+            Layer::GlobalAveragePooling1D(_) => match self.mask.take() {
+                Some(mask) => self.masked_mean(&x, &mask),
+                None => self.pool_all_steps("GlobalAveragePool", &x),
+            },
             Layer::GlobalMaxPooling1D(_) => self.pool_all_steps("GlobalMaxPool", &x),
+            Layer::Masking(masking) => self.mask_steps(&x, masking),
             Layer::ZeroPadding2D(padding) => {
                 let ((top, bottom), (left, right)) = padding.padding;
                 let pads = [0, 0, top, left, 0, 0, bottom, right].map(|pad| pad as i64);

@@ -5,6 +5,7 @@ mod activations;
 mod convolutions;
 mod graph;
 mod layers;
+mod masks;
 mod message;
 mod normalizations;
 mod per_axis;

@@ -38,11 +38,19 @@ impl Call<'_> {
         let pooled = format!("{}/pooled", self.name);
         let y = self.builder.push(pooled, Operator::new(operator), &[&turned], SEQUENCE);
         match self.output.axes().len() {
+            1 => self.one_step(&y),
+            _ => self.builder.push(self.name, turn(), &[&y], SEQUENCE),
+        }
+    }
+
+    /// A sequence of one step as what the layer gives: that, or a vector.
+    pub(super) fn one_step(self, y: &Value) -> Value {
+        match self.output.axes().len() {
             1 => {
                 let flat = Operator::new("Flatten").with_attributes([Attribute::int("axis", 1)]);
-                self.builder.push(self.name, flat, &[&y], Layout::Plain { rank: 1 })
+                self.builder.push(self.name, flat, &[y], Layout::Plain { rank: 1 })
             }
-            _ => self.builder.push(self.name, turn(), &[&y], SEQUENCE),
+            _ => self.builder.push(self.name, Operator::new("Identity"), &[y], SEQUENCE),
         }
     }
 

@@ -83,7 +83,8 @@ fn needed(steps: &[Placed], values: usize, inputs: &[ValueId], wanted: Wanted) -
         Wanted::OfInputs => inputs.iter().for_each(|input| needed[input.0] = true),
     }
     for placed in steps {
-        needed[placed.writes.0] = placed.trains() || placed.reads.iter().any(|value| needed[value.0]);
+        let depends = placed.has_gradient() && placed.reads.iter().any(|value| needed[value.0]);
+        needed[placed.writes.0] = placed.trains() || depends;
     }
     needed
 }

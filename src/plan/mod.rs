@@ -56,6 +56,8 @@ pub(crate) struct Head {
     pub(crate) shape: Shape,
     /// The function of the last layer where that is no step, because the loss takes what comes before it.
     pub(crate) function: OutputFunction,
+    /// Which of its steps count, if it is a sequence with a mask.
+    pub(crate) mask: Option<ValueId>,
 }
 
 /// What each call of a network gives, and the weights of each layer.
@@ -81,18 +83,20 @@ impl Plan {
         let parameters = parameters::lay_out(&network.layers, &weights)?;
         let mut builder = Builder::default();
         let inputs: Vec<Operand> = network.inputs.iter().map(|shape| builder.input(*shape)).collect();
-        let Lowered { outputs, activities } = lower(network, &parameters, &mut builder, &inputs)?;
+        let Lowered { outputs, masks, activities } = lower(network, &parameters, &mut builder, &inputs)?;
         let regularized: Vec<ValueId> = activities.iter().map(|(value, _)| *value).collect();
         let Builder { mut lengths, mut operations, .. } = builder;
         let values = |heads: &[Head]| heads.iter().map(|head| head.value).collect::<Vec<ValueId>>();
         let mut heads: Vec<Head> = outputs
             .iter()
             .zip(parameters::output_names(network))
-            .map(|(Operand { value, shape }, name)| Head {
+            .zip(masks)
+            .map(|((Operand { value, shape }, name), mask)| Head {
                 name,
                 value: *value,
                 shape: *shape,
                 function: OutputFunction::Linear,
+                mask,
             })
             .collect();
         fuse::fuse(&mut operations, lengths.len(), &[values(&heads), regularized.clone()].concat(), wanted);
@@ -228,6 +232,8 @@ impl Outline {
 /// What a network's operations give.
 struct Lowered {
     outputs: Vec<Operand>,
+    /// The mask of each output.
+    masks: Vec<Option<ValueId>>,
     /// The values that add to the loss.
     activities: Vec<(ValueId, Regularizer)>,
 }
@@ -236,20 +242,30 @@ struct Lowered {
 fn lower(network: &Network, parameters: &Parameters, builder: &mut Builder, inputs: &[Operand]) -> Result<Lowered> {
     let mut weights = vec![Vec::new(); network.layers.len()];
     parameters.all.iter().enumerate().for_each(|(id, parameter)| weights[parameter.layer].push(WeightId(id)));
-    let (mut results, mut activities) = (Vec::<Operand>::new(), Vec::new());
+    let (mut results, mut masks, mut activities) = (Vec::<Operand>::new(), Vec::new(), Vec::new());
     let operand = |results: &[Operand], source: &Source| match *source {
         Source::Input(index) => inputs[index],
         Source::Call(index) => results[index],
     };
+    let mask = |masks: &[Option<ValueId>], source: &Source| match *source {
+        Source::Input(_) => None,
+        Source::Call(index) => masks[index],
+    };
     for (place, Call { layer: index, reads }) in network.calls.iter().enumerate() {
         let layer = &network.layers[*index];
+        let of_masks: Vec<Option<ValueId>> = reads.iter().map(|source| mask(&masks, source)).collect();
         let reads: Vec<Operand> = reads.iter().map(|source| operand(&results, source)).collect();
+        // Before and behind a layer that ends a mask may be one value.
+        reads.iter().zip(&of_masks).for_each(|(read, mask)| builder.set_mask(read.value, *mask));
         builder.call = place;
         let lowered = layer.describe().lower(builder, &reads, &weights[*index]);
         let output = lowered.map_err(|problem| layer.fault(*index, problem))?;
+        let reads: Vec<(Operand, Option<ValueId>)> = reads.into_iter().zip(of_masks).collect();
+        masks.push(builder.mask_by(layer.describe().mask_rule(), &reads, output));
         activities.extend(layer.describe().activity_regularizer().map(|regularizer| (output.value, regularizer)));
         results.push(output);
     }
+    let of_outputs = network.outputs.iter().map(|source| mask(&masks, source)).collect();
     let mut outputs: Vec<Operand> = Vec::new();
     for source in &network.outputs {
         let output = operand(&results, source);
@@ -258,7 +274,7 @@ fn lower(network: &Network, parameters: &Parameters, builder: &mut Builder, inpu
         let value = if is_taken { builder.copy(output) } else { output };
         outputs.push(value);
     }
-    Ok(Lowered { outputs, activities })
+    Ok(Lowered { outputs, masks: of_outputs, activities })
 }
 
 /// The shape of each call's output, and the weights of each layer.

@@ -176,6 +176,14 @@ impl Placed {
         }
     }
 
+    /// Whether a gradient is wanted of its output where one of its inputs has one.
+    pub(crate) fn has_gradient(&self) -> bool {
+        match &self.step {
+            Step::Conv(_) => true,
+            Step::Plain(plain) => plain.declare().has_gradient(),
+        }
+    }
+
     /// Whether its backward pass can turn the gradient of its output into that of its last input in place.
     pub(crate) fn works_in_place(&self) -> bool {
         match &self.step {

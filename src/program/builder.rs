@@ -15,6 +15,8 @@ pub(crate) struct Builder {
     /// How many values of one example each value has.
     pub(crate) lengths: Vec<usize>,
     pub(crate) operations: Vec<Operation>,
+    /// The mask of each value that has one; shorter where the last values have none.
+    pub(super) masks: Vec<Option<ValueId>>,
     /// The index of the call that is lowered, which random numbers depend on.
     pub(crate) call: usize,
 }

@@ -45,6 +45,7 @@ kinds! {
     AveragePooling1D,
     GlobalAveragePooling1D,
     GlobalMaxPooling1D,
+    Masking,
     MaxPooling2D,
     AveragePooling2D,
     GlobalAveragePooling2D,
@@ -129,7 +130,8 @@ impl Kind {
             | Self::MaxPooling1D
             | Self::AveragePooling1D
             | Self::GlobalAveragePooling1D
-            | Self::GlobalMaxPooling1D => vec![sequence(random)],
+            | Self::GlobalMaxPooling1D
+            | Self::Masking => vec![sequence(random)],
             Self::Dense => vec![if random.random() { sequence(random) } else { vector(random) }],
             Self::Add | Self::Subtract | Self::Multiply | Self::Average | Self::Maximum | Self::Minimum => {
                 let shape = any(random);
@@ -216,7 +218,8 @@ impl Kind {
                 GlobalAveragePooling1D::new().keepdims(random.random()).into()
             }
             Self::GlobalMaxPooling1D if axes.len() == 2 => GlobalMaxPooling1D::new().keepdims(random.random()).into(),
-            Self::GlobalAveragePooling1D | Self::GlobalMaxPooling1D => return None,
+            Self::Masking if axes.len() == 2 => Masking::new().mask_value(*[0.0, -1.0].choose(random)?).into(),
+            Self::GlobalAveragePooling1D | Self::GlobalMaxPooling1D | Self::Masking => return None,
             Self::MaxPooling2D => {
                 let Window { size, strides, padding } = window(random, axes, 3)?;
                 let pool = MaxPooling2D::new(size).padding(padding);

@@ -86,6 +86,7 @@ fn images() -> Model {
 /// Layers of sequences, and such as change the order of values.
 fn sequences() -> Model {
     Sequential::new([6, 4])
+        .add(Masking::new())
         .add(Normalization::new(vec![0.5; 4], vec![2.0; 4]))
         .add(Conv1D::new(4, 2).groups(2).dilation_rate(2).padding(SequencePadding::Causal).activation(Relu))
         .add(LayerNormalization::new().axis([1, 2]))

@@ -31,6 +31,7 @@ mod keras_layers;
 mod logs;
 mod long_sums;
 mod losses;
+mod masking;
 mod moving_statistics;
 mod names;
 mod networks;

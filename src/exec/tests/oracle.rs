@@ -220,7 +220,8 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], m
             )
             .into_dyn()
         }
-        Layer::Flatten(_) | Layer::Reshape(_) => x.clone(),
+        // No drawn step has the value of masked ones.
+        Layer::Flatten(_) | Layer::Reshape(_) | Layer::Masking(_) => x.clone(),
         Layer::Activation(_)
         | Layer::Dropout(_)
         | Layer::SpatialDropout2D(_)
@@ -319,7 +320,7 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
             let inside = |(n, row, column, c)| dy[[n, top + row, left + column, c]];
             Back::of_input(Array4::from_shape_fn(images(x).dim(), inside).into_dyn())
         }
-        Layer::Flatten(_) | Layer::Reshape(_) => Back::of_input(dy),
+        Layer::Flatten(_) | Layer::Reshape(_) | Layer::Masking(_) => Back::of_input(dy),
         Layer::Activation(_)
         | Layer::Dropout(_)
         | Layer::SpatialDropout2D(_)

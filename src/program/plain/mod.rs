@@ -6,6 +6,7 @@ mod custom;
 mod depthwise;
 mod elementwise;
 mod local_norm;
+mod masking;
 mod merge;
 mod noise;
 mod patches;
@@ -18,6 +19,7 @@ pub(crate) use custom::Custom;
 pub(crate) use depthwise::{Bias, Depthwise};
 pub(crate) use elementwise::{Activate, Affine, Softmax};
 pub(crate) use local_norm::LocalNorm;
+pub(crate) use masking::{FindMask, MaskedMean, MaskedSteps};
 pub(crate) use merge::{Concatenate, Merge, MergeFunction};
 pub(crate) use noise::{Chance, Dropout, Noise};
 pub(crate) use patches::{Cut, PutBack, Slice};
@@ -48,6 +50,11 @@ pub(crate) trait Declare {
         false
     }
 
+    /// Whether its output depends on what it reads smoothly, so that a gradient is wanted of it.
+    fn has_gradient(&self) -> bool {
+        true
+    }
+
     /// Whether about half of the gradients that reach its input are zero.
     fn reads_sparsely(&self) -> bool {
         false
@@ -76,6 +83,9 @@ macro_rules! with_plain_operations {
             Concatenate,
             BatchNorm,
             LocalNorm,
+            FindMask,
+            MaskedSteps,
+            MaskedMean,
             Depthwise,
             Cut,
             PutBack,
