@@ -1,7 +1,7 @@
 //! What the backward passes over some examples of a batch leave behind: gradients summed over them, and what those
 //! gradients are made of that are summed over the whole batch at once.
 
-use crate::aligned::{AlignedBuffer, round_up_to_line};
+use crate::aligned::{AlignedBuffer, LINE_FLOATS, round_up_to_line};
 use crate::kernels::over_batch::{Factors, SLACK};
 use crate::plan::{OverBatch, Plan};
 
@@ -23,21 +23,21 @@ pub(crate) struct Gradients {
 struct Kept {
     /// (examples, stride).
     x: AlignedBuffer,
-    /// (examples, filters).
+    /// (examples, stride of the filters).
     dy: AlignedBuffer,
     filters: usize,
 }
 
-/// From one example's inputs to the next's. A stride that is a power of two would have all examples compete for the
-/// same few places of the cache.
-pub(crate) fn stride(inputs: usize) -> usize {
-    let stride = round_up_to_line(inputs);
-    if stride.is_multiple_of(256) { stride + 16 } else { stride }
+/// From one example's inputs, or output gradients, to the next's: an odd number of cache lines. With a power of two all
+/// examples would compete for the same few places of the cache.
+pub(crate) fn stride(numbers: usize) -> usize {
+    let stride = round_up_to_line(numbers);
+    if stride.is_multiple_of(2 * LINE_FLOATS) { stride + LINE_FLOATS } else { stride }
 }
 
 /// Floats that are kept of an example.
 pub(crate) fn kept_len(plan: &Plan) -> usize {
-    plan.over_batch.iter().map(|kernel| stride(kernel.inputs) + kernel.filters).sum()
+    plan.over_batch.iter().map(|kernel| stride(kernel.inputs) + stride(kernel.filters)).sum()
 }
 
 impl Gradients {
@@ -45,7 +45,7 @@ impl Gradients {
     pub(crate) fn new(plan: &Plan, max_examples: usize) -> Self {
         let kept = |OverBatch { inputs, filters, .. }: &OverBatch| Kept {
             x: AlignedBuffer::zeroed(max_examples * stride(*inputs) + SLACK),
-            dy: AlignedBuffer::zeroed(max_examples * filters),
+            dy: AlignedBuffer::zeroed(max_examples * stride(*filters)),
             filters: *filters,
         };
         let kept = plan.over_batch.iter().map(kept).collect();
@@ -61,7 +61,7 @@ impl Gradients {
     /// The factors of one kernel's gradient.
     pub(crate) fn factors(&self, place: usize) -> Factors<'_> {
         let Kept { x, dy, filters } = &self.kept[place];
-        Factors { x, dy: &dy[..self.examples * filters] }
+        Factors { x, dy: &dy[..self.examples * stride(*filters)] }
     }
 
     /// The gradients of all trained parameters over these examples alone, found the plain way: to be looked at, not to
@@ -71,7 +71,8 @@ impl Gradients {
         all.resize(plan.parameters.trained_len, 0.0);
         for (place, OverBatch { weights, biases, inputs, filters }) in plan.over_batch.iter().enumerate() {
             let Factors { x, dy } = self.factors(place);
-            for (x, dy) in x.chunks(stride(*inputs)).zip(dy.chunks_exact(*filters)) {
+            for (x, dy) in x.chunks(stride(*inputs)).zip(dy.chunks_exact(stride(*filters))) {
+                let dy = &dy[..*filters];
                 for (filter, dy) in dy.iter().enumerate() {
                     let dw = all[weights.start + filter * inputs..][..*inputs].iter_mut();
                     dw.zip(x).for_each(|(dw, x)| *dw += dy * x);
@@ -91,7 +92,8 @@ impl Gradients {
         let (inputs, start) = (x.len() / images, self.examples);
         let rows = kept_x[start * stride(inputs)..].chunks_mut(stride(inputs));
         rows.zip(x.chunks_exact(inputs)).for_each(|(kept, x)| kept[..inputs].copy_from_slice(x));
-        kept_dy[start * *filters..][..dy.len()].copy_from_slice(dy);
+        let rows = kept_dy[start * stride(*filters)..].chunks_mut(stride(*filters));
+        rows.zip(dy.chunks_exact(*filters)).for_each(|(kept, dy)| kept[..*filters].copy_from_slice(dy));
     }
 
     /// Goes to where the examples of a chunk are kept that goes through the backward pass phase by phase, or behind

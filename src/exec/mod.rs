@@ -21,7 +21,7 @@ pub(crate) use run::Purpose;
 pub(crate) use workspace::Workspace;
 
 use crate::aligned::AlignedBuffer;
-use crate::plan::{ConvStep, FoldedNorm, InputGradient, Plan};
+use crate::plan::{ConvStep, FoldedNorm, ForwardAlgorithm, InputGradient, Plan};
 use crate::simd::Simd;
 use std::ops::Range;
 use steps::MovingScaling;
@@ -56,9 +56,15 @@ pub(crate) fn pack_kernel<S: Simd>(simd: S, conv: &ConvStep, flat: &[f32], packe
         let Kernel { weights, biases } = fold(conv, folded, flat);
         return conv.layout.pack(simd, &weights, &biases, packed);
     }
-    let (forward, turned) = packed.split_at_mut(conv.layout.packed_len());
     let weights = &flat[conv.weights.clone()];
-    conv.layout.pack(simd, weights, &flat[conv.biases.clone()], forward);
+    let turned = match conv.forward {
+        ForwardAlgorithm::Stored => packed,
+        ForwardAlgorithm::Direct | ForwardAlgorithm::Tiny | ForwardAlgorithm::Winograd => {
+            let (forward, turned) = packed.split_at_mut(conv.layout.packed_len());
+            conv.layout.pack(simd, weights, &flat[conv.biases.clone()], forward);
+            turned
+        }
+    };
     match &conv.input_gradient {
         InputGradient::Turned(layout) => layout.pack(simd, weights, turned),
         InputGradient::Nobody | InputGradient::Sets | InputGradient::Dense => {}
@@ -83,7 +89,7 @@ fn fold(conv: &ConvStep, FoldedNorm { norm, weights }: &FoldedNorm, flat: &[f32]
 
 /// Where some filters of a step are cut in two that are to be packed; `None` where they are one job.
 pub(crate) fn cut_packing(conv: &ConvStep, filters: &Range<usize>) -> Option<usize> {
-    if conv.norm.is_some() {
+    if conv.norm.is_some() || conv.packed.is_empty() {
         return None;
     }
     match &conv.input_gradient {

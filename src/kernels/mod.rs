@@ -25,6 +25,7 @@ pub(crate) mod conv2d_input_gradient;
 pub(crate) mod conv2d_input_gradient_dense;
 pub(crate) mod conv2d_weight_gradient;
 pub(crate) mod conv2d_weight_gradient_dense;
+pub(crate) mod dense_forward;
 pub(crate) mod depthwise;
 pub(crate) mod exp;
 mod finite;

@@ -22,7 +22,7 @@ pub(crate) const SLACK: usize = 8 * 16;
 pub(crate) struct Factors<'a> {
     /// (examples, stride), and [`SLACK`].
     pub(crate) x: &'a [f32],
-    /// The gradients of the outputs: (examples, filters).
+    /// The gradients of the outputs: (examples, stride of the filters).
     pub(crate) dy: &'a [f32],
 }
 
@@ -33,9 +33,15 @@ pub(crate) struct Batch<I> {
     pub(crate) shards: I,
     /// The examples of all shards.
     pub(crate) examples: usize,
+    /// From one example's inputs to the next's, and from its output gradients to the next's.
+    pub(crate) strides: Strides,
+}
+
+/// The distances from one example to the next.
+#[derive(Clone, Copy)]
+pub(crate) struct Strides {
+    pub(crate) inputs: usize,
     pub(crate) filters: usize,
-    /// From one example's inputs to the next's.
-    pub(crate) stride: usize,
 }
 
 /// A part of a kernel: some inputs of some filters.
@@ -100,7 +106,7 @@ pub(crate) fn bias_gradients_over_batch<'a, S: Simd>(
         || {
             for (first, db) in filters.step_by(COLUMNS).zip(db.chunks_mut(COLUMNS)) {
                 let mut totals = [0.0_f64; COLUMNS];
-                for dy in batch.shards.clone().flat_map(|shard| shard.dy.chunks_exact(batch.filters)) {
+                for dy in batch.shards.clone().flat_map(|shard| shard.dy.chunks_exact(batch.strides.filters)) {
                     let dy = &dy[first..][..db.len()];
                     totals.iter_mut().zip(dy).for_each(|(total, dy)| *total += f64::from(*dy));
                 }
@@ -125,14 +131,14 @@ fn of_tile<'a, S: Simd, const R: usize, const F: usize>(
             let mut sums = zero;
             if batch.examples <= SHORT {
                 for shard in batch.shards.clone() {
-                    sums = products(simd, batch.stride, batch.filters, shard, part, sums);
+                    sums = products(simd, batch.strides, shard, part, sums);
                 }
             } else {
                 let mut lost = zero;
                 for Factors { x, dy } in batch.shards.clone() {
-                    for (block, dy) in dy.chunks(BLOCK * batch.filters).enumerate() {
-                        let shard = Factors { x: &x[block * BLOCK * batch.stride..], dy };
-                        let block = products(simd, batch.stride, batch.filters, shard, part, zero);
+                    for (block, dy) in dy.chunks(BLOCK * batch.strides.filters).enumerate() {
+                        let shard = Factors { x: &x[block * BLOCK * batch.strides.inputs..], dy };
+                        let block = products(simd, batch.strides, shard, part, zero);
                         for f in 0..F {
                             for r in 0..R {
                                 sums[f][r] = add_compensated::<S>(block[f][r], sums[f][r], &mut lost[f][r]);
@@ -161,15 +167,14 @@ fn of_tile<'a, S: Simd, const R: usize, const F: usize>(
 #[inline(always)]
 fn products<S: Simd, const R: usize, const F: usize>(
     simd: S,
-    stride: usize,
-    filters: usize,
+    strides: Strides,
     Factors { x, dy }: Factors<'_>,
     part: &Part,
     mut sums: [[S::f32s; R]; F],
 ) -> [[S::f32s; R]; F] {
     let lanes = S::f32s::LEN;
     let mut x = &x[part.inputs.start..];
-    for dy in dy.chunks_exact(filters) {
+    for dy in dy.chunks_exact(strides.filters) {
         let mut inputs = [S::f32s::splat(simd, 0.0); R];
         for r in 0..R {
             inputs[r] = S::f32s::from_slice(simd, &x[r * lanes..][..lanes]);
@@ -181,7 +186,7 @@ fn products<S: Simd, const R: usize, const F: usize>(
                 sums[f][r] = gradient.mul_add(inputs[r], sums[f][r]);
             }
         }
-        x = x.get(stride..).unwrap_or_default();
+        x = x.get(strides.inputs..).unwrap_or_default();
     }
     sums
 }
@@ -212,7 +217,7 @@ mod tests {
             })
             .collect();
         let shards = rows.iter().map(|(x, dy)| Factors { x, dy });
-        let batch = Batch { shards, examples, filters: FILTERS, stride: STRIDE };
+        let batch = Batch { shards, examples, strides: Strides { inputs: STRIDE, filters: FILTERS } };
         let stride = part.inputs.len();
         let mut dw = vec![f32::NAN; part.filters.len() * stride];
         dispatch!(level, simd => weight_gradients_over_batch(simd, &batch, part, &mut dw, stride));

@@ -6,6 +6,7 @@ use super::step::{ConvStep, FoldedNorm, ForwardAlgorithm, InputGradient, Placed,
 use crate::kernels::conv2d::ConvLayout;
 use crate::kernels::conv2d_backward_small::has_small_windows;
 use crate::kernels::conv2d_forward_small::has_tiny_windows;
+use crate::kernels::dense_forward::{LEAST_INPUTS, MOST_INPUTS};
 use crate::kernels::turned::Turned;
 use crate::program::{Conv, Operation, OperationKind, ValueId, WeightId, WeightPlace};
 
@@ -31,13 +32,22 @@ pub(super) fn over_batch(operations: &[Operation], parameters: &Parameters) -> V
     convs().for_each(|conv| uses[conv.kernel.0] += 1);
     let is_shared = |conv: &Conv| uses[conv.kernel.0] > 1;
     let chosen = convs().filter(|conv| {
-        let window = &conv.window;
-        let is_dense = window.size == window.image && window.out == (1, 1) && !window.pads() && conv.pool.is_none();
         let WeightId(kernel) = conv.kernel;
         let kernel = &parameters.all[kernel];
-        is_dense && kernel.is_trained() && kernel.range.len() >= FEWEST_OVER_BATCH && !is_shared(conv)
+        is_dense(conv) && kernel.is_trained() && kernel.range.len() >= FEWEST_OVER_BATCH && !is_shared(conv)
     });
     chosen.flat_map(weights_of).collect()
+}
+
+/// Whether a convolution is a dense layer: its window is its whole image.
+fn is_dense(Conv { window, pool, .. }: &Conv) -> bool {
+    window.size == window.image && window.out == (1, 1) && !window.pads() && pool.is_none()
+}
+
+/// Whether packing a dense layer's kernel for each step would take longer than it saves.
+fn reads_as_stored(layout: &ConvLayout) -> bool {
+    (LEAST_INPUTS..=MOST_INPUTS).contains(&layout.window_len())
+        && layout.window_len() * layout.filters >= FEWEST_OVER_BATCH
 }
 
 /// What [`choose`] chooses for.
@@ -168,7 +178,10 @@ struct Surroundings {
 fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packed_start: usize) -> ConvStep {
     let Conv { window, channels, filters, first_filter, kernel, bias, norm, pool, activation } = conv;
     let layout = ConvLayout::new(window, *channels, *filters, pool.as_ref());
-    let forward = if layout.winograd.is_some() {
+    let is_one_window = layout.windows.len() == 1;
+    let forward = if is_dense(conv) && norm.is_none() && reads_as_stored(&layout) {
+        ForwardAlgorithm::Stored
+    } else if layout.winograd.is_some() {
         ForwardAlgorithm::Winograd
     } else if has_tiny_windows(&layout) {
         ForwardAlgorithm::Tiny
@@ -176,7 +189,6 @@ fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packe
         ForwardAlgorithm::Direct
     };
     let parameter = |WeightId(id): WeightId| &parameters.all[id];
-    let is_one_window = layout.windows.len() == 1;
     let density = if is_one_window && layout.window_len() <= NARROW { Density::Dense } else { around.density };
     let weight_gradient = if !around.trains || !parameter(*kernel).is_trained() {
         WeightGradient::Nobody
@@ -206,6 +218,10 @@ fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packe
         let start = parameter(weight).range.start;
         start + first_filter * each..start + (first_filter + filters) * each
     };
+    let packed_forward = match forward {
+        ForwardAlgorithm::Stored => 0,
+        ForwardAlgorithm::Direct | ForwardAlgorithm::Tiny | ForwardAlgorithm::Winograd => layout.packed_len(),
+    };
     let packed_turned = match &input_gradient {
         InputGradient::Turned(turned) => turned.layout.packed_len(),
         InputGradient::Nobody | InputGradient::Sets | InputGradient::Dense => 0,
@@ -215,7 +231,7 @@ fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packe
         border: window.pads().then_some((*window, *channels)),
         weights: part(*kernel, layout.window_len()),
         biases: bias.map_or(0..0, |bias| part(bias, 1)),
-        packed: packed_start..packed_start + layout.packed_len() + packed_turned,
+        packed: packed_start..packed_start + packed_forward + packed_turned,
         forward,
         weight_gradient,
         input_gradient,

@@ -1,7 +1,7 @@
 //! Reckons what a plan costs: the memory of its lists, and the arithmetic of a forward pass.
 
 use super::Plan;
-use super::step::{ConvStep, InputGradient, Placed, Step};
+use super::step::{ConvStep, ForwardAlgorithm, InputGradient, Placed, Step};
 use crate::aligned::round_up_to_line;
 use crate::kernels::conv2d::ConvLayout;
 use crate::program::plain::product;
@@ -28,6 +28,11 @@ impl Plan {
         self.costs.operations
     }
 
+    /// The weights of dense layers that are read as they are stored.
+    pub(crate) fn dense_weights(&self) -> usize {
+        self.costs.dense_weights
+    }
+
     /// The most values that one example has in one place, inputs with the border that padding adds included.
     pub(crate) fn widest_padded(&self) -> usize {
         self.costs.widest_padded
@@ -44,6 +49,7 @@ impl Plan {
 pub(crate) struct Costs {
     operations: u64,
     widest_padded: usize,
+    dense_weights: usize,
 }
 
 impl Costs {
@@ -55,7 +61,11 @@ impl Costs {
             Step::Plain(Plain::Depthwise(depthwise)) => Some(depthwise.layout.padded_len()),
             Step::Plain(_) => None,
         });
-        Self { operations, widest_padded: padded.chain(lengths.iter().copied()).max().unwrap_or(0) }
+        let stored = steps
+            .iter()
+            .filter_map(|placed| placed.step.conv().filter(|conv| conv.forward == ForwardAlgorithm::Stored));
+        let dense_weights = stored.map(|conv| conv.weights.len()).sum();
+        Self { operations, dense_weights, widest_padded: padded.chain(lengths.iter().copied()).max().unwrap_or(0) }
     }
 }
 

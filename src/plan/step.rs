@@ -80,6 +80,8 @@ pub(crate) enum ForwardAlgorithm {
     Tiny,
     /// Fewer multiplications, on transformed patches.
     Winograd,
+    /// A dense layer on its kernel as it is stored, nothing packed.
+    Stored,
 }
 
 /// How a convolution's weight gradients are found.
@@ -165,7 +167,10 @@ impl Placed {
 
     /// Whether its forward pass reads weights as they lie in the parameters; otherwise it reads packed ones, or none.
     pub(crate) fn forward_reads_flat_weights(&self) -> bool {
-        !self.weights.is_empty()
+        match &self.step {
+            Step::Conv(conv) => conv.forward == ForwardAlgorithm::Stored,
+            Step::Plain(_) => !self.weights.is_empty(),
+        }
     }
 
     /// Whether its chunks meet before it in training.

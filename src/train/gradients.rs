@@ -3,7 +3,9 @@
 
 use super::Shard;
 use crate::exec::stride;
-use crate::kernels::over_batch::{Batch, Factors, Part, bias_gradients_over_batch, weight_gradients_over_batch};
+use crate::kernels::over_batch::{
+    Batch, Factors, Part, Strides, bias_gradients_over_batch, weight_gradients_over_batch,
+};
 use crate::kernels::sum::add;
 use crate::optimizer::{Block, GradientSource, PIECE, Penalties, halve};
 use crate::plan::{OverBatch, Plan};
@@ -162,7 +164,8 @@ impl<'a> BatchGradients<'a> {
     fn batch(&self, place: usize) -> Batch<impl Iterator<Item = Factors<'a>> + Clone + use<'a>> {
         let OverBatch { inputs, filters, .. } = &self.plan.over_batch[place];
         let shards = self.shards.iter().map(move |shard| shard.gradients.factors(place));
-        Batch { shards, examples: self.examples, filters: *filters, stride: stride(*inputs) }
+        let strides = Strides { inputs: stride(*inputs), filters: stride(*filters) };
+        Batch { shards, examples: self.examples, strides }
     }
 }
 

@@ -62,11 +62,11 @@ use workers::{Then, hand_out};
 
 /// The most images in a chunk: what one pass through the plan works on.
 const MAX_CHUNK: usize = 8;
-/// The same where images are small: a few large chunks cost less than many small ones, and stay in the first-level
-/// cache too.
+/// The same where images are small: a few large chunks cost less than many small ones, above all where they read more
+/// weights than values, and stay near the core too.
 const MAX_SMALL_CHUNK: usize = 32;
 /// The most floats that a chunk of more than [`MAX_CHUNK`] images may have between two steps.
-const SMALL_CHUNK_FLOATS: usize = 2048;
+const SMALL_CHUNK_FLOATS: usize = 1 << 14;
 /// The most floats that a chunk of several images may have between two steps.
 const CHUNK_FLOATS: usize = 1 << 22;
 /// A compiled model at work: its plan, its parameters, and all memory that training needs.

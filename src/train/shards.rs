@@ -27,6 +27,10 @@ const MULTIPLE: usize = 4;
 /// and summed up.
 const LEAST_WORK_PER_FLOAT: u64 = 2400;
 
+/// The least work of each of more shards, for each weight of a dense layer: those of a large one come from the third-level
+/// cache for each chunk, which takes as long as the arithmetic of about ten examples.
+const LEAST_WORK_PER_DENSE_WEIGHT: u64 = 32;
+
 /// The most floats of all shards' buffers, unless there are few shards: 128 MiB.
 const BUFFER_FLOATS: usize = 1 << 25;
 
@@ -34,7 +38,9 @@ const BUFFER_FLOATS: usize = 1 << 25;
 pub(super) fn shard_count(plan: &Plan, examples: usize) -> usize {
     let work = plan.operations().saturating_mul(PASSES).saturating_mul(examples as u64);
     let few = (work / LEAST_WORK).min(FEW);
-    let many = work / (LEAST_WORK + LEAST_WORK_PER_FLOAT * plan.parameters.sharded_len as u64);
+    let buffers = LEAST_WORK_PER_FLOAT * plan.parameters.sharded_len as u64;
+    let weights = LEAST_WORK_PER_DENSE_WEIGHT * plan.dense_weights() as u64;
+    let many = work / (LEAST_WORK + buffers + weights);
     let most = examples.clamp(1, most_shards(plan));
     let wanted = few.max(many).min(MAX_SHARDS as u64) as usize;
     let even = if wanted > MULTIPLE { wanted - wanted % MULTIPLE } else { wanted };

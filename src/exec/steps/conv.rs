@@ -12,6 +12,7 @@ use crate::kernels::conv2d_input_gradient::{CACHED_WEIGHTS, Room, input_gradient
 use crate::kernels::conv2d_input_gradient_dense::{COPIED_WEIGHTS, Factors, input_gradients_dense};
 use crate::kernels::conv2d_weight_gradient::weight_gradients;
 use crate::kernels::conv2d_weight_gradient_dense::{lost_len, weight_gradients_dense};
+use crate::kernels::dense_forward::{Dense, dense_forward};
 use crate::kernels::nonzeros::{images_at_once, room};
 use crate::kernels::padding::{add_cropped, crop, pad};
 use crate::kernels::sum::{add, add_rows};
@@ -70,7 +71,7 @@ impl Run for ConvStep {
     }
 
     fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
-        let Forward { images, x: [x, _], y, saved, scratch, weights, pass, .. } = io;
+        let Forward { images, x: [x, _], y, len, saved, scratch, weights, pass, .. } = io;
         let x = match &self.border {
             Some((window, channels)) => {
                 pad(window, *channels, images, x, &mut scratch.padded);
@@ -86,6 +87,12 @@ impl Run for ConvStep {
         let inputs = Inputs { images, x, packed: &weights.packed[self.packed.clone()] };
         let outputs = Outputs { y, winners };
         match (self.forward, &layout.winograd) {
+            (ForwardAlgorithm::Stored, _) => {
+                let inputs = layout.window_len();
+                let (kernel, biases) = (&weights.flat[self.weights.clone()], &weights.flat[self.biases.clone()]);
+                let layer = Dense { x: &x[..images * inputs], weights: kernel, biases, inputs };
+                dense_forward(simd, activation, layer, &mut outputs.y[..images * len]);
+            }
             (ForwardAlgorithm::Winograd, Some(winograd)) => {
                 winograd_forward(simd, layout, winograd, activation, inputs, scratch, outputs);
             }
