@@ -180,3 +180,64 @@ fn add_lanes<S: Simd>(simd: S, vectors: [S::f32s; MOST]) -> [f32; MOST] {
     }
     totals
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::{Level, all_levels, dispatch};
+
+    fn number(index: usize) -> f32 {
+        (index * 7919 % 2003) as f32 / 1000.0 - 1.0
+    }
+
+    /// The outputs, with NaN behind everything that may be read.
+    fn outputs(level: Level, inputs: usize, filters: usize, examples: usize) -> Vec<f32> {
+        let x: Vec<f32> = (0..examples * inputs).map(number).collect();
+        let weights: Vec<f32> = (0..filters * inputs).map(|place| number(place + 5)).collect();
+        let biases: Vec<f32> = (0..filters).map(|place| number(place + 9)).collect();
+        let layer = Dense { x: &x, weights: &weights, biases: &biases, inputs };
+        let mut y = vec![f32::NAN; examples * filters];
+        dispatch!(level, simd => dense_forward(simd, Elementwise::Relu, layer, &mut y));
+        y
+    }
+
+    #[test]
+    fn any_number_of_inputs_filters_and_examples_gives_the_plain_sums() {
+        for level in all_levels() {
+            for inputs in [64, 65, 79, 96, 1000, MOST_INPUTS] {
+                for filters in [1, 2, 7, 8, 10, 17] {
+                    for examples in [1, 3, 4, 5, 6, 7, 8, 9, 13, 17] {
+                        let found = outputs(level, inputs, filters, examples);
+                        for (place, found) in found.iter().enumerate() {
+                            let (example, filter) = (place / filters, place % filters);
+                            let terms = (0..inputs).map(|input| {
+                                f64::from(number(example * inputs + input))
+                                    * f64::from(number(filter * inputs + input + 5))
+                            });
+                            let expected = (terms.sum::<f64>() + f64::from(number(filter + 9))).max(0.0);
+                            let error = (f64::from(*found) - expected).abs();
+                            let most = 1e-6 * ((inputs as f64).sqrt() + expected);
+                            assert!(
+                                error <= most,
+                                "{level:?} {inputs} {filters} {examples} [{place}]: {found}, not {expected}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// A chunk's size depends on the batch; what an example gives does not.
+    #[test]
+    fn an_example_has_the_same_bits_in_a_tile_of_any_size() {
+        for level in all_levels() {
+            let all = outputs(level, 100, 21, 17);
+            for examples in 1..17 {
+                let some = outputs(level, 100, 21, examples);
+                let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(&some), bits(&all[..some.len()]), "{level:?} {examples}");
+            }
+        }
+    }
+}

@@ -75,7 +75,7 @@ mod tests {
     fn larger_batches_give_work_to_more_threads() {
         let counts = |plan: &Plan| [1, 32, 128, 512, 10_000].map(|examples| shard_count(plan, examples));
         assert_eq!(counts(&keras_cnn()), [1, 4, 8, 32, 64]);
-        assert_eq!(counts(&mlp()), [1, 4, 24, 64, 64]);
+        assert_eq!(counts(&mlp()), [1, 4, 8, 32, 64]);
         assert_eq!(counts(&vgg()), [1, 4, 20, 64, 64]);
     }
 

@@ -56,7 +56,7 @@ fn forward<S: Simd, const M: usize, const N: usize>(
     let (patches, scratch) = scratch.split_at_mut(N * N * strides.number);
     let (sums, scratch) = scratch.split_at_mut(N * N * of_sums);
     let tiles = images * winograd.tiles.len();
-    let pooled = if winograd.out_columns.is_some() { Sums::Any } else { sums_of(simd, x, packed) };
+    let pooled = if winograd.out_columns.is_some() { Sums::Any } else { sums_of(simd, x, direct) };
     for first in (0..tiles).step_by(GROUP) {
         let count = GROUP.min(tiles - first);
         for tile in 0..count {
