@@ -1,9 +1,12 @@
-//! How fast 99 % can be had: a small network with large steps, trained for two epochs in 0.7 s
-//! (two cores of a Zen 5).
+//! How fast 99 % can be had: a small network with large steps, trained on every image once and on three quarters of them
+//! twice, in half a second (two cores of a Zen 5).
+//!
+//! Its first layer cuts three pixels off each side: hardly any digit has ink there, and what is left takes two thirds
+//! of the arithmetic. The time that this saves goes to more filters.
 //!
 //! `cargo run --release --example mnist_speedrun` trains it 30 times, each from another seed, and prints the time of
 //! each training and test together, the accuracy, and the mean; `-- --runs 5` trains it 5 times. The data are in memory
-//! before the clock starts. The recipe was chosen on the last 10,000 training images, of which it classified 99.0 %
+//! before the clock starts. The recipe was chosen on the last 10,000 training images, of which it classified 98.9 %
 //! when trained on the other 50,000; the test images gave the final score alone.
 
 use clap::Parser;
@@ -28,7 +31,8 @@ struct Arguments {
     threads: Option<usize>,
 }
 
-const EPOCHS: usize = 2;
+/// The part of the images that are trained on twice.
+const TWICE: f64 = 0.75;
 const BATCH_SIZE: usize = 128;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -59,15 +63,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// Trains a new model and returns its accuracy on the test images.
 fn train_once(train: &Dataset, test: &Dataset, seed: u64) -> inkstone::Result<f64> {
-    let steps = EPOCHS * train.len().div_ceil(BATCH_SIZE);
+    let some = train.take((train.len() as f64 * TWICE) as usize)?;
+    let steps = some.len().div_ceil(BATCH_SIZE) + train.len().div_ceil(BATCH_SIZE);
     let schedule = OneCycle::new(0.012, steps as u64).rising(0.15);
     let mut model = Sequential::new([28, 28, 1])
+        .add(Cropping2D::new((3, 3)))
         .add(Conv2D::new(16, (3, 3)).activation(Relu))
         .add(MaxPooling2D::new((2, 2)))
-        .add(Conv2D::new(16, (3, 3)).activation(Relu))
+        .add(Conv2D::new(32, (3, 3)).activation(Relu))
         .add(MaxPooling2D::new((2, 2)))
         .add(Flatten::new())
-        .add(Dense::new(96).activation(Relu))
+        .add(Dense::new(64).activation(Relu))
         .add(Dense::new(10).activation(Softmax))
         .seed(seed)
         .compile(
@@ -76,7 +82,9 @@ fn train_once(train: &Dataset, test: &Dataset, seed: u64) -> inkstone::Result<f6
             SparseCategoricalCrossentropy::default(),
             [Accuracy],
         )?;
-    model.fit(train, FitConfig::new().epochs(EPOCHS).batch_size(BATCH_SIZE).verbose(0))?;
+    for images in [&some, train] {
+        model.fit(images, FitConfig::new().epochs(1).batch_size(BATCH_SIZE).verbose(0))?;
+    }
     model.evaluate(test)?.accuracy()
 }
 

@@ -1,10 +1,12 @@
 //! The forward pass of a dense layer of many weights, which reads its kernel as it is stored.
 //!
-//! The simple version, which `ops::dense` is: for each example and filter, sum input times weight. The changes made here:
+//! The simple version, which `ops::dense` is: for each example and filter, sum input times weight. The changes made
+//! here:
 //!
 //! 1. Inputs lie in the lanes, so a filter's weights are read in the order in which they are stored: nothing is packed
 //!    after a step of the optimizer, which for small batches takes as long as the pass itself.
-//! 2. A tile of some filters x some examples stays in registers while the inputs stream by, so that each vector of weights
+//! 2. A tile of some filters x some examples stays in registers while the inputs stream by, so that each vector of
+//!   weights
 //!    serves all examples of the tile.
 //! 3. The lanes of as many sums as a vector has are added up together, by halves.
 //! 4. A few filters' weights stay in the first-level cache while all examples go by.
@@ -15,12 +17,12 @@ use super::activation::{Elementwise, activate};
 use crate::simd::{Select, Simd, SimdBase, SimdFloat, has_32_registers};
 use std::ops::Range;
 
-/// The most inputs of a layer that goes this way: a lane adds up no more terms than a running sum may, on any instruction
-/// set.
+/// The most inputs of a layer that goes this way: a lane adds up no more terms than a running sum may, on any
+/// instruction set.
 pub(crate) const MOST_INPUTS: usize = 4 * super::sum::SHORT;
 
-/// The fewest inputs of a layer that goes this way: enough that adding up lanes takes little of its time, and no fewer than a
-/// vector has lanes.
+/// The fewest inputs of a layer that goes this way: enough that adding up lanes takes little of its time, and no fewer
+/// than a vector has lanes.
 pub(crate) const LEAST_INPUTS: usize = 64;
 
 /// Sums of a tile, and the most lanes of a vector.

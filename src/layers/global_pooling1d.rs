@@ -61,8 +61,8 @@ macro_rules! global_pooling_layer {
 }
 
 global_pooling_layer! {
-    /// The mean of each feature over all steps, or over those that a [`Masking`](super::Masking) before it counts, as [Keras'
-    /// `GlobalAveragePooling1D`](https://keras.io/api/layers/pooling_layers/global_average_pooling1d/).
+    /// The mean of each feature over all steps, or over those that a [`Masking`](super::Masking) before it counts, as
+    /// [Keras' `GlobalAveragePooling1D`](https://keras.io/api/layers/pooling_layers/global_average_pooling1d/).
     ///
     /// - Input shape: (steps, features). Output shape: (features), or with [`keepdims`](Self::keepdims) (1, features).
     ///

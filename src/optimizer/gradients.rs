@@ -22,8 +22,8 @@ pub(crate) trait GradientSource: Sync {
         halve(range)
     }
 
-    /// How many rows of one length a range that is not cut consists of: one, unless it is longer than [`PIECE`]. They are
-    /// read side by side, some columns at a time.
+    /// How many rows of one length a range that is not cut consists of: one, unless it is longer than [`PIECE`]. They
+    /// are read side by side, some columns at a time.
     fn rows(&self, range: &Range<usize>) -> usize {
         let _ = range;
         1

@@ -27,8 +27,8 @@ const MULTIPLE: usize = 4;
 /// and summed up.
 const LEAST_WORK_PER_FLOAT: u64 = 2400;
 
-/// The least work of each of more shards, for each weight of a dense layer: those of a large one come from the third-level
-/// cache for each chunk, which takes as long as the arithmetic of about ten examples.
+/// The least work of each of more shards, for each weight of a dense layer: those of a large one come from the
+/// third-level cache for each chunk, which takes as long as the arithmetic of about ten examples.
 const LEAST_WORK_PER_DENSE_WEIGHT: u64 = 32;
 
 /// The most floats of all shards' buffers, unless there are few shards: 128 MiB.

@@ -64,7 +64,8 @@ fn run(mut model: Model) {
     let ones: Vec<ArrayD<f32>> = predicted.iter().map(|output| ArrayD::ones(output.shape())).collect();
     let gradients = model.backward(pass, ones).expect("gradients of the outputs' shapes go backward");
     assert_eq!(shapes(&gradients.inputs), shapes(&arrays));
-    // Either all of the losses take the one or they do not: whether a step fails, or comes to no number, is all the same.
+    // Either all of the losses take the one or they do not: whether a step fails, or comes to no number, is all the
+    // same.
     let values: Vec<ArrayD<f32>> = predicted.iter().map(first_of_each).collect();
     let _ = model.train_on_batch(inputs(), values.iter().map(Targets::from).collect::<Vec<_>>());
     let classes = vec![&[0_usize; EXAMPLES]; predicted.len()];
