@@ -8,7 +8,6 @@ use super::gzip::Unpacked;
 use super::open::open;
 use crate::error::{Error, IdxFault, Result};
 use crate::whole_file::write_whole;
-use byteorder::{BigEndian, ByteOrder};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
@@ -170,7 +169,7 @@ fn read_header(reader: &mut impl Read) -> std::result::Result<Vec<usize>, Fault>
     if header.len() < expected {
         return Err(IdxFault::ShortHeader { expected, found: header.len() }.into());
     }
-    let shape: Vec<usize> = header[4..].chunks_exact(4).map(|axis| BigEndian::read_u32(axis) as usize).collect();
+    let shape: Vec<usize> = header[4..].as_chunks().0.iter().map(|axis| u32::from_be_bytes(*axis) as usize).collect();
     if shape.contains(&0) {
         return Err(IdxFault::ZeroDimension { shape }.into());
     }

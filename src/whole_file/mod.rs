@@ -6,6 +6,8 @@ mod destination;
 mod part;
 
 pub(crate) use destination::Destination;
+#[cfg(feature = "download")]
+pub(crate) use part::Part;
 #[cfg(all(test, feature = "download"))]
 pub(crate) use part::STALE;
 pub(crate) use part::new_part;
@@ -94,16 +96,16 @@ fn replace(target: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
     let old = existing(target)?;
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     let written = || {
-        let mut part = new_part(folder(target), &name)?;
+        let part = new_part(folder(target), &name)?;
         if let Some(old) = &old {
-            part::take_after(part.as_file(), old)?;
+            part::take_after(part.file(), old)?;
         }
-        let mut buffered = BufWriter::new(part.as_file_mut());
+        let mut buffered = BufWriter::new(part.file());
         write(&mut buffered)?;
         buffered.flush()?;
         drop(buffered);
-        part.as_file().sync_all()?;
-        part.persist(target).map(drop).map_err(|error| error.error)
+        part.file().sync_all()?;
+        part.put_at(target)
     };
     written().map_err(|source| refusal(target, source))
 }

@@ -1,29 +1,76 @@
 //! Unfinished files: what they are called, what they may, and how those of killed processes are removed.
 
-use std::fs::{self, Metadata};
-use std::io;
-use std::path::Path;
+use std::fs::{self, File, Metadata};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tempfile::NamedTempFile;
 
 /// How the names of unfinished files end.
 const SUFFIX: &str = ".part";
 /// Random letters and digits in the middle of their names.
 const RANDOM: usize = 6;
+/// These letters and digits.
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// How many names are tried before a folder is given up: two of 62^6 hardly ever meet.
+const TRIES: usize = 100;
 /// From what age on an unfinished file is one whose process was killed.
 pub(crate) const STALE: Duration = Duration::from_secs(3600);
 
-/// An empty file in this folder that removes itself unless it is renamed, with the permissions that the system gives
-/// new files. Before that, those of the same name that killed processes left behind are removed.
-pub(crate) fn new_part(folder: &Path, name: &str) -> io::Result<NamedTempFile> {
+/// An unfinished file, removed when it is dropped, also by a panic.
+#[derive(Debug)]
+pub(crate) struct Part {
+    file: File,
+    path: PathBuf,
+}
+
+impl Part {
+    /// The file, to be read and written.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Renames the file, which replaces one that was there.
+    pub(crate) fn put_at(mut self, target: &Path) -> io::Result<()> {
+        fs::rename(&self.path, target)?;
+        // Its name may be that of another process' part from now on, which is not to be removed.
+        self.path = PathBuf::new();
+        Ok(())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// An empty file in this folder, with the permissions that the system gives new files. Before that, those of the same
+/// name that killed processes left behind are removed.
+pub(crate) fn new_part(folder: &Path, name: &str) -> io::Result<Part> {
     let prefix = prefix(name);
     remove_stale(folder, &prefix);
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(SUFFIX).rand_bytes(RANDOM);
-    // Without this only the owner could read the file.
-    #[cfg(unix)]
-    let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
+    let mut last = ErrorKind::AlreadyExists.into();
+    for _ in 0..TRIES {
+        let path = folder.join(format!("{prefix}{}{SUFFIX}", random_name()));
+        match File::create_new(&path) {
+            Ok(file) => return Ok(Part { file, path }),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => last = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last)
+}
+
+/// Letters and digits that other processes and threads hardly ever find at the same time.
+fn random_name() -> String {
+    let mut number = RandomState::new().hash_one(std::process::id());
+    let mut digit = || {
+        let digit = ALPHABET[(number % 62) as usize];
+        number /= 62;
+        char::from(digit)
+    };
+    (0..RANDOM).map(|_| digit()).collect()
 }
 
 /// How the names of a file's parts begin.
@@ -56,7 +103,7 @@ fn is_part(name: &str, prefix: &str) -> bool {
 
 /// Gives a part the owner, the group and the permissions of the file that it replaces.
 #[cfg(unix)]
-pub(super) fn take_after(part: &fs::File, old: &Metadata) -> io::Result<()> {
+pub(super) fn take_after(part: &File, old: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
     let new = part.metadata()?;
     let mut mode = old.mode() & 0o7777;
@@ -74,13 +121,25 @@ pub(super) fn take_after(part: &fs::File, old: &Metadata) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-pub(super) fn take_after(part: &fs::File, old: &Metadata) -> io::Result<()> {
+pub(super) fn take_after(part: &File, old: &Metadata) -> io::Result<()> {
     part.set_permissions(old.permissions())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_is_put_in_place_or_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (new_part(folder.path(), "a").unwrap(), new_part(folder.path(), "a").unwrap());
+        assert_ne!(one.path, two.path);
+        let (first, second) = (one.path.clone(), two.path.clone());
+        one.put_at(&folder.path().join("a")).unwrap();
+        assert!(!first.exists() && folder.path().join("a").exists() && second.exists());
+        two.put_at(&folder.path().join("no folder").join("a")).unwrap_err();
+        assert!(!second.exists(), "what could not be put in place is removed");
+    }
 
     #[test]
     fn only_old_parts_of_the_same_file_are_removed() {
@@ -90,13 +149,13 @@ mod tests {
         let others =
             [".b.s7AlE0.part", "a.part", ".a.part", ".a.s7AlE0", ".a.mine.part", ".a.s-AlE0.part", ".mine.part"];
         for name in [stale, young].iter().chain(&others) {
-            let file = fs::File::create(folder.path().join(name)).unwrap();
+            let file = File::create(folder.path().join(name)).unwrap();
             if *name != young {
                 file.set_modified(std::time::SystemTime::now() - STALE * 2).unwrap();
             }
         }
         let part = new_part(folder.path(), "a").unwrap();
-        assert!(is_part(part.path().file_name().unwrap().to_str().unwrap(), ".a."), "{part:?}");
+        assert!(is_part(part.path.file_name().unwrap().to_str().unwrap(), ".a."), "{part:?}");
         for name in others.iter().chain([&young]) {
             assert!(folder.path().join(name).exists(), "{name} is kept");
         }

@@ -10,16 +10,15 @@ mod proxy;
 use super::family::{Family, Sum};
 use super::gzip::Unpacked;
 use crate::error::{Error, Result};
-use crate::whole_file::new_part;
+use crate::whole_file::{Part, new_part};
 use address::{shown, without_secret};
+use hmac_sha256::Hash;
 use indicatif::{ProgressBar, ProgressStyle};
 use proxy::Answer;
-use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::Path;
 use std::time::Duration;
-use tempfile::NamedTempFile;
 
 /// The largest archive that is taken where its size is not known.
 const MAX_ARCHIVE: u64 = 64 << 20;
@@ -132,15 +131,14 @@ fn fetch_one(agent: &ureq::Agent, url: &str, sum: &Sum, file: &str, folder: &Pat
             Answer { length, body: Box::new(response.into_body().into_reader()) }
         }
     };
-    let mut part = new_part(folder, file).map_err(|source| Fault::Folder(at(folder, source)))?;
+    let part = new_part(folder, file).map_err(|source| Fault::Folder(at(folder, source)))?;
     let bar = progress(announced);
-    let received = receive(body, &mut part, sum, &bar, folder);
+    let received = receive(body, &part, sum, &bar, folder);
     bar.finish_and_clear();
     check(received?, announced, sum, &part)?;
     let path = folder.join(format!("{file}.gz"));
-    part.as_file().sync_all().map_err(|source| Fault::Folder(at(&path, source)))?;
-    part.persist(&path).map_err(|error| Fault::Folder(at(&path, error.error)))?;
-    Ok(())
+    part.file().sync_all().map_err(|source| Fault::Folder(at(&path, source)))?;
+    part.put_at(&path).map_err(|source| Fault::Folder(at(&path, source)))
 }
 
 /// A bar on the terminal; where standard error is none, nothing.
@@ -159,18 +157,12 @@ struct Received {
 }
 
 /// Copies a body to a file, up to the length that the file may have.
-fn receive(
-    mut body: impl Read,
-    part: &mut NamedTempFile,
-    sum: &Sum,
-    bar: &ProgressBar,
-    folder: &Path,
-) -> Attempt<Received> {
+fn receive(mut body: impl Read, part: &Part, sum: &Sum, bar: &ProgressBar, folder: &Path) -> Attempt<Received> {
     let most = match sum {
         Sum::Content { .. } => MAX_ARCHIVE,
         Sum::Archive { bytes, .. } => *bytes,
     };
-    let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
+    let (mut hash, mut bytes, mut buffer) = (Hash::new(), 0, vec![0; 1 << 16]);
     loop {
         let count = match body.read(&mut buffer) {
             Ok(0) => return Ok(Received { bytes, sha256: hex(&hash.finalize()) }),
@@ -183,13 +175,13 @@ fn receive(
             return Err(Fault::Mirror(format!("expected at most {most} bytes, the answer goes on after them")));
         }
         hash.update(&buffer[..count]);
-        part.write_all(&buffer[..count]).map_err(|source| Fault::Folder(at(folder, source)))?;
+        part.file().write_all(&buffer[..count]).map_err(|source| Fault::Folder(at(folder, source)))?;
         bar.set_position(bytes);
     }
 }
 
 /// Checks what was received against what is expected.
-fn check(received: Received, announced: Option<u64>, sum: &Sum, part: &NamedTempFile) -> Attempt<()> {
+fn check(received: Received, announced: Option<u64>, sum: &Sum, part: &Part) -> Attempt<()> {
     let Received { bytes, sha256: found } = received;
     if announced.is_some_and(|announced| announced != bytes) {
         let announced = announced.unwrap_or_default();
@@ -198,7 +190,7 @@ fn check(received: Received, announced: Option<u64>, sum: &Sum, part: &NamedTemp
     let (what, (expected_bytes, expected), (bytes, found)) = match sum {
         Sum::Archive { bytes: expected_bytes, sha256 } => ("archive", (*expected_bytes, *sha256), (bytes, found)),
         Sum::Content { bytes: expected_bytes, sha256 } => {
-            let unpacked = unpack(part.as_file(), *expected_bytes)
+            let unpacked = unpack(part.file(), *expected_bytes)
                 .map_err(|error| Fault::Mirror(format!("expected a gzip archive, got something else ({error})")))?;
             ("unpacked content", (*expected_bytes, *sha256), unpacked)
         }
@@ -217,7 +209,7 @@ fn check(received: Received, announced: Option<u64>, sum: &Sum, part: &NamedTemp
 fn unpack(mut archive: &File, expected: u64) -> io::Result<(u64, String)> {
     archive.rewind()?;
     let mut content = Unpacked::new(BufReader::new(archive)).take(expected + 1);
-    let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
+    let (mut hash, mut bytes, mut buffer) = (Hash::new(), 0, vec![0; 1 << 16]);
     loop {
         match content.read(&mut buffer)? {
             0 => return Ok((bytes, hex(&hash.finalize()))),

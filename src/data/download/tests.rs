@@ -20,7 +20,7 @@ fn archive(content: &[u8]) -> Vec<u8> {
 }
 
 fn sha256(bytes: &[u8]) -> &'static str {
-    hex(&Sha256::digest(bytes)).leak()
+    hex(&Hash::hash(bytes)).leak()
 }
 
 fn content_sum() -> Sum {

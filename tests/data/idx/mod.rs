@@ -6,7 +6,6 @@ mod places;
 mod random;
 mod writing;
 
-use byteorder::{BigEndian, WriteBytesExt};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use inkstone::data::idx::{read, read_file, write_file};
@@ -23,7 +22,7 @@ static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 /// An IDX file of these dimensions and bytes.
 fn file(shape: &[u32], data: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0, 0, 8, shape.len() as u8];
-    shape.iter().for_each(|axis| bytes.write_u32::<BigEndian>(*axis).unwrap());
+    shape.iter().for_each(|axis| bytes.extend(axis.to_be_bytes()));
     bytes.extend(data);
     bytes
 }
