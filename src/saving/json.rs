@@ -1,7 +1,7 @@
 //! Writes and parses model descriptions as JSON; errors have their location. `sequential/written` parses the shorter
 //! forms of layers.
 
-use super::CustomObjects;
+use super::{CustomObjects, tracked};
 use crate::error::{Error, Result};
 use crate::sequential::Sequential;
 
@@ -49,7 +49,7 @@ impl Sequential {
     /// ```
     pub fn from_json(json: &str) -> Result<Self> {
         let mut deserializer = serde_json::Deserializer::from_str(json);
-        let described = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let described = tracked::parse(&mut deserializer, &mut |_| ()).map_err(|error| {
             let path = error.path().to_string();
             // The root of the document.
             let path = if path == "." { String::new() } else { path };

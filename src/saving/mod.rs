@@ -10,6 +10,7 @@ mod json;
 mod limits;
 mod options;
 mod read;
+mod tracked;
 mod training;
 mod weights;
 mod write;

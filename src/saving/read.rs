@@ -6,6 +6,7 @@ use super::format::{
 };
 use super::header::{self, Header, HeaderError};
 use super::options::LoadOptions;
+use super::tracked;
 use super::training::{FOLDERS, Training};
 use super::weights::{Mismatch, Wanted, check, checksum, decode, decode_finite, decode_sums, select};
 use crate::error::{Error, ModelFault, Result};
@@ -213,8 +214,7 @@ fn description<D: DeserializeOwned>(text: &RawValue) -> std::result::Result<D, M
         // The path has a question mark for the variant of an enum, such as a layer.
         unknown.get_or_insert_with(|| path.to_string().replace(".?", ""));
     };
-    let described = serde_path_to_error::deserialize(serde_ignored::Deserializer::new(&mut json, &mut ignored));
-    match (described, unknown) {
+    match (tracked::parse(&mut json, &mut ignored), unknown) {
         (Err(error), _) => Err(ModelFault::Metadata(format!("at {}: {}", error.path(), error.inner()))),
         (Ok(_), Some(path)) => Err(ModelFault::UnknownEntry(path)),
         (Ok(description), None) => Ok(description),

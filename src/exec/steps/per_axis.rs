@@ -9,14 +9,16 @@ impl PerAxis {
     #[inline(always)]
     pub(super) fn each_row(&self, images: usize, mut visit: impl FnMut(usize, usize)) {
         let ([a, b, c, row_len], [of_a, of_b, of_c, len]) = (self.axes, self.numbers);
-        // An axis that shares a number is stood still on.
-        let place = |at: usize, numbers: usize| if numbers == 1 { 0 } else { at };
+        // An axis that shares a number is stood still on. Found before the loops: the compiler would make loops of their
+        // own for each case.
+        let [step_a, step_b, step_c] = [(of_a, of_b * of_c * len), (of_b, of_c * len), (of_c, len)]
+            .map(|(numbers, step)| if numbers == 1 { 0 } else { step });
         let mut start = 0;
         for _ in 0..images {
             for i in 0..a {
                 for j in 0..b {
                     for k in 0..c {
-                        visit(start, ((place(i, of_a) * of_b + place(j, of_b)) * of_c + place(k, of_c)) * len);
+                        visit(start, i * step_a + j * step_b + k * step_c);
                         start += row_len;
                     }
                 }
