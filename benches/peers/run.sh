@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Trains the same network on the same data with Inkstone, PyTorch, Keras, Burn and Candle in turn, and prints a table of medians.
+# Trains the same network on the same data with Inkstone, PyTorch, Keras, RustyML, Burn and Candle in turn, and prints a table of
+# medians.
 #
 #   INKSTONE_DATA=folder benches/peers/run.sh [epochs] [batch size] [rounds]
 #
-# PEERS names those to run, in their order in the table, which compares them with the first; by default all five:
-# PEERS="inkstone torch keras burn candle". Burn and Candle take far longer than the others, and minutes to build.
+# PEERS names those to run, in their order in the table, which compares them with the first; by default all six:
+# PEERS="inkstone torch keras rustyml burn candle". The other Rust libraries take far longer than the rest, and minutes to build.
 #
 # Wants the MNIST files, Python 3, a Rust toolchain, and a quiet machine: the peers' threads spin, and any other busy process
 # makes them several times slower. PyTorch and Keras are installed into a venv, unless PYTHON names an interpreter that has
@@ -13,7 +14,7 @@ set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 data="$(cd "${INKSTONE_DATA:-$here/../../data}" && pwd)"
 cd "$here"
-peers="${PEERS:-inkstone torch keras burn candle}"
+peers="${PEERS:-inkstone torch keras rustyml burn candle}"
 # compare.py needs Python alone.
 if [ -z "${PYTHON:-}" ]; then
   PYTHON=python3
@@ -37,6 +38,10 @@ for peer in $peers; do
       ;;
     torch) commands+=("PyTorch=$PYTHON torch_mnist.py") ;;
     keras) commands+=("Keras (TensorFlow)=$PYTHON keras_mnist.py") ;;
+    rustyml)
+      build_native rustyml
+      commands+=("RustyML=rustyml/target/release/peer-rustyml")
+      ;;
     burn)
       build_native burn
       commands+=("Burn (flex)=burn/target/release/peer-burn")
@@ -46,7 +51,7 @@ for peer in $peers; do
       commands+=("Candle=candle/target/release/peer-candle")
       ;;
     *)
-      echo "PEERS: expected inkstone, torch, keras, burn or candle, got $peer" >&2
+      echo "PEERS: expected inkstone, torch, keras, rustyml, burn or candle, got $peer" >&2
       exit 1
       ;;
   esac

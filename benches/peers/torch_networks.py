@@ -46,6 +46,14 @@ def lenet(pool, activation):
     return [*first, *dense(400, 120, activation), *dense(120, 84, activation), nn.Linear(84, 10)]
 
 
+def cnn():
+    def conv(inputs, filters):
+        return [nn.Conv2d(inputs, filters, 3), nn.ReLU()]
+
+    pool = nn.MaxPool2d(2)
+    return [*conv(1, 32), pool, *conv(32, 64), pool, *conv(64, 64), nn.Flatten(), *dense(576, 64), nn.Linear(64, 10)]
+
+
 def mlp():
     return [nn.Flatten(), *dense(784, 512), *dense(512, 512), nn.Linear(512, 10)]
 
@@ -69,6 +77,7 @@ def mobilenet():
 
 
 NETWORKS = {
+    "cnn": cnn,
     "mlp": mlp,
     "lenet": lambda: lenet(nn.MaxPool2d(2), nn.ReLU),
     "lenet_avg": lambda: lenet(nn.AvgPool2d(2), nn.Tanh),

@@ -10,6 +10,7 @@ use inkstone::prelude::*;
 pub fn network(name: &str) -> Result<Model> {
     let input = Input::new(image(name));
     let hidden = match name {
+        "cnn" => cnn(&input),
         "mlp" => [512, 512].into_iter().fold(input.apply(Flatten::new()), |x, units| dense(&x, units, Relu)),
         "lenet" => lenet(&input, Relu, |x| x.apply(MaxPooling2D::new((2, 2)))),
         "lenet_avg" => lenet(&input, Tanh, |x| x.apply(AveragePooling2D::new((2, 2)))),
@@ -23,7 +24,8 @@ pub fn network(name: &str) -> Result<Model> {
 }
 
 /// Rows, columns and channels of its images.
-fn image(network: &str) -> [usize; 3] {
+#[must_use]
+pub fn image(network: &str) -> [usize; 3] {
     if network == "vgg" { [32, 32, 3] } else { [28, 28, 1] }
 }
 
@@ -39,6 +41,13 @@ pub fn random_images(network: &str, count: usize) -> Array4<u8> {
 
 fn dense(x: &Node, units: usize, activation: ActivationFunction) -> Node {
     x.apply(Dense::new(units).activation(activation))
+}
+
+/// The Keras example's.
+fn cnn(input: &Node) -> Node {
+    let conv = |x: &Node, filters| x.apply(Conv2D::new(filters, (3, 3)).activation(Relu));
+    let pool = |x: &Node| x.apply(MaxPooling2D::new((2, 2)));
+    dense(&conv(&pool(&conv(&pool(&conv(input, 32)), 64)), 64).apply(Flatten::new()), 64, Relu)
 }
 
 fn lenet(input: &Node, activation: ActivationFunction, pool: impl Fn(&Node) -> Node) -> Node {

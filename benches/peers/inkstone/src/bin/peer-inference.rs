@@ -1,23 +1,44 @@
-//! Milliseconds of a forward pass on random images with Inkstone, printed as `torch_inference.py` prints. Arguments:
-//! model batch.
+//! Milliseconds of a forward pass on random images with Inkstone, printed as `torch_inference.py` prints; and the same model
+//! as a file for ONNX Runtime. Arguments: model images, or model export folder.
 
-use peer_inkstone::{network, random_images};
+use inkstone::Model;
+use inkstone::ndarray::Array4;
+use peer_inkstone::{image, network, random_images};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let arguments: Vec<String> = std::env::args().collect();
-    let [_, name, batch] = &arguments[..] else { return Err("arguments: model batch".into()) };
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [name, "export", folder] => export(&network(name)?, image(name), Path::new(folder)),
+        [name, count] => measure(network(name)?, random_images(name, count.parse()?)),
+        _ => Err("arguments: model images, or model export folder".into()),
+    }
+}
+
+/// Writes the model, and what it says of a grey image, by which the other side sees that it runs the same.
+fn export(
+    model: &Model,
+    [height, width, channels]: [usize; 3],
+    folder: &Path,
+) -> Result<(), Box<dyn std::error::Error>> {
+    model.export_onnx(folder.join("model.onnx"))?;
+    let output = model.predict(&Array4::from_elem((1, height, width, channels), 0.5_f32))?;
+    let numbers: Vec<String> = output.iter().map(f32::to_string).collect();
+    Ok(std::fs::write(folder.join("grey.txt"), numbers.join("\n"))?)
+}
+
+/// One image on one thread, in memory that is kept; many on all threads.
+fn measure(model: Model, images: Array4<u8>) -> Result<(), Box<dyn std::error::Error>> {
     // The peers are given floats.
-    let images = random_images(name, batch.parse()?).mapv(|byte| f32::from(byte) / 255.0);
-    // One image on one thread, in memory that is kept; many on all threads.
-    let model = network(name)?;
+    let images = images.mapv(|byte| f32::from(byte) / 255.0);
+    let count = images.len_of(inkstone::ndarray::Axis(0));
     let predictor = model.clone().into_predictor();
     let (mut scratch, mut output) = (predictor.scratch(), vec![0.0; predictor.classes()]);
     let (mut times, until) = (Vec::new(), Instant::now() + Duration::from_secs(3));
     let mut sum = 0.0;
-    while Instant::now() < until {
+    while Instant::now() < until || times.len() < 4 {
         let start = Instant::now();
-        let count = images.len_of(inkstone::ndarray::Axis(0));
         let total = if count == 1 {
             predictor.predict_into(&images, &mut scratch, &mut output)?;
             output.iter().sum()
