@@ -6,8 +6,7 @@
 //! 1. Inputs lie in the lanes, so a filter's weights are read in the order in which they are stored: nothing is packed
 //!    after a step of the optimizer, which for small batches takes as long as the pass itself.
 //! 2. A tile of some filters x some examples stays in registers while the inputs stream by, so that each vector of
-//!   weights
-//!    serves all examples of the tile.
+//!    weights serves all examples of the tile.
 //! 3. The lanes of as many sums as a vector has are added up together, by halves.
 //! 4. A few filters' weights stay in the first-level cache while all examples go by.
 //!

@@ -257,25 +257,7 @@ fn run_line<S: Simd>(
     let pixels = y.len().div_ceil(steps.to);
     for channel in (0..channels).step_by(lanes) {
         let count = lanes.min(channels - channel);
-        let of = |values: &[f32], otherwise: f32| match values.is_empty() {
-            true => S::f32s::splat(simd, otherwise),
-            false => S::f32s::from_slice(simd, &values[channel..][..lanes]),
-        };
-        let (scale, offset) = (of(finish.scale, 1.0), of(finish.offset, 0.0));
-        let zero = S::f32s::splat(simd, 0.0);
-        let mut write = |pixel: usize, sum: S::f32s| {
-            let value = sum * scale + offset;
-            // Not the maximum: that would turn NaN, which must reach the loss, into 0.
-            let value = if finish.then == Then::Relu { value.simd_lt(zero).select(zero, value) } else { value };
-            let y = &mut y[pixel * steps.to + channel..];
-            if count == lanes {
-                value.store_slice(&mut y[..lanes]);
-            } else {
-                let mut values = [0.0; 16];
-                value.store_slice(&mut values[..lanes]);
-                y[..count].copy_from_slice(&values[..count]);
-            }
-        };
+        let finish = Finishing::new(simd, finish, channel, count);
         let whole = pixels - pixels % PIXELS;
         for pixel in (0..whole).step_by(PIXELS) {
             let x = &x[pixel * steps.from + channel..];
@@ -288,7 +270,7 @@ fn run_line<S: Simd>(
                 }
             }
             for at in 0..PIXELS {
-                write(pixel + at, sums[at]);
+                finish.write(simd, sums[at], &mut y[(pixel + at) * steps.to + channel..]);
             }
         }
         for pixel in whole..pixels {
@@ -298,7 +280,45 @@ fn run_line<S: Simd>(
                 let weight = S::f32s::from_slice(simd, &weights[tap.weights + channel..][..lanes]);
                 sum = S::f32s::from_slice(simd, &x[tap.x..][..lanes]).mul_add(weight, sum);
             }
-            write(pixel, sum);
+            finish.write(simd, sum, &mut y[pixel * steps.to + channel..]);
+        }
+    }
+}
+
+/// [`Finish`] for some channels of a vector.
+struct Finishing<S: Simd> {
+    scale: S::f32s,
+    offset: S::f32s,
+    then: Then,
+    channels: usize,
+}
+
+impl<S: Simd> Finishing<S> {
+    #[inline(always)]
+    fn new(simd: S, finish: Finish<'_>, first: usize, channels: usize) -> Self {
+        let (mut scale, mut offset) = (S::f32s::splat(simd, 1.0), S::f32s::splat(simd, 0.0));
+        if !finish.scale.is_empty() {
+            scale = S::f32s::from_slice(simd, &finish.scale[first..][..S::f32s::LEN]);
+        }
+        if !finish.offset.is_empty() {
+            offset = S::f32s::from_slice(simd, &finish.offset[first..][..S::f32s::LEN]);
+        }
+        Self { scale, offset, then: finish.then, channels }
+    }
+
+    /// Writes one pixel's outputs. A closure would be compiled by itself, without vector instructions.
+    #[inline(always)]
+    fn write(&self, simd: S, sum: S::f32s, y: &mut [f32]) {
+        let (lanes, zero) = (S::f32s::LEN, S::f32s::splat(simd, 0.0));
+        let value = sum * self.scale + self.offset;
+        // Not the maximum: that would turn NaN, which must reach the loss, into 0.
+        let value = if self.then == Then::Relu { value.simd_lt(zero).select(zero, value) } else { value };
+        if self.channels == lanes {
+            value.store_slice(&mut y[..lanes]);
+        } else {
+            let mut values = [0.0; 16];
+            value.store_slice(&mut values[..lanes]);
+            y[..self.channels].copy_from_slice(&values[..self.channels]);
         }
     }
 }
