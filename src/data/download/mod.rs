@@ -12,9 +12,10 @@ use super::gzip::Unpacked;
 use crate::error::{Error, Result};
 use crate::whole_file::{Part, new_part};
 use address::{shown, without_secret};
-use hmac_sha256::Hash;
+
 use indicatif::{ProgressBar, ProgressStyle};
 use proxy::Answer;
+use sha2_const::Sha256;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::Path;
@@ -162,7 +163,7 @@ fn receive(mut body: impl Read, part: &Part, sum: &Sum, bar: &ProgressBar, folde
         Sum::Content { .. } => MAX_ARCHIVE,
         Sum::Archive { bytes, .. } => *bytes,
     };
-    let (mut hash, mut bytes, mut buffer) = (Hash::new(), 0, vec![0; 1 << 16]);
+    let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
     loop {
         let count = match body.read(&mut buffer) {
             Ok(0) => return Ok(Received { bytes, sha256: hex(&hash.finalize()) }),
@@ -174,7 +175,7 @@ fn receive(mut body: impl Read, part: &Part, sum: &Sum, bar: &ProgressBar, folde
         if bytes > most {
             return Err(Fault::Mirror(format!("expected at most {most} bytes, the answer goes on after them")));
         }
-        hash.update(&buffer[..count]);
+        hash = hash.update(&buffer[..count]);
         part.file().write_all(&buffer[..count]).map_err(|source| Fault::Folder(at(folder, source)))?;
         bar.set_position(bytes);
     }
@@ -209,13 +210,13 @@ fn check(received: Received, announced: Option<u64>, sum: &Sum, part: &Part) -> 
 fn unpack(mut archive: &File, expected: u64) -> io::Result<(u64, String)> {
     archive.rewind()?;
     let mut content = Unpacked::new(BufReader::new(archive)).take(expected + 1);
-    let (mut hash, mut bytes, mut buffer) = (Hash::new(), 0, vec![0; 1 << 16]);
+    let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
     loop {
         match content.read(&mut buffer)? {
             0 => return Ok((bytes, hex(&hash.finalize()))),
             count => {
                 bytes += count as u64;
-                hash.update(&buffer[..count]);
+                hash = hash.update(&buffer[..count]);
             }
         }
     }

@@ -20,7 +20,7 @@ fn archive(content: &[u8]) -> Vec<u8> {
 }
 
 fn sha256(bytes: &[u8]) -> &'static str {
-    hex(&Hash::hash(bytes)).leak()
+    hex(&Sha256::new().update(bytes).finalize()).leak()
 }
 
 fn content_sum() -> Sum {
