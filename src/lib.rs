@@ -40,7 +40,8 @@
 //!
 //! Names, arguments and defaults are those of [Keras](https://keras.io); images are (N, H, W, C), channels last.
 //! [For Keras users](for_keras_users) sets calls side by side, and goes from data to a deployed model;
-//! [transfer learning](transfer_learning) goes on from a trained one.
+//! [sequences](mod@sequences) has texts, signals and masks; [transfer learning](transfer_learning) goes on from a trained
+//! model.
 //!
 //! # Debug builds
 //!
@@ -133,6 +134,9 @@ mod summary;
 pub mod testing;
 mod train;
 mod training;
+#[doc = include_str!("sequences.md")]
+pub mod sequences {}
+
 #[doc = include_str!("transfer_learning.md")]
 pub mod transfer_learning {}
 mod user_object;

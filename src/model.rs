@@ -6,6 +6,7 @@ mod description;
 mod ongoing;
 mod passes;
 mod predicting;
+mod text;
 mod weights;
 
 pub use callback_state::CallbackState;
@@ -14,7 +15,9 @@ pub use passes::{ForwardPass, Gradients, Mode, OutputGradients};
 pub(crate) use predicting::{shaped, shaped_rows, split_outputs};
 pub(crate) use weights::{named, store};
 
-use crate::data::{Inputs, LabelledInputs, OrderedExamples, Targets, nouns};
+use crate::data::{
+    self, Inputs, LabelledInputs, OneOrMore, OrderedExamples, OrderedImages, Targets, TextVectorization, nouns,
+};
 use crate::error::{Error, Result};
 use crate::exec::Weights;
 use crate::layers::Network;
@@ -28,6 +31,7 @@ use crate::train::{Decision, Engine, Examples, Scoring, Tally, Undecided, initia
 use ndarray::ArrayD;
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 /// A compiled model. [`Sequential::compile`](crate::Sequential::compile) makes it.
 ///
@@ -46,6 +50,8 @@ pub struct Model {
     /// Epochs of training so far, over all calls of `fit`.
     pub(crate) epochs: usize,
     pub(crate) ongoing: Ongoing,
+    /// How its tokens are made of texts, if that was said.
+    pub(crate) text: Option<Arc<TextVectorization>>,
 }
 
 /// A kernel or bias, or the gradient of one, under Keras' name and in Keras' layout: a convolution's kernel is
@@ -87,7 +93,7 @@ impl Model {
         let ongoing = Ongoing::new(scoring.tally());
         let inference = plan.for_inference(&network)?;
         let engine = Engine::new(plan, inference, scoring, weights, Level::new());
-        Ok(Self { network, seed, optimizer, state, engine, epochs: 0, ongoing })
+        Ok(Self { network, seed, optimizer, state, engine, epochs: 0, ongoing, text: None })
     }
 
     /// The optimizer's rate for the next step.
@@ -211,6 +217,7 @@ impl Model {
         self.check_shapes(data.images())?;
         self.check_target_shapes(data.targets())?;
         let examples = data.checked()?;
+        check_tokens(&self.engine.plan, &examples.images)?;
         self.engine.scoring.check_targets(examples.targets.as_slice())?;
         Ok(examples)
     }
@@ -264,7 +271,7 @@ impl Model {
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { network, seed, optimizer, epochs, state: _, engine: _, ongoing: _ } = self;
+        let Self { network, seed, optimizer, epochs, state: _, engine: _, ongoing: _, text: _ } = self;
         let mut model = f.debug_struct("Model");
         model.field("layers", &network.layers).field("seed", seed);
         model.field("objectives", &self.engine.scoring.objectives().collect::<Vec<_>>());
@@ -309,8 +316,8 @@ pub(crate) fn check_objectives(plan: &Plan, objectives: &[Objective]) -> Result<
             return Err(Error::Setting { name: "weight", expected, received });
         }
     }
-    let metrics = objectives.iter().enumerate();
-    Metric::check_all(metrics.map(|(index, objective)| (&objective.metrics[..], plan.output_len(index))))
+    let metrics = objectives.iter().zip(&plan.heads);
+    Metric::check_all(metrics.map(|(objective, head)| (&objective.metrics[..], head.scored_len())))
 }
 
 /// Whether every score has a name of its own in logs, where those of validation data begin with `val_`.
@@ -355,6 +362,15 @@ pub(crate) fn check_shapes(plan: &Plan, found: &Inputs<'_>) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// Whether inputs that hold tokens hold those that the model's tables have rows for.
+///
+/// # Errors
+/// [`Error::Data`] for the first that does not.
+pub(crate) fn check_tokens(plan: &Plan, inputs: &OneOrMore<OrderedImages<'_>>) -> Result<()> {
+    let lens = (0..plan.inputs.len()).map(|input| plan.input_len(input));
+    data::check_tokens(inputs.as_slice(), &plan.token_limits, lens)
 }
 
 /// Whether images fit a model's input.

@@ -3,7 +3,7 @@
 use crate::data::Inputs;
 use crate::error::{Error, Result};
 use crate::exec::Workspace;
-use crate::model::{Model, check_shapes, shaped_rows, split_outputs};
+use crate::model::{Model, check_shapes, check_tokens, shaped_rows, split_outputs};
 use crate::plan::Plan;
 use crate::shape::Shape;
 use crate::train::{Examples, Inference};
@@ -152,6 +152,7 @@ impl Predictor {
         let mut outputs = Array2::zeros((count, self.inference.plan.outputs_len()));
         let out = outputs.as_slice_mut().expect("a new array is in memory order");
         let images = images.checked()?;
+        check_tokens(&self.inference.plan, &images)?;
         let mut workspace = self.inference.take_workspace(count);
         self.write(&Examples::of_images(&images), &mut workspace, out);
         self.inference.put_back(workspace);
@@ -175,6 +176,7 @@ impl Predictor {
         let images = images.into();
         self.check(&images, images.len() * self.inference.plan.outputs_len(), out.len(), scratch)?;
         let images = images.checked()?;
+        check_tokens(&self.inference.plan, &images)?;
         self.write(&Examples::of_images(&images), &mut scratch.workspace, out);
         Ok(())
     }
@@ -200,6 +202,7 @@ impl Predictor {
         self.inference.decision.check()?;
         let mut classes = vec![0; images.len()];
         let images = images.checked()?;
+        check_tokens(&self.inference.plan, &images)?;
         let mut workspace = self.inference.take_workspace(classes.len());
         self.write_classes(&Examples::of_images(&images), &mut workspace, &mut classes);
         self.inference.put_back(workspace);
@@ -237,6 +240,7 @@ impl Predictor {
         self.inference.decision.check()?;
         self.check(&images, images.len(), out.len(), scratch)?;
         let images = images.checked()?;
+        check_tokens(&self.inference.plan, &images)?;
         self.write_classes(&Examples::of_images(&images), &mut scratch.workspace, out);
         Ok(())
     }

@@ -20,7 +20,11 @@ pub(crate) fn check_finite<D: Dimension>(values: &ArrayView<'_, f32, D>) -> Resu
     let Some((index, value)) = values.indexed_iter().find(|(_, value)| !value.is_finite()) else { return Ok(()) };
     let index: Vec<String> = index.slice().iter().map(usize::to_string).collect();
     let index = index.join(", ");
-    let (what, axes) = if values.ndim() == 2 { ("the table's values", "N, F") } else { ("images", "N, H, W, C") };
+    let (what, axes) = match values.ndim() {
+        2 => ("the table's values", "N, F"),
+        3 => ("sequences", "N, T, F"),
+        _ => ("images", "N, H, W, C"),
+    };
     Err(Error::Data(format!("{what} must be finite, got {value} at ({index}) ({axes})")))
 }
 
@@ -33,6 +37,7 @@ pub(super) fn all_finite(values: &[f32]) -> bool {
 pub(super) fn check_stored(inputs: &Array4<f32>, shape: Shape) -> Result<()> {
     match shape.axes() {
         [_] => check_finite(&inputs.view().remove_axis(Axis(1)).remove_axis(Axis(1))),
+        [_, _] => check_finite(&inputs.view().remove_axis(Axis(1))),
         _ => check_finite(&inputs.view()),
     }
 }

@@ -55,7 +55,7 @@ pub struct Dataset {
     pub(super) range: Range<usize>,
 }
 
-/// A table is stored as images of one pixel.
+/// A table is stored as images of one pixel, sequences as images of one row.
 #[derive(Clone, Debug)]
 pub(super) enum StoredInputs {
     Bytes(Arc<Array4<u8>>),
@@ -83,7 +83,7 @@ impl Dataset {
     /// [`Error::Data`] if there are no images or more than 2^28, an axis is zero, there is not exactly one label for
     /// each image, or a label is 2^28 or more.
     pub fn from_bytes(images: Array4<u8>, labels: Vec<usize>) -> Result<Self> {
-        Self::new(StoredInputs::bytes(images), None, Some(labels), None)
+        Self::of_images(StoredInputs::bytes(images), Some(labels), None)
     }
 
     /// A data set of images of floats, (N, H, W, C), which are used as they are.
@@ -91,7 +91,7 @@ impl Dataset {
     /// # Errors
     /// As [`from_bytes`](Self::from_bytes), and [`Error::Data`] if a value is NaN or infinite.
     pub fn from_floats(images: Array4<f32>, labels: Vec<usize>) -> Result<Self> {
-        Self::new(StoredInputs::floats(images), None, Some(labels), None)
+        Self::of_images(StoredInputs::floats(images), Some(labels), None)
     }
 
     /// A data set of images of bytes, as [`from_bytes`](Self::from_bytes), with target values instead of classes.
@@ -102,7 +102,7 @@ impl Dataset {
     /// [`Error::Data`] if there are no images or more than 2^28, an axis is zero, there are not values for each image,
     /// or one is NaN or infinite.
     pub fn from_bytes_and_values(images: Array4<u8>, values: impl Into<Values>) -> Result<Self> {
-        Self::new(StoredInputs::bytes(images), None, None, Some(values.into()))
+        Self::of_images(StoredInputs::bytes(images), None, Some(values.into()))
     }
 
     /// A data set of images of floats, as [`from_floats`](Self::from_floats), with target values instead of classes.
@@ -111,7 +111,7 @@ impl Dataset {
     /// As [`from_bytes_and_values`](Self::from_bytes_and_values), and [`Error::Data`] if an image holds NaN or
     /// infinity.
     pub fn from_floats_and_values(images: Array4<f32>, values: impl Into<Values>) -> Result<Self> {
-        Self::new(StoredInputs::floats(images), None, None, Some(values.into()))
+        Self::of_images(StoredInputs::floats(images), None, Some(values.into()))
     }
 
     /// A data set of the rows of a table, N rows of F features, (N, F), with a class for each.
@@ -127,8 +127,8 @@ impl Dataset {
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn from_table(table: Array2<f32>, labels: Vec<usize>) -> Result<Self> {
-        let features = table.ncols();
-        Self::new(StoredInputs::table(table), Some(features), Some(labels), None)
+        let shape = Shape::from([table.ncols()]);
+        Self::new(StoredInputs::table(table), shape, Some(labels), None)
     }
 
     /// A data set of the rows of a table, (N, F), with target values for each.
@@ -138,19 +138,23 @@ impl Dataset {
     /// # Errors
     /// As [`from_floats_and_values`](Self::from_floats_and_values).
     pub fn from_table_and_values(table: Array2<f32>, values: impl Into<Values>) -> Result<Self> {
-        let features = table.ncols();
-        Self::new(StoredInputs::table(table), Some(features), None, Some(values.into()))
+        let shape = Shape::from([table.ncols()]);
+        Self::new(StoredInputs::table(table), shape, None, Some(values.into()))
     }
 
-    /// - features: of a table
-    fn new(
+    fn of_images(images: StoredInputs, labels: Option<Vec<usize>>, values: Option<Values>) -> Result<Self> {
+        let (_, height, width, channels) = images.dim();
+        Self::new(images, Shape::from([height, width, channels]), labels, values)
+    }
+
+    /// - shape: of one example
+    pub(super) fn new(
         images: StoredInputs,
-        features: Option<usize>,
+        shape: Shape,
         labels: Option<Vec<usize>>,
         values: Option<Values>,
     ) -> Result<Self> {
-        let (count, height, width, channels) = images.dim();
-        let shape = features.map_or(Shape::from([height, width, channels]), |features| Shape::from([features]));
+        let count = images.dim().0;
         check_shape(count, shape)?;
         if let Some(labels) = &labels {
             check_labels(count, labels, shape)?;
@@ -213,7 +217,7 @@ impl Dataset {
         self.range.len()
     }
 
-    /// The shape of one example: (H, W, C) of an image, (F) of the row of a table.
+    /// The shape of one example: (H, W, C) of an image, (F) of the row of a table, (T, F) of a sequence.
     #[must_use]
     pub fn shape(&self) -> Shape {
         self.shape
@@ -291,8 +295,11 @@ impl Dataset {
     /// [`Error::Data`] if an axis is zero, or a value NaN or infinite.
     pub(super) fn with_inputs(&self, images: Array4<f32>) -> Result<Self> {
         let (count, height, width, channels) = images.dim();
-        let is_table = self.shape.axes().len() == 1 && (height, width) == (1, 1);
-        let shape = if is_table { Shape::from([channels]) } else { Shape::from([height, width, channels]) };
+        let shape = match self.shape.axes() {
+            [_] if (height, width) == (1, 1) => Shape::from([channels]),
+            [_, _] if height == 1 => Shape::from([width, channels]),
+            _ => Shape::from([height, width, channels]),
+        };
         check_shape(count, shape)?;
         check_stored(&images, shape)?;
         Ok(Self { images: StoredInputs::floats(images), shape, scaling: None, order: None, ..self.rebased() })

@@ -3,6 +3,7 @@
 
 use super::checks::check_finite;
 use super::dataset::{Dataset, Pixels, Stored};
+use super::tokens::check_most;
 use crate::error::{Error, Result};
 use crate::shape::{MAX_ELEMENTS, Shape};
 use ndarray::{Array2, Array3, Array4, ArrayD, ArrayView2, ArrayView3, ArrayView4, ArrayViewD};
@@ -14,9 +15,10 @@ use std::borrow::Cow;
 /// - images, (N, H, W, C): a `&Array4<f32>`, which is used as it is, or a `&Array4<u8>`, which becomes `x / 255`,
 /// - a table, N rows of F features, (N, F): a `&Array2<f32>`, or arrays of fixed length, as in `&[[0.5, 2.0]]`,
 /// - sequences, (N, T, F): a `&Array3<f32>`, and examples of any rank up to four: a `&ArrayD<f32>`,
+/// - tokens, (N, T), for an [`Embedding`](crate::layers::Embedding): a `&Array2<u32>`, or whole numbers in a table,
 /// - of a model with several inputs a tuple of these, one for each, or a vector of `Inputs`,
 ///
-/// and views of arrays. There are no tables of integers: `array![[0, 1]]` would be bytes, which become `x / 255`.
+/// and views of arrays. There are no other tables of integers.
 ///
 /// ```
 /// use inkstone::prelude::*;
@@ -73,6 +75,7 @@ enum Source<'a> {
     Dataset(&'a Dataset),
     Bytes(ArrayViewD<'a, u8>),
     Floats(ArrayViewD<'a, f32>),
+    Tokens(ArrayViewD<'a, u32>),
 }
 
 /// One input's examples in memory order.
@@ -115,6 +118,7 @@ from_arrays! {
     Array4, ArrayView4, f32 => Floats;
     Array3, ArrayView3, f32 => Floats;
     Array2, ArrayView2, f32 => Floats;
+    Array2, ArrayView2, u32 => Tokens;
     ArrayD, ArrayViewD, f32 => Floats;
 }
 
@@ -188,6 +192,7 @@ impl<'a> Inputs<'a> {
             Source::Dataset(dataset) => return dataset.choose(indices).images(),
             Source::Bytes(images) => images.select(ndarray::Axis(0), indices).mapv(|byte| f32::from(byte) / 255.0),
             Source::Floats(images) => images.select(ndarray::Axis(0), indices),
+            Source::Tokens(tokens) => tokens.select(ndarray::Axis(0), indices).mapv(|token| token as f32),
         };
         let (height, width, channels) = Shape::new(&selected.shape()[1..]).map_or((0, 0, 0), Shape::as_image);
         let shape = (indices.len(), height, width, channels);
@@ -219,6 +224,10 @@ impl<'a> Inputs<'a> {
                     check_finite(&images)?;
                     OrderedImages::Floats { values: in_memory_order(images), count }
                 }
+                Source::Tokens(tokens) => {
+                    check_most(tokens.indexed_iter().map(|(at, token)| ([at[0], at[1]], *token)))?;
+                    OrderedImages::Floats { values: tokens.iter().map(|token| *token as f32).collect(), count }
+                }
             })
         })
     }
@@ -230,6 +239,7 @@ impl Source<'_> {
             Self::Dataset(dataset) => dataset.len(),
             Self::Bytes(images) => images.shape().first().copied().unwrap_or(0),
             Self::Floats(images) => images.shape().first().copied().unwrap_or(0),
+            Self::Tokens(tokens) => tokens.shape().first().copied().unwrap_or(0),
         }
     }
 
@@ -238,6 +248,7 @@ impl Source<'_> {
             Self::Dataset(dataset) => return Some(dataset.shape()),
             Self::Bytes(images) => images.shape(),
             Self::Floats(images) => images.shape(),
+            Self::Tokens(tokens) => tokens.shape(),
         };
         axes.get(1..).and_then(Shape::new)
     }

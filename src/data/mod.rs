@@ -1,5 +1,5 @@
-//! Loading data: IDX files, MNIST and its relatives, drawn digits, and your own arrays; parts of data sets, scaling,
-//! cleaning, augmentation.
+//! Loading data: IDX files, MNIST and its relatives, drawn digits, texts, and your own arrays; parts of data sets,
+//! scaling, cleaning, augmentation; sequences of one length.
 //!
 //! # Downloads
 //!
@@ -43,9 +43,14 @@ mod labelled;
 mod map;
 mod moments;
 mod open;
+mod pad_sequences;
 mod parts;
 mod scaling;
+mod sequences;
 mod targets;
+mod text_vectorization;
+mod timeseries;
+mod tokens;
 mod values;
 
 pub use augment::{Augment, Flip};
@@ -59,7 +64,11 @@ pub(crate) use inputs::{OneOrMore, OrderedImages, nouns};
 pub use labelled::LabelledInputs;
 pub(crate) use labelled::OrderedExamples;
 pub(crate) use moments::channel_moments;
+pub use pad_sequences::{End, PadSequences};
 pub use scaling::Normalization;
 pub(crate) use targets::OrderedTargets;
 pub use targets::{Target, Targets};
+pub use text_vectorization::TextVectorization;
+pub use timeseries::{Timeseries, timeseries_dataset};
+pub(crate) use tokens::check_tokens;
 pub use values::Values;

@@ -21,6 +21,12 @@ impl Scaling {
         }
     }
 
+    /// What becomes of the value at this place of an example.
+    pub(super) fn of(&self, place: usize, value: f32) -> f32 {
+        let channel = place % self.factors.len();
+        value * self.factors[channel] + self.offsets[channel]
+    }
+
     /// This scaling, and then that one.
     fn then(&self, next: &Self) -> Self {
         let factors = self.factors.iter().zip(&next.factors).map(|(first, second)| first * second).collect();

@@ -48,7 +48,19 @@ pub(crate) fn forward<S: Simd>(
     images: usize,
     pass: Pass,
 ) {
-    for step in 0..plan.steps.len() {
+    forward_steps(simd, Phase { plan, steps: 0..plan.steps.len() }, weights, workspace, images, pass);
+}
+
+/// Runs some steps, without a meeting behind them.
+pub(crate) fn forward_steps<S: Simd>(
+    simd: S,
+    Phase { plan, steps }: Phase<'_>,
+    weights: &Weights,
+    workspace: &mut Workspace,
+    images: usize,
+    pass: Pass,
+) {
+    for step in steps {
         forward_step(simd, At { plan, step, what: Do::Run }, weights, workspace, images, pass);
     }
 }
@@ -63,9 +75,7 @@ pub(crate) fn forward_phase<S: Simd>(
     pass: Pass,
 ) {
     let end = steps.end;
-    for step in steps {
-        forward_step(simd, At { plan, step, what: Do::Run }, weights, workspace, images, pass);
-    }
+    forward_steps(simd, Phase { plan, steps }, weights, workspace, images, pass);
     if end < plan.steps.len() {
         forward_step(simd, At { plan, step: end, what: Do::Gather }, weights, workspace, images, pass);
     }

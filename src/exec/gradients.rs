@@ -1,9 +1,11 @@
 //! What the backward passes over some examples of a batch leave behind: gradients summed over them, and what those
 //! gradients are made of that are summed over the whole batch at once.
 
+use super::looked_up::LookedUp;
 use crate::aligned::{AlignedBuffer, LINE_FLOATS, round_up_to_line};
 use crate::kernels::over_batch::{Factors, SLACK};
-use crate::plan::{OverBatch, Plan};
+use crate::plan::{OverBatch, Plan, Table};
+use std::ops::Range;
 
 /// The gradients of a shard of a batch.
 #[derive(Debug)]
@@ -12,6 +14,8 @@ pub(crate) struct Gradients {
     pub(crate) summed: AlignedBuffer,
     /// For each kernel whose gradient is summed over the whole batch, its inputs and output gradients.
     kept: Vec<Kept>,
+    /// For each step that looks rows up in a table which is trained, what it has looked up.
+    looked_up: Vec<LookedUp>,
     /// How many examples have been through the backward pass.
     examples: usize,
     /// What the penalties of outputs are multiplied by: for a mean loss, one part of the batch.
@@ -37,7 +41,8 @@ pub(crate) fn stride(numbers: usize) -> usize {
 
 /// Floats that are kept of an example.
 pub(crate) fn kept_len(plan: &Plan) -> usize {
-    plan.over_batch.iter().map(|kernel| stride(kernel.inputs) + stride(kernel.filters)).sum()
+    let kernels = plan.over_batch.iter().map(|kernel| stride(kernel.inputs) + stride(kernel.filters));
+    kernels.chain(plan.tables.iter().map(|table| table.steps * (table.len + 2))).sum()
 }
 
 impl Gradients {
@@ -49,13 +54,25 @@ impl Gradients {
             filters: *filters,
         };
         let kept = plan.over_batch.iter().map(kept).collect();
-        Self { summed: AlignedBuffer::zeroed(plan.parameters.sharded_len), kept, examples: 0, activity_scale: 0.0 }
+        let looked_up = plan.tables.iter().map(|table| LookedUp::new(table, max_examples)).collect();
+        let summed = AlignedBuffer::zeroed(plan.parameters.sharded_len);
+        Self { summed, kept, looked_up, examples: 0, activity_scale: 0.0 }
     }
 
     /// Makes them those of no examples.
     pub(crate) fn clear(&mut self) {
         self.summed.fill(0.0);
         self.examples = 0;
+    }
+
+    /// Closes a shard: what it has looked up comes into an order in which it can be read.
+    pub(crate) fn close(&mut self) {
+        self.looked_up.iter_mut().for_each(|looked_up| looked_up.sort_rows(self.examples));
+    }
+
+    /// Adds the gradients of some values of a table, from its first on, that these examples leave.
+    pub(crate) fn add_rows(&self, table: usize, values: Range<usize>, to: &mut [f32]) {
+        self.looked_up[table].add_to(self.examples, values, to);
     }
 
     /// The factors of one kernel's gradient.
@@ -65,7 +82,7 @@ impl Gradients {
     }
 
     /// The gradients of all trained parameters over these examples alone, found the plain way: to be looked at, not to
-    /// train with.
+    /// train with. The shard must be closed.
     pub(crate) fn all(&self, plan: &Plan) -> Vec<f32> {
         let mut all = self.summed.to_vec();
         all.resize(plan.parameters.trained_len, 0.0);
@@ -79,6 +96,9 @@ impl Gradients {
                 }
                 all[biases.clone()].iter_mut().zip(dy).for_each(|(db, dy)| *db += dy);
             }
+        }
+        for (place, Table { weights, .. }) in plan.tables.iter().enumerate() {
+            self.add_rows(place, 0..weights.len(), &mut all[weights.clone()]);
         }
         all
     }
@@ -94,6 +114,11 @@ impl Gradients {
         rows.zip(x.chunks_exact(inputs)).for_each(|(kept, x)| kept[..inputs].copy_from_slice(x));
         let rows = kept_dy[start * stride(*filters)..].chunks_mut(stride(*filters));
         rows.zip(dy.chunks_exact(*filters)).for_each(|(kept, dy)| kept[..*filters].copy_from_slice(dy));
+    }
+
+    /// Keeps the gradients of the rows that the next examples have looked up in a table.
+    pub(super) fn keep_rows(&mut self, table: usize, rows: impl Iterator<Item = usize>, dy: &[f32]) {
+        self.looked_up[table].keep(self.examples, rows, dy);
     }
 
     /// Goes to where the examples of a chunk are kept that goes through the backward pass phase by phase, or behind

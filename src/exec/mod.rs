@@ -4,6 +4,7 @@
 mod backward;
 mod forward;
 mod gradients;
+mod looked_up;
 mod meeting;
 mod memory;
 mod run;
@@ -13,12 +14,12 @@ pub(crate) mod tests;
 mod workspace;
 
 pub(crate) use backward::{backward, backward_phase};
-pub(crate) use forward::{Pass, Phase, forward, forward_phase};
+pub(crate) use forward::{Pass, Phase, forward, forward_phase, forward_steps};
 pub(crate) use gradients::{Gradients, kept_len, stride};
 pub(crate) use meeting::{Direction, Meeting, StateUpdate};
 pub(crate) use memory::Scratch;
 pub(crate) use run::Purpose;
-pub(crate) use workspace::Workspace;
+pub(crate) use workspace::{OutputBuffers, Workspace};
 
 use crate::aligned::AlignedBuffer;
 use crate::plan::{ConvStep, FoldedNorm, ForwardAlgorithm, InputGradient, Plan};

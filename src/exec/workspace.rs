@@ -106,12 +106,29 @@ impl Workspace {
         &mut self.values[head.value.0]
     }
 
-    /// An output, room for what the output function makes of it, and the gradient of the output.
-    pub(crate) fn output_result_and_gradient(&mut self, plan: &Plan, head: &Head) -> (&[f32], &mut [f32], &mut [f32]) {
+    /// All that scoring an output needs.
+    pub(crate) fn output_buffers(&mut self, plan: &Plan, head: &Head) -> OutputBuffers<'_> {
         let ValueId(output) = head.value;
         let slot = plan.gradients.slot_of[output].and_then(|slot| self.gradients.get_mut(slot));
-        (&self.values[output], &mut self.result, slot.map_or(&mut [], |slot| &mut slot[..]))
+        OutputBuffers {
+            logits: &self.values[output],
+            room: &mut self.result,
+            gradient: slot.map_or(&mut [], |slot| &mut slot[..]),
+            mask: head.mask.map(|ValueId(mask)| &self.values[mask][..]),
+        }
     }
+}
+
+/// An output, with what scoring it writes.
+pub(crate) struct OutputBuffers<'a> {
+    /// The output before the output function: (images, values of one example).
+    pub(crate) logits: &'a [f32],
+    /// Room for what the output function makes of it.
+    pub(crate) room: &'a mut [f32],
+    /// The gradient of the output.
+    pub(crate) gradient: &'a mut [f32],
+    /// Which steps count: (images, steps), of a sequence with a mask.
+    pub(crate) mask: Option<&'a [f32]>,
 }
 
 impl Scratch {

@@ -17,6 +17,7 @@ mod dense;
 mod depthwise_conv2d;
 mod dropout;
 mod elu;
+mod embedding;
 mod flatten;
 mod global_average_pooling2d;
 mod global_max_pooling2d;
@@ -62,6 +63,7 @@ pub use dense::Dense;
 pub use depthwise_conv2d::DepthwiseConv2D;
 pub use dropout::Dropout;
 pub use elu::ELU;
+pub use embedding::Embedding;
 pub use flatten::Flatten;
 pub use global_average_pooling2d::GlobalAveragePooling2D;
 pub use global_max_pooling2d::GlobalMaxPooling2D;
@@ -265,6 +267,8 @@ layers! {
     GlobalAveragePooling1D: "global_average_pooling1d",
     /// A max pooling over all steps.
     GlobalMaxPooling1D: "global_max_pooling1d",
+    /// Vectors of tokens.
+    Embedding: "embedding",
     /// Steps of sequences that do not count.
     Masking: "masking",
     /// A border of zeros.

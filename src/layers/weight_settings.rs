@@ -57,6 +57,9 @@ macro_rules! weight {
     ($layer:ident, $spec:expr, alpha) => {
         weight!(@ $layer, $spec, alpha_initializer, alpha_regularizer, alpha_constraint)
     };
+    ($layer:ident, $spec:expr, embeddings) => {
+        weight!(@ $layer, $spec, embeddings_initializer, embeddings_regularizer, embeddings_constraint)
+    };
     (@ $layer:ident, $spec:expr, $initializer:ident, $regularizer:ident, $constraint:ident) => {
         $spec
             .initialized($layer.$initializer)?

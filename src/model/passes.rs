@@ -1,6 +1,6 @@
 //! The parts of a training step, for training loops of one's own.
 
-use super::{Model, Weight, named, shaped, store};
+use super::{Model, Weight, check_tokens, named, shaped, store};
 use crate::data::{Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::exec::Purpose;
@@ -127,6 +127,7 @@ impl Model {
         let inputs = inputs.into();
         self.check_shapes(&inputs)?;
         let inputs = inputs.checked()?;
+        check_tokens(&self.engine.plan, &inputs)?;
         let purpose = match mode {
             Mode::Training => Purpose::Training,
             Mode::Inference => Purpose::Inference,

@@ -1,6 +1,6 @@
 //! Predictions for unlabelled examples. The model does not change.
 
-use super::Model;
+use super::{Model, check_tokens};
 use crate::data::Inputs;
 use crate::error::{Error, Result};
 use crate::plan::{Head, Plan};
@@ -89,6 +89,7 @@ impl Model {
         let count = inputs.len();
         self.check_shapes(&inputs)?;
         let inputs = inputs.checked()?;
+        check_tokens(&self.engine.plan, &inputs)?;
         let mut outputs = Array2::zeros((count, self.engine.plan.outputs_len()));
         let out = outputs.as_slice_mut().expect(IN_ORDER);
         self.engine.predict(&Examples::of_images(&inputs), out);

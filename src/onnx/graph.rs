@@ -48,6 +48,11 @@ impl Value {
     pub(super) fn input(name: String, shape: Shape) -> Self {
         Self { name, layout: Layout::of(shape) }
     }
+
+    /// The same, of another layout.
+    pub(super) fn laid_out(self, layout: Layout) -> Self {
+        Self { layout, ..self }
+    }
 }
 
 /// What a node does, beside what it reads.
@@ -102,6 +107,15 @@ impl Builder {
             attribute,
         });
         Value { name, layout }
+    }
+
+    /// A weight as a value that a node reads before others.
+    pub(super) fn weight_value(&mut self, weight: Tensor) -> Value {
+        let value = Value { name: weight.name.clone(), layout: Layout::Plain { rank: 1 } };
+        if self.initializers.iter().all(|known| known.name != weight.name) {
+            self.initializers.push(weight);
+        }
+        value
     }
 
     /// Whether an output is this value, as it is or turned.

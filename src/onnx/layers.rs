@@ -117,6 +117,7 @@ impl Call<'_> {
                 None => self.pool_all_steps("GlobalAveragePool", &x),
             },
             Layer::GlobalMaxPooling1D(_) => self.pool_all_steps("GlobalMaxPool", &x),
+            Layer::Embedding(embedding) => self.look_up(&x, embedding),
             Layer::Masking(masking) => self.mask_steps(&x, masking),
             Layer::ZeroPadding2D(padding) => {
                 let ((top, bottom), (left, right)) = padding.padding;

@@ -1,18 +1,40 @@
-//! Decides which ONNX operators masks become: what finds them, and what reads them. A mask is (N, steps, 1) here, so
+//! Decides which ONNX operators tokens and masks become: what makes vectors of tokens, what finds masks, and what reads
+//! them. A mask is (N, steps, 1) here, so
 //! that a sequence can be multiplied by it.
 
-use super::graph::{Builder, Layout, Operator, Value};
+use super::graph::{Builder, Layout, Operator, Value, weight};
 use super::layers::Call;
 use super::message::{Attribute, Tensor};
-use crate::layers::{Layer, Masking};
+use crate::layers::{Embedding, Layer, Masking};
 use crate::program::MaskRule;
 
 const SEQUENCE: Layout = Layout::Plain { rank: 2 };
 
-/// ONNX' number of the type of floats.
+/// ONNX' numbers of types.
 const FLOAT: i64 = 1;
+const INT64: i64 = 7;
 
 impl Call<'_> {
+    /// The row of a table for each token. Tokens come in as floats, as all inputs do.
+    pub(super) fn look_up(self, x: &Value, embedding: &Embedding) -> Value {
+        let table = self.builder.weight_value(weight(self.weights[0]));
+        let mut node = |part: &str, operator: Operator, reads: &[&Value]| {
+            self.builder.push(format!("{}/{part}", self.name), operator, reads, x.layout)
+        };
+        let tokens = node("tokens", cast(INT64), &[x]);
+        if embedding.mask_zero {
+            let zero = Tensor::of_floats(&format!("{}/zero", self.name), &[0.0]);
+            let is_zero = node("is_zero", Operator::new("Equal").with_weights([zero]), &[x]);
+            let counts = node("counts", Operator::new("Not"), &[&is_zero]);
+            let counts = node("counts_floats", cast(FLOAT), &[&counts]);
+            let steps = self.output.axes()[0] as i64;
+            let shape = Tensor::of_integers(&format!("{}/mask_shape", self.name), &[0, steps, 1]);
+            let mask = node("mask", Operator::new("Reshape").with_weights([shape]), &[&counts]);
+            self.builder.made_mask = Some(mask.laid_out(SEQUENCE));
+        }
+        self.builder.push(self.name, Operator::new("Gather"), &[&table, &tokens], SEQUENCE)
+    }
+
     /// A sequence with zeros in masked steps, which all have a certain value. Makes the mask.
     pub(super) fn mask_steps(self, x: &Value, masking: &Masking) -> Value {
         let equals = |part: &str, value: f32| {
@@ -25,10 +47,10 @@ impl Call<'_> {
             self.builder.push(format!("{}/{part}", self.name), operator, &[read], SEQUENCE)
         };
         let equal = node("equal", is_value, x);
-        let equal = node("equal_floats", to_floats(), &equal);
+        let equal = node("equal_floats", cast(FLOAT), &equal);
         let masked = node("masked", all, &equal);
         let counts = node("counts", is_zero, &masked);
-        let mask = node("mask", to_floats(), &counts);
+        let mask = node("mask", cast(FLOAT), &counts);
         let y = self.builder.push(self.name, Operator::new("Mul"), &[x, &mask], SEQUENCE);
         self.builder.made_mask = Some(mask);
         y
@@ -51,8 +73,8 @@ impl Call<'_> {
     }
 }
 
-fn to_floats() -> Operator {
-    Operator::new("Cast").with_attributes([Attribute::int("to", FLOAT)])
+fn cast(to: i64) -> Operator {
+    Operator::new("Cast").with_attributes([Attribute::int("to", to)])
 }
 
 /// The mask of a layer's output.

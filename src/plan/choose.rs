@@ -8,7 +8,7 @@ use crate::kernels::conv2d_backward_small::has_small_windows;
 use crate::kernels::conv2d_forward_small::has_tiny_windows;
 use crate::kernels::dense_forward::{LEAST_INPUTS, MOST_INPUTS};
 use crate::kernels::turned::Turned;
-use crate::program::{Conv, Operation, OperationKind, ValueId, WeightId, WeightPlace};
+use crate::program::{Conv, Operation, OperationKind, Plain, ValueId, WeightId, WeightPlace};
 
 /// The fewest weights of a kernel whose gradient is summed over a whole batch at once. Fewer take so little of a
 /// shard's buffer that another pass over the activations costs as much.
@@ -48,6 +48,15 @@ fn is_dense(Conv { window, pool, .. }: &Conv) -> bool {
 fn reads_as_stored(layout: &ConvLayout) -> bool {
     (LEAST_INPUTS..=MOST_INPUTS).contains(&layout.window_len())
         && layout.window_len() * layout.filters >= FEWEST_OVER_BATCH
+}
+
+/// The tables that rows are looked up in, whose gradients are kept occurrence by occurrence.
+pub(super) fn tables(operations: &[Operation], parameters: &Parameters) -> Vec<WeightId> {
+    let tables = operations.iter().filter_map(|operation| match &operation.kind {
+        OperationKind::Plain(Plain::Lookup(_)) => Some(operation.weights[0]),
+        OperationKind::Plain(_) | OperationKind::Conv(_) => None,
+    });
+    tables.filter(|table| parameters.all[table.0].is_trained()).collect()
 }
 
 /// What [`choose`] chooses for.

@@ -75,7 +75,8 @@ fn operations(Placed { step, reads, writes, weights, .. }: &Placed, lengths: &[u
     let computed = match step {
         Step::Conv(conv) => convolution(&conv.layout),
         Step::Plain(plain) => {
-            let weights = weights.iter().map(|weight| weight.range.len() as u64).sum();
+            let reads_all = plain.declare().reads_all_weights();
+            let weights = weights.iter().filter(|_| reads_all).map(|weight| weight.range.len() as u64).sum();
             plain.declare().operations(lengths_of(lengths, reads, *writes)).saturating_add(weights)
         }
     };

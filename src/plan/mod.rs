@@ -5,13 +5,15 @@ mod choose;
 mod cost;
 mod fuse;
 mod gradients;
+mod outline;
 mod parameters;
 mod step;
 
 pub(crate) use gradients::{GradientMemory, Wanted};
+pub(crate) use outline::Outline;
 pub(crate) use parameters::{Parameter, Parameters, layer_names};
 pub(crate) use step::{
-    ConvStep, Flow, FoldedNorm, ForwardAlgorithm, InputGradient, OverBatch, Placed, Step, WeightGradient,
+    ConvStep, Flow, FoldedNorm, ForwardAlgorithm, InputGradient, OverBatch, Placed, Step, Table, WeightGradient,
 };
 
 use crate::error::{Error, Result};
@@ -38,10 +40,16 @@ pub(crate) struct Plan {
     pub(crate) parameters: Parameters,
     /// The kernels whose gradients are summed over a whole batch at once.
     pub(crate) over_batch: Vec<OverBatch>,
+    /// The tables whose gradients are kept occurrence by occurrence: one for each step that looks rows up.
+    pub(crate) tables: Vec<Table>,
+    /// For each input that holds tokens the first token that there is not.
+    pub(crate) token_limits: Vec<Option<usize>>,
     /// Floats in the buffer of packed weights.
     pub(crate) packed_len: usize,
     /// The values that add to the loss.
     pub(crate) activities: Vec<(ValueId, Regularizer)>,
+    /// How many steps it takes to make the masks of outputs.
+    masks_end: usize,
     /// What every batch asks for.
     pub(crate) costs: Costs,
 }
@@ -58,6 +66,14 @@ pub(crate) struct Head {
     pub(crate) function: OutputFunction,
     /// Which of its steps count, if it is a sequence with a mask.
     pub(crate) mask: Option<ValueId>,
+}
+
+impl Head {
+    /// How many values are scored at a time: those of a step of a sequence with a mask, otherwise all of an example.
+    pub(crate) fn scored_len(&self) -> usize {
+        let len = self.shape.axes().iter().product();
+        if self.mask.is_some() { len / self.shape.axes()[0] } else { len }
+    }
 }
 
 /// What each call of a network gives, and the weights of each layer.
@@ -112,13 +128,16 @@ impl Plan {
             Some(placed) => (Vec::new(), placed.clone()),
             None => {
                 let over_batch = choose::over_batch(&operations, &parameters);
-                let is_over_batch = |parameter| over_batch.contains(&WeightId(parameter));
+                let tables = choose::tables(&operations, &parameters);
+                let is_over_batch =
+                    |parameter| [&over_batch, &tables].iter().any(|ids| ids.contains(&WeightId(parameter)));
                 let parameters = Parameters::place(parameters.all, is_over_batch);
                 (over_batch, parameters)
             }
         };
         let choices = choose::Choices { operations: &operations, parameters: &parameters, over_batch: &over_batch };
         let (mut steps, packed_len) = choose::choose(choices, &lengths, &values(&heads), wanted);
+        let tables = step::number_tables(&mut steps, &lengths);
         let mut is_used = vec![false; lengths.len()];
         let inputs_and_written = inputs.iter().map(|input| input.value).chain(steps.iter().map(|step| step.writes));
         inputs_and_written.for_each(|ValueId(value)| is_used[value] = true);
@@ -126,6 +145,8 @@ impl Plan {
         let input_values: Vec<ValueId> = inputs.iter().map(|input| input.value).collect();
         let gradients = gradients::lay_out(&mut steps, &lengths, &input_values, &values(&heads), wanted);
         let over_batch = steps.iter().filter_map(|placed| placed.step.conv().and_then(ConvStep::over_batch)).collect();
+        let masks_end = masks_end(&steps, &heads)?;
+        let token_limits = inputs.iter().map(|input| step::token_limit(&steps, input.value)).collect();
         let costs = Costs::new(&steps, &lengths);
         Ok(Self {
             inputs,
@@ -136,8 +157,11 @@ impl Plan {
             gradients,
             parameters,
             over_batch,
+            tables,
+            token_limits,
             packed_len,
             activities,
+            masks_end,
             costs,
         })
     }
@@ -166,6 +190,11 @@ impl Plan {
     pub(crate) fn phases(&self) -> impl Iterator<Item = Range<usize>> {
         let starts = [0].into_iter().chain(self.meetings());
         starts.zip(self.meetings().chain([self.steps.len()])).map(|(start, end)| start..end)
+    }
+
+    /// Where the steps end that make the masks of outputs; none if no output has one.
+    pub(crate) fn masks_end(&self) -> Option<usize> {
+        self.heads.iter().any(|head| head.mask.is_some()).then_some(self.masks_end)
     }
 
     /// The shape of one example of each input.
@@ -209,24 +238,19 @@ impl Plan {
     }
 }
 
-/// What a plan of a network has, without the plan, which takes more memory.
-pub(crate) struct Outline {
-    /// The shape of each call's output.
-    pub(crate) shapes: Vec<Shape>,
-    /// How many values one example of each output has.
-    pub(crate) outputs: Vec<usize>,
-    pub(crate) parameters: Parameters,
-}
-
-impl Outline {
-    /// # Errors
-    /// As [`Plan::new`], of the layers' shapes.
-    pub(crate) fn new(network: &Network) -> Result<Self> {
-        let Checked { shapes, weights } = check(network)?;
-        let parameters = parameters::lay_out(&network.layers, &weights)?;
-        let outputs = network.outputs.iter().map(|source| shape_of(network, &shapes, source).len().unwrap_or_default());
-        Ok(Self { outputs: outputs.collect(), shapes, parameters })
+/// How many steps it takes to make the masks of outputs.
+///
+/// # Errors
+/// [`Error::Model`] if chunks meet before that: masks are made before they do.
+fn masks_end(steps: &[Placed], heads: &[Head]) -> Result<usize> {
+    let makes = |placed: &Placed| heads.iter().any(|head| head.mask == Some(placed.writes));
+    let end = steps.iter().rposition(makes).map_or(0, |last| last + 1);
+    if steps[..end].iter().any(Placed::meets) {
+        return Err(Error::Model(
+            "ends with a sequence whose mask is made behind a `BatchNormalization`: put `Masking` before that".into(),
+        ));
     }
+    Ok(end)
 }
 
 /// What a network's operations give.

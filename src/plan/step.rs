@@ -127,6 +127,43 @@ pub(crate) struct OverBatch {
     pub(crate) filters: usize,
 }
 
+/// A table whose gradient one step keeps occurrence by occurrence.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Table {
+    /// Where the table lies in the parameters.
+    pub(crate) weights: Range<usize>,
+    /// The values of a row.
+    pub(crate) len: usize,
+    /// How many rows the step looks up for an example.
+    pub(crate) steps: usize,
+}
+
+/// Tells each step that looks rows up in a trained table its place among all of those.
+///
+/// - lengths: how many floats of one example each value has
+pub(super) fn number_tables(steps: &mut [Placed], lengths: &[usize]) -> Vec<Table> {
+    let mut tables = Vec::new();
+    for Placed { step, reads, weights, .. } in steps {
+        if let Step::Plain(Plain::Lookup(lookup)) = step
+            && weights[0].is_trained
+        {
+            lookup.table = Some(tables.len());
+            let steps = lengths[reads[0].0];
+            tables.push(Table { weights: weights[0].range.clone(), len: lookup.len, steps });
+        }
+    }
+    tables
+}
+
+/// The first token that a table which reads this value has no row for; none if no table reads it.
+pub(super) fn token_limit(steps: &[Placed], value: ValueId) -> Option<usize> {
+    let rows = steps.iter().filter_map(|placed| match &placed.step {
+        Step::Plain(Plain::Lookup(lookup)) if placed.reads[0] == value => Some(lookup.rows),
+        Step::Plain(_) | Step::Conv(_) => None,
+    });
+    rows.min()
+}
+
 impl ConvStep {
     /// The kernel, if its gradient is summed over a whole batch at once.
     pub(super) fn over_batch(&self) -> Option<OverBatch> {

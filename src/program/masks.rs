@@ -30,6 +30,11 @@ impl Builder {
         self.masks[value.0] = mask;
     }
 
+    /// Whether an operation gives a value; otherwise it is an input of the model.
+    pub(crate) fn computes(&self, value: ValueId) -> bool {
+        self.operations.iter().any(|operation| operation.writes == value)
+    }
+
     /// The mask of a sequence, (steps, features) or (steps), that leaves out the steps whose values all are `value`.
     pub(crate) fn find_mask(&mut self, x: Operand, value: f32) -> Operand {
         let (steps, features) = match *x.shape.axes() {

@@ -15,6 +15,7 @@
 //!
 //! Additions get a new format version, which older versions of the crate refuse by its number.
 
+use crate::data::TextVectorization;
 use crate::layers::{Layer, Network};
 use crate::loss::Loss;
 use crate::metrics::Metric;
@@ -72,6 +73,9 @@ pub(super) struct Description<'a> {
     /// One for each output.
     pub(super) objectives: Vec<Objective>,
     pub(super) epochs: u32,
+    /// How tokens are made of texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) text_vectorization: Option<Cow<'a, TextVectorization>>,
 }
 
 /// The same before version 3: a chain of layers.
@@ -95,6 +99,7 @@ impl From<ChainDescription> for Description<'_> {
             optimizer: Cow::Owned(optimizer),
             objectives: vec![Objective::new(loss).metrics(metrics)],
             epochs,
+            text_vectorization: None,
         }
     }
 }

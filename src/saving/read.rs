@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::io::{self, Read};
+use std::sync::Arc;
 
 /// What to load from a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +50,7 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
         NETWORK_VERSION => description(text),
         _ => description::<ChainDescription>(text).map(Description::from),
     };
-    let Description { network, seed, optimizer, mut objectives, epochs } =
+    let Description { network, seed, optimizer, mut objectives, epochs, text_vectorization } =
         described.map_err(|fault| at.fault(fault))?;
     let LoadOptions { limits, custom_objects } = options;
     let mut network = network.into_owned();
@@ -62,17 +63,19 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
     });
     resolved.map_err(|problem| at.fault(ModelFault::CustomObject(problem)))?;
     let impossible = |error: Error| at.fault(ModelFault::Description(error.to_string()));
-    let Outline { shapes, outputs, parameters } = Outline::new(&network).map_err(impossible)?;
+    let Outline { shapes, scored, masked, parameters } = Outline::new(&network).map_err(impossible)?;
     limits.check_layers(&network, &shapes).map_err(|fault| at.fault(fault))?;
     let penalties = usize::from(parameters.add_penalties() || network.regularizes_activity());
     let trained: Vec<Parameter> = parameters.trained().cloned().collect();
     let parameters = parameters.all;
     let mut wanted = Wanted::all("", &parameters);
     if let Some(training) = &training {
-        let metrics = objectives.iter().map(|objective| &objective.metrics[..]).zip(outputs);
+        let metrics = objectives.iter().map(|objective| &objective.metrics[..]).zip(scored);
         Metric::check_all(metrics.clone()).map_err(impossible)?;
         let sums = metrics.map(|(metrics, len)| 1 + metrics.iter().map(|metric| metric.sums(len)).sum::<usize>());
-        wanted.extend(training.wanted(&parameters, &trained, &optimizer, sums.sum::<usize>() + penalties));
+        // Of a sequence with a mask its steps are counted as well.
+        let sums = sums.sum::<usize>() + masked + penalties;
+        wanted.extend(training.wanted(&parameters, &trained, &optimizer, sums));
     }
     check(&wanted, &header.tensors, &[]).map_err(|fault| at.fault(fault))?;
     let plan = Plan::new(&network, plan::Wanted::OfParameters).map_err(impossible)?;
@@ -94,6 +97,7 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
     let mut model = model.map_err(impossible)?;
     model.set_weights(&own)?;
     model.epochs = epochs as usize;
+    model.text = text_vectorization.map(|text| Arc::new(text.into_owned()));
     if let (Some(training), Part::Checkpoint) = (training, part) {
         // Values that an optimizer keeps may be infinite without ending the training.
         let buffers = |folder: &str| match folder.starts_with("optimizer/") {

@@ -70,6 +70,7 @@ fn describe(model: &Model) -> Box<RawValue> {
         optimizer: Cow::Borrowed(&model.optimizer),
         objectives: model.objectives(),
         epochs: u32::try_from(model.epochs).unwrap_or(u32::MAX),
+        text_vectorization: model.text_vectorization().map(Cow::Borrowed),
     };
     to_raw_value(&description).expect("a description is plain data")
 }
@@ -89,7 +90,7 @@ fn file(mut stored: Vec<Stored>, model: Option<Box<RawValue>>, training: Option<
     let header = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"));
     if header > MAX_HEADER {
         return Err(Error::Model(format!(
-            "needs {header} bytes to be described, expected at most {MAX_HEADER} in a model file: use fewer layers"
+            "needs {header} bytes to be described, expected at most {MAX_HEADER} in a model file: use fewer layers, or a smaller vocabulary"
         )));
     }
     Ok(bytes)

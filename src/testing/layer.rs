@@ -103,7 +103,7 @@ impl Bench {
     fn gradients(&mut self, inputs: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let outputs = self.run(inputs);
         let Self { plan, weights, workspace, level, dy } = self;
-        let (_, _, d_output) = workspace.output_result_and_gradient(plan, plan.head());
+        let d_output = workspace.output_buffers(plan, plan.head()).gradient;
         let d_output = &mut d_output[..dy.len()];
         d_output.copy_from_slice(dy);
         let values = plan.output_len(0);

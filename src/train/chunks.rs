@@ -153,6 +153,9 @@ impl Chunks {
                     workspace.swap_scratch(scratch);
                 }
                 shard.gradients.go_to(done);
+                if phase == 0 {
+                    shard.gradients.close();
+                }
             });
         }
     }

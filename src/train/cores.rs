@@ -4,6 +4,7 @@
 //!
 //! `cargo test --release --lib steps_on_more_cores -- --ignored --nocapture` prints the table of `benches/README.md`.
 
+use super::counts::Scale;
 use super::models::{keras_cnn, mlp, vgg};
 use super::packing::pack_steps;
 use super::shard::{Part, run_shard};
@@ -120,7 +121,8 @@ fn time_shards(engine: &mut Engine, batch: &Examples<'_>, step: u64) -> Vec<f64>
     make_workspaces(plan, workspaces, 1, chunk_len(plan).min(examples.div_ceil(used)));
     let mut marks = vec![Instant::now()];
     for (index, shard) in shards[..used].iter_mut().enumerate() {
-        let part = Part { batch, places: shard_places(examples, used, index), seed: 1, step };
+        let scale = Scale { examples: 1.0 / examples as f32, steps: &[] };
+        let part = Part { batch, places: shard_places(examples, used, index), seed: 1, step, scale };
         dispatch!(*level, simd => run_shard(simd, plan, weights, scoring, &part, shard, &mut workspaces[0]));
         marks.push(Instant::now());
     }

@@ -34,6 +34,10 @@ enum Run {
     Biases {
         place: usize,
     },
+    /// Rows of a table: those that occur have a gradient.
+    Rows {
+        table: usize,
+    },
     /// Room between two parameters.
     Gap,
 }
@@ -102,6 +106,7 @@ impl<'a> BatchGradients<'a> {
                     let filters = range.start - first..range.end - first;
                     bias_gradients_over_batch(simd, &self.batch(place), filters, to);
                 }
+                Run::Rows { table } => self.write_rows(table, range, to),
                 Run::Gap => to.fill(0.0),
             }
         }
@@ -109,7 +114,7 @@ impl<'a> BatchGradients<'a> {
 
     /// How the gradients from a parameter on are found, and where that ends.
     fn run_at(&self, at: usize) -> (Run, usize) {
-        let Plan { parameters, over_batch, .. } = self.plan;
+        let Plan { parameters, over_batch, tables, .. } = self.plan;
         if at < parameters.sharded_len {
             return (Run::Sharded, parameters.sharded_len);
         }
@@ -121,7 +126,11 @@ impl<'a> BatchGradients<'a> {
                 return (Run::Biases { place }, kernel.biases.end);
             }
         }
+        if let Some(table) = tables.iter().position(|table| table.weights.contains(&at)) {
+            return (Run::Rows { table }, tables[table].weights.end);
+        }
         let starts = over_batch.iter().flat_map(|kernel| [kernel.weights.start, kernel.biases.start]);
+        let starts = starts.chain(tables.iter().map(|table| table.weights.start));
         (Run::Gap, starts.filter(|start| *start > at).min().unwrap_or(parameters.trained_len))
     }
 
@@ -138,6 +147,16 @@ impl<'a> BatchGradients<'a> {
                 sum_up(simd, shards, start, sums);
                 add(simd, sums, to);
             }
+        }
+    }
+
+    /// The gradients of a run of a table's values: of all steps that look rows up in it, in the order of the shards.
+    fn write_rows(&self, table: usize, range: Range<usize>, to: &mut [f32]) {
+        to.fill(0.0);
+        let weights = &self.plan.tables[table].weights;
+        let values = range.start - weights.start..range.end - weights.start;
+        for (step, _) in self.plan.tables.iter().enumerate().filter(|(_, step)| step.weights == *weights) {
+            self.shards.iter().for_each(|shard| shard.gradients.add_rows(step, values.clone(), to));
         }
     }
 

@@ -1,7 +1,7 @@
 //! How one output of a model is scored, and what a set of examples scored at it: sums, which can be added up.
 
 use crate::data::{OrderedTargets, Target};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::output::OutputFunction;
 use crate::loss::{Gradient, Loss, Outcome};
 use crate::metrics::{Metric, MetricState};
@@ -16,6 +16,8 @@ pub(crate) struct HeadScoring {
     /// What turns the plan's results into what loss and metrics see.
     function: OutputFunction,
     outputs: usize,
+    /// How many steps there are to score one by one, of a sequence with a mask; otherwise `None`.
+    steps: Option<usize>,
     /// Whether somebody looks at more than the order of the outputs.
     needs_outputs: bool,
 }
@@ -23,8 +25,10 @@ pub(crate) struct HeadScoring {
 /// What some examples scored at one output.
 #[derive(Clone, Debug)]
 pub(super) struct HeadTally {
-    /// The sum of the examples' losses, each times its weight.
+    /// The sum of the examples' losses, each times its weight; of a sequence with a mask that of its steps.
     pub(super) loss: f64,
+    /// How many steps counted, of sequences with masks.
+    pub(super) steps: Option<f64>,
     pub(super) metrics: Vec<MetricState>,
 }
 
@@ -35,7 +39,8 @@ impl HeadScoring {
     pub(super) fn new(head: &Head, outputs: usize, objective: &Objective) -> Self {
         let Objective { loss, metrics, .. } = objective.clone();
         let function = loss.output_function(head.function);
-        let mut scoring = Self { loss, metrics, function, outputs, needs_outputs: true };
+        let steps = head.mask.map(|_| head.shape.axes()[0]);
+        let mut scoring = Self { loss, metrics, function, outputs, steps, needs_outputs: true };
         scoring.needs_outputs =
             scoring.loss.needs_outputs() || scoring.states().any(|state| state.needs_probabilities());
         scoring
@@ -61,22 +66,33 @@ impl HeadScoring {
 
     /// The tally of no examples.
     pub(super) fn tally(&self) -> HeadTally {
-        HeadTally { loss: 0.0, metrics: self.states().collect() }
+        HeadTally { loss: 0.0, steps: self.steps.map(|_| 0.0), metrics: self.states().collect() }
+    }
+
+    /// How many values are scored at a time: those of a step, or all.
+    fn step_len(&self) -> usize {
+        self.outputs / self.steps.unwrap_or(1)
     }
 
     fn states(&self) -> impl Iterator<Item = MetricState> {
-        self.metrics.iter().map(|metric| MetricState::new(metric.for_outputs(self.function), self.outputs))
+        self.metrics.iter().map(|metric| MetricState::new(metric.for_outputs(self.function), self.step_len()))
     }
 
     /// # Errors
-    /// [`Error::Model`](crate::error::Error::Model) for a metric whose value would say nothing of the model.
+    /// [`Error::Model`] for a metric whose value would say nothing of the model.
     pub(crate) fn check_metrics(&self) -> Result<()> {
-        self.metrics.iter().try_for_each(|metric| metric.check_function(self.function, self.outputs))
+        self.metrics.iter().try_for_each(|metric| metric.check_function(self.function, self.step_len()))
     }
 
     /// # Errors
-    /// [`Error::Data`](crate::error::Error::Data) for targets that the loss or a metric cannot compare outputs with.
+    /// [`Error::Data`] for targets that the loss or a metric cannot compare outputs with.
     pub(crate) fn check_targets(&self, targets: &OrderedTargets<'_>) -> Result<()> {
+        if self.steps.is_some() && matches!(targets, OrderedTargets::Classes(_)) {
+            return Err(Error::Data(format!(
+                "targets of a sequence with a mask must have values for each of its steps, {} for each example, got labels",
+                self.outputs
+            )));
+        }
         self.loss.check_targets(targets, self.outputs)?;
         self.metrics.iter().try_for_each(|metric| metric.check_targets(targets, self.function, self.outputs))
     }
@@ -85,7 +101,17 @@ impl HeadScoring {
 impl HeadTally {
     pub(super) fn reset(&mut self) {
         self.loss = 0.0;
+        self.steps = self.steps.map(|_| 0.0);
         self.metrics.iter_mut().for_each(MetricState::reset);
+    }
+
+    /// The mean loss of so many examples, or of the steps that counted; 0 if none did.
+    pub(super) fn mean_loss(&self, examples: usize) -> f64 {
+        match self.steps {
+            Some(0.0) => 0.0,
+            Some(steps) => self.loss / steps,
+            None => self.loss / examples as f64,
+        }
     }
 
     /// The metrics as users get them.
@@ -98,34 +124,36 @@ impl HeadTally {
         self.metrics.iter().map(MetricState::value)
     }
 
-    /// All sums, to be kept: the loss, then the metrics' in their order.
+    /// All sums, to be kept: the loss, the number of steps if it is counted, then the metrics' in their order.
     pub(super) fn sums(&self) -> impl Iterator<Item = f64> {
-        [self.loss].into_iter().chain(self.metrics.iter().flat_map(MetricState::sums).copied())
+        [self.loss].into_iter().chain(self.steps).chain(self.metrics.iter().flat_map(MetricState::sums).copied())
     }
 
     /// The same, to be written.
     pub(super) fn sums_mut(&mut self) -> impl Iterator<Item = &mut f64> {
-        [&mut self.loss].into_iter().chain(self.metrics.iter_mut().flat_map(MetricState::sums_mut))
+        [&mut self.loss]
+            .into_iter()
+            .chain(&mut self.steps)
+            .chain(self.metrics.iter_mut().flat_map(MetricState::sums_mut))
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
         self.loss += other.loss;
+        self.steps = self.steps.zip(other.steps).map(|(own, other)| own + other);
         self.metrics.iter_mut().zip(&other.metrics).for_each(|(metric, other)| metric.merge(other));
     }
 
     /// Scores a chunk. With `gradients` (the shape of logits) the gradient of each loss times its weight and `scale` is
     /// written there.
-    ///
-    /// - logits: (examples, outputs); room: as many, for what is made of them
     pub(super) fn add_chunk<'t>(
         &mut self,
         scoring: &HeadScoring,
-        logits: &[f32],
-        room: &mut [f32],
+        chunk: HeadChunk<'_>,
         targets: impl Iterator<Item = (Target<'t>, f32)>,
         mut gradients: Option<(&mut [f32], f32)>,
     ) {
-        let outputs = scoring.outputs;
+        let HeadChunk { logits, room, mask } = chunk;
+        let (outputs, row) = (scoring.outputs, scoring.step_len());
         let seen = if scoring.needs_outputs {
             room.copy_from_slice(logits);
             scoring.function.apply(room, outputs);
@@ -133,15 +161,36 @@ impl HeadTally {
         } else {
             logits
         };
-        let rows = logits.chunks_exact(outputs).zip(seen.chunks_exact(outputs)).zip(targets);
-        for (index, ((logits, seen), (target, weight))) in rows.enumerate() {
-            let outcome = Outcome { logits, outputs: seen, function: scoring.function, target };
-            let gradient = gradients.as_mut().map(|(all, scale)| Gradient {
-                dlogits: &mut all[index * outputs..][..outputs],
-                scale: *scale * weight,
-            });
-            self.loss += scoring.loss.of(&outcome, gradient) * f64::from(weight);
-            self.metrics.iter_mut().for_each(|metric| metric.update(seen, target));
+        let examples = logits.chunks_exact(outputs).zip(seen.chunks_exact(outputs)).zip(targets);
+        for (example, ((logits, seen), (target, weight))) in examples.enumerate() {
+            for (step, (logits, seen)) in logits.chunks_exact(row).zip(seen.chunks_exact(row)).enumerate() {
+                let start = example * outputs + step * row;
+                let mut gradient = gradients
+                    .as_mut()
+                    .map(|(all, scale)| Gradient { dlogits: &mut all[start..start + row], scale: *scale * weight });
+                if mask.is_some_and(|mask| mask[start / row] == 0.0) {
+                    gradient.iter_mut().for_each(|gradient| gradient.dlogits.fill(0.0));
+                    continue;
+                }
+                let target = match target {
+                    Target::Values(values) if row < outputs => Target::Values(&values[step * row..][..row]),
+                    Target::Values(_) | Target::Class(_) => target,
+                };
+                let outcome = Outcome { logits, outputs: seen, function: scoring.function, target };
+                self.loss += scoring.loss.of(&outcome, gradient) * f64::from(weight);
+                self.steps = self.steps.map(|steps| steps + 1.0);
+                self.metrics.iter_mut().for_each(|metric| metric.update(seen, target));
+            }
         }
     }
+}
+
+/// What some examples came out as at one output.
+pub(super) struct HeadChunk<'a> {
+    /// (examples, outputs).
+    pub(super) logits: &'a [f32],
+    /// As many, for what is made of them.
+    pub(super) room: &'a mut [f32],
+    /// Which steps count, (examples, steps), of a sequence with a mask.
+    pub(super) mask: Option<&'a [f32]>,
 }

@@ -10,6 +10,7 @@ mod chunks;
 mod constraints;
 #[cfg(test)]
 mod cores;
+mod counts;
 mod crew;
 mod decision;
 mod examples;
@@ -48,6 +49,7 @@ use crate::plan::Plan;
 use crate::simd::{Level, dispatch};
 use chunks::{Chunk, Chunks, Run};
 use constraints::Constraints;
+use counts::{Counting, Scale};
 use gradients::BatchGradients;
 pub(crate) use initial::{initial_weights, initial_weights_of};
 use other_plan::OtherPlan;
@@ -100,6 +102,8 @@ pub(crate) struct Engine {
     gradients: AlignedBuffer,
     /// What the additions of rounds have lost; empty until a batch has several.
     lost: AlignedBuffer,
+    /// For each output one part of the steps that count in the last batch; empty until one has a mask.
+    step_shares: Vec<Option<f32>>,
     /// What the last batch scored.
     tally: Tally,
 }
@@ -153,6 +157,7 @@ impl Engine {
             chunks: Chunks::default(),
             last: LastBatch::InShards { used: 0, examples: 0 },
             lost: AlignedBuffer::default(),
+            step_shares: Vec::new(),
         };
         engine.pack();
         engine
@@ -172,12 +177,14 @@ impl Engine {
     /// Scores a batch, and finds the gradients of its mean loss shard by shard.
     pub(crate) fn run_batch(&mut self, batch: &Examples<'_>, seed: u64, step: u64) {
         self.tally.reset();
+        let Self { plan, weights, level, workspaces, step_shares, .. } = self;
+        Counting { plan, weights, level: *level, seed, step }.count(batch, workspaces, step_shares);
         // Chunks that meet must all be there.
         let meets = self.plan.meetings().next().is_some();
         let round_len = if meets { batch.len().max(1) } else { round_len(&self.plan) };
         for start in (0..batch.len()).step_by(round_len) {
             let places = start..(start + round_len).min(batch.len());
-            self.run_round(&Part { batch, places, seed, step });
+            self.run_round(batch, places, seed, step);
             if batch.len() > round_len {
                 self.add_round(start);
             }
@@ -191,8 +198,7 @@ impl Engine {
     }
 
     /// Scores a round, and finds its gradients.
-    fn run_round(&mut self, round: &Part<'_>) {
-        let Part { batch, ref places, seed, step } = *round;
+    fn run_round(&mut self, batch: &Examples<'_>, places: Range<usize>, seed: u64, step: u64) {
         let used = shard_count(&self.plan, places.len());
         let shard_len = places.len().div_ceil(used);
         if self.shards.iter().take(used).any(|shard| shard.max_examples < shard_len) {
@@ -203,17 +209,18 @@ impl Engine {
         }
         self.last = LastBatch::InShards { used, examples: places.len() };
         if self.plan.meetings().next().is_some() {
-            return self.run_phases(round, used);
+            return self.run_phases(batch, &places, used, (seed, step));
         }
         // Taken out, so that what a panic of a user's own layer or loss leaves of them is dropped.
         let mut workspaces = std::mem::take(self.workspaces.get_mut());
-        let Self { plan, weights, scoring, level, .. } = self;
+        let Self { plan, weights, scoring, level, step_shares, .. } = self;
+        let scale = Scale { examples: 1.0 / batch.len() as f32, steps: step_shares };
         let threads = Crew::Pool.threads(used);
         make_workspaces(plan, &mut workspaces, threads, chunk_len(plan).min(shard_len));
         let shards = &mut self.shards[..used];
         hand_out(shards.iter_mut(), &mut workspaces[..threads], Then::Work, |index, shard, workspace| {
             let Range { start, end } = shard_places(places.len(), used, index);
-            let part = Part { batch, places: places.start + start..places.start + end, seed, step };
+            let part = Part { batch, places: places.start + start..places.start + end, seed, step, scale };
             dispatch!(*level, simd => run_shard(simd, plan, weights, scoring, &part, shard, workspace));
         });
         shards.iter().for_each(|shard| self.tally.merge(&shard.tally));
@@ -221,11 +228,10 @@ impl Engine {
     }
 
     /// Scores a batch whose chunks meet, and finds its gradients.
-    fn run_phases(&mut self, batch: &Part<'_>, used: usize) {
-        let Part { batch, ref places, seed, step } = *batch;
+    fn run_phases(&mut self, batch: &Examples<'_>, places: &Range<usize>, used: usize, (seed, step): (u64, u64)) {
         // Taken out, so that what a panic of a user's own layer or loss leaves of them is dropped.
         let mut chunks = std::mem::take(&mut self.chunks);
-        let Self { plan, weights, scoring, level, shards, .. } = self;
+        let Self { plan, weights, scoring, level, shards, step_shares, .. } = self;
         let run = Run { plan, weights, level: *level };
         chunks.cut(plan, places, used, Purpose::Training);
         let shards = &mut shards[..used];
@@ -239,7 +245,7 @@ impl Engine {
             dispatch!(*level, simd => batch.write(simd, places.clone(), plan, workspace));
             batch.vary(places.clone(), plan, seed, step, workspace);
         });
-        let scale = 1.0 / batch.len() as f32;
+        let scale = Scale { examples: 1.0 / batch.len() as f32, steps: step_shares };
         chunks.backward(run, shards, |Chunk { places, workspace }, shard| {
             shard.tally.add_chunk(scoring, plan, batch, places, workspace, Some(scale));
         });

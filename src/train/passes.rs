@@ -2,14 +2,16 @@
 //! pass from gradients of the outputs. Batches are cut as for a whole step, so that the parts give its bits.
 
 use super::chunks::{Chunk, Chunks};
+use super::counts::{Scale, add_steps, share};
 use super::gradients::BatchGradients;
+use super::head::HeadChunk;
 use super::other_plan::PackedPlan;
 use super::shard::Shard;
 use super::shards::shard_count;
 use super::{Engine, Examples, Tally, chunk_len};
 use crate::aligned::AlignedBuffer;
 use crate::error::Result;
-use crate::exec::{Pass, Purpose, StateUpdate, Workspace};
+use crate::exec::{OutputBuffers, Pass, Purpose, StateUpdate, Workspace};
 use crate::layers::Network;
 use crate::optimizer::{Optimizer, OptimizerState, Whole, collect, take_step};
 use crate::plan::{Plan, Wanted};
@@ -122,7 +124,11 @@ impl Engine {
     /// Scores a pass, and finds the gradient of its mean loss at each output, before the output function.
     pub(crate) fn loss_of_pass(&self, pass: &KeptPass, targets: &Examples<'_>) -> (Tally, Vec<Vec<f32>>) {
         let (plan, scoring) = (&pass.on.plan, &self.scoring);
-        let scale = 1.0 / pass.examples as f32;
+        let mut steps: Vec<Option<f32>> = plan.heads.iter().map(|head| head.mask.map(|_| 0.0)).collect();
+        let chunks = pass.chunks.iter();
+        chunks.for_each(|Chunk { places, workspace }| add_steps(plan, workspace, places.len(), &mut steps));
+        steps.iter_mut().flatten().for_each(|steps| *steps = share(f64::from(*steps)));
+        let scale = Scale { examples: 1.0 / pass.examples as f32, steps: &steps };
         let (mut total, mut tally) = (scoring.tally(), scoring.tally());
         let mut gradients: Vec<Vec<f32>> =
             (0..plan.heads.len()).map(|head| vec![0.0; pass.examples * plan.output_len(head)]).collect();
@@ -136,10 +142,11 @@ impl Engine {
                     let len = scoring.outputs();
                     let logits = &workspace.output(head)[..places.len() * len];
                     let gradient = &mut gradients[index][places.start * len..places.end * len];
-                    let gradient = (gradient, scale * self.scoring.loss_weights[index]);
+                    let gradient = (gradient, scale.of(index) * self.scoring.loss_weights[index]);
                     let room = &mut room[..logits.len()];
+                    let mask = head.mask.map(|mask| workspace.value(mask));
                     let targets = targets.targets(index, places.clone());
-                    tally.heads[index].add_chunk(scoring, logits, room, targets, Some(gradient));
+                    tally.heads[index].add_chunk(scoring, HeadChunk { logits, room, mask }, targets, Some(gradient));
                 }
             }
             total.merge(&tally);
@@ -215,8 +222,8 @@ impl HeadGradient<'_> {
     fn write(&self, plan: &Plan, index: usize, places: &Range<usize>, workspace: &mut Workspace) {
         let (head, len) = (&plan.heads[index], plan.output_len(index));
         let values = &self.values[places.start * len..places.end * len];
-        let (logits, y, gradient) = workspace.output_result_and_gradient(plan, head);
-        let (y, gradient) = (&mut y[..values.len()], &mut gradient[..values.len()]);
+        let OutputBuffers { logits, room, gradient, .. } = workspace.output_buffers(plan, head);
+        let (y, gradient) = (&mut room[..values.len()], &mut gradient[..values.len()]);
         gradient.copy_from_slice(values);
         match self.of {
             Side::Logits => {}

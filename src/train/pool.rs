@@ -78,6 +78,7 @@ impl Clone for Engine {
             last: LastBatch::InShards { used: 0, examples: 0 },
             gradients: AlignedBuffer::zeroed(self.gradients.len()),
             lost: AlignedBuffer::default(),
+            step_shares: Vec::new(),
             tally: self.tally.clone(),
         }
     }

@@ -1,5 +1,6 @@
 //! One shard of a batch: what it leaves behind, and the work on it, chunk by chunk.
 
+use super::counts::Scale;
 use super::tally::{Scoring, Tally};
 use super::{Examples, chunk_len};
 use crate::exec::{Gradients, Pass, Weights, Workspace, backward, forward};
@@ -28,6 +29,7 @@ pub(super) struct Part<'a> {
     pub(super) places: Range<usize>,
     pub(super) seed: u64,
     pub(super) step: u64,
+    pub(super) scale: Scale<'a>,
 }
 
 /// Scores one shard and adds up its gradients, chunk by chunk.
@@ -40,11 +42,10 @@ pub(super) fn run_shard<S: Simd>(
     shard: &mut Shard,
     workspace: &mut Workspace,
 ) {
-    let Part { batch, ref places, seed, step } = *part;
+    let Part { batch, ref places, seed, step, scale } = *part;
     shard.gradients.clear();
     shard.tally.reset();
-    let scale = 1.0 / batch.len() as f32;
-    shard.gradients.activity_scale = scale;
+    shard.gradients.activity_scale = scale.examples;
     let chunk_len = chunk_len(plan);
     for start in places.clone().step_by(chunk_len) {
         let chunk = start..(start + chunk_len).min(places.end);
@@ -55,4 +56,5 @@ pub(super) fn run_shard<S: Simd>(
         shard.tally.add_chunk(scoring, plan, batch, &chunk, workspace, Some(scale));
         backward(simd, plan, weights, workspace, images, &mut shard.gradients);
     }
+    shard.gradients.close();
 }

@@ -2,10 +2,11 @@
 //! their order. What is particular to an output is in `head`.
 
 use super::Examples;
-use super::head::{HeadScoring, HeadTally};
+use super::counts::Scale;
+use super::head::{HeadChunk, HeadScoring, HeadTally};
 use crate::data::OrderedTargets;
 use crate::error::{Error, Result};
-use crate::exec::Workspace;
+use crate::exec::{OutputBuffers, Workspace};
 use crate::kernels::penalty::penalty;
 use crate::metrics::{Direction, Metric, OutputScores, Scores};
 use crate::objective::Objective;
@@ -118,7 +119,7 @@ impl Tally {
 
     /// The mean loss of an example: the weighted sum over the outputs, and what is added.
     pub(crate) fn mean_loss(&self) -> f64 {
-        let of_head = |(head, weight): (&HeadTally, &f32)| head.loss / self.examples as f64 * f64::from(*weight);
+        let of_head = |(head, weight): (&HeadTally, &f32)| head.mean_loss(self.examples) * f64::from(*weight);
         let of_heads: f64 = self.heads.iter().zip(&self.loss_weights).map(of_head).sum();
         self.penalty.map_or(of_heads, |penalty| of_heads + penalty / self.examples as f64)
     }
@@ -131,7 +132,7 @@ impl Tally {
         let heads = self.heads.iter().zip(&scoring.heads).zip(&scoring.names);
         let outputs = heads.map(|((head, scoring), name)| OutputScores {
             name: name.clone(),
-            loss: head.loss / self.examples as f64,
+            loss: head.mean_loss(self.examples),
             metrics: head.metrics(scoring),
         });
         Scores { loss: self.mean_loss(), metrics: Vec::new(), outputs: outputs.collect() }
@@ -140,7 +141,7 @@ impl Tally {
     /// The values of all scores, in the order of [`Scoring::names`].
     pub(crate) fn values(&self) -> impl Iterator<Item = f64> {
         let one = self.heads.len() == 1;
-        let of_head = move |head: &HeadTally| (!one).then_some(head.loss / self.examples as f64);
+        let of_head = move |head: &HeadTally| (!one).then(|| head.mean_loss(self.examples));
         let heads = self.heads.iter().flat_map(move |head| head.values().chain(of_head(head)));
         heads.chain([self.mean_loss()])
     }
@@ -185,16 +186,18 @@ impl Tally {
         examples: &Examples<'_>,
         places: &Range<usize>,
         workspace: &mut Workspace,
-        scale: Option<f32>,
+        scale: Option<Scale<'_>>,
     ) {
         self.count(places);
         self.add_activities(plan, workspace, places.len());
         for (index, (head, of_head)) in plan.heads.iter().zip(&scoring.heads).enumerate() {
             let values = places.len() * of_head.outputs();
-            let (logits, room, dlogits) = workspace.output_result_and_gradient(plan, head);
-            let gradient = scale.map(|scale| (&mut dlogits[..values], scale * scoring.loss_weights[index]));
+            let OutputBuffers { logits, room, gradient, mask } = workspace.output_buffers(plan, head);
+            let scale = scale.map(|scale| scale.of(index) * scoring.loss_weights[index]);
+            let gradient = scale.map(|scale| (&mut gradient[..values], scale));
             let targets = examples.targets(index, places.clone());
-            self.heads[index].add_chunk(of_head, &logits[..values], &mut room[..values], targets, gradient);
+            let chunk = HeadChunk { logits: &logits[..values], room: &mut room[..values], mask };
+            self.heads[index].add_chunk(of_head, chunk, targets, gradient);
         }
     }
 

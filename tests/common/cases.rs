@@ -8,14 +8,18 @@
 
 #[path = "case_draws.rs"]
 mod draws;
+#[path = "case_models.rs"]
+mod models;
 
 use draws::{Window, any, function, image, repeated, same_len, sequence, stretch, vector, width, window};
 use inkstone::Shape;
 use inkstone::layers::{Layer, SequencePadding};
 use inkstone::prelude::*;
-use ndarray::ArrayD;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
+
+#[allow(unused_imports, reason = "each program takes what it needs")]
+pub(crate) use models::{batch, chain, inputs, model, of_case, tokens};
 
 /// The generator of whatever is drawn.
 pub(crate) use rand::rngs::Xoshiro256PlusPlus as Random;
@@ -45,6 +49,7 @@ kinds! {
     AveragePooling1D,
     GlobalAveragePooling1D,
     GlobalMaxPooling1D,
+    Embedding,
     Masking,
     MaxPooling2D,
     AveragePooling2D,
@@ -125,7 +130,7 @@ impl Kind {
             | Self::ZeroPadding2D
             | Self::Cropping2D
             | Self::UpSampling2D => vec![image(random)],
-            Self::RepeatVector => vec![vector(random)],
+            Self::RepeatVector | Self::Embedding => vec![vector(random)],
             Self::Conv1D
             | Self::MaxPooling1D
             | Self::AveragePooling1D
@@ -218,8 +223,12 @@ impl Kind {
                 GlobalAveragePooling1D::new().keepdims(random.random()).into()
             }
             Self::GlobalMaxPooling1D if axes.len() == 2 => GlobalMaxPooling1D::new().keepdims(random.random()).into(),
+            Self::Embedding if axes.len() == 1 => {
+                let layer = Embedding::new(random.random_range(1..=20), width(random));
+                layer.mask_zero(random.random()).trainable(random.random_bool(0.9)).into()
+            }
             Self::Masking if axes.len() == 2 => Masking::new().mask_value(*[0.0, -1.0].choose(random)?).into(),
-            Self::GlobalAveragePooling1D | Self::GlobalMaxPooling1D | Self::Masking => return None,
+            Self::GlobalAveragePooling1D | Self::GlobalMaxPooling1D | Self::Embedding | Self::Masking => return None,
             Self::MaxPooling2D => {
                 let Window { size, strides, padding } = window(random, axes, 3)?;
                 let pool = MaxPooling2D::new(size).padding(padding);
@@ -335,63 +344,4 @@ impl Kind {
             Self::Concatenate => Concatenate::new().into(),
         })
     }
-}
-
-/// Layers with weights whose output has this shape, on an input of any shape.
-fn made(input: &Node, from: Shape, shape: Shape) -> Node {
-    let [of_input, of_output] = [from, shape].map(|shape| shape.axes().split_last().expect("it has axes").1.to_vec());
-    if of_input == of_output {
-        return input.apply(before(shape));
-    }
-    let all = Dense::new(shape.axes().iter().product()).activation(Tanh);
-    input.apply(Flatten::new()).apply(all).apply(Reshape::new(shape))
-}
-
-/// A layer with weights whose output has this shape, on inputs that differ from it in the last axis at most.
-fn before(shape: Shape) -> Layer {
-    match shape.axes() {
-        [features] => Dense::new(*features).activation(Tanh).into(),
-        // With a window of more than a pixel or step: tract 0.23.9 fails on strides behind one of a pixel.
-        [_, channels] => Conv1D::new(*channels, 2).padding(Same).activation(Tanh).into(),
-        [_, _, channels] => Conv2D::new(*channels, (2, 2)).padding(Same).activation(Tanh).into(),
-        _ => panic!("no layer that keeps {shape} is known"),
-    }
-}
-
-/// A model of three classes with the layer of a case between others that have weights; none for a layer of several
-/// inputs.
-pub(crate) fn chain(case: &Case) -> Option<Sequential> {
-    let [input] = case.inputs[..] else { return None };
-    let described = Sequential::new(input).add(before(input)).add(case.layer.clone());
-    Some(described.add(Flatten::new()).add(Dense::new(3).activation(Softmax)).seed(7))
-}
-
-/// The same for any layer: the inputs of one that has several are made of the one input of the network.
-pub(crate) fn model(case: &Case) -> Functional {
-    let input = Input::new(case.inputs[0]);
-    let inputs: Vec<Node> = case.inputs.iter().map(|shape| made(&input, case.inputs[0], *shape)).collect();
-    let node = match case.kind {
-        Kind::Add => Add::of(&inputs),
-        Kind::Subtract => Subtract::of(&inputs),
-        Kind::Multiply => Multiply::of(&inputs),
-        Kind::Average => Average::of(&inputs),
-        Kind::Maximum => Maximum::of(&inputs),
-        Kind::Minimum => Minimum::of(&inputs),
-        Kind::Concatenate => Concatenate::of(&inputs),
-        _ => inputs[0].apply(case.layer.clone()),
-    };
-    let output = node.apply(Flatten::new()).apply(Dense::new(3).activation(Softmax));
-    Functional::new([&input], [&output]).seed(7)
-}
-
-/// Inputs for the model of a case.
-pub(crate) fn inputs(case: &Case, count: usize) -> ArrayD<f32> {
-    let mut random = Random::seed_from_u64(count as u64);
-    batch(case.inputs[0], count, &mut random)
-}
-
-/// Examples of a shape: (count, its axes).
-pub(crate) fn batch(shape: Shape, count: usize, random: &mut Random) -> ArrayD<f32> {
-    let axes: Vec<usize> = [count].into_iter().chain(shape.axes().iter().copied()).collect();
-    ArrayD::from_shape_simple_fn(axes, || random.random_range(-1.0..1.0))
 }

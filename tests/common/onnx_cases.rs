@@ -1,7 +1,7 @@
 //! Models that between them have every layer with every option, those of the table of cases, and models drawn at
 //! random, each with inputs: what the programs that run ONNX files are compared on.
 
-use crate::cases::{KINDS, Random, batch, model as model_of};
+use crate::cases::{KINDS, Kind, Random, batch, model as model_of, of_case};
 use inkstone::Shape;
 use inkstone::layers::{ActivationFunction, Layer};
 use inkstone::prelude::*;
@@ -32,7 +32,8 @@ pub(crate) fn cases() -> Vec<Case> {
     let of_kinds =
         KINDS.iter().flat_map(|kind| (0..OF_EACH_KIND).map(|seed| (kind.case(seed), seed))).map(|(of, seed)| {
             let model = model_of(&of).compile(Adam::default(), MeanSquaredError, []).unwrap();
-            case(format!("{:?} {seed}", of.kind), of.inputs[0], model, seed)
+            let case = case(format!("{:?} {seed}", of.kind), of.inputs[0], model, seed);
+            Case { inputs: of_case(&of, case.inputs), ..case }
         });
     let written = written().into_iter().map(|(name, input, layers)| case(name.into(), input, model(input, layers), 99));
     written.chain(of_kinds).chain(drawn).collect()
@@ -143,6 +144,10 @@ fn drawn(seed: u64) -> (Shape, Model) {
         for _ in 0..random.random_range(0..=5) {
             // Behind another layer the shape is another, and may be one that the layer does not take.
             let kind = *KINDS.choose(&mut random).unwrap();
+            // It takes other inputs than all others.
+            if kind == Kind::Embedding {
+                continue;
+            }
             described = kind.layer(&mut random, &[input.into()]).into_iter().fold(described, Sequential::add);
         }
         described = described.add(Flatten::new());

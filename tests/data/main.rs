@@ -12,5 +12,6 @@ mod idx;
 mod mnist;
 mod own_pictures;
 mod pictures;
+mod sequences;
 mod synthetic;
 mod tables;

@@ -107,6 +107,18 @@ fn sequences() -> Model {
         .unwrap()
 }
 
+/// Tokens, and the mask that their padding makes.
+fn tokens() -> Model {
+    Sequential::new([5])
+        .add(Embedding::new(7, 3).mask_zero(true))
+        .add(Dropout::new(0.25))
+        .add(GlobalAveragePooling1D::new())
+        .add(Dense::new(1).activation(Sigmoid))
+        .seed(2)
+        .compile(RmsProp::new(0.01), BinaryCrossentropy::default(), [BinaryAccuracy::default().into()])
+        .unwrap()
+}
+
 /// Several inputs and outputs, a layer that is called twice, layers that merge values of other shapes, and settings of
 /// weights.
 fn graph() -> Model {
@@ -160,8 +172,13 @@ fn write_the_seeds() {
     // As text, without what is around.
     write("description-adam", text(&convs, "model").as_bytes());
     write("description-sgd", text(&sgd, "model").as_bytes());
-    for (name, model) in [("network-images", images()), ("network-sequences", sequences()), ("network-graph", graph())]
-    {
+    let networks = [
+        ("network-images", images()),
+        ("network-sequences", sequences()),
+        ("network-tokens", tokens()),
+        ("network-graph", graph()),
+    ];
+    for (name, model) in networks {
         write(name, text(&model.to_bytes().unwrap(), "model").as_bytes());
     }
     let checkpoint = checkpoint();
@@ -186,12 +203,13 @@ fn the_seeds_are_of_todays_format() {
     assert!(matches!(fault("weights"), ModelFault::WeightsOnly));
 }
 
-const TEXTS: [&str; 6] = [
+const TEXTS: [&str; 7] = [
     "description-chain",
     "description-adam",
     "description-sgd",
     "network-images",
     "network-sequences",
+    "network-tokens",
     "network-graph",
 ];
 

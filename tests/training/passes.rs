@@ -204,7 +204,7 @@ fn a_pass_of_another_model_or_of_no_examples_is_refused() {
         let gradients = ArrayD::zeros(vec![1, 3]);
         assert_eq!(stranger.backward(pass, gradients).unwrap_err().to_string(), refusal);
     }
-    let none = one.forward(&Array2::zeros((0, 2)), Mode::Training).unwrap();
+    let none = one.forward(&Array2::<f32>::zeros((0, 2)), Mode::Training).unwrap();
     let error = one.compute_loss(&none, &Array2::zeros((0, 3))).unwrap_err().to_string();
     assert_eq!(error, "the pass has no examples, expected at least one for a mean loss");
     assert!(one.backward(none, ArrayD::zeros(vec![0, 3])).unwrap().weights[0].values.iter().all(|value| *value == 0.0));

@@ -12,6 +12,7 @@ mod depthwise;
 mod dropout;
 mod leak_by_slope;
 mod local_norm;
+mod lookup;
 mod masking;
 mod max_pool;
 mod merge;

@@ -1,7 +1,7 @@
 //! Every kind of layer in the table of cases, on its own: against the oracle, against central differences, in chunks of
 //! any size.
 
-use super::cases::{Case, KINDS};
+use super::cases::{Case, KINDS, Kind, tokens};
 use super::kinds::{kind_of, without_chance};
 use super::oracle::{Mode, Oracle};
 use super::sample::{IMAGES, Outcome, Sample, flat};
@@ -112,7 +112,9 @@ fn every_gradient_of_every_layer_is_a_central_difference() {
         let sample = Sample::new(&case, case.layer.clone(), seed);
         let found = sample.run(Level::new(), IMAGES, Purpose::Training);
         let largest = |gradients: &[f32]| gradients.iter().fold(0.0_f32, |largest, each| largest.max(each.abs()));
-        for (input, gradients) in found.inputs.iter().enumerate() {
+        // Between two tokens there is nothing.
+        let inputs = found.inputs.iter().enumerate().filter(|_| tokens(&case).is_none());
+        for (input, gradients) in inputs {
             for index in moved(gradients.len()) {
                 let at = |change: f32| {
                     let mut sample = sample.clone();
@@ -170,7 +172,7 @@ fn every_layer_gives_the_same_outputs_to_the_bit_in_chunks_of_any_size() {
 /// The comparisons above see each gradient: none is zero for every layer.
 #[test]
 fn the_drawn_layers_have_gradients_to_compare() {
-    for kind in KINDS {
+    for kind in KINDS.iter().filter(|kind| **kind != Kind::Embedding) {
         let samples = (0..CASES).map(|seed| {
             let case = kind.case(seed);
             Sample::new(&case, Layer::clone(&case.layer), seed).run(Level::new(), IMAGES, Purpose::Training)

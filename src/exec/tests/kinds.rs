@@ -25,6 +25,7 @@ pub(crate) fn kind_of(layer: &Layer) -> Kind {
         Layer::AveragePooling2D(_) => Kind::AveragePooling2D,
         Layer::GlobalAveragePooling2D(_) => Kind::GlobalAveragePooling2D,
         Layer::GlobalMaxPooling2D(_) => Kind::GlobalMaxPooling2D,
+        Layer::Embedding(_) => Kind::Embedding,
         Layer::Masking(_) => Kind::Masking,
         Layer::ZeroPadding2D(_) => Kind::ZeroPadding2D,
         Layer::Cropping2D(_) => Kind::Cropping2D,

@@ -187,6 +187,10 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], m
             let weights = sequences::weights_of_images(weights);
             linear_part(&sequences::of_images(layer), &weights, &[&sequences::padded_row(layer, x)], mode)
         }
+        Layer::Embedding(_) => {
+            let rows: Vec<usize> = x.iter().map(|token| *token as usize).collect();
+            weights[0].select(Axis(0), &rows)
+        }
         Layer::Dense(_) => ops::dense(vectors(x), vectors(&weights[0]), bias(weights)).unwrap().into_dyn(),
         Layer::MaxPooling2D(pool) => {
             let strides = pool.strides.unwrap_or(pool.pool_size);
@@ -285,6 +289,14 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
             let (of_images, weights) = (sequences::of_images(layer), sequences::weights_of_images(weights));
             let back = backward(&of_images, &weights, &[&sequences::padded_row(layer, x)], sequences::row(&dy));
             Back { inputs: vec![sequences::cropped(layer, &back.inputs[0])], weights: back.weights }
+        }
+        Layer::Embedding(embedding) => {
+            let mut table = ArrayD::zeros(weights[0].shape());
+            for (token, dy) in x.iter().zip(dy.into_shape_with_order((x.len(), embedding.output_dim)).unwrap().rows()) {
+                let mut row = table.index_axis_mut(Axis(0), *token as usize);
+                row += &dy;
+            }
+            Back { inputs: vec![ArrayD::zeros(x.shape())], weights: vec![table] }
         }
         Layer::Dense(_) => {
             let back = ops::dense_backward(vectors(x), vectors(&weights[0]), vectors(&dy)).unwrap();

@@ -1,7 +1,7 @@
 //! A layer of the table of cases in a small network, with weights, inputs and gradients of its outputs; and what `exec`
 //! makes of it.
 
-use super::cases::Case;
+use super::cases::{Case, of_case};
 use super::oracle::batch_axes;
 use crate::exec::{
     Direction, Gradients, Meeting, Pass, Phase, Purpose, Weights, Workspace, backward_phase, forward_phase, pack_kernel,
@@ -69,7 +69,7 @@ impl Sample {
             flat[parameter.range.clone()].iter_mut().for_each(|weight| *weight = offset + number() * scale);
         }
         let mut batch = |shape| ArrayD::from_shape_simple_fn(batch_axes(IMAGES, shape), &mut number);
-        let inputs = case.inputs.iter().map(|shape| batch(*shape)).collect();
+        let inputs = case.inputs.iter().map(|shape| of_case(case, batch(*shape))).collect();
         let dy = plan.heads.iter().map(|head| batch(head.shape)).collect();
         Self { network, plan, flat, inputs, dy }
     }
@@ -134,6 +134,7 @@ impl Sample {
                 }
             }
             gradients.go_to(IMAGES);
+            gradients.close();
             for (images, workspace) in chunks.iter() {
                 for (gradients, operand) in outcome.inputs.iter_mut().zip(&plan.inputs) {
                     let len = images.len() * plan.lengths[operand.value.0];

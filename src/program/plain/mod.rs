@@ -6,6 +6,7 @@ mod custom;
 mod depthwise;
 mod elementwise;
 mod local_norm;
+mod lookup;
 mod masking;
 mod merge;
 mod noise;
@@ -19,6 +20,7 @@ pub(crate) use custom::Custom;
 pub(crate) use depthwise::{Bias, Depthwise};
 pub(crate) use elementwise::{Activate, Affine, Softmax};
 pub(crate) use local_norm::LocalNorm;
+pub(crate) use lookup::Lookup;
 pub(crate) use masking::{FindMask, MaskedMean, MaskedSteps};
 pub(crate) use merge::{Concatenate, Merge, MergeFunction};
 pub(crate) use noise::{Chance, Dropout, Noise};
@@ -48,6 +50,11 @@ pub(crate) trait Declare {
     /// Whether its chunks meet in training: a phase ends before it, and what they gather is summed over the batch.
     fn meets(&self) -> bool {
         false
+    }
+
+    /// Whether every example reads all of its weights.
+    fn reads_all_weights(&self) -> bool {
+        true
     }
 
     /// Whether its output depends on what it reads smoothly, so that a gradient is wanted of it.
@@ -86,6 +93,7 @@ macro_rules! with_plain_operations {
             FindMask,
             MaskedSteps,
             MaskedMean,
+            Lookup,
             Depthwise,
             Cut,
             PutBack,

@@ -140,7 +140,7 @@ fn parts_of_a_graph_keep_their_names() {
     assert_eq!(part.get_weight("dense_1/kernel").unwrap(), model.get_weight("dense_1/kernel").unwrap());
     assert_eq!(part.features("dense_1", &table).unwrap(), model.features("dense_1", &table).unwrap());
 
-    let other = Array2::zeros((2, 4));
+    let other = Array2::<f32>::zeros((2, 4));
     let sum = model.features("add", (&other, &table)).unwrap();
     let bias = model.get_weight("dense/bias").unwrap().values.mapv(|bias| bias.max(0.0));
     let expected = model.features("dense_1", &table).unwrap() + bias.insert_axis(Axis(0));

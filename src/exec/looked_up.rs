@@ -1,0 +1,88 @@
+//! The gradients of a table's rows, as steps leave them that looked rows up: those of each occurrence, to be added up
+//! row by row when the optimizer reads them. So a table of any size takes no buffer of its size, and rows that do not
+//! occur take no time.
+
+use crate::aligned::AlignedBuffer;
+use crate::plan::Table;
+use std::ops::Range;
+
+/// What one step has looked up for the examples of a shard.
+#[derive(Debug)]
+pub(super) struct LookedUp {
+    /// The row of each occurrence in the high half, the occurrence in the low one: sorted once the shard is done, so
+    /// that a row's occurrences lie together, in their order.
+    occurrences: Vec<u64>,
+    /// The gradient of each occurrence: (occurrences, len).
+    dy: AlignedBuffer,
+    /// The values of a row.
+    len: usize,
+    /// How many rows each example looks up.
+    steps: usize,
+}
+
+impl LookedUp {
+    pub(super) fn new(Table { len, steps, .. }: &Table, max_examples: usize) -> Self {
+        let occurrences = max_examples * steps;
+        let dy = AlignedBuffer::zeroed(occurrences * len);
+        Self { occurrences: vec![0; occurrences], dy, len: *len, steps: *steps }
+    }
+
+    /// Keeps the gradients of rows, of the examples from this one on.
+    pub(super) fn keep(&mut self, example: usize, rows: impl Iterator<Item = usize>, dy: &[f32]) {
+        let first = example * self.steps;
+        let occurrences = self.occurrences[first..].iter_mut().zip(rows).enumerate();
+        occurrences.for_each(|(place, (to, row))| *to = (row as u64) << 32 | (first + place) as u64);
+        self.dy[first * self.len..][..dy.len()].copy_from_slice(dy);
+    }
+
+    /// Brings the occurrences of these many examples into the order of rows.
+    pub(super) fn sort_rows(&mut self, examples: usize) {
+        self.occurrences[..examples * self.steps].sort_unstable();
+    }
+
+    /// Adds the gradients of some of the table's values, of this many examples, which have been sorted.
+    ///
+    /// - values: from the table's first value on
+    pub(super) fn add_to(&self, examples: usize, values: Range<usize>, to: &mut [f32]) {
+        let occurrences = &self.occurrences[..examples * self.steps];
+        let first = occurrences.partition_point(|occurrence| row(*occurrence) < values.start / self.len);
+        for occurrence in &occurrences[first..] {
+            let start = row(*occurrence) * self.len;
+            if start >= values.end {
+                break;
+            }
+            let dy = &self.dy[(*occurrence as u32) as usize * self.len..][..self.len];
+            // A run may begin and end within a row.
+            let within = values.start.max(start)..values.end.min(start + self.len);
+            let to = &mut to[within.start - values.start..within.end - values.start];
+            to.iter_mut().zip(&dy[within.start - start..]).for_each(|(to, dy)| *to += dy);
+        }
+    }
+}
+
+fn row(occurrence: u64) -> usize {
+    (occurrence >> 32) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_rows_get_the_sums_of_their_occurrences() {
+        let table = Table { weights: 16..22, len: 2, steps: 2 };
+        let mut kept = LookedUp::new(&table, 2);
+        kept.keep(0, [2, 0].into_iter(), &[1.0, 2.0, 3.0, 4.0]);
+        kept.keep(1, [2, 1].into_iter(), &[10.0, 20.0, 30.0, 40.0]);
+        kept.sort_rows(2);
+        let found = |values: Range<usize>| {
+            let mut to = vec![0.0; values.len()];
+            kept.add_to(2, values, &mut to);
+            to
+        };
+        assert_eq!(found(0..6), [3.0, 4.0, 30.0, 40.0, 11.0, 22.0]);
+        assert_eq!(found(1..5), [4.0, 30.0, 40.0, 11.0]);
+        assert_eq!(found(3..4), [40.0]);
+        assert_eq!(found(5..6), [22.0]);
+    }
+}

@@ -1,0 +1,58 @@
+//! What is known of a plan before it is made: of a file, to be compared with what the file has.
+
+use super::parameters::{self, Parameters};
+use super::{Checked, check, shape_of};
+use crate::error::Result;
+use crate::layers::{Call, Network, Source};
+use crate::program::MaskRule;
+use crate::shape::Shape;
+
+/// What a plan of a network has, without the plan, which takes more memory.
+pub(crate) struct Outline {
+    /// The shape of each call's output.
+    pub(crate) shapes: Vec<Shape>,
+    /// How many values of each output are scored at a time.
+    pub(crate) scored: Vec<usize>,
+    /// How many outputs are sequences with masks.
+    pub(crate) masked: usize,
+    pub(crate) parameters: Parameters,
+}
+
+impl Outline {
+    /// # Errors
+    /// As [`Plan::new`], of the layers' shapes.
+    pub(crate) fn new(network: &Network) -> Result<Self> {
+        let Checked { shapes, weights } = check(network)?;
+        let parameters = parameters::lay_out(&network.layers, &weights)?;
+        let masks = masked_calls(network);
+        let is_masked = |source: &Source| match *source {
+            Source::Input(_) => false,
+            Source::Call(call) => masks[call],
+        };
+        let scored = network.outputs.iter().map(|source| {
+            let shape = shape_of(network, &shapes, source);
+            let len = shape.len().unwrap_or_default();
+            if is_masked(source) { len / shape.axes()[0] } else { len }
+        });
+        let masked = network.outputs.iter().filter(|source| is_masked(source)).count();
+        Ok(Self { scored: scored.collect(), masked, shapes, parameters })
+    }
+}
+
+/// For each call whether its output has a mask, by the rules alone.
+fn masked_calls(network: &Network) -> Vec<bool> {
+    let mut masks: Vec<bool> = Vec::new();
+    for Call { layer, reads } in &network.calls {
+        let mut reads = reads.iter().map(|source| match *source {
+            Source::Input(_) => false,
+            Source::Call(call) => masks[call],
+        });
+        masks.push(match network.layers[*layer].describe().mask_rule() {
+            MaskRule::Ends => false,
+            MaskRule::Makes => true,
+            MaskRule::Passes => reads.next() == Some(true),
+            MaskRule::Merges => reads.all(|is_masked| is_masked),
+        });
+    }
+    masks
+}
