@@ -43,6 +43,7 @@ const COMMON: &[&str] = &[
     "get_mut",
     "is_empty",
     "iter",
+    "last",
     "len",
     "load",
     "map",
