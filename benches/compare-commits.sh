@@ -33,18 +33,29 @@ clean_up() {
 }
 trap clean_up EXIT
 
+# The programs that the jobs need. Both sides build in one folder, CARGO_TARGET_DIR if it is set, so that dependencies are
+# compiled once.
+target="${CARGO_TARGET_DIR:-$scratch/target}"
+programs=()
+for job in $jobs; do
+  case "$job" in cnn:*) program=peer-inkstone ;; *) program=peer-models ;; esac
+  [[ " ${programs[*]} " == *" $program "* ]] || programs+=("$program")
+done
+
 build() {
   git -C "$root" worktree add --quiet --detach "$scratch/$1" "$2"
   echo "building $1: $(git -C "$root" log -1 --format='%h %s' "$2")" >&2
   cargo build --release --quiet --manifest-path "$scratch/$1/benches/peers/inkstone/Cargo.toml" \
-    --target-dir "$scratch/$1/target"
+    --target-dir "$target" $(printf -- '--bin %s ' "${programs[@]}")
+  mkdir "$scratch/programs.$1"
+  for program in "${programs[@]}"; do cp "$target/release/$program" "$scratch/programs.$1"; done
 }
 build before "$before"
 build after "$after"
 
 # One run of a training, whose epochs are added to what is known of that side.
 run() {
-  local side="$1" network="$2" batch="$3" programs="$scratch/$1/target/release"
+  local side="$1" network="$2" batch="$3" programs="$scratch/programs.$1"
   case "$network" in
     cnn) "$programs/peer-inkstone" "$data" 2 "$batch" | awk '/^epoch/ { print "epoch", $3 }' ;;
     *) "$programs/peer-models" "$network" "$batch" | awk '/^parameters/ { print } /^epoch/ { print "epoch", $2 }' ;;

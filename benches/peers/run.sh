@@ -25,7 +25,7 @@ if [ -z "${PYTHON:-}" ]; then
   fi
 fi
 
-build() { cargo build --release --quiet --manifest-path "$1/Cargo.toml"; }
+build() { cargo build --release --quiet --manifest-path "$1/Cargo.toml" --target-dir "$1/target"; }
 # As Candle's own repository builds; Inkstone chooses its instructions when it runs.
 build_native() { RUSTFLAGS="${RUSTFLAGS:-} -C target-cpu=native" build "$1"; }
 

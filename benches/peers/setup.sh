@@ -7,6 +7,6 @@ fi
 # Those that models.sh trains; inference.sh runs the Keras example's CNN, which run.sh trains, as well.
 models="mlp lenet lenet_avg vgg resnet mobilenet"
 if [[ " ${PEERS:-inkstone} " =~ " inkstone " ]]; then
-  cargo build --release --quiet --manifest-path inkstone/Cargo.toml
+  cargo build --release --quiet --manifest-path inkstone/Cargo.toml --target-dir inkstone/target
 fi
 scratch="$(mktemp -d)"
