@@ -33,7 +33,7 @@
 //!   is measured on the way, and [`Model::evaluate_report`] tells class by class what a model got right and wrong.
 //! - [`custom`] has the traits of layers, losses and metrics of your own, [`testing`] checks their gradients.
 //! - [`Model::save`] and [`Model::load`] keep a model, [`FitConfig::backup`] keeps a training that is interrupted,
-//!   [`Model::into_predictor`] makes a model that threads share.
+//!   [`Model::into_predictor`] makes a model that threads share, [`Model::quantize`] one of 8-bit integers.
 //! - [`data::mnist`] loads MNIST, [`data::synthetic`] draws digits, [`data::idx`] reads any file of MNIST's format, and
 //!   [`Dataset`] takes arrays of your own; [`data::bad_input`] lists what is said of bad data.
 //! - [`ops`] has the operations themselves with their gradients, to read and to learn from.
@@ -123,6 +123,7 @@ mod predictor;
 pub mod prelude;
 mod pretrained;
 mod program;
+mod quantized;
 mod random;
 #[cfg(feature = "plot")]
 pub mod report;
@@ -164,6 +165,7 @@ pub use optimizer::{
 };
 pub use predictor::{Predictor, Scratch};
 pub use pretrained::Pretrained;
+pub use quantized::{QuantizedPredictor, QuantizedScratch};
 pub use saving::{LoadLimits, LoadOptions, Mismatch};
 pub use sequential::Sequential;
 pub use shape::{Padding, Shape};

@@ -30,6 +30,7 @@ pub use crate::optimizer::{Adagrad, Adam, AdamW, Lion, Nadam, Optimizer, Optimiz
 pub use crate::optimizer::{CosineDecay, ExponentialDecay, OneCycle, PiecewiseConstantDecay, WarmUp};
 pub use crate::predictor::Predictor;
 pub use crate::pretrained::Pretrained;
+pub use crate::quantized::QuantizedPredictor;
 pub use crate::sequential::Sequential;
 pub use crate::shape::Padding::{self, Same, Valid};
 pub use crate::training::Interrupt;

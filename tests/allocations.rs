@@ -121,6 +121,11 @@ fn steps_and_predictions_allocate_nothing_of_their_own() {
     let predicting = blocks(|| drop(model.predict(&image).unwrap()));
     assert_eq!(predicting, 1, "the result is the only block");
 
+    let quantized = model.quantize(&short).unwrap();
+    let (mut scratch, mut out) = (quantized.scratch(), [0.0; 4]);
+    let predicting = blocks(|| quantized.predict_into(&image, &mut scratch, &mut out).unwrap());
+    assert_eq!(predicting, 0, "not even the first call");
+
     let predictor = model.into_predictor();
     predictor.predict(&image).unwrap();
     let predicting = blocks(|| drop(predictor.predict(&image).unwrap()));

@@ -49,6 +49,15 @@ pub enum ModelFault {
         "expected a model, found weights only, as `save_weights` writes them: build the model, then `load_weights` into it"
     )]
     WeightsOnly,
+    /// It holds a quantized model.
+    #[error("expected a model, found a quantized one, which only predicts: `QuantizedPredictor::load` takes it")]
+    Quantized,
+    /// It holds no quantized model.
+    #[error(
+        "expected a quantized model, as `QuantizedPredictor::save` writes it, found one of floats, or weights: `Model::load` \
+         takes a model, and `quantize` makes it a quantized one"
+    )]
+    NotQuantized,
     /// It has a model, but nothing of its training.
     #[error(
         "expected a checkpoint, as `save_checkpoint` writes them, found a model without the state of its training: `Model::load` \

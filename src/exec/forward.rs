@@ -65,6 +65,18 @@ pub(crate) fn forward_steps<S: Simd>(
     }
 }
 
+/// Predicts with one step alone.
+pub(crate) fn infer_step<S: Simd>(
+    simd: S,
+    plan: &Plan,
+    step: usize,
+    weights: &Weights,
+    workspace: &mut Workspace,
+    images: usize,
+) {
+    forward_step(simd, At { plan, step, what: Do::Run }, weights, workspace, images, Pass::Inference);
+}
+
 /// Runs the steps of one phase, and gathers what the chunks need of each other for the next.
 pub(crate) fn forward_phase<S: Simd>(
     simd: S,

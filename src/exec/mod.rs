@@ -14,7 +14,7 @@ pub(crate) mod tests;
 mod workspace;
 
 pub(crate) use backward::{backward, backward_phase};
-pub(crate) use forward::{Pass, Phase, forward, forward_phase, forward_steps};
+pub(crate) use forward::{Pass, Phase, forward, forward_phase, forward_steps, infer_step};
 pub(crate) use gradients::{Gradients, kept_len, stride};
 pub(crate) use meeting::{Direction, Meeting, StateUpdate};
 pub(crate) use memory::Scratch;
@@ -54,7 +54,7 @@ impl Weights {
 /// - flat: all weights; packed: the step's part of the packed kernels
 pub(crate) fn pack_kernel<S: Simd>(simd: S, conv: &ConvStep, flat: &[f32], packed: &mut [f32]) {
     if let Some(folded) = &conv.norm {
-        let Kernel { weights, biases } = fold(conv, folded, flat);
+        let FoldedKernel { weights, biases } = fold(conv, folded, flat);
         return conv.layout.pack(simd, &weights, &biases, packed);
     }
     let weights = &flat[conv.weights.clone()];
@@ -73,19 +73,32 @@ pub(crate) fn pack_kernel<S: Simd>(simd: S, conv: &ConvStep, flat: &[f32], packe
 }
 
 /// A kernel as the backward pass would read it, and its biases.
-struct Kernel {
+pub(crate) struct FoldedKernel {
     /// (filters, window).
-    weights: Vec<f32>,
-    biases: Vec<f32>,
+    pub(crate) weights: Vec<f32>,
+    /// (filters).
+    pub(crate) biases: Vec<f32>,
+}
+
+/// The kernel of a step, with the normalization that is part of it, and its biases, zeros where it has none.
+pub(crate) fn kernel_of(conv: &ConvStep, flat: &[f32]) -> FoldedKernel {
+    match &conv.norm {
+        Some(folded) => fold(conv, folded, flat),
+        None => {
+            let mut biases = flat[conv.biases.clone()].to_vec();
+            biases.resize(conv.layout.filters, 0.0);
+            FoldedKernel { weights: flat[conv.weights.clone()].to_vec(), biases }
+        }
+    }
 }
 
 /// The kernel of a step with the normalization behind it made part of it: only inference has such steps.
-fn fold(conv: &ConvStep, FoldedNorm { norm, weights }: &FoldedNorm, flat: &[f32]) -> Kernel {
+fn fold(conv: &ConvStep, FoldedNorm { norm, weights }: &FoldedNorm, flat: &[f32]) -> FoldedKernel {
     let scalings = || norm.moving_scalings(flat, weights, &flat[conv.biases.clone()]);
     let kernel = flat[conv.weights.clone()].chunks_exact(conv.layout.window_len()).zip(scalings());
     let weights =
         kernel.flat_map(|(window, MovingScaling { scale, .. })| window.iter().map(move |weight| weight * scale));
-    Kernel { weights: weights.collect(), biases: scalings().map(|scaling| scaling.offset).collect() }
+    FoldedKernel { weights: weights.collect(), biases: scalings().map(|scaling| scaling.offset).collect() }
 }
 
 /// Where some filters of a step are cut in two that are to be packed; `None` where they are one job.

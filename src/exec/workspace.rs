@@ -78,6 +78,11 @@ impl Workspace {
         &self.values[value.0]
     }
 
+    /// The same, mutable.
+    pub(crate) fn value_mut(&mut self, value: ValueId) -> &mut [f32] {
+        &mut self.values[value.0]
+    }
+
     /// An input: (images, values of one example).
     pub(crate) fn input_mut(&mut self, plan: &Plan, input: usize) -> &mut [f32] {
         let ValueId(value) = plan.inputs[input].value;

@@ -29,6 +29,7 @@ pub(crate) mod dense_forward;
 pub(crate) mod depthwise;
 pub(crate) mod exp;
 mod finite;
+pub(crate) mod int8;
 pub(crate) mod lion;
 pub(crate) mod local_norm;
 pub(crate) mod max_pool;

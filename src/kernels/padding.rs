@@ -6,23 +6,35 @@ use crate::shape::Window2d;
 ///
 /// - x: (images, H, W, channels); padded: (images, padded H, padded W, channels)
 pub(crate) fn pad(window: &Window2d, channels: usize, images: usize, x: &[f32], padded: &mut [f32]) {
-    zero_border(window, channels, images, padded);
+    pad_with(0.0, window, channels, images, x, padded);
+}
+
+/// As [`pad`], with a border of this value.
+pub(crate) fn pad_with<T: Copy>(
+    border: T,
+    window: &Window2d,
+    channels: usize,
+    images: usize,
+    x: &[T],
+    padded: &mut [T],
+) {
+    fill_border(border, window, channels, images, padded);
     for (row, inner) in inner_rows(window, channels, images) {
         padded[inner..][..row.len()].copy_from_slice(&x[row]);
     }
 }
 
-/// Makes the border of padded images zero.
-fn zero_border(window: &Window2d, channels: usize, images: usize, padded: &mut [f32]) {
+/// Gives the border of padded images this value.
+fn fill_border<T: Copy>(border: T, window: &Window2d, channels: usize, images: usize, padded: &mut [T]) {
     let ((height, width), (top, left)) = (window.image, window.before);
     let row_len = window.padded.1 * channels;
     let inner = left * channels..(left + width) * channels;
     for image in padded.chunks_exact_mut(window.padded.0 * row_len).take(images) {
-        image[..top * row_len].fill(0.0);
-        image[(top + height) * row_len..].fill(0.0);
+        image[..top * row_len].fill(border);
+        image[(top + height) * row_len..].fill(border);
         for row in image[top * row_len..(top + height) * row_len].chunks_exact_mut(row_len) {
-            row[..inner.start].fill(0.0);
-            row[inner.end..].fill(0.0);
+            row[..inner.start].fill(border);
+            row[inner.end..].fill(border);
         }
     }
 }

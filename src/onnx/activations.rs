@@ -75,7 +75,7 @@ impl Activations<'_> {
     }
 
     /// At least 0 and at most so much.
-    fn clipped(&mut self, x: &Value, max_value: f32) -> Value {
+    pub(super) fn clipped(&mut self, x: &Value, max_value: f32) -> Value {
         let bound = |name: &str, value: f32| Tensor::new(&format!("{}/{name}", self.layer), &[], &[value]);
         let bounds = [bound("lowest", 0.0), bound("highest", max_value)];
         self.node("clip", Operator::new("Clip").with_weights(bounds), &[x])

@@ -71,7 +71,7 @@ pub(super) fn graph(plan: &Plan, network: &Network, weights: &[Weight]) -> Graph
 }
 
 /// The name of an input or output: numbered if there are several.
-fn end_name(end: &str, index: usize, count: usize) -> String {
+pub(super) fn end_name(end: &str, index: usize, count: usize) -> String {
     if count == 1 { end.to_owned() } else { format!("{end}_{index}") }
 }
 
@@ -263,7 +263,7 @@ impl Call<'_> {
 
 /// A window's size, strides and padding. Padding is written in numbers, as sizes are known, and as ONNX' word for
 /// TensorFlow's way, `SAME_UPPER`, is deprecated.
-fn sliding(window: &Window2d) -> Vec<Attribute> {
+pub(super) fn sliding(window: &Window2d) -> Vec<Attribute> {
     let Window2d { image, size, strides, before, padded, out: _ } = *window;
     let after = (padded.0 - image.0 - before.0, padded.1 - image.1 - before.1);
     vec![
@@ -273,7 +273,7 @@ fn sliding(window: &Window2d) -> Vec<Attribute> {
     ]
 }
 
-fn input_info(name: String, input: Shape) -> ValueInfo {
+pub(super) fn input_info(name: String, input: Shape) -> ValueInfo {
     let meaning = match input.axes() {
         [_] => "Vectors: (batch, features).",
         [_, _] => "Sequences: (batch, steps, features).",
@@ -283,7 +283,7 @@ fn input_info(name: String, input: Shape) -> ValueInfo {
     ValueInfo::new(&name, input.axes(), meaning.into())
 }
 
-fn output_info(name: String, output: Shape) -> ValueInfo {
+pub(super) fn output_info(name: String, output: Shape) -> ValueInfo {
     let meaning = match output.axes() {
         [_] => "What the model's last layer gives: (batch, classes).",
         _ => "What the model's last layer gives, channels last.",

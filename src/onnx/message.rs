@@ -11,6 +11,12 @@ const STRING: i32 = 3;
 const INTS: i32 = 7;
 /// `TensorProto.DataType.FLOAT`: 32 bits.
 const FLOAT: i32 = 1;
+/// `TensorProto.DataType.UINT8`.
+const UINT8: i32 = 2;
+/// `TensorProto.DataType.INT8`.
+const INT8: i32 = 3;
+/// `TensorProto.DataType.INT32`.
+const INT32: i32 = 6;
 /// `TensorProto.DataType.INT64`.
 const INT64: i32 = 7;
 
@@ -215,6 +221,27 @@ impl Tensor {
             name: name.into(),
             raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
         }
+    }
+}
+
+impl Tensor {
+    pub(super) fn of_bytes(name: &str, axes: &[usize], values: &[u8]) -> Self {
+        Self { dims: signed(axes.iter().copied()), data_type: UINT8, name: name.into(), raw_data: values.to_vec() }
+    }
+
+    pub(super) fn of_signed_bytes(name: &str, axes: &[usize], values: &[i8]) -> Self {
+        let bytes = values.iter().map(|value| value.cast_unsigned());
+        Self { data_type: INT8, raw_data: bytes.collect(), ..Self::of_bytes(name, axes, &[]) }
+    }
+
+    pub(super) fn of_int32(name: &str, axes: &[usize], values: &[i32]) -> Self {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+        Self { data_type: INT32, raw_data: bytes.collect(), ..Self::of_bytes(name, axes, &[]) }
+    }
+
+    /// Whether its values are signed bytes.
+    pub(super) fn is_of_signed_bytes(&self) -> bool {
+        self.data_type == INT8
     }
 }
 

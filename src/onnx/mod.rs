@@ -9,6 +9,7 @@ mod masks;
 mod message;
 mod normalizations;
 mod per_axis;
+mod quantized;
 mod sequences;
 mod shaping;
 #[cfg(test)]

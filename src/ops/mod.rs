@@ -10,6 +10,7 @@ mod average_pool2d;
 mod conv2d;
 mod cross_entropy;
 mod dense;
+mod integer_conv2d;
 mod max_pool2d;
 mod rectifiers;
 mod smooth;
@@ -19,6 +20,7 @@ pub use average_pool2d::{average_pool2d, average_pool2d_backward};
 pub use conv2d::{Conv2dGradients, conv2d, conv2d_backward};
 pub use cross_entropy::sparse_categorical_crossentropy;
 pub use dense::{DenseGradients, dense, dense_backward};
+pub use integer_conv2d::integer_conv2d;
 pub use max_pool2d::{max_pool2d, max_pool2d_backward};
 pub use rectifiers::{elu, elu_backward, rectified, rectified_backward, selu, selu_backward};
 pub use smooth::{

@@ -238,6 +238,8 @@ fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packe
     ConvStep {
         activation: *activation,
         border: window.pads().then_some((*window, *channels)),
+        #[cfg(feature = "onnx")]
+        geometry: Box::new(super::step::Geometry { window: *window, channels: *channels, pool: *pool }),
         weights: part(*kernel, layout.window_len()),
         biases: bias.map_or(0..0, |bias| part(bias, 1)),
         packed: packed_start..packed_start + packed_forward + packed_turned,

@@ -49,6 +49,9 @@ pub(crate) struct ConvStep {
     pub(crate) activation: Elementwise,
     /// The window and the channels, where the input needs a border first.
     pub(crate) border: Option<(Window2d, usize)>,
+    /// What the layout was made of, for those who tell others of it.
+    #[cfg(feature = "onnx")]
+    pub(crate) geometry: Box<Geometry>,
     /// Where the kernel lies in the parameters: (filters, window_len).
     pub(crate) weights: Range<usize>,
     /// Where the biases lie in the parameters; empty if there are none.
@@ -62,6 +65,16 @@ pub(crate) struct ConvStep {
     pub(crate) norm: Option<Box<FoldedNorm>>,
     /// Whether the biases are there and trained.
     pub(crate) trains_biases: bool,
+}
+
+/// The windows of a convolution.
+#[cfg(feature = "onnx")]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Geometry {
+    pub(crate) window: Window2d,
+    pub(crate) channels: usize,
+    /// Of the pooling that is fused behind it.
+    pub(crate) pool: Option<Window2d>,
 }
 
 /// A normalization with moving statistics, and where its weights lie.

@@ -5,9 +5,10 @@
 //! ```
 //!
 //! A file of weights alone has no `model`, and is written with version 1, for what reads only that. A checkpoint has an
-//! entry `training` beside `model`, and tensors for it (`training.rs` tells which). Versions 1, of models, and 2, of
+//! entry `training` beside `model`, and tensors for it (`training.rs` tells which). A quantized model has an entry
+//! `quantized` instead, and version 4 (`quantized.rs`). Versions 1, of models, and 2, of
 //! checkpoints, described a chain of layers with one loss: `{"input": ..., "layers": [...], "loss": ..., "metrics":
-//! [...], ...}`; they are read still. The checksum goes over the texts of `model` and `training`, byte for byte as they
+//! [...], ...}`; they are read still. The checksum goes over the texts of `model`, `training` and `quantized`, byte for byte as they
 //! stand there, then over the data of all tensors in the order of their names. It is a CRC-32, not a cryptographic
 //! hash: it protects against damage, not malice; it finds every change of one or two bits in files of up to 512 MB and
 //! every burst of up to 32 bits, and lets other damage pass once in four thousand million times; and it comes with
@@ -32,8 +33,11 @@ pub(super) const WEIGHTS_VERSION: u64 = 1;
 /// The version that checkpoints were once written in.
 pub(super) const CHAIN_CHECKPOINT_VERSION: u64 = 2;
 
-/// The version that models and checkpoints are written in, and the newest that is read: the first with calls of layers.
+/// The version that models and checkpoints are written in: the first with calls of layers.
 pub(super) const NETWORK_VERSION: u64 = 3;
+
+/// The version that quantized models are written in, and the newest that is read.
+pub(super) const QUANTIZED_VERSION: u64 = 4;
 
 /// The metadata's entry.
 pub(super) const ENTRY: &str = "inkstone";
@@ -62,6 +66,8 @@ pub(super) struct Envelope {
     pub(super) model: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) training: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) quantized: Option<Box<RawValue>>,
 }
 
 /// All of a model but its weights.

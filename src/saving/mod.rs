@@ -9,6 +9,7 @@ mod header;
 mod json;
 mod limits;
 mod options;
+mod quantized;
 mod read;
 mod tracked;
 mod training;

@@ -2,7 +2,8 @@
 //! against the file's length, the weights against the description, the model against its limits. The data is read last.
 
 use super::format::{
-    CHAIN_CHECKPOINT_VERSION, ChainDescription, Description, ENTRY, Envelope, NETWORK_VERSION, Version, WEIGHTS_VERSION,
+    CHAIN_CHECKPOINT_VERSION, ChainDescription, Description, ENTRY, Envelope, NETWORK_VERSION, QUANTIZED_VERSION,
+    Version, WEIGHTS_VERSION,
 };
 use super::header::{self, Header, HeaderError};
 use super::options::LoadOptions;
@@ -39,6 +40,9 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
     let Some(envelope) = envelope(&header).map_err(|fault| at.fault(fault))? else {
         return Err(at.fault(ModelFault::OtherOrigin));
     };
+    if envelope.quantized.is_some() {
+        return Err(at.fault(ModelFault::Quantized));
+    }
     let Some(text) = &envelope.model else {
         return Err(at.fault(ModelFault::WeightsOnly));
     };
@@ -129,6 +133,9 @@ pub(super) fn weights(
     let at = At { place, len };
     let header = at.header(&mut source)?;
     let envelope = envelope(&header).map_err(|fault| at.fault(fault))?;
+    if envelope.as_ref().is_some_and(|envelope| envelope.quantized.is_some()) {
+        return Err(at.fault(ModelFault::Quantized));
+    }
     let wanted = match &envelope {
         Some(_) => Wanted::all("", parameters),
         None => Wanted::all_floats(parameters),
@@ -147,13 +154,13 @@ pub(super) fn weights(
 }
 
 /// The source, for error messages.
-struct At<'a> {
-    place: &'a str,
-    len: u64,
+pub(super) struct At<'a> {
+    pub(super) place: &'a str,
+    pub(super) len: u64,
 }
 
 impl At<'_> {
-    fn fault(&self, fault: ModelFault) -> Error {
+    pub(super) fn fault(&self, fault: ModelFault) -> Error {
         Error::ModelFile { place: self.place.to_owned(), fault }
     }
 
@@ -161,7 +168,7 @@ impl At<'_> {
         Error::Io { place: self.place.to_owned(), source }
     }
 
-    fn header(&self, source: &mut impl Read) -> Result<Header> {
+    pub(super) fn header(&self, source: &mut impl Read) -> Result<Header> {
         header::read(source, self.len).map_err(|error| match error {
             HeaderError::Io(source) => self.io(source),
             HeaderError::Fault(fault) => self.fault(fault),
@@ -169,7 +176,7 @@ impl At<'_> {
     }
 
     /// Reads all data and verifies the checksum.
-    fn data(&self, header: &Header, envelope: Option<&Envelope>, mut source: impl Read) -> Result<Vec<u8>> {
+    pub(super) fn data(&self, header: &Header, envelope: Option<&Envelope>, mut source: impl Read) -> Result<Vec<u8>> {
         // `header` has checked that this many bytes are left in the file.
         let mut data = vec![0; header.data_len];
         source.read_exact(&mut data).map_err(|source| self.io(source))?;
@@ -181,7 +188,7 @@ impl At<'_> {
 }
 
 /// Inkstone's metadata; `None` if another program wrote the file.
-fn envelope(header: &Header) -> std::result::Result<Option<Envelope>, ModelFault> {
+pub(super) fn envelope(header: &Header) -> std::result::Result<Option<Envelope>, ModelFault> {
     let Some(entry) = header.metadata.get(ENTRY) else {
         // Other programs may write anything there, but our entry under a damaged name must not pass unchecked.
         let is_ours = |entry: &str| serde_json::from_str::<Envelope>(entry).is_ok();
@@ -192,8 +199,8 @@ fn envelope(header: &Header) -> std::result::Result<Option<Envelope>, ModelFault
     };
     let metadata = |error: serde_json::Error| ModelFault::Metadata(error.to_string());
     let Version { format_version: found, library } = serde_json::from_str(entry).map_err(metadata)?;
-    if found > NETWORK_VERSION {
-        return Err(ModelFault::Version { found, known: NETWORK_VERSION, writer: format!("inkstone {library}") });
+    if found > QUANTIZED_VERSION {
+        return Err(ModelFault::Version { found, known: QUANTIZED_VERSION, writer: format!("inkstone {library}") });
     }
     if found == 0 {
         return Err(ModelFault::Metadata("there is no format version 0".into()));
@@ -202,6 +209,16 @@ fn envelope(header: &Header) -> std::result::Result<Option<Envelope>, ModelFault
         return Err(ModelFault::UnknownEntry(name.clone()));
     }
     let envelope: Envelope = serde_json::from_str(entry).map_err(metadata)?;
+    match (found, &envelope.quantized) {
+        (QUANTIZED_VERSION, None) => {
+            return Err(ModelFault::Metadata("a quantized model without `quantized`".into()));
+        }
+        (QUANTIZED_VERSION, Some(_)) if envelope.model.is_some() || envelope.training.is_some() => {
+            return Err(ModelFault::Metadata("a model beside `quantized`".into()));
+        }
+        (QUANTIZED_VERSION, Some(_)) | (_, None) => {}
+        (_, Some(_)) => return Err(ModelFault::UnknownEntry("quantized".into())),
+    }
     match (found, &envelope.training) {
         (WEIGHTS_VERSION, Some(_)) => Err(ModelFault::UnknownEntry("training".into())),
         (CHAIN_CHECKPOINT_VERSION, None) => Err(ModelFault::Metadata("a checkpoint without `training`".into())),
@@ -210,7 +227,7 @@ fn envelope(header: &Header) -> std::result::Result<Option<Envelope>, ModelFault
 }
 
 /// Parses the description of a model; unknown fields are errors.
-fn description<D: DeserializeOwned>(text: &RawValue) -> std::result::Result<D, ModelFault> {
+pub(super) fn description<D: DeserializeOwned>(text: &RawValue) -> std::result::Result<D, ModelFault> {
     let mut unknown = None;
     let mut json = serde_json::Deserializer::from_str(text.get());
     // Unknown fields of any layer or setting are reported here.
@@ -226,7 +243,8 @@ fn description<D: DeserializeOwned>(text: &RawValue) -> std::result::Result<D, M
 }
 
 fn check_sum(envelope: &Envelope, header: &Header, data: &[u8]) -> std::result::Result<(), ModelFault> {
-    let texts = [&envelope.model, &envelope.training].map(|text| text.as_ref().map_or("", |text| text.get()));
+    let texts = [&envelope.model, &envelope.training, &envelope.quantized]
+        .map(|text| text.as_ref().map_or("", |text| text.get()));
     let tensors = header.tensors.values().map(|tensor| {
         let (start, end) = tensor.data_offsets;
         Cow::Borrowed(&data[start..end])

@@ -18,6 +18,8 @@ pub(super) enum Stored {
     Floats(Weight),
     /// Sums of a row.
     Sums(&'static str, Array1<f64>),
+    /// A kernel of signed bytes.
+    Bytes { name: String, shape: [usize; 2], values: Vec<i8> },
 }
 
 impl Stored {
@@ -25,6 +27,7 @@ impl Stored {
         match self {
             Self::Floats(weight) => &weight.name,
             Self::Sums(name, _) => name,
+            Self::Bytes { name, .. } => name,
         }
     }
 }
@@ -34,6 +37,7 @@ impl View for &Stored {
         match self {
             Stored::Floats(_) => Dtype::F32,
             Stored::Sums(..) => Dtype::F64,
+            Stored::Bytes { .. } => Dtype::I8,
         }
     }
 
@@ -41,6 +45,7 @@ impl View for &Stored {
         match self {
             Stored::Floats(weight) => weight.values.shape(),
             Stored::Sums(_, sums) => sums.shape(),
+            Stored::Bytes { shape, .. } => shape,
         }
     }
 
@@ -51,6 +56,7 @@ impl View for &Stored {
                 weight.values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
             }
             Stored::Sums(_, sums) => sums.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes())),
+            Stored::Bytes { values, .. } => bytes.extend(values.iter().map(|value| value.cast_unsigned())),
         }
         Cow::Owned(bytes)
     }
@@ -59,6 +65,7 @@ impl View for &Stored {
         match self {
             Stored::Floats(weight) => weight.values.len() * size_of::<f32>(),
             Stored::Sums(_, sums) => sums.len() * size_of::<f64>(),
+            Stored::Bytes { values, .. } => values.len(),
         }
     }
 }
@@ -98,6 +105,11 @@ impl Wanted {
             shape: parameter.shape.clone(),
         };
         parameters.iter().map(one).collect()
+    }
+
+    /// One of this type and shape.
+    pub(super) fn new(name: String, dtypes: &'static [Dtype], shape: impl Into<Vec<usize>>) -> Self {
+        Self { name, dtypes, shape: shape.into() }
     }
 
     /// This many sums in a row.
@@ -210,7 +222,7 @@ pub(super) fn decode_sums(name: &str, tensors: &Tensors, data: &[u8]) -> Vec<f64
 }
 
 /// The checksum of texts and of the data of all tensors in the order of their names, as it is written.
-pub(super) fn checksum<'a>(texts: [&str; 2], data: impl Iterator<Item = Cow<'a, [u8]>>) -> String {
+pub(super) fn checksum<'a>(texts: [&str; 3], data: impl Iterator<Item = Cow<'a, [u8]>>) -> String {
     let mut sum = crc32fast::Hasher::new();
     texts.iter().for_each(|text| sum.update(text.as_bytes()));
     data.for_each(|data| sum.update(&data));

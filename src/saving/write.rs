@@ -1,6 +1,6 @@
 //! Serializes models.
 
-use super::format::{Description, ENTRY, Envelope, MAX_HEADER, NETWORK_VERSION, WEIGHTS_VERSION};
+use super::format::{Description, ENTRY, Envelope, MAX_HEADER, NETWORK_VERSION, QUANTIZED_VERSION, WEIGHTS_VERSION};
 use super::training::Training;
 use super::weights::{Stored, checksum};
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 /// A model.
 pub(super) fn model(model: &Model) -> Result<Vec<u8>> {
-    file(weights_of(model)?, Some(describe(model)), None)
+    file(weights_of(model)?, Texts { model: Some(describe(model)), ..Texts::default() })
 }
 
 /// A model with the state of its training and of the callbacks.
@@ -34,12 +34,12 @@ pub(super) fn checkpoint(model: &Model, callbacks: &[CallbackState]) -> Result<V
     let (training, more) = Training::of(model, callbacks);
     tensors.extend(more);
     let training = to_raw_value(&training).expect("the state of a training is plain data");
-    file(tensors, Some(describe(model)), Some(training))
+    file(tensors, Texts { model: Some(describe(model)), training: Some(training), ..Texts::default() })
 }
 
 /// The weights alone.
 pub(super) fn weights(model: &Model) -> Result<Vec<u8>> {
-    file(weights_of(model)?, None, None)
+    file(weights_of(model)?, Texts::default())
 }
 
 fn weights_of(model: &Model) -> Result<Vec<Stored>> {
@@ -75,13 +75,26 @@ fn describe(model: &Model) -> Box<RawValue> {
     to_raw_value(&description).expect("a description is plain data")
 }
 
-fn file(mut stored: Vec<Stored>, model: Option<Box<RawValue>>, training: Option<Box<RawValue>>) -> Result<Vec<u8>> {
+/// What a file has beside tensors, as JSON.
+#[derive(Default)]
+pub(super) struct Texts {
+    pub(super) model: Option<Box<RawValue>>,
+    pub(super) training: Option<Box<RawValue>>,
+    pub(super) quantized: Option<Box<RawValue>>,
+}
+
+/// The bytes of a file.
+pub(super) fn file(mut stored: Vec<Stored>, Texts { model, training, quantized }: Texts) -> Result<Vec<u8>> {
     stored.sort_by(|a, b| a.name().cmp(b.name()));
-    let texts = [&model, &training].map(|text| text.as_ref().map_or("", |text| text.get()));
+    let texts = [&model, &training, &quantized].map(|text| text.as_ref().map_or("", |text| text.get()));
     let crc32 = checksum(texts, stored.iter().map(|stored| View::data(&stored).into_owned().into()));
     let library = env!("CARGO_PKG_VERSION").to_owned();
-    let format_version = if model.is_some() { NETWORK_VERSION } else { WEIGHTS_VERSION };
-    let envelope = Envelope { format_version, library, crc32, model, training };
+    let format_version = match (&model, &quantized) {
+        (_, Some(_)) => QUANTIZED_VERSION,
+        (Some(_), None) => NETWORK_VERSION,
+        (None, None) => WEIGHTS_VERSION,
+    };
+    let envelope = Envelope { format_version, library, crc32, model, training, quantized };
     let entry = serde_json::to_string(&envelope).expect("an envelope is plain data");
     let metadata = [(ENTRY.to_owned(), entry)].into_iter().collect();
     let tensors = stored.iter().map(|stored| (stored.name(), stored));

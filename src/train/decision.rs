@@ -6,9 +6,10 @@ use crate::kernels::exp::sigmoid;
 use crate::kernels::output::OutputFunction;
 use crate::kernels::softmax::argmax;
 use crate::plan::Plan;
+use serde::{Deserialize, Serialize};
 
 /// How one example's outputs, as `predict` returns them, become a class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Decision {
     /// The class with the highest output, the first of equals: of probabilities, and of logits.
     Highest,
@@ -21,7 +22,7 @@ pub(crate) enum Decision {
 }
 
 /// Why outputs stand for no class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Undecided {
     /// Outputs of a regression.
     Numbers,

@@ -68,7 +68,7 @@ impl<'a> Examples<'a> {
     }
 
     /// Writes the values of these examples into the workspace's inputs.
-    pub(super) fn write<S: Simd>(&self, simd: S, places: Range<usize>, plan: &Plan, workspace: &mut Workspace) {
+    pub(crate) fn write<S: Simd>(&self, simd: S, places: Range<usize>, plan: &Plan, workspace: &mut Workspace) {
         for (input, images) in self.inputs.iter().enumerate() {
             let (pixels, stored) = (images.pixels(), images.order());
             let len = plan.input_len(input);

@@ -7,6 +7,7 @@ use crate::aligned::AlignedBuffer;
 use crate::exec::{Pass, Purpose, Weights, Workspace, forward};
 use crate::plan::Plan;
 use crate::simd::{Level, dispatch};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A plan with its packed weights: all that the forward pass reads, and nothing that changes.
@@ -63,6 +64,28 @@ impl Inference {
         self.workspaces.put_back_one(workspace);
     }
 
+    /// Runs all examples chunk by chunk, and shows what each chunk leaves in the workspace, outputs before their
+    /// functions.
+    ///
+    /// - look: gets the workspace, and the places of the examples in it
+    pub(crate) fn watch(
+        &self,
+        examples: &Examples<'_>,
+        workspace: &mut Workspace,
+        mut look: impl FnMut(&mut Workspace, Range<usize>),
+    ) {
+        let Self { plan, weights, level, .. } = self;
+        for start in (0..examples.len()).step_by(workspace.max_images) {
+            let places = start..(start + workspace.max_images).min(examples.len());
+            let images = places.len();
+            dispatch!(*level, simd => {
+                examples.write(simd, places.clone(), plan, workspace);
+                forward(simd, plan, weights, workspace, images, Pass::Inference);
+            });
+            look(workspace, places);
+        }
+    }
+
     /// Runs all examples, chunk by chunk as [`Engine::predict`], and hands each chunk's outputs to `finish`:
     /// probabilities if the model ends with a softmax, its plain outputs otherwise.
     ///
@@ -73,20 +96,14 @@ impl Inference {
         workspace: &mut Workspace,
         mut finish: impl FnMut(usize, usize, &[f32]),
     ) {
-        let Self { plan, weights, level, .. } = self;
-        for start in (0..examples.len()).step_by(workspace.max_images) {
-            let places = start..(start + workspace.max_images).min(examples.len());
-            let images = places.len();
-            dispatch!(*level, simd => {
-                examples.write(simd, places, plan, workspace);
-                forward(simd, plan, weights, workspace, images, Pass::Inference);
-            });
+        let plan = &self.plan;
+        self.watch(examples, workspace, |workspace, places| {
             for (index, head) in plan.heads.iter().enumerate() {
                 let len = plan.output_len(index);
-                let outputs = &mut workspace.output_mut(head)[..images * len];
+                let outputs = &mut workspace.output_mut(head)[..places.len() * len];
                 head.function.apply(outputs, len);
-                finish(start, index, outputs);
+                finish(places.start, index, outputs);
             }
-        }
+        });
     }
 }

@@ -51,11 +51,17 @@ fn check_error(error: &Error) {
 
 /// Predicts, runs forward and backward, and takes steps.
 fn run(mut model: Model) {
-    let arrays = model.input_shapes().into_iter().map(|shape| {
-        let axes: Vec<usize> = [EXAMPLES].into_iter().chain(shape.axes().iter().copied()).collect();
-        ArrayD::from_elem(axes, 0.25_f32)
-    });
-    let arrays: Vec<ArrayD<f32>> = arrays.collect();
+    let filled = |value: f32| -> Vec<ArrayD<f32>> {
+        let arrays = model.input_shapes().into_iter().map(|shape| {
+            let axes: Vec<usize> = [EXAMPLES].into_iter().chain(shape.axes().iter().copied()).collect();
+            ArrayD::from_elem(axes, value)
+        });
+        arrays.collect()
+    };
+    // Where an input holds tokens, only whole numbers are any.
+    let takes = |arrays: &[ArrayD<f32>]| model.predict_all(arrays.iter().map(Inputs::from).collect::<Vec<_>>()).is_ok();
+    let arrays = [0.25, 0.0].map(filled).into_iter().find(|arrays| takes(arrays));
+    let arrays = arrays.expect("inputs of the model's shapes can be predicted");
     let inputs = || Inputs::from(arrays.iter().map(Inputs::from).collect::<Vec<_>>());
     let predicted = model.predict_all(inputs()).expect("inputs of the model's shapes can be predicted");
     let pass = model.forward(inputs(), Mode::Training).expect("inputs of the model's shapes go forward");

@@ -14,7 +14,7 @@ pub(crate) fn with_entry(bytes: &[u8], mut entry: Value) -> Vec<u8> {
     let mut tensors = file.tensors();
     tensors.sort_by(|a, b| a.0.cmp(&b.0));
     let mut sum = crc32fast::Hasher::new();
-    for text in ["model", "training"] {
+    for text in ["model", "training", "quantized"] {
         sum.update(entry.get(text).map_or(String::new(), Value::to_string).as_bytes());
     }
     tensors.iter().for_each(|(_, tensor)| sum.update(tensor.data()));

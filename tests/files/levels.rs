@@ -17,7 +17,7 @@ const LEVELS: [&[&str]; 15] = [
     &["exec", "loss", "optimizer"],
     &["history", "metrics", "objective", "summary", "train"],
     &["model"],
-    &["evaluation", "functional", "pretrained", "sequential", "testing"],
+    &["evaluation", "functional", "pretrained", "quantized", "sequential", "testing"],
     &["models", "saving"],
     &["onnx", "predictor", "report", "training"],
     &["callbacks"],

@@ -308,12 +308,12 @@ fn an_entry_written_anew_without_a_change_is_taken() {
 
 #[test]
 fn a_future_version_is_refused_by_its_number() {
-    let error = changed(|entry| *entry = json!({"format_version": 4, "library": "9.8.7", "news": [1]}));
+    let error = changed(|entry| *entry = json!({"format_version": 5, "library": "9.8.7", "news": [1]}));
     let here = env!("CARGO_PKG_VERSION");
     assert_eq!(
         error,
         format!(
-            "the bytes: expected format version 3, which inkstone {here} reads, found format version 4, written by inkstone \
+            "the bytes: expected format version 4, which inkstone {here} reads, found format version 5, written by inkstone \
              9.8.7: update the crate"
         )
     );

@@ -25,7 +25,7 @@ def shape(value):
 
 
 # Numbers that are settings of layers, no weights.
-SETTINGS = {"scale", "offset", "mean", "deviation", "least", "scales", "roi", "epsilon"}
+SETTINGS = {"mask_value", "zero", "scale", "offset", "mean", "deviation", "least", "scales", "roi", "epsilon"}
 
 
 def as_keras(kernel):
@@ -100,6 +100,7 @@ for path in paths:
     operators |= {node.op_type for node in model.graph.node}
 expected = {"AveragePool", "Add", "Clip", "Concat", "Conv", "Flatten", "Gemm", "GlobalAveragePool", "Identity", "MatMul", "MaxPool", "Pad", "Relu", "Reshape"}
 expected |= {"Sigmoid", "Softmax", "Sum", "Tanh", "Transpose"}
+expected |= {"Cast", "Equal", "Gather", "Not", "ReduceMin"}
 expected |= {"Div", "Expand", "GlobalMaxPool", "Max", "Mean", "Min", "Mul", "PRelu", "Resize", "Slice", "Sub"}
 expected |= set("BatchNormalization ConvTranspose Elu Erf Exp Greater HardSigmoid LeakyRelu ReduceMean Selu Softplus Softsign Sqrt Where".split())
 assert operators == expected, operators ^ expected

@@ -42,6 +42,7 @@ mod optimizers;
 mod passes;
 mod predictions;
 mod predictor;
+mod quantized;
 mod regularized;
 mod regularizer_faults;
 mod resume;

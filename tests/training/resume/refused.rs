@@ -47,11 +47,11 @@ fn checkpoints_of_another_training_are_refused() {
 #[test]
 fn a_checkpoint_of_a_future_version_is_not_passed_over() {
     let folder = tempfile::tempdir().unwrap();
-    let header = r#"{"__metadata__":{"inkstone":"{\"format_version\":4,\"library\":\"9.8.7\"}"}}"#;
+    let header = r#"{"__metadata__":{"inkstone":"{\"format_version\":5,\"library\":\"9.8.7\"}"}}"#;
     let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
     fs::write(folder.path().join("step-000000000099.safetensors"), bytes).unwrap();
     let error = small(&BackupAndRestore::new(folder.path()), 1).unwrap_err();
-    assert!(matches!(error, Error::ModelFile { fault: ModelFault::Version { found: 4, .. }, .. }), "{error}");
+    assert!(matches!(error, Error::ModelFile { fault: ModelFault::Version { found: 5, .. }, .. }), "{error}");
 }
 
 #[test]
