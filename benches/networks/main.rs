@@ -1,5 +1,5 @@
 //! Whole networks, as users train and run them: a training step at two batch sizes, a forward pass of one image and of 10,000,
-//! and a step whose moments have shrunk. `cargo bench --bench networks` runs it in about a minute.
+//! and a step whose moments have shrunk. `cargo bench --bench networks` runs it in less than a minute.
 //!
 //! An item is an image. One image goes through one thread, many through all.
 

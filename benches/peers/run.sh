@@ -5,7 +5,7 @@
 #   INKSTONE_DATA=folder benches/peers/run.sh [epochs] [batch size] [rounds]
 #
 # PEERS names those to run, in their order in the table, which compares them with the first; by default all six:
-# PEERS="inkstone torch keras rustyml burn candle". The other Rust libraries take far longer than the rest, and minutes to build.
+# PEERS="inkstone torch keras rustyml burn candle". Burn and Candle take far longer than the rest, and minutes to build.
 #
 # Wants the MNIST files, Python 3, a Rust toolchain, and a quiet machine: the peers' threads spin, and any other busy process
 # makes them several times slower. PyTorch and Keras are installed into a venv, unless PYTHON names an interpreter that has
