@@ -3,7 +3,6 @@
 //! milliseconds for all images.
 
 use inkstone::ndarray::{ArrayView4, Axis};
-use inkstone::prelude::*;
 use peer_inkstone::{network, random_images};
 use std::time::{Duration, Instant};
 
