@@ -157,7 +157,7 @@ pub use loss::{
     SparseCategoricalCrossentropy,
 };
 pub use metrics::{Metric, OutputScores, Scores};
-pub use model::{ForwardPass, Gradients, Mode, Model, OutputGradients, Weight};
+pub use model::{DropoutPrediction, ForwardPass, Gradients, Mode, Model, OutputGradients, Weight};
 pub use objective::Objective;
 pub use optimizer::{
     Adagrad, Adam, AdamW, Algorithm, BuiltOptimizer, CosineDecay, ExponentialDecay, LearningRate, Lion, Nadam,

@@ -3,6 +3,7 @@
 
 mod callback_state;
 mod description;
+mod monte_carlo;
 mod ongoing;
 mod passes;
 mod predicting;
@@ -10,14 +11,13 @@ mod text;
 mod weights;
 
 pub use callback_state::CallbackState;
+pub use monte_carlo::DropoutPrediction;
 pub(crate) use ongoing::{Ongoing, Position};
 pub use passes::{ForwardPass, Gradients, Mode, OutputGradients};
 pub(crate) use predicting::{shaped, shaped_rows, split_outputs};
 pub(crate) use weights::{named, store};
 
-use crate::data::{
-    self, Inputs, LabelledInputs, OneOrMore, OrderedExamples, OrderedImages, Targets, TextVectorization, nouns,
-};
+use crate::data::{self, Inputs, LabelledInputs, OneOrMore, OrderedExamples, OrderedImages, Targets, nouns};
 use crate::error::{Error, Result};
 use crate::exec::Weights;
 use crate::layers::Network;
@@ -51,7 +51,7 @@ pub struct Model {
     pub(crate) epochs: usize,
     pub(crate) ongoing: Ongoing,
     /// How its tokens are made of texts, if that was said.
-    pub(crate) text: Option<Arc<TextVectorization>>,
+    pub(crate) text: Option<Arc<data::TextVectorization>>,
 }
 
 /// A kernel or bias, or the gradient of one, under Keras' name and in Keras' layout: a convolution's kernel is

@@ -10,12 +10,12 @@ pub use crate::layers::ActivationFunction::{
 };
 pub use crate::layers::{
     Activation, ActivationFunction, Add, AlphaDropout, Average, AveragePooling1D, AveragePooling2D, BatchNormalization,
-    Concatenate, Constraint, Conv1D, Conv2D, Conv2DTranspose, Cropping2D, Dense, DepthwiseConv2D, Dropout, ELU,
-    Embedding, Flatten, GaussianDropout, GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling2D,
-    GlobalMaxPooling1D, GlobalMaxPooling2D, GroupNormalization, Initializer, Interpolation, LayerNormalization,
-    LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, Maximum, Minimum, Multiply, Normalization, PReLU, Permute, ReLU,
-    Regularizer, RepeatVector, Rescaling, Reshape, SeparableConv2D, SpatialDropout2D, Subtract, UpSampling2D,
-    ZeroPadding2D,
+    Bidirectional, Concatenate, Constraint, Conv1D, Conv2D, Conv2DTranspose, Cropping2D, Dense, DepthwiseConv2D,
+    Dropout, ELU, Embedding, Flatten, GRU, GaussianDropout, GaussianNoise, GlobalAveragePooling1D,
+    GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D, GroupNormalization, Initializer, Interpolation,
+    LSTM, LayerNormalization, LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, Maximum, MergeMode, Minimum, Multiply,
+    Normalization, PReLU, Permute, ReLU, Regularizer, RepeatVector, Rescaling, Reshape, SeparableConv2D, SimpleRNN,
+    SpatialDropout2D, Subtract, TimeDistributed, UpSampling2D, ZeroPadding2D,
 };
 pub use crate::loss::{
     BinaryCrossentropy, CategoricalCrossentropy, Huber, KlDivergence, MeanAbsoluteError, MeanSquaredError,

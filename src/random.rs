@@ -20,6 +20,8 @@ pub(crate) enum Stream {
     Augment { step: u64, example: usize },
     /// What a call of a dropout layer drops of one example of one step.
     Dropout { call: usize, step: u64, example: usize },
+    /// What a call of a recurrent layer drops of the states of one example of one step.
+    RecurrentDropout { call: usize, step: u64, example: usize },
 }
 
 /// The generator for one use of a seed.
@@ -31,6 +33,7 @@ pub(crate) fn stream(seed: u64, stream: Stream) -> Xoshiro256PlusPlus {
         Stream::Synthetic { example } => [5, example as u64, 0, 0],
         Stream::Augment { step, example } => [6, step, example as u64, 0],
         Stream::Dropout { call, step, example } => [3, call as u64, step, example as u64],
+        Stream::RecurrentDropout { call, step, example } => [7, call as u64, step, example as u64],
     };
     Xoshiro256PlusPlus::seed_from_u64(words.iter().fold(seed, |state, &word| mix(state ^ mix(word))))
 }
@@ -75,6 +78,7 @@ mod tests {
             first(0, Stream::Augment { step: 1, example: 0 }),
             first(0, Stream::Dropout { call: 0, step: 0, example: 1 }),
             first(0, Stream::Dropout { call: 0, step: 1, example: 0 }),
+            first(0, Stream::RecurrentDropout { call: 0, step: 1, example: 0 }),
         ];
         for (i, a) in streams.iter().enumerate() {
             assert!(streams[i + 1..].iter().all(|b| a != b), "stream {i} repeats another");

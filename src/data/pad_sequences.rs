@@ -1,9 +1,13 @@
 //! Sequences of different lengths as rows of one.
 
 use crate::error::{Error, Result};
+use crate::shape::MAX_ELEMENTS;
 use ndarray::{Array2, Array3, ArrayView2, Axis, Slice, aview1};
 
-/// An end of a sequence.
+/// Tokens are less than this: floats hold all of them.
+const MOST_TOKENS: f32 = 16_777_216.0;
+
+/// The start or the end of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// Its start.
@@ -69,9 +73,17 @@ impl PadSequences {
     /// Sequences of tokens as rows: (N, steps).
     ///
     /// # Errors
-    /// [`Error::Data`] if rows would have no steps, or there are none.
+    /// [`Error::Data`] if rows would have no steps, there are none, they would have more than 2^28 values, or
+    /// the value that they are padded with is no token.
     pub fn rows<S: AsRef<[u32]>>(&self, sequences: &[S]) -> Result<Array2<u32>> {
-        let steps = self.steps(sequences.iter().map(|sequence| sequence.as_ref().len()))?;
+        let steps = self.steps(sequences.iter().map(|sequence| sequence.as_ref().len()), 1)?;
+        if self.value.fract() != 0.0 || !(0.0..MOST_TOKENS).contains(&self.value) {
+            return Err(Error::Data(format!(
+                "rows of tokens are padded with a token, a whole number from 0 to {}, got {}: set another `value`",
+                MOST_TOKENS - 1.0,
+                self.value
+            )));
+        }
         let mut rows = Array2::from_elem((sequences.len(), steps), self.value as u32);
         for (mut row, sequence) in rows.rows_mut().into_iter().zip(sequences) {
             let (from, to) = self.places(sequence.as_ref().len(), steps);
@@ -96,8 +108,8 @@ impl PadSequences {
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn features(&self, sequences: &[ArrayView2<'_, f32>]) -> Result<Array3<f32>> {
-        let steps = self.steps(sequences.iter().map(|sequence| sequence.nrows()))?;
-        let features = sequences[0].ncols();
+        let features = sequences.first().map_or(1, |sequence| sequence.ncols());
+        let steps = self.steps(sequences.iter().map(|sequence| sequence.nrows()), features)?;
         if let Some(index) = sequences.iter().position(|sequence| sequence.ncols() != features) {
             let found = sequences[index].ncols();
             return Err(Error::Data(format!(
@@ -113,11 +125,20 @@ impl PadSequences {
         Ok(padded)
     }
 
-    /// The length of all rows.
-    fn steps(&self, lens: impl ExactSizeIterator<Item = usize>) -> Result<usize> {
+    /// The length of all rows, with so many features in each step.
+    fn steps(&self, lens: impl ExactSizeIterator<Item = usize>, features: usize) -> Result<usize> {
         let count = lens.len();
         match self.maxlen.or(lens.max()) {
-            Some(steps) if steps > 0 && count > 0 => Ok(steps),
+            Some(steps) if steps > 0 && count > 0 => {
+                let values = steps.checked_mul(count).and_then(|values| values.checked_mul(features));
+                match values {
+                    Some(0..=MAX_ELEMENTS) => Ok(steps),
+                    _ => Err(Error::Data(format!(
+                        "{count} padded sequences of {steps} steps have more than {MAX_ELEMENTS} values: set a smaller `maxlen`, or take \
+                         fewer at a time"
+                    ))),
+                }
+            }
             steps => Err(Error::Data(format!(
                 "padded sequences must have at least one step, got {count} sequences of at most {}: set `maxlen`",
                 steps.unwrap_or(0)

@@ -44,6 +44,7 @@ pub(crate) mod padding;
 pub(crate) mod patches;
 pub(crate) mod penalty;
 pub(crate) mod pixels;
+pub(crate) mod recurrent;
 pub(crate) mod rms_prop;
 pub(crate) mod sgd;
 pub(crate) mod softmax;

@@ -125,12 +125,20 @@ impl Activation {
 impl ActivationFunction {
     /// The function of `x`, in a program.
     pub(super) fn lower(self, builder: &mut Builder, x: Operand) -> Operand {
-        let function = match self {
+        match self.elementwise() {
+            Some(function) => builder.activate(x, function),
+            None => builder.softmax(x),
+        }
+    }
+
+    /// The function of each value; `None` for a softmax, which looks at all.
+    pub(super) fn elementwise(self) -> Option<Elementwise> {
+        Some(match self {
             Self::Linear => Elementwise::Linear,
             Self::Relu => Elementwise::Relu,
             Self::Sigmoid => Elementwise::Sigmoid,
             Self::Tanh => Elementwise::Tanh,
-            Self::Softmax => return builder.softmax(x),
+            Self::Softmax => return None,
             Self::Relu6 => Elementwise::CappedRelu { ceiling: 6.0 },
             Self::LeakyRelu => Elementwise::LeakyRelu { slope: LEAKY_RELU_SLOPE },
             Self::Elu => Elementwise::Elu { alpha: 1.0, scale: 1.0 },
@@ -143,8 +151,7 @@ impl ActivationFunction {
             Self::Softsign => Elementwise::Softsign,
             Self::HardSigmoid => Elementwise::HardSigmoid,
             Self::Exponential => Elementwise::Exponential,
-        };
-        builder.activate(x, function)
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! The layer between images and vectors.
 
+use super::checks::too_large;
 use super::names::name_setter;
 use super::written::written;
-use super::{Describe, Spec, too_large};
+use super::{Describe, Spec};
 use crate::program::{Builder, Operand, WeightId};
 use crate::shape::Shape;
 use serde::Deserialize;

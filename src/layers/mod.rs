@@ -7,6 +7,8 @@ mod activation;
 mod average_pooling2d;
 mod axes;
 mod batch_normalization;
+mod bidirectional;
+mod checks;
 mod concatenate;
 mod conv1d;
 mod conv2d;
@@ -24,8 +26,10 @@ mod global_max_pooling2d;
 mod global_pooling1d;
 mod group_normalization;
 mod grouped;
+mod gru;
 mod layer_normalization;
 mod leaky_relu;
+mod lstm;
 mod masking;
 mod max_pooling2d;
 mod merging;
@@ -36,13 +40,16 @@ mod normalization;
 mod permute;
 mod pooling1d;
 mod prelu;
+mod recurrent;
 mod relu;
 mod repeat_vector;
 mod rescaling;
 mod reshape;
 mod separable_conv2d;
+mod simple_rnn;
 mod sliding;
 mod spatial_dropout2d;
+mod time_distributed;
 mod up_sampling2d;
 mod weight_settings;
 mod written;
@@ -54,6 +61,7 @@ pub(crate) use activation::LEAKY_RELU_SLOPE;
 pub use activation::{Activation, ActivationFunction};
 pub use average_pooling2d::AveragePooling2D;
 pub use batch_normalization::BatchNormalization;
+pub use bidirectional::{Bidirectional, MergeMode};
 pub use concatenate::Concatenate;
 pub use conv1d::{Conv1D, SequencePadding};
 pub use conv2d::Conv2D;
@@ -69,8 +77,10 @@ pub use global_average_pooling2d::GlobalAveragePooling2D;
 pub use global_max_pooling2d::GlobalMaxPooling2D;
 pub use global_pooling1d::{GlobalAveragePooling1D, GlobalMaxPooling1D};
 pub use group_normalization::GroupNormalization;
+pub use gru::GRU;
 pub use layer_normalization::LayerNormalization;
 pub use leaky_relu::LeakyReLU;
+pub use lstm::LSTM;
 pub use masking::Masking;
 pub use max_pooling2d::MaxPooling2D;
 pub use merging::{Add, Average, Maximum, Minimum, Multiply, Subtract};
@@ -80,18 +90,21 @@ pub use normalization::Normalization;
 pub use permute::Permute;
 pub use pooling1d::{AveragePooling1D, MaxPooling1D};
 pub use prelu::PReLU;
+pub(crate) use recurrent::RecurrentCell;
 pub use relu::ReLU;
 pub use repeat_vector::RepeatVector;
 pub use rescaling::Rescaling;
 pub use reshape::Reshape;
 pub use separable_conv2d::SeparableConv2D;
+pub use simple_rnn::SimpleRNN;
 pub use spatial_dropout2d::SpatialDropout2D;
+pub use time_distributed::TimeDistributed;
 pub use up_sampling2d::{Interpolation, UpSampling2D};
 pub use zero_padding2d::ZeroPadding2D;
 
-use crate::kernels::conv2d::ConvLayout;
 use crate::program::{AnyLayer, Builder, MaskRule, Operand, WeightId, WeightSpec};
-use crate::shape::{MAX_ELEMENTS, Shape, Window2d};
+use crate::shape::Shape;
+use checks::{check_convolution, checked, image, not_negative, sequence, trained, with_bias};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -111,6 +124,13 @@ pub(crate) trait Describe {
         0
     }
 
+    /// How many entries all those lists have together.
+    fn listed_windows(&self, input: Shape, output: Shape) -> usize {
+        let _ = input;
+        let (height, width, _) = output.as_image();
+        self.window_lists().saturating_mul(height.saturating_mul(width))
+    }
+
     /// About how many bytes a plan has of each call of it, beside those lists, where they are many: a file that calls
     /// one layer often has it but once.
     fn copied_bytes(&self) -> u64 {
@@ -125,6 +145,11 @@ pub(crate) trait Describe {
     /// Where it keeps whether its weights are trained; `None` for layers without weights, and for those of users' own
     /// types, which freeze each weight by itself.
     fn trainable_mut(&mut self) -> Option<&mut bool> {
+        None
+    }
+
+    /// The recurrent cell, if it is a layer of one.
+    fn recurrent(&self) -> Option<RecurrentCell> {
         None
     }
 
@@ -331,61 +356,14 @@ layers! {
     Minimum: "minimum",
     /// Several inputs side by side.
     Concatenate: "concatenate",
-}
-
-/// An argument that is finite and not negative.
-fn not_negative(name: &str, value: f32) -> Result<(), String> {
-    if value.is_finite() && value >= 0.0 {
-        return Ok(());
-    }
-    Err(format!("expects a finite {name} of at least 0, got {value}"))
-}
-
-/// Keras' default of `trainable`.
-fn trained() -> bool {
-    true
-}
-
-/// Keras' default of `use_bias`.
-fn with_bias() -> bool {
-    true
-}
-
-/// An image layer's input: (height, width, channels).
-fn image(input: Shape) -> Result<(usize, usize, usize), String> {
-    match *input.axes() {
-        [height, width, channels] => Ok((height, width, channels)),
-        [_] => Err(format!("expects an image (height, width, channels), got {input}: put it before `Flatten`")),
-        _ => Err(format!("expects an image (height, width, channels), got {input}: use `Reshape` before it")),
-    }
-}
-
-/// A sequence layer's input: (steps, features).
-fn sequence(input: Shape) -> Result<(usize, usize), String> {
-    match *input.axes() {
-        [steps, features] => Ok((steps, features)),
-        _ => Err(format!("expects a sequence (steps, features), got {input}: use `Reshape` before it")),
-    }
-}
-
-/// The shape, if a tensor of it can be.
-fn checked(shape: Shape) -> Result<Shape, String> {
-    shape.len().map(|_| shape).ok_or_else(|| format!("has an output of {shape}: {}", too_large()))
-}
-
-/// Whether a convolution's padded input and packed kernel are no larger than a tensor may be.
-fn check_convolution(window: &Window2d, channels: usize, filters: usize) -> Result<(), String> {
-    let padded = window.padded.0.checked_mul(window.padded.1).and_then(|pixels| pixels.checked_mul(channels));
-    if padded.is_none_or(|padded| padded > MAX_ELEMENTS) {
-        return Err(format!("needs an input padded to more than {MAX_ELEMENTS} values"));
-    }
-    let packed = ConvLayout::packed_len_of(window, channels, filters, None);
-    if packed.is_none_or(|packed| packed > MAX_ELEMENTS) {
-        return Err(format!("needs more than {MAX_ELEMENTS} values to pack its kernel"));
-    }
-    Ok(())
-}
-
-fn too_large() -> String {
-    format!("each tensor must have between 1 and {} values", MAX_ELEMENTS)
+    /// A simple recurrent layer.
+    SimpleRNN: "simple_rnn",
+    /// A long short-term memory.
+    LSTM: "lstm",
+    /// A gated recurrent unit.
+    GRU: "gru",
+    /// A sequence read in both directions.
+    Bidirectional: "bidirectional",
+    /// A layer applied to each step.
+    TimeDistributed: "time_distributed",
 }

@@ -39,6 +39,9 @@ macro_rules! weight {
     ($layer:ident, $spec:expr, kernel) => {
         weight!(@ $layer, $spec, kernel_initializer, kernel_regularizer, kernel_constraint)
     };
+    ($layer:ident, $spec:expr, recurrent) => {
+        weight!(@ $layer, $spec, recurrent_initializer, recurrent_regularizer, recurrent_constraint)
+    };
     ($layer:ident, $spec:expr, bias) => {
         weight!(@ $layer, $spec, bias_initializer, bias_regularizer, bias_constraint)
     };

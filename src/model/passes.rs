@@ -137,7 +137,7 @@ impl Model {
         let kept = self
             .engine
             .crew_of_pass(examples.len())
-            .run(|| self.engine.forward_pass(&self.network, &examples, purpose, draws))?;
+            .run(|| self.engine.forward_pass(&self.network, &examples, 0..examples.len(), purpose, draws))?;
         let heads = self.engine.plan.heads.iter().enumerate();
         let outputs = heads.map(|(index, head)| shaped(kept.output(index), kept.examples, head.shape)).collect();
         Ok(ForwardPass { kept, outputs })

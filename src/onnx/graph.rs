@@ -61,6 +61,8 @@ pub(super) struct Operator {
     pub(super) name: &'static str,
     pub(super) weights: Vec<Tensor>,
     pub(super) attributes: Vec<Attribute>,
+    /// How many outputs that nobody reads come before the one that is.
+    pub(super) unread: usize,
 }
 
 impl Operator {
@@ -92,7 +94,7 @@ pub(super) struct Builder {
 impl Builder {
     /// Adds a node that reads these values and its weights, and gives a value of this layout under the node's name.
     pub(super) fn push(&mut self, name: String, operator: Operator, reads: &[&Value], layout: Layout) -> Value {
-        let Operator { name: op_type, weights, attributes: attribute } = operator;
+        let Operator { name: op_type, weights, attributes: attribute, unread } = operator;
         let reads = reads.iter().map(|value| value.name.clone());
         let input = reads.chain(weights.iter().map(|weight| weight.name.clone())).collect();
         // A layer that is called twice has one set of weights.
@@ -101,7 +103,7 @@ impl Builder {
         self.initializers.extend(weights);
         self.nodes.push(Node {
             input,
-            output: vec![name.clone()],
+            output: std::iter::repeat_n(String::new(), unread).chain([name.clone()]).collect(),
             name: name.clone(),
             op_type: op_type.into(),
             attribute,

@@ -4,6 +4,7 @@ use super::activations::Activations;
 use super::graph::{Builder, Layout, Operator, Value, weight};
 use super::masks::mask_by;
 use super::message::{Attribute, Graph, Tensor, ValueInfo};
+use super::recurrent::Cell;
 use crate::layers::{ActivationFunction, ELU, Layer, LeakyReLU, Network, Source};
 use crate::model::Weight;
 use crate::plan::{Plan, layer_names};
@@ -162,6 +163,11 @@ impl Call<'_> {
                 self.builder.push(self.name, Operator::new("Add").with_weights([offset]), &[&y], x.layout)
             }
             Layer::Concatenate(_) => self.merge("Concat", &["axis"]),
+            Layer::SimpleRNN(_) | Layer::LSTM(_) | Layer::GRU(_) => {
+                self.recurrent(&Cell::of(layer).expect(CHECKED), &x)
+            }
+            Layer::Bidirectional(both) => self.bidirectional(both, &x),
+            Layer::TimeDistributed(steps) => self.lower(&steps.layer),
             Layer::Custom(_) => unreachable!("a model with a layer of a user's own is refused"),
         }
     }

@@ -9,6 +9,10 @@ const INT: i32 = 2;
 const STRING: i32 = 3;
 /// `AttributeProto.AttributeType.INTS`.
 const INTS: i32 = 7;
+/// The same of several floats.
+const FLOATS: i32 = 6;
+/// The same of several texts.
+const STRINGS: i32 = 8;
 /// `TensorProto.DataType.FLOAT`: 32 bits.
 const FLOAT: i32 = 1;
 /// `TensorProto.DataType.UINT8`.
@@ -99,8 +103,12 @@ pub(super) struct Attribute {
     pub(super) i: Option<i64>,
     #[prost(bytes = "vec", optional, tag = "4")]
     pub(super) s: Option<Vec<u8>>,
+    #[prost(float, repeated, packed = "false", tag = "7")]
+    pub(super) floats: Vec<f32>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(super) ints: Vec<i64>,
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub(super) strings: Vec<Vec<u8>>,
     #[prost(int32, tag = "20")]
     pub(super) kind: i32,
 }
@@ -183,8 +191,17 @@ impl Attribute {
         Self { f: Some(value), ..Self::of_kind(name, FLOAT_ATTRIBUTE) }
     }
 
+    pub(super) fn floats(name: &str, values: &[f32]) -> Self {
+        Self { floats: values.to_vec(), ..Self::of_kind(name, FLOATS) }
+    }
+
+    pub(super) fn texts(name: &str, values: &[&str]) -> Self {
+        Self { strings: values.iter().map(|value| value.as_bytes().to_vec()).collect(), ..Self::of_kind(name, STRINGS) }
+    }
+
     fn of_kind(name: &str, kind: i32) -> Self {
-        Self { name: name.into(), f: None, i: None, s: None, ints: Vec::new(), kind }
+        let (floats, ints, strings) = (Vec::new(), Vec::new(), Vec::new());
+        Self { name: name.into(), f: None, i: None, s: None, floats, ints, strings, kind }
     }
 }
 

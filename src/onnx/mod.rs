@@ -10,14 +10,16 @@ mod message;
 mod normalizations;
 mod per_axis;
 mod quantized;
+mod recurrent;
 mod sequences;
 mod shaping;
 #[cfg(test)]
 mod tests;
 
 use crate::error::{Error, Result};
-use crate::layers::Layer;
+use crate::layers::{Layer, Network, Source};
 use crate::model::Model;
+use crate::program::MaskRule;
 use crate::saving::check_finite;
 use crate::whole_file::write_whole;
 use message::{ModelFile, OperatorSet, Property};
@@ -142,12 +144,51 @@ fn file(model: &Model) -> Result<ModelFile> {
 /// # Errors
 /// [`Error::Layer`] for a layer that has no operators.
 fn check_layers(model: &Model) -> Result<()> {
-    let is_custom = |layer: &Layer| matches!(layer, Layer::Custom(_));
-    let Some(index) = model.layers().iter().position(is_custom) else { return Ok(()) };
-    let problem =
-        "is a layer of your own, which ONNX has no operator for: export a model of the crate's layers, or `save` it"
-            .into();
-    Err(model.layers()[index].fault(index, problem))
+    let masked = masked_calls(&model.network);
+    for (index, layer) in model.layers().iter().enumerate() {
+        if matches!(layer, Layer::Custom(_)) {
+            let problem = "is a layer of your own, which ONNX has no operator for: export a model of the crate's layers, \
+                           or `save` it";
+            return Err(layer.fault(index, problem.into()));
+        }
+        let Some(cell) = recurrent::Cell::of(layer) else { continue };
+        if let Some(function) = cell.unknown_function() {
+            let problem = format!(
+                "has the function {function:?}, which ONNX' recurrent operators lack: use Tanh or Sigmoid, or `save` it"
+            );
+            return Err(layer.fault(index, problem));
+        }
+        let calls = model.network.calls.iter().zip(&masked).filter(|(call, _)| call.layer == index);
+        if calls.into_iter().any(|(_, is_masked)| *is_masked) {
+            let problem = "reads a mask, which ONNX' recurrent operators lack: pad sequences at their start and leave the \
+                           mask out, or `save` it";
+            return Err(layer.fault(index, problem.into()));
+        }
+    }
+    Ok(())
+}
+
+/// For each call of a network whether its first input has a mask.
+fn masked_calls(network: &Network) -> Vec<bool> {
+    let (mut reads_one, mut gives_one): (Vec<bool>, Vec<bool>) = (Vec::new(), Vec::new());
+    for call in &network.calls {
+        let reads: Vec<bool> = call
+            .reads
+            .iter()
+            .map(|source| match *source {
+                Source::Input(_) => false,
+                Source::Call(index) => gives_one[index],
+            })
+            .collect();
+        reads_one.push(reads[0]);
+        gives_one.push(match network.layers[call.layer].describe().mask_rule() {
+            MaskRule::Ends => false,
+            MaskRule::Passes => reads[0],
+            MaskRule::Merges => reads.iter().all(|has_mask| *has_mask),
+            MaskRule::Makes => true,
+        });
+    }
+    reads_one
 }
 
 /// # Errors

@@ -30,7 +30,9 @@ pub(super) fn over_batch(operations: &[Operation], parameters: &Parameters) -> V
     let weights_of = |conv: &Conv| [Some(conv.kernel), conv.bias].into_iter().flatten();
     let mut uses = vec![0_usize; parameters.all.len()];
     convs().for_each(|conv| uses[conv.kernel.0] += 1);
-    let is_shared = |conv: &Conv| uses[conv.kernel.0] > 1;
+    // A bias of which another operation has a part is summed up where that can add to it.
+    let has_part = |weight: WeightId| operations.iter().any(|operation| operation.weights.contains(&weight));
+    let is_shared = |conv: &Conv| uses[conv.kernel.0] > 1 || conv.bias.is_some_and(has_part);
     let chosen = convs().filter(|conv| {
         let WeightId(kernel) = conv.kernel;
         let kernel = &parameters.all[kernel];

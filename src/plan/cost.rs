@@ -38,6 +38,11 @@ impl Plan {
         self.costs.widest_padded
     }
 
+    /// How many examples a step wants to go through the plan at a time.
+    pub(crate) fn examples_at_once(&self) -> usize {
+        self.costs.examples_at_once
+    }
+
     /// How many values of one example a step reads and writes.
     pub(crate) fn lengths_of(&self, reads: &[ValueId], writes: ValueId) -> Lengths {
         lengths_of(&self.lengths, reads, writes)
@@ -50,6 +55,7 @@ pub(crate) struct Costs {
     operations: u64,
     widest_padded: usize,
     dense_weights: usize,
+    examples_at_once: usize,
 }
 
 impl Costs {
@@ -65,7 +71,16 @@ impl Costs {
             .iter()
             .filter_map(|placed| placed.step.conv().filter(|conv| conv.forward == ForwardAlgorithm::Stored));
         let dense_weights = stored.map(|conv| conv.weights.len()).sum();
-        Self { operations, dense_weights, widest_padded: padded.chain(lengths.iter().copied()).max().unwrap_or(0) }
+        let at_once = steps.iter().map(|placed| match &placed.step {
+            Step::Conv(_) => 1,
+            Step::Plain(plain) => plain.declare().examples_at_once(),
+        });
+        Self {
+            operations,
+            dense_weights,
+            widest_padded: padded.chain(lengths.iter().copied()).max().unwrap_or(0),
+            examples_at_once: at_once.max().unwrap_or(1),
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Parameter {
     pub(crate) stored: StoredOrder,
     /// How its first values are drawn.
     pub(crate) initial: InitialValues,
+    /// The values that start at 1, whatever the others are.
+    pub(crate) ones: Range<usize>,
     pub(crate) role: Role,
     pub(crate) options: WeightOptions,
 }
@@ -72,10 +74,11 @@ pub(super) fn lay_out(layers: &[Layer], specs: &[Vec<WeightSpec>]) -> Result<Par
     let mut all = Vec::new();
     for (layer, specs) in specs.iter().enumerate() {
         for (place, spec) in specs.iter().enumerate() {
-            let WeightSpec { name, ref shape, stored, initial, role, ref options } = *spec;
+            let WeightSpec { ref name, ref shape, stored, initial, ref ones, role, ref options } = *spec;
             let len = spec.len().filter(|len| *len < MAX_ELEMENTS).ok_or_else(|| too_many(layers, layer))?;
             let (name, shape, options) = (format!("{}/{name}", names[layer]), shape.clone(), options.clone());
-            all.push(Parameter { name, layer, place, range: 0..len, shape, stored, initial, role, options });
+            let (range, ones) = (0..len, ones.clone());
+            all.push(Parameter { name, layer, place, range, shape, stored, initial, ones, role, options });
         }
     }
     let lens = all.iter().map(|parameter| (parameter.layer, round_up_to_line(parameter.range.len())));

@@ -24,6 +24,12 @@ impl Builder {
         self.masks.get(value.0).copied().flatten()
     }
 
+    /// The mask of a sequence, if it has one.
+    pub(crate) fn mask_of_steps(&self, x: Operand) -> Option<Operand> {
+        let value = self.mask_of(x.value)?;
+        Some(Operand { value, shape: Shape::from([x.shape.axes()[0]]) })
+    }
+
     /// Gives a value this mask, or takes its mask away.
     pub(crate) fn set_mask(&mut self, value: ValueId, mask: Option<ValueId>) {
         self.masks.resize(self.lengths.len(), None);

@@ -3,6 +3,8 @@
 use super::constraint::Constraint;
 use super::initializer::{InitialValues, Initializer, glorot_limit};
 use super::regularizer::Regularizer;
+use std::borrow::Cow;
+use std::ops::Range;
 
 /// Which weight of a model is meant: its index among all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,11 +14,13 @@ pub(crate) struct WeightId(pub(crate) usize);
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct WeightSpec {
     /// Keras' name within the layer, as in `kernel`.
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     /// Keras' shape.
     pub(crate) shape: Vec<usize>,
     pub(crate) stored: StoredOrder,
     pub(crate) initial: InitialValues,
+    /// The values that start at 1, whatever the others are.
+    pub(crate) ones: Range<usize>,
     pub(crate) role: Role,
     pub(crate) options: WeightOptions,
 }
@@ -51,16 +55,17 @@ pub(crate) enum Role {
 
 impl WeightSpec {
     /// A kernel of this shape, whose last axis is its outputs, with Glorot's uniform distribution.
-    pub(crate) fn kernel(name: &'static str, shape: Vec<usize>) -> Self {
+    pub(crate) fn kernel(name: impl Into<Cow<'static, str>>, shape: Vec<usize>) -> Self {
         let Some(limit) = glorot_limit(&shape) else { return Self::zeros(name, shape) };
         let initial = InitialValues::Uniform { limit };
         Self { stored: StoredOrder::LastAxisFirst, initial, ..Self::zeros(name, shape) }
     }
 
     /// A weight that starts at zero.
-    pub(crate) fn zeros(name: &'static str, shape: Vec<usize>) -> Self {
+    pub(crate) fn zeros(name: impl Into<Cow<'static, str>>, shape: Vec<usize>) -> Self {
         let (stored, initial) = (StoredOrder::AsShaped, InitialValues::Zeros);
-        Self { name, shape, stored, initial, role: Role::Trained, options: WeightOptions::default() }
+        let (role, options) = (Role::Trained, WeightOptions::default());
+        Self { name: name.into(), shape, stored, initial, ones: 0..0, role, options }
     }
 
     /// The same, with values that are drawn so.

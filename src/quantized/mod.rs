@@ -15,7 +15,7 @@ use crate::data::Inputs;
 use crate::error::{Error, Result};
 use crate::exec::kernel_of;
 use crate::layers::Network;
-use crate::model::{Model, check_shapes, shaped_rows, split_outputs};
+use crate::model::{Model, check_shapes, check_tokens, shaped_rows, split_outputs};
 use crate::plan::{Placed, Plan};
 use crate::shape::Shape;
 use crate::simd::dispatch;
@@ -114,11 +114,15 @@ impl Model {
             return Err(Error::Data("expected at least one example to calibrate with, got none".into()));
         }
         let inputs = inputs.checked()?;
+        check_tokens(&self.engine.plan, &inputs)?;
         let inference = self.engine.clone().into_inference();
         let ranges = ranges::calibrate(&inference, &Examples::of_images(&inputs))?;
         let (plan, flat) = (inference.plan, &self.engine.weights.flat);
         let quantize = |(placed, way): (&Placed, &Way)| match way {
-            Way::Conv(_) => placed.step.conv().map(|conv| Int8Weights::new(kernel_of(conv, flat))),
+            Way::Conv(_) => {
+                let input = ranges[placed.reads[0].0].scale();
+                placed.step.conv().map(|conv| Int8Weights::new(kernel_of(conv, flat), input))
+            }
             Way::MaxPool | Way::Copy | Way::Rescale | Way::Floats => None,
         };
         let kernels: Vec<_> = plan.steps.iter().zip(&Forms::new(&plan).ways).map(quantize).collect();
@@ -243,6 +247,7 @@ impl QuantizedPredictor {
             return Err(Error::Data("the scratch was made by another predictor: use this one's `scratch()`".into()));
         }
         let images = images.checked()?;
+        check_tokens(self.plan(), &images)?;
         self.write(&Examples::of_images(&images), &mut scratch.room, out);
         Ok(())
     }
@@ -252,6 +257,7 @@ impl QuantizedPredictor {
         check_shapes(self.plan(), &images)?;
         let mut outputs = Array2::zeros((images.len(), self.plan().outputs_len()));
         let images = images.checked()?;
+        check_tokens(self.plan(), &images)?;
         let mut room = self.take_room(outputs.nrows());
         self.write(&Examples::of_images(&images), &mut room, outputs.as_slice_mut().expect(IN_ORDER));
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner).push(room);

@@ -24,6 +24,12 @@ impl Range {
         self.low <= 0.0 && self.high >= 0.0 && (self.high - self.low).is_finite()
     }
 
+    /// About the scale of its bytes.
+    pub(super) fn scale(self) -> f32 {
+        let scale = ((f64::from(self.high) - f64::from(self.low)) / 255.0) as f32;
+        if scale >= f32::MIN_POSITIVE { scale } else { 1.0 }
+    }
+
     /// The bytes that span it, one of them for zero itself.
     fn quantization(self, (least, most): (f32, f32)) -> Quantization {
         let (low, high) = (f64::from(self.low.max(least)), f64::from(self.high.min(most)));

@@ -8,6 +8,8 @@ use crate::kernels::int8::{Int8Kernel, Quantization};
 const MAX_WEIGHT: f32 = 127.0;
 /// The most that a bias is, in units of its sum.
 const MAX_BIAS: f64 = (1 << 30) as f64;
+/// In units of its sum the bias of a filter without weights: many, so that it is hardly rounded.
+const BIAS_ALONE: f64 = (1 << 20) as f64;
 
 /// The kernel of one step, each filter with a scale of its own.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,15 +23,21 @@ pub(crate) struct Int8Weights {
 }
 
 impl Int8Weights {
-    /// The bytes nearest to these weights.
-    pub(super) fn new(FoldedKernel { weights, biases }: FoldedKernel) -> Self {
+    /// The bytes nearest to these weights. Where a filter's bias is so large beside its weights that its sum would not hold
+    /// it, they are coarser.
+    ///
+    /// - input: about the scale of the bytes that the step reads
+    pub(super) fn new(FoldedKernel { weights, biases }: FoldedKernel, input: f32) -> Self {
         let window = weights.len() / biases.len();
-        let scale = |filter: &[f32]| {
+        let scale = |(filter, bias): (&[f32], &f32)| {
             let largest = filter.iter().fold(0.0_f32, |largest, weight| largest.max(weight.abs()));
-            let scale = largest / MAX_WEIGHT;
-            if scale >= f32::MIN_POSITIVE { scale } else { 1.0 }
+            // Half of the most, as the scale of the input is not known to the last digit.
+            let units = if largest > 0.0 { MAX_BIAS / 2.0 } else { BIAS_ALONE };
+            let for_bias = (f64::from(bias.abs()) / (units * f64::from(input))) as f32;
+            let scale = (largest / MAX_WEIGHT).max(for_bias);
+            if scale >= f32::MIN_POSITIVE && scale.is_finite() { scale } else { 1.0 }
         };
-        let scales: Vec<f32> = weights.chunks_exact(window).map(scale).collect();
+        let scales: Vec<f32> = weights.chunks_exact(window).zip(&biases).map(scale).collect();
         let bytes = weights.chunks_exact(window).zip(&scales).flat_map(|(filter, scale)| {
             filter.iter().map(move |weight| (weight / scale).round_ties_even().clamp(-MAX_WEIGHT, MAX_WEIGHT) as i8)
         });
@@ -72,11 +80,21 @@ mod tests {
     #[test]
     fn each_filter_has_a_scale_of_its_own() {
         let kernel = FoldedKernel { weights: vec![0.5, -1.27, 0.0, 0.0, 254.0, -100.0], biases: vec![1.0, 2.0, -3.0] };
-        let quantized = Int8Weights::new(kernel);
+        let quantized = Int8Weights::new(kernel, 0.5);
         assert_eq!(quantized.weights, [50, -127, 0, 0, 127, -50]);
-        assert_eq!(quantized.scales, [0.01, 1.0, 2.0]);
+        assert_eq!(quantized.scales, [0.01, 2.0 / 524_288.0, 2.0]);
         let input = Quantization { scale: 0.5, zero_point: 3 };
-        assert_eq!(quantized.integer_biases(input).collect::<Vec<_>>(), [200, 4, -3]);
+        assert_eq!(quantized.integer_biases(input).collect::<Vec<_>>(), [200, 1 << 20, -3]);
+    }
+
+    #[test]
+    fn a_bias_far_larger_than_the_weights_makes_them_coarser() {
+        let kernel = FoldedKernel { weights: vec![1e-6, -1e-7], biases: vec![1.0] };
+        let quantized = Int8Weights::new(kernel, 1.0 / 255.0);
+        let input = Quantization { scale: 1.0 / 255.0, zero_point: 0 };
+        let bias = quantized.integer_biases(input).next().unwrap();
+        let found = f64::from(bias) * f64::from(quantized.scales[0]) / 255.0;
+        assert!((found - 1.0).abs() < 1e-6, "{found}");
     }
 
     #[test]

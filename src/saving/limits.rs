@@ -3,7 +3,7 @@
 
 use crate::error::ModelFault;
 use crate::exec::{Purpose, Workspace};
-use crate::layers::Network;
+use crate::layers::{Network, Source};
 use crate::plan::Plan;
 use crate::shape::Shape;
 use crate::train::chunk_len;
@@ -71,10 +71,13 @@ impl LoadLimits {
     /// - shapes: of the calls' outputs
     pub(super) fn check_layers(&self, network: &Network, shapes: &[Shape]) -> Result<(), ModelFault> {
         let bytes = network.calls.iter().zip(shapes).map(|(call, output)| {
-            let lists = network.layers[call.layer].describe().window_lists() as u64;
-            let (height, width, _) = output.as_image();
-            let list = (height as u64).saturating_mul(width as u64).saturating_mul(size_of::<u32>() as u64);
-            lists.saturating_mul(list).saturating_add(network.layers[call.layer].describe().copied_bytes())
+            let layer = network.layers[call.layer].describe();
+            let input = match call.reads[0] {
+                Source::Input(index) => network.inputs[index],
+                Source::Call(index) => shapes[index],
+            };
+            let lists = (layer.listed_windows(input, *output) as u64).saturating_mul(size_of::<u32>() as u64);
+            lists.saturating_add(layer.copied_bytes())
         });
         self.check_memory(bytes.fold(0_u64, u64::saturating_add))
     }

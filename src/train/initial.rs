@@ -16,7 +16,9 @@ pub(crate) fn initial_weights_of(plan: &Plan, seed: u64, is_drawn: impl Fn(usize
     let mut weights = Weights::zeroed(plan);
     for parameter in plan.parameters.all.iter().filter(|parameter| is_drawn(parameter.layer)) {
         let random = stream(seed, Stream::Weights { layer: parameter.layer, place: parameter.place });
-        draw(parameter, random, &mut weights.flat[parameter.range.clone()]);
+        let values = &mut weights.flat[parameter.range.clone()];
+        draw(parameter, random, values);
+        values[parameter.ones.clone()].fill(1.0);
     }
     weights
 }

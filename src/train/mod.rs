@@ -71,6 +71,8 @@ const MAX_SMALL_CHUNK: usize = 32;
 const SMALL_CHUNK_FLOATS: usize = 1 << 14;
 /// The most floats that a chunk of several images may have between two steps.
 const CHUNK_FLOATS: usize = 1 << 22;
+/// The same where a step wants several examples at a time.
+const LONG_CHUNK_FLOATS: usize = 1 << 24;
 /// A compiled model at work: its plan, its parameters, and all memory that training needs.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -367,5 +369,7 @@ impl LastBatch {
 pub(crate) fn chunk_len(plan: &Plan) -> usize {
     let widest = plan.widest_padded();
     let most = (SMALL_CHUNK_FLOATS / widest).clamp(MAX_CHUNK, MAX_SMALL_CHUNK);
-    (CHUNK_FLOATS / widest).clamp(1, most)
+    let wanted = plan.examples_at_once();
+    let floats = if wanted > 1 { LONG_CHUNK_FLOATS } else { CHUNK_FLOATS };
+    (floats / widest).clamp(1, most.max(wanted))
 }

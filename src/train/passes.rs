@@ -91,11 +91,12 @@ pub(crate) struct Draws {
 }
 
 impl Engine {
-    /// Runs the forward pass, and keeps the workspaces of all chunks.
+    /// Runs the forward pass of some examples, and keeps the workspaces of all chunks.
     pub(crate) fn forward_pass(
         &self,
         network: &Network,
         examples: &Examples<'_>,
+        places: Range<usize>,
         purpose: Purpose,
         draws: Draws,
     ) -> Result<KeptPass> {
@@ -108,9 +109,9 @@ impl Engine {
             None => self.pass_plan.packed(self, || Plan::new(network, Wanted::OfInputs).map(Arc::new))?,
         };
         debug_assert_eq!(on.plan.parameters, self.plan.parameters, "what is wanted moves no parameter");
-        let (count, shards) = (examples.len(), shard_count(&self.plan, examples.len()));
+        let (count, shards) = (places.len(), shard_count(&self.plan, places.len()));
         let mut chunks = Chunks::default();
-        chunks.cut(&on.plan, &(0..count), shards, purpose);
+        chunks.cut(&on.plan, &places, shards, purpose);
         let pass = |places: &Range<usize>| match purpose {
             Purpose::Inference => Pass::Inference,
             Purpose::Training => Pass::Training { seed: draws.seed, step: draws.step, first_example: places.start },

@@ -51,6 +51,11 @@ pub(super) fn sequence(random: &mut Random) -> Shape {
     [random.random_range(1..=9), width(random)].into()
 }
 
+/// A sequence for a recurrent layer, whose oracle takes time for each step and feature.
+pub(super) fn short(random: &mut Random) -> Shape {
+    [random.random_range(1..=6), *[1, 2, 3, 5, 16, 17].choose(random).expect("there are some")].into()
+}
+
 pub(super) fn any(random: &mut Random) -> Shape {
     match random.random_range(0..3) {
         0 => vector(random),
@@ -103,4 +108,18 @@ pub(super) fn same_len(random: &mut Random, len: usize) -> Shape {
     let channels = divisor(len, 20);
     let height = divisor(len / channels, len);
     [height, len / channels / height, channels].into()
+}
+
+/// A normalization of some axes, with its numbers or without.
+pub(super) fn normalization(random: &mut Random, axes: &[usize]) -> Option<inkstone::layers::Layer> {
+    let axis = match random.random_range(0..3) {
+        0 => (1..=axes.len() as i64).filter(|_| random.random()).collect(),
+        _ => vec![-1],
+    };
+    let lens = axis.iter().map(|axis| axes[if *axis < 0 { axes.len() } else { *axis as usize } - 1]);
+    let len = if random.random_bool(0.2) { 1 } else { lens.product() };
+    let mut numbers = |low: f32, high: f32| -> Vec<f32> { (0..len).map(|_| random.random_range(low..high)).collect() };
+    let given = Normalization::new(numbers(-1.0, 1.0), numbers(0.25, 4.0));
+    let layer = if random.random_bool(0.7) { given } else { Normalization::unadapted() };
+    Some(layer.axis(axis).invert(random.random()).into())
 }

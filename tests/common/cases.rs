@@ -10,8 +10,12 @@
 mod draws;
 #[path = "case_models.rs"]
 mod models;
+#[path = "case_recurrent.rs"]
+mod recurrent;
 
-use draws::{Window, any, function, image, repeated, same_len, sequence, stretch, vector, width, window};
+use draws::{
+    Window, any, function, image, normalization, repeated, same_len, sequence, short, stretch, vector, width, window,
+};
 use inkstone::Shape;
 use inkstone::layers::{Layer, SequencePadding};
 use inkstone::prelude::*;
@@ -85,6 +89,11 @@ kinds! {
     Maximum,
     Minimum,
     Concatenate,
+    SimpleRNN,
+    LSTM,
+    GRU,
+    Bidirectional,
+    TimeDistributed,
 }
 
 /// A layer, with the shapes of the inputs that it was drawn for.
@@ -137,6 +146,9 @@ impl Kind {
             | Self::GlobalAveragePooling1D
             | Self::GlobalMaxPooling1D
             | Self::Masking => vec![sequence(random)],
+            Self::SimpleRNN | Self::LSTM | Self::GRU | Self::Bidirectional | Self::TimeDistributed => {
+                vec![short(random)]
+            }
             Self::Dense => vec![if random.random() { sequence(random) } else { vector(random) }],
             Self::Add | Self::Subtract | Self::Multiply | Self::Average | Self::Maximum | Self::Minimum => {
                 let shape = any(random);
@@ -319,19 +331,7 @@ impl Kind {
                 let shared: Vec<usize> = (1..=axes.len()).filter(|_| random.random()).collect();
                 PReLU::new().shared_axes(shared).into()
             }
-            Self::Normalization => {
-                let axis = match random.random_range(0..3) {
-                    0 => (1..=axes.len() as i64).filter(|_| random.random()).collect(),
-                    _ => vec![-1],
-                };
-                let lens = axis.iter().map(|axis| axes[if *axis < 0 { axes.len() } else { *axis as usize } - 1]);
-                let len = if random.random_bool(0.2) { 1 } else { lens.product() };
-                let mut numbers =
-                    |low: f32, high: f32| -> Vec<f32> { (0..len).map(|_| random.random_range(low..high)).collect() };
-                let given = Normalization::new(numbers(-1.0, 1.0), numbers(0.25, 4.0));
-                let layer = if random.random_bool(0.7) { given } else { Normalization::unadapted() };
-                layer.axis(axis).invert(random.random()).into()
-            }
+            Self::Normalization => normalization(random, axes)?,
             Self::Rescaling => {
                 Rescaling::new(random.random_range(-2.0..2.0)).offset(random.random_range(-1.0..1.0)).into()
             }
@@ -342,6 +342,9 @@ impl Kind {
             Self::Maximum => Maximum::new().into(),
             Self::Minimum => Minimum::new().into(),
             Self::Concatenate => Concatenate::new().into(),
+            Self::SimpleRNN | Self::LSTM | Self::GRU | Self::Bidirectional | Self::TimeDistributed => {
+                recurrent::layer(self, random, axes.len())?
+            }
         })
     }
 }

@@ -155,3 +155,15 @@ fn a_data_set_of_sequences_keeps_its_shape() {
     let error = Dataset::from_sequences(Array3::zeros((2, 0, 3)), vec![0; 2]).unwrap_err().to_string();
     assert_eq!(error, "sequences must have at least one value on every axis, got 2 sequences of (0, 3)");
 }
+
+#[test]
+fn rows_that_no_memory_holds_and_padding_that_is_no_token_are_errors() {
+    let error = PadSequences::new().maxlen(usize::MAX).rows(&[[1_u32], [2]]).unwrap_err().to_string();
+    assert!(error.contains("have more than 268435456 values: set a smaller `maxlen`"), "{error}");
+    let view = Array2::<f32>::zeros((1, 2));
+    assert!(PadSequences::new().maxlen(1 << 28).features(&[view.view()]).is_err());
+    for value in [-1.0, 2.5, f32::NAN, 16_777_216.0] {
+        let error = PadSequences::new().value(value).rows(&[[1_u32]]).unwrap_err().to_string();
+        assert!(error.contains("a whole number from 0 to 16777215"), "{error}");
+    }
+}

@@ -119,6 +119,20 @@ fn tokens() -> Model {
         .unwrap()
 }
 
+/// Every recurrent layer, and those around other layers.
+fn recurrent() -> Model {
+    Sequential::new([4, 2])
+        .add(SimpleRNN::new(2).return_sequences(true).go_backwards(true))
+        .add(GRU::new(2).return_sequences(true).recurrent_dropout(0.25))
+        .add(Bidirectional::new(GRU::new(1).reset_after(false).return_sequences(true)).merge_mode(MergeMode::Ave))
+        .add(TimeDistributed::new(Dense::new(2)))
+        .add(LSTM::new(2).dropout(0.25).activation(Silu))
+        .add(Dense::new(1).activation(Sigmoid))
+        .seed(2)
+        .compile(RmsProp::new(0.01), BinaryCrossentropy::default(), [BinaryAccuracy::default().into()])
+        .unwrap()
+}
+
 /// Several inputs and outputs, a layer that is called twice, layers that merge values of other shapes, and settings of
 /// weights.
 fn graph() -> Model {
@@ -176,6 +190,7 @@ fn write_the_seeds() {
         ("network-images", images()),
         ("network-sequences", sequences()),
         ("network-tokens", tokens()),
+        ("network-recurrent", recurrent()),
         ("network-graph", graph()),
     ];
     for (name, model) in networks {
@@ -203,13 +218,14 @@ fn the_seeds_are_of_todays_format() {
     assert!(matches!(fault("weights"), ModelFault::WeightsOnly));
 }
 
-const TEXTS: [&str; 7] = [
+const TEXTS: [&str; 8] = [
     "description-chain",
     "description-adam",
     "description-sgd",
     "network-images",
     "network-sequences",
     "network-tokens",
+    "network-recurrent",
     "network-graph",
 ];
 

@@ -61,11 +61,31 @@ def check(model, inputs, predictions, weights):
     # Normalizations without a gamma or a beta have one all the same there.
     floats = [tensor for tensor in floats if tensor.name in weights or not tensor.name.endswith(("/gamma", "/beta"))]
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in floats}
+    cells = {name: node for node in model.graph.node if node.op_type in GATES for name in node.input[1:] if name}
+    of_cells = {name: of_cell(cells[name], value, weights[name].ndim) for name, value in stored.items() if name in cells}
     stored = {name: as_keras(value) if name.endswith("kernel") else value for name, value in stored.items()}
+    stored |= of_cells
     assert stored.keys() == weights.keys(), (stored.keys(), weights.keys())
     # A depthwise kernel has its channels and their outputs on one axis.
     stored = {name: value.reshape(weights[name].shape) for name, value in stored.items()}
     assert all(numpy.array_equal(stored[name], weights[name]) for name in weights)
+
+
+# For each gate of a cell of ONNX' its place among Keras'.
+GATES = {"RNN": [0], "LSTM": [0, 3, 1, 2], "GRU": [0, 1, 2]}
+
+
+def of_cell(node, value, axes):
+    """A weight of a recurrent operator as Keras has it: outputs last, gates in its order, one bias or two rows."""
+    order = GATES[node.op_type]
+    is_bias = value.ndim == 2
+    gates = value.reshape(2 if is_bias else 1, len(order), -1, 1 if is_bias else value.shape[-1])
+    gates = gates[:, numpy.argsort(order)].reshape(gates.shape[0], -1, gates.shape[-1])
+    if not is_bias:
+        return gates[0].T
+    rows = gates[:, :, 0]
+    assert axes == 2 or not rows[1].any()
+    return rows if axes == 2 else rows[0]
 
 
 def run(path, inputs):
@@ -100,7 +120,7 @@ for path in paths:
     operators |= {node.op_type for node in model.graph.node}
 expected = {"AveragePool", "Add", "Clip", "Concat", "Conv", "Flatten", "Gemm", "GlobalAveragePool", "Identity", "MatMul", "MaxPool", "Pad", "Relu", "Reshape"}
 expected |= {"Sigmoid", "Softmax", "Sum", "Tanh", "Transpose"}
-expected |= {"Cast", "Equal", "Gather", "Not", "ReduceMin"}
+expected |= {"Cast", "Equal", "Gather", "GRU", "LSTM", "Not", "ReduceMin", "RNN", "Squeeze"}
 expected |= {"Div", "Expand", "GlobalMaxPool", "Max", "Mean", "Min", "Mul", "PRelu", "Resize", "Slice", "Sub"}
 expected |= set("BatchNormalization ConvTranspose Elu Erf Exp Greater HardSigmoid LeakyRelu ReduceMean Selu Softplus Softsign Sqrt Where".split())
 assert operators == expected, operators ^ expected

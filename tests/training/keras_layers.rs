@@ -152,7 +152,7 @@ impl Case {
 
 /// A weight's name within its layer.
 fn short(name: &str) -> &str {
-    name.rsplit('/').next().unwrap()
+    name.split_once('/').unwrap().1
 }
 
 /// Keras' numbers have six digits, and ours are sums in f32.

@@ -43,6 +43,7 @@ mod passes;
 mod predictions;
 mod predictor;
 mod quantized;
+mod recurrent;
 mod regularized;
 mod regularizer_faults;
 mod resume;

@@ -34,6 +34,21 @@ fn every_layer_is_quantized_and_comes_near_what_it_was() {
     }
 }
 
+/// As filters that decayed, were pruned, or have a normalization behind them that hardly scales.
+#[test]
+fn a_bias_that_is_large_beside_its_weights_is_kept() {
+    for (weight, bias, highest) in [(1e-6, 1.0, 1.0), (0.0, 0.3, 1000.0), (1e-9, -5.0, 1e-3)] {
+        let layer = Dense::new(1)
+            .kernel_initializer(Initializer::Constant { value: weight })
+            .bias_initializer(Initializer::Constant { value: bias });
+        let model = Sequential::new([2]).add(layer).compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
+        let x = Array2::from_shape_fn((9, 2), |(n, _)| n as f32 / 8.0 * highest);
+        let (expected, found) =
+            (model.predict_rows(&x).unwrap(), model.quantize(&x).unwrap().predict_rows(&x).unwrap());
+        expected.iter().zip(&found).for_each(|(x, y)| assert!((x - y).abs() < 1e-4 * bias.abs(), "{x} {y}"));
+    }
+}
+
 /// Residual sums, normalizations that become part of kernels, poolings that are not fused, functions on floats between
 /// layers on bytes, several inputs and outputs.
 fn branches() -> Model {

@@ -42,6 +42,8 @@ fn a_value_that_is_no_token_is_an_error_wherever_it_comes_in() {
         let labels = [0_usize, 1];
         let dataset = Dataset::from_table(table.clone(), labels.to_vec()).unwrap();
         let predictor = model.clone().into_predictor();
+        let quantized = model.quantize(&array![[0.0, 1.0, 2.0], [3.0, 4.0, 0.0]]).unwrap();
+        let mut scratch = quantized.scratch();
         let errors = [
             model.predict(&table).unwrap_err(),
             model.evaluate((&table, &labels)).unwrap_err(),
@@ -50,6 +52,9 @@ fn a_value_that_is_no_token_is_an_error_wherever_it_comes_in() {
             model.forward(&table, inkstone::Mode::Training).unwrap_err(),
             predictor.predict(&table).unwrap_err(),
             predictor.predict_classes(&table).unwrap_err(),
+            model.quantize(&table).unwrap_err(),
+            quantized.predict(&table).unwrap_err(),
+            quantized.predict_into(&table, &mut scratch, &mut [0.0; 4]).unwrap_err(),
         ];
         for error in errors {
             assert_eq!(error.to_string(), expected);

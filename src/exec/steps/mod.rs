@@ -21,6 +21,7 @@ mod normalize;
 mod patches;
 mod per_axis;
 mod permute;
+mod recurrence;
 mod repeat;
 mod softmax;
 mod up_sample;

@@ -44,27 +44,30 @@ fn every_kind_of_layer_is_in_the_table_under_its_name() {
 
 #[test]
 fn every_layer_agrees_with_the_oracle_on_every_level() {
-    for (case, seed) in cases() {
-        let sample = Sample::new(&case, without_chance(&case.layer), seed);
-        let mode = Mode::Training;
-        let oracle = Oracle { network: &sample.network, plan: &sample.plan, flat: &sample.flat, mode };
-        let values = oracle.values(&sample.inputs);
-        let predictions = Oracle { mode: Mode::Inference, ..oracle }.values(&sample.inputs);
-        let expected = oracle.gradients(&sample.inputs, &values, &sample.dy);
-        for level in all_levels() {
-            let what = |of: &str| format!("{level:?} {case:?} {seed}: {of}");
-            let found = sample.run(level, IMAGES, Purpose::Training);
-            assert_all_close(&what("outputs"), &found.outputs, &values[1..]);
-            assert_all_close(&what("gradients of inputs"), &found.inputs, &expected.inputs);
-            let trained = sample.plan.parameters.all.iter().zip(&expected.parameters);
-            for (parameter, expected) in trained.filter(|(parameter, _)| parameter.is_trained()) {
-                let what = what(&format!("gradient of {}", parameter.name));
-                assert_close(&what, &found.parameters[parameter.range.clone()], expected);
-            }
-            // What a layer does by chance, it does in training alone.
-            let inference = Sample::new(&case, case.layer.clone(), seed).run(level, IMAGES, Purpose::Inference);
-            assert_all_close(&what("predictions"), &inference.outputs, &predictions[1..]);
+    cases().for_each(|(case, seed)| agrees_with_the_oracle(&case, seed));
+}
+
+/// Fails unless outputs and gradients are the oracle's.
+pub(super) fn agrees_with_the_oracle(case: &Case, seed: u64) {
+    let sample = Sample::new(case, without_chance(&case.layer), seed);
+    let mode = Mode::Training;
+    let oracle = Oracle { network: &sample.network, plan: &sample.plan, flat: &sample.flat, mode };
+    let values = oracle.values(&sample.inputs);
+    let predictions = Oracle { mode: Mode::Inference, ..oracle }.values(&sample.inputs);
+    let expected = oracle.gradients(&sample.inputs, &values, &sample.dy);
+    for level in all_levels() {
+        let what = |of: &str| format!("{level:?} {case:?} {seed}: {of}");
+        let found = sample.run(level, IMAGES, Purpose::Training);
+        assert_all_close(&what("outputs"), &found.outputs, &values[1..]);
+        assert_all_close(&what("gradients of inputs"), &found.inputs, &expected.inputs);
+        let trained = sample.plan.parameters.all.iter().zip(&expected.parameters);
+        for (parameter, expected) in trained.filter(|(parameter, _)| parameter.is_trained()) {
+            let what = what(&format!("gradient of {}", parameter.name));
+            assert_close(&what, &found.parameters[parameter.range.clone()], expected);
         }
+        // What a layer does by chance, it does in training alone.
+        let inference = Sample::new(case, case.layer.clone(), seed).run(level, IMAGES, Purpose::Inference);
+        assert_all_close(&what("predictions"), &inference.outputs, &predictions[1..]);
     }
 }
 

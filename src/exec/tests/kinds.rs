@@ -2,7 +2,8 @@
 
 use super::cases::Kind;
 use crate::layers::{
-    ActivationFunction, AlphaDropout, Dropout, GaussianDropout, GaussianNoise, Layer, SpatialDropout2D,
+    ActivationFunction, AlphaDropout, Bidirectional, Dropout, GaussianDropout, GaussianNoise, Layer, SpatialDropout2D,
+    TimeDistributed,
 };
 
 /// Layers of users' own are tested where their traits are.
@@ -57,6 +58,11 @@ pub(crate) fn kind_of(layer: &Layer) -> Kind {
         Layer::Maximum(_) => Kind::Maximum,
         Layer::Minimum(_) => Kind::Minimum,
         Layer::Concatenate(_) => Kind::Concatenate,
+        Layer::SimpleRNN(_) => Kind::SimpleRNN,
+        Layer::LSTM(_) => Kind::LSTM,
+        Layer::GRU(_) => Kind::GRU,
+        Layer::Bidirectional(_) => Kind::Bidirectional,
+        Layer::TimeDistributed(_) => Kind::TimeDistributed,
     }
 }
 
@@ -68,6 +74,15 @@ pub(crate) fn without_chance(layer: &Layer) -> Layer {
         Layer::GaussianNoise(_) => GaussianNoise::new(0.0).into(),
         Layer::GaussianDropout(_) => GaussianDropout::new(0.0).into(),
         Layer::AlphaDropout(_) => AlphaDropout::new(0.0).into(),
+        Layer::SimpleRNN(rnn) => rnn.clone().dropout(0.0).recurrent_dropout(0.0).into(),
+        Layer::LSTM(rnn) => rnn.clone().dropout(0.0).recurrent_dropout(0.0).into(),
+        Layer::GRU(rnn) => rnn.clone().dropout(0.0).recurrent_dropout(0.0).into(),
+        Layer::Bidirectional(both) => {
+            Layer::Bidirectional(Bidirectional { layer: without_chance(&both.layer).into(), ..both.clone() })
+        }
+        Layer::TimeDistributed(steps) => {
+            Layer::TimeDistributed(TimeDistributed { layer: without_chance(&steps.layer).into(), ..steps.clone() })
+        }
         _ => layer.clone(),
     }
 }
@@ -82,6 +97,7 @@ pub(super) fn function_of(layer: &Layer) -> ActivationFunction {
         Layer::Conv2DTranspose(conv) => conv.activation,
         Layer::DepthwiseConv2D(conv) => conv.activation,
         Layer::SeparableConv2D(conv) => conv.activation,
+        Layer::TimeDistributed(steps) => function_of(&steps.layer),
         _ => ActivationFunction::Linear,
     }
 }

@@ -10,6 +10,7 @@ mod functions;
 pub(crate) mod kinds;
 mod merging;
 pub(crate) mod oracle;
+mod recurrent;
 mod reference;
 mod sample;
 mod sequences;

@@ -235,6 +235,7 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], m
         Layer::ReLU(relu) => ops::rectified(x.view(), relu.negative_slope, relu.max_value, relu.threshold),
         Layer::LeakyReLU(relu) => ops::rectified(x.view(), relu.negative_slope, None, 0.0),
         Layer::ELU(elu) => ops::elu(x.view(), elu.alpha),
+        Layer::TimeDistributed(steps) => linear_part(&steps.layer, weights, reads, mode),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
         Layer::Add(_) => {
             let reads = merging::of_one_shape(reads);
@@ -347,6 +348,7 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
             Back::of_input(ops::rectified_backward(x.view(), relu.negative_slope, None, 0.0, dy.view()).unwrap())
         }
         Layer::ELU(elu) => Back::of_input(ops::elu_backward(x.view(), elu.alpha, dy.view()).unwrap()),
+        Layer::TimeDistributed(steps) => backward(&steps.layer, weights, reads, dy),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
         Layer::Add(_) => {
             let inputs = reads.iter().map(|x| merging::gradient_of_repeated(&dy, x.shape()));

@@ -13,6 +13,7 @@ mod noise;
 mod patches;
 mod per_axis;
 mod pooling;
+mod recurrence;
 mod shaping;
 
 pub(crate) use batch_norm::{BatchNorm, Learned, Statistics};
@@ -27,6 +28,7 @@ pub(crate) use noise::{Chance, Dropout, Noise};
 pub(crate) use patches::{Cut, PutBack, Slice};
 pub(crate) use per_axis::{Direction, LeakBySlope, Normalize, Numbers, PerAxis};
 pub(crate) use pooling::{AveragePool, MaxPool};
+pub(crate) use recurrence::{Along, Gives, Mask, Recurrence, RecurrentDropout};
 pub(crate) use shaping::{Between, Crop, Permute, Repeat, UpSample, ZeroPad};
 
 /// How many values of one example an operation reads and writes.
@@ -66,6 +68,11 @@ pub(crate) trait Declare {
     fn reads_sparsely(&self) -> bool {
         false
     }
+
+    /// How many examples it wants to go through a plan at a time, if there is memory for them: 1 if any number does.
+    fn examples_at_once(&self) -> usize {
+        1
+    }
 }
 
 /// Hands the list of all plain operations to a macro: the only place that names them all.
@@ -98,6 +105,7 @@ macro_rules! with_plain_operations {
             Cut,
             PutBack,
             Slice,
+            Recurrence,
             Custom,
         }
     };

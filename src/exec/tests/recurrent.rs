@@ -1,0 +1,172 @@
+//! The forward pass of recurrent layers in `f64`, one example and one step after the other, as their definitions say;
+//! and what the table of cases leaves out of them.
+
+use super::cases::{Case, Kind};
+use super::each_layer::agrees_with_the_oracle;
+use crate::layers::{ActivationFunction, Bidirectional, GRU, LSTM, Layer, MergeMode, SimpleRNN};
+use crate::shape::Shape;
+use ndarray::{Array2, ArrayD, ArrayView1, Axis, Ix1, Ix2, concatenate, stack};
+
+/// The states of one example.
+struct States {
+    h: Vec<f64>,
+    c: Vec<f64>,
+}
+
+/// A recurrent layer's output; `None` if the layer is none.
+///
+/// - weights: in Keras' layout; x: (N, steps, features)
+pub(super) fn forward(layer: &Layer, weights: &[ArrayD<f64>], x: &ArrayD<f64>) -> Option<ArrayD<f64>> {
+    if let Layer::Bidirectional(both) = layer {
+        return Some(of_both(both, weights, x));
+    }
+    let (units, is_sequence, is_backward) = match layer {
+        Layer::SimpleRNN(rnn) => (rnn.units, rnn.return_sequences, rnn.go_backwards),
+        Layer::LSTM(rnn) => (rnn.units, rnn.return_sequences, rnn.go_backwards),
+        Layer::GRU(rnn) => (rnn.units, rnn.return_sequences, rnn.go_backwards),
+        _ => return None,
+    };
+    let outputs: Vec<ArrayD<f64>> = x
+        .axis_iter(Axis(0))
+        .map(|x| {
+            let x = x.into_dimensionality::<Ix2>().unwrap();
+            let mut states = States { h: vec![0.0; units], c: vec![0.0; units] };
+            let steps = x.dim().0;
+            let places: Vec<usize> = if is_backward { (0..steps).rev().collect() } else { (0..steps).collect() };
+            let mut all = Array2::zeros((steps, units));
+            for (processed, place) in places.into_iter().enumerate() {
+                states = step(layer, weights, x.row(place), &states);
+                all.row_mut(processed).assign(&ArrayView1::from(&states.h));
+            }
+            if is_sequence { all.into_dyn() } else { all.row(steps - 1).to_owned().into_dyn() }
+        })
+        .collect();
+    let views: Vec<_> = outputs.iter().map(|output| output.view()).collect();
+    Some(stack(Axis(0), &views).unwrap())
+}
+
+/// The output of both directions.
+fn of_both(both: &Bidirectional, weights: &[ArrayD<f64>], x: &ArrayD<f64>) -> ArrayD<f64> {
+    let (of_forward, of_backward) = weights.split_at(weights.len() / 2);
+    let left = forward(&both.layer, of_forward, x).unwrap();
+    // Backward, on the sequence turned round.
+    let reversed = |x: &ArrayD<f64>| {
+        let mut x = x.view();
+        x.invert_axis(Axis(1));
+        x.as_standard_layout().into_owned()
+    };
+    let right = forward(&both.layer, of_backward, &reversed(x)).unwrap();
+    let right = if right.ndim() == 3 { reversed(&right) } else { right };
+    match both.merge_mode {
+        MergeMode::Concat => {
+            let both = concatenate(Axis(left.ndim() - 1), &[left.view(), right.view()]).unwrap();
+            both.as_standard_layout().into_owned()
+        }
+        MergeMode::Sum => left + right,
+        MergeMode::Mul => left * right,
+        MergeMode::Ave => (left + right) / 2.0,
+    }
+}
+
+/// What `values` times a matrix is, plus some of a bias.
+fn product(values: &[f64], matrix: &ArrayD<f64>, bias: Option<ArrayView1<'_, f64>>) -> Vec<f64> {
+    let matrix = matrix.view().into_dimensionality::<Ix2>().unwrap();
+    let mut sums: Vec<f64> = bias.map_or_else(|| vec![0.0; matrix.dim().1], |bias| bias.to_vec());
+    for (value, row) in values.iter().zip(matrix.rows()) {
+        sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += value * weight);
+    }
+    sums
+}
+
+fn step(layer: &Layer, weights: &[ArrayD<f64>], x: ArrayView1<'_, f64>, before: &States) -> States {
+    let (kernel, recurrent) = (&weights[0], &weights[1]);
+    let bias = |row: usize| {
+        weights.get(2).map(|bias| match bias.ndim() {
+            1 => bias.view().into_dimensionality::<Ix1>().unwrap(),
+            _ => bias.index_axis(Axis(0), row).into_dimensionality::<Ix1>().unwrap(),
+        })
+    };
+    let inputs = product(&x.to_vec(), kernel, bias(0));
+    let h = &before.h;
+    let units = h.len();
+    let sum = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a + b).collect::<Vec<f64>>();
+    match layer {
+        Layer::SimpleRNN(rnn) => {
+            let z = sum(&inputs, &product(h, recurrent, None));
+            States { h: z.iter().map(|z| function(rnn.activation, *z)).collect(), c: Vec::new() }
+        }
+        Layer::LSTM(rnn) => {
+            let z = sum(&inputs, &product(h, recurrent, None));
+            // Input, forget, candidate, output.
+            let z_at = |place: usize, j: usize| z[place * units + j];
+            let c: Vec<f64> = (0..units)
+                .map(|j| {
+                    let [input, forget] = [0, 1].map(|place| function(rnn.recurrent_activation, z_at(place, j)));
+                    forget * before.c[j] + input * function(rnn.activation, z_at(2, j))
+                })
+                .collect();
+            let output = |j: usize| function(rnn.recurrent_activation, z_at(3, j));
+            States { h: (0..units).map(|j| output(j) * function(rnn.activation, c[j])).collect(), c }
+        }
+        Layer::GRU(rnn) => {
+            let gates = sum(&inputs[..2 * units], &product(h, recurrent, if rnn.reset_after { bias(1) } else { None }));
+            let gate = |place: usize, j: usize| function(rnn.recurrent_activation, gates[place * units + j]);
+            let of_states: Vec<f64> = if rnn.reset_after {
+                let products = product(h, recurrent, bias(1));
+                (0..units).map(|j| gate(1, j) * products[2 * units + j]).collect()
+            } else {
+                let reset: Vec<f64> = (0..units).map(|j| gate(1, j) * h[j]).collect();
+                product(&reset, recurrent, None)[2 * units..].to_vec()
+            };
+            let candidate = |j: usize| function(rnn.activation, inputs[2 * units + j] + of_states[j]);
+            let h = (0..units).map(|j| gate(0, j) * h[j] + (1.0 - gate(0, j)) * candidate(j)).collect();
+            States { h, c: Vec::new() }
+        }
+        _ => unreachable!("{} is not recurrent", layer.kind()),
+    }
+}
+
+/// The functions that cases of recurrent layers have.
+fn function(function: ActivationFunction, x: f64) -> f64 {
+    match function {
+        ActivationFunction::Linear => x,
+        ActivationFunction::Relu => x.max(0.0),
+        ActivationFunction::Tanh => x.tanh(),
+        ActivationFunction::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        ActivationFunction::HardSigmoid => (x / 6.0 + 0.5).clamp(0.0, 1.0),
+        ActivationFunction::Softsign => x / (1.0 + x.abs()),
+        ActivationFunction::Silu => x / (1.0 + (-x).exp()),
+        _ => unreachable!("no case has {function:?}"),
+    }
+}
+
+/// Functions whose derivative is found from their input, which the table leaves out: ONNX' cells have none.
+#[test]
+fn functions_whose_derivative_needs_the_input_agree_with_the_oracle() {
+    use ActivationFunction::Silu;
+    let input = Shape::from([4, 3]);
+    let layers = |units: usize| -> [(Kind, Layer); 4] {
+        [
+            (Kind::SimpleRNN, SimpleRNN::new(units).activation(Silu).into()),
+            (Kind::LSTM, LSTM::new(units).activation(Silu).return_sequences(true).into()),
+            (Kind::LSTM, LSTM::new(units).recurrent_activation(Silu).into()),
+            (Kind::GRU, GRU::new(units).activation(Silu).recurrent_activation(Silu).return_sequences(true).into()),
+        ]
+    };
+    for (seed, units) in [1, 5, 17].into_iter().enumerate() {
+        for (kind, layer) in layers(units) {
+            agrees_with_the_oracle(&Case { kind, inputs: vec![input], layer }, seed as u64);
+        }
+        let before = GRU::new(units).activation(Silu).recurrent_activation(Silu).reset_after(false);
+        agrees_with_the_oracle(&Case { kind: Kind::GRU, inputs: vec![input], layer: before.into() }, seed as u64);
+    }
+}
+
+/// Sums over more rows than a running sum takes are cut into blocks: those of the gradients over 300 steps of 5
+/// examples.
+#[test]
+fn many_steps_agree_with_the_oracle() {
+    let case = |kind, shape: [usize; 2], layer: Layer| Case { kind, inputs: vec![shape.into()], layer };
+    let sums = SimpleRNN::new(3).return_sequences(true).go_backwards(true);
+    agrees_with_the_oracle(&case(Kind::SimpleRNN, [300, 2], sums.into()), 0);
+}

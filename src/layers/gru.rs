@@ -1,0 +1,172 @@
+//! The gated recurrent unit.
+
+use super::names::name_setter;
+use super::recurrent::{RecurrentCell, orthogonal, recurrent_layer, sigmoid, tanh, yes};
+use super::weight_settings::{glorot_uniform, zeros};
+use super::written::written;
+use super::{ActivationFunction, Constraint, Initializer, Regularizer, trained, with_bias};
+use crate::kernels::recurrent::{Cell, Reset};
+use serde::Deserialize;
+
+/// A gated recurrent unit ([Cho et al., 2014](https://arxiv.org/abs/1406.1078)), as [Keras'
+/// `GRU`](https://keras.io/api/layers/recurrent_layers/gru/).
+///
+/// - Input shape: (steps, features). Output shape: (units), or (steps, units) with
+///   [`return_sequences`](Self::return_sequences).
+/// - Kernel: (features, 3 units), Glorot uniform by default. Recurrent kernel: (units, 3 units), orthogonal by default.
+///   Bias: (2, 3 units), of the inputs and of the states, or without [`reset_after`](Self::reset_after) (3 units);
+///   zeros by default. Gates are in the order update, reset, candidate.
+///
+/// [`dropout`](Self::dropout) and [`recurrent_dropout`](Self::recurrent_dropout) draw one mask for all steps of a
+/// sequence, which also all gates share ([Gal and Ghahramani, 2016](https://arxiv.org/abs/1512.05287)); Keras draws a
+/// mask for each gate where there is a recurrent dropout. The state before the first step is 0.
+///
+/// At `compile`, an input that is no sequence, a rate that is not in `0.0..1.0`, or a softmax as a function of a state
+/// is an error that names the layer.
+///
+/// ```
+/// use inkstone::prelude::*;
+/// let model = Sequential::new([100, 3])
+///     .add(GRU::new(16).return_sequences(true))
+///     .add(GRU::new(8).reset_after(false))
+///     .compile(Adam::default(), MeanSquaredError, [])?;
+/// assert_eq!(model.output_shape().axes(), [8]);
+/// assert_eq!(model.parameter_count(), 3 * 16 * (3 + 16 + 2) + 3 * 8 * (16 + 8 + 1));
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct GRU {
+    /// How many units: values of the state and of each output.
+    pub units: usize,
+    /// The function of the candidate.
+    #[serde(default = "tanh")]
+    pub activation: ActivationFunction,
+    /// The function of the gates.
+    #[serde(default = "sigmoid")]
+    pub recurrent_activation: ActivationFunction,
+    /// Whether there is a bias.
+    #[serde(default = "with_bias")]
+    pub use_bias: bool,
+    /// Whether the reset gate is applied behind the product with the recurrent kernel, which then has a bias of its
+    /// own.
+    #[serde(default = "yes")]
+    pub reset_after: bool,
+    /// Whether the output is the state behind each step, or behind the last alone.
+    #[serde(default)]
+    pub return_sequences: bool,
+    /// Whether it starts with the last step. Sequences that it gives are in the order in which it processes the steps.
+    #[serde(default)]
+    pub go_backwards: bool,
+    /// Whether training changes its weights. What lies before the first layer that is trained has no backward pass.
+    #[serde(default = "trained")]
+    pub trainable: bool,
+    /// The part of the features that training drops, in all steps of a sequence.
+    #[serde(default)]
+    pub dropout: f32,
+    /// The part of the state that training drops where a step reads it, the same in all steps of a sequence.
+    #[serde(default)]
+    pub recurrent_dropout: f32,
+    /// How the first values of the kernel are drawn.
+    #[serde(default = "glorot_uniform")]
+    pub kernel_initializer: Initializer,
+    /// How the first values of the recurrent kernel are drawn.
+    #[serde(default = "orthogonal")]
+    pub recurrent_initializer: Initializer,
+    /// How the first values of the bias are drawn.
+    #[serde(default = "zeros")]
+    pub bias_initializer: Initializer,
+    /// What the kernel adds to the loss, if anything.
+    pub kernel_regularizer: Option<Regularizer>,
+    /// What the recurrent kernel adds to the loss, if anything.
+    pub recurrent_regularizer: Option<Regularizer>,
+    /// What the bias adds to the loss, if anything.
+    pub bias_regularizer: Option<Regularizer>,
+    /// What the output adds to the loss, summed over an example, if anything.
+    pub activity_regularizer: Option<Regularizer>,
+    /// What the kernel is brought to after each step, if anything.
+    pub kernel_constraint: Option<Constraint>,
+    /// What the recurrent kernel is brought to after each step, if anything.
+    pub recurrent_constraint: Option<Constraint>,
+    /// What the bias is brought to after each step, if anything.
+    pub bias_constraint: Option<Constraint>,
+    /// Its name; `None` for one after its type.
+    pub name: Option<String>,
+}
+
+impl GRU {
+    /// A layer of so many units, with Keras' defaults.
+    #[must_use]
+    pub fn new(units: usize) -> Self {
+        Self {
+            units,
+            activation: ActivationFunction::Tanh,
+            recurrent_activation: ActivationFunction::Sigmoid,
+            use_bias: true,
+            reset_after: true,
+            return_sequences: false,
+            go_backwards: false,
+            trainable: true,
+            dropout: 0.0,
+            recurrent_dropout: 0.0,
+            kernel_initializer: Initializer::GlorotUniform,
+            recurrent_initializer: orthogonal(),
+            bias_initializer: Initializer::Zeros,
+            kernel_regularizer: None,
+            recurrent_regularizer: None,
+            bias_regularizer: None,
+            activity_regularizer: None,
+            kernel_constraint: None,
+            recurrent_constraint: None,
+            bias_constraint: None,
+            name: None,
+        }
+    }
+
+    setters! {
+        /// Sets the function of the gates.
+        recurrent_activation: ActivationFunction,
+
+        /// Sets whether the reset gate is applied behind the product with the recurrent kernel.
+        reset_after: bool,
+    }
+
+    name_setter!();
+
+    pub(super) fn cell(&self) -> RecurrentCell {
+        RecurrentCell {
+            cell: Cell::Gru(if self.reset_after { Reset::After } else { Reset::Before }),
+            units: self.units,
+            activation: self.activation,
+            recurrent_activation: self.recurrent_activation,
+            use_bias: self.use_bias,
+            return_sequences: self.return_sequences,
+            go_backwards: self.go_backwards,
+            dropout: self.dropout,
+            recurrent_dropout: self.recurrent_dropout,
+            ones: 0..0,
+        }
+    }
+}
+
+recurrent_layer!(GRU);
+
+written! {
+    GRU {
+        units, activation, recurrent_activation, use_bias, reset_after, return_sequences, go_backwards, trainable;
+        dropout = 0.0,
+        recurrent_dropout = 0.0,
+        kernel_initializer = Initializer::GlorotUniform,
+        recurrent_initializer = orthogonal(),
+        bias_initializer = Initializer::Zeros,
+        kernel_regularizer = None,
+        recurrent_regularizer = None,
+        bias_regularizer = None,
+        activity_regularizer = None,
+        kernel_constraint = None,
+        recurrent_constraint = None,
+        bias_constraint = None,
+        name = None,
+    }
+}
