@@ -1,0 +1,64 @@
+//! Handwritten digits read row by row: a recurrent network sees 28 steps of 28 pixels, as in Keras' guide to RNNs.
+//!
+//! `cargo run --release --example mnist_rnn` trains an LSTM of 128 units; `-- --cell gru` and `-- --cell simple` the
+//! other two. `-- --pixels` takes the digits pixel by pixel: 784 steps of one, on which a simple cell hardly learns.
+
+mod arguments;
+
+use arguments::{Common, Result, interrupt_on_ctrl_c};
+use clap::{Parser, ValueEnum};
+use inkstone::layers::Layer;
+use inkstone::prelude::*;
+
+/// Trains a recurrent network on MNIST.
+#[derive(Parser)]
+struct Arguments {
+    /// Which cell
+    #[arg(long, value_enum, default_value_t = Cell::Lstm)]
+    cell: Cell,
+    /// Its units
+    #[arg(long, default_value_t = 128)]
+    units: usize,
+    /// One pixel a step instead of one row
+    #[arg(long)]
+    pixels: bool,
+    /// Epochs of training
+    #[arg(long, default_value_t = 5)]
+    epochs: usize,
+    /// Images in a step of the optimizer
+    #[arg(long, default_value_t = 64)]
+    batch_size: usize,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Cell {
+    /// tanh(W x + U h + b)
+    Simple,
+    /// Long short-term memory
+    Lstm,
+    /// Gated recurrent unit
+    Gru,
+}
+
+fn main() -> Result<()> {
+    let Arguments { cell, units, pixels, epochs, batch_size, common } = Arguments::parse();
+    let data = common.start()?;
+    let sequence = if pixels { [784, 1] } else { [28, 28] };
+    let recurrent: Layer = match cell {
+        Cell::Simple => SimpleRNN::new(units).into(),
+        Cell::Lstm => LSTM::new(units).into(),
+        Cell::Gru => GRU::new(units).into(),
+    };
+    let model =
+        Sequential::new([28, 28, 1]).add(Reshape::new(sequence)).add(recurrent).add(Dense::new(10).activation(Softmax));
+    let model = common.seeded(model);
+    let mut model = model.compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
+
+    println!("{}", model.summary());
+    let config = FitConfig::new().epochs(epochs).batch_size(batch_size).validation_data(&data.test);
+    let history = model.fit(&data.train, config.interrupt(&interrupt_on_ctrl_c()?))?;
+    println!("{cell:?} of {units} units, {} steps of {}", sequence[0], sequence[1]);
+    common.finish(&mut model, &history, &data)
+}
