@@ -245,6 +245,11 @@ impl Rows<'_> {
         (self.count, self.len)
     }
 
+    /// Each cut into so many, one after the other: an example's values into those of its steps.
+    pub(crate) fn cut(&self, parts: usize) -> Rows<'_> {
+        Rows { values: Cow::Borrowed(&self.values), count: self.count * parts, len: self.len / parts }
+    }
+
     /// The first value that does not pass, with its place: example and output.
     pub(crate) fn find(&self, fails: impl Fn(f32) -> bool) -> Option<((usize, usize), f32)> {
         let index = self.values.iter().position(|value| fails(*value))?;

@@ -22,8 +22,8 @@ use serde::Deserialize;
 /// use inkstone::prelude::*;
 /// let model = Sequential::new([10, 3])
 ///     .add(LSTM::new(8).return_sequences(true))
-///     .add(TimeDistributed::new(Dense::new(4).activation(Softmax)))
-///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
+///     .add(TimeDistributed::new(Dense::new(4).activation(Tanh)))
+///     .compile(Adam::default(), MeanSquaredError, [])?;
 /// assert_eq!(model.output_shape().axes(), [10, 4]);
 /// # Ok::<(), inkstone::Error>(())
 /// ```

@@ -93,8 +93,18 @@ impl HeadScoring {
                 self.outputs
             )));
         }
-        self.loss.check_targets(targets, self.outputs)?;
-        self.metrics.iter().try_for_each(|metric| metric.check_targets(targets, self.function, self.outputs))
+        match (targets, self.steps) {
+            (OrderedTargets::Values(rows), Some(steps)) if rows.dim().1 == self.outputs => {
+                self.check_rows(&OrderedTargets::Values(rows.cut(steps)), self.step_len())
+            }
+            (OrderedTargets::Values(_) | OrderedTargets::Classes(_), _) => self.check_rows(targets, self.outputs),
+        }
+    }
+
+    /// [`Self::check_targets`] for rows of so many outputs: an example's, or a step's.
+    fn check_rows(&self, targets: &OrderedTargets<'_>, outputs: usize) -> Result<()> {
+        self.loss.check_targets(targets, outputs)?;
+        self.metrics.iter().try_for_each(|metric| metric.check_targets(targets, self.function, outputs))
     }
 }
 

@@ -110,3 +110,26 @@ fn masks_want_sequences_and_a_number() {
     let error = compile(&[3, 2], Masking::new().mask_value(f32::NAN));
     assert_eq!(error, "layer 0 (Masking) expects a finite mask_value, got NaN");
 }
+
+/// The same of binary classes: targets are looked at step by step, and only steps that count are right or wrong.
+#[test]
+fn the_accuracy_of_each_step_is_that_of_the_steps_that_count() {
+    let ones = Initializer::Constant { value: 1.0 };
+    let mut model = Sequential::new([3, 2])
+        .add(Masking::new())
+        .add(
+            Dense::new(1)
+                .activation(Sigmoid)
+                .kernel_initializer(ones)
+                .bias_initializer(Initializer::Constant { value: -8.0 }),
+        )
+        .compile(Sgd::new(0.1), BinaryCrossentropy::default(), [Accuracy])
+        .unwrap();
+    // Of the steps that count, sums of 9, 7 and 5: classes 1, 0 and 0.
+    let targets = array![[[1.0], [1.0], [1.0]], [[1.0], [1.0], [0.0]]];
+    let scores = model.evaluate((&sequences(), &targets)).unwrap();
+    assert!((scores.accuracy().unwrap() - 2.0 / 3.0).abs() < 1e-6, "{scores:?}");
+    model.train_on_batch(&sequences(), &targets).unwrap();
+    let error = model.train_on_batch(&sequences(), &targets.mapv(|class| class * 0.5)).unwrap_err().to_string();
+    assert!(error.contains("targets"), "{error}");
+}
