@@ -43,6 +43,7 @@ struct Arguments {
 }
 
 /// The last forecast of each window, beside what came.
+#[cfg_attr(not(feature = "plot"), expect(dead_code, reason = "only a drawing has both"))]
 struct Compared {
     truth: Vec<f32>,
     forecast: Vec<f32>,
