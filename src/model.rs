@@ -14,7 +14,7 @@ pub use callback_state::CallbackState;
 pub use monte_carlo::DropoutPrediction;
 pub(crate) use ongoing::{Ongoing, Position};
 pub use passes::{ForwardPass, Gradients, Mode, OutputGradients};
-pub(crate) use predicting::{shaped, shaped_rows, split_outputs};
+pub(crate) use predicting::{check_room, check_scratch, shaped, shaped_rows, split_outputs, write_outputs};
 pub(crate) use weights::{named, store};
 
 use crate::data::{self, Inputs, LabelledInputs, OneOrMore, OrderedExamples, OrderedImages, Targets, nouns};

@@ -3,7 +3,9 @@
 use crate::data::Inputs;
 use crate::error::{Error, Result};
 use crate::exec::Workspace;
-use crate::model::{Model, check_shapes, check_tokens, shaped_rows, split_outputs};
+use crate::model::{
+    Model, check_room, check_scratch, check_shapes, check_tokens, shaped_rows, split_outputs, write_outputs,
+};
 use crate::plan::Plan;
 use crate::shape::Shape;
 use crate::train::{Examples, Inference};
@@ -247,16 +249,8 @@ impl Predictor {
 
     fn check(&self, images: &Inputs<'_>, expected: usize, found: usize, scratch: &Scratch) -> Result<()> {
         check_shapes(&self.inference.plan, images)?;
-        if found != expected {
-            let images = images.len();
-            return Err(Error::Data(format!(
-                "an output for {images} examples has {expected} values, got room for {found}"
-            )));
-        }
-        if !Arc::ptr_eq(&scratch.made_for, &self.inference.plan) {
-            return Err(Error::Data("the scratch was made by another predictor: use this one's `scratch()`".into()));
-        }
-        Ok(())
+        check_room(images.len(), expected, found)?;
+        check_scratch(&scratch.made_for, &self.inference.plan)
     }
 
     /// - out: (N)
@@ -274,11 +268,7 @@ impl Predictor {
         let plan = &self.inference.plan;
         let all = plan.outputs_len();
         self.inference.run(examples, workspace, |first, head, outputs| {
-            let len = plan.output_len(head);
-            let before: usize = (0..head).map(|head| plan.output_len(head)).sum();
-            let rows = out[first * all..].chunks_exact_mut(all);
-            rows.zip(outputs.chunks_exact(len))
-                .for_each(|(row, output)| row[before..before + len].copy_from_slice(output));
+            write_outputs(plan, head, outputs, &mut out[first * all..]);
         });
     }
 }

@@ -70,5 +70,5 @@ pub(crate) use targets::OrderedTargets;
 pub use targets::{Target, Targets};
 pub use text_vectorization::TextVectorization;
 pub use timeseries::{Timeseries, timeseries_dataset};
-pub(crate) use tokens::check_tokens;
+pub(crate) use tokens::{MOST_TOKENS, check_tokens};
 pub use values::Values;

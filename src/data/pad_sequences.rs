@@ -1,11 +1,9 @@
 //! Sequences of different lengths as rows of one.
 
+use super::tokens::MOST_TOKENS;
 use crate::error::{Error, Result};
 use crate::shape::MAX_ELEMENTS;
 use ndarray::{Array2, Array3, ArrayView2, Axis, Slice, aview1};
-
-/// Tokens are less than this: floats hold all of them.
-const MOST_TOKENS: f32 = 16_777_216.0;
 
 /// The start or the end of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,10 +75,10 @@ impl PadSequences {
     /// the value that they are padded with is no token.
     pub fn rows<S: AsRef<[u32]>>(&self, sequences: &[S]) -> Result<Array2<u32>> {
         let steps = self.steps(sequences.iter().map(|sequence| sequence.as_ref().len()), 1)?;
-        if self.value.fract() != 0.0 || !(0.0..MOST_TOKENS).contains(&self.value) {
+        if self.value.fract() != 0.0 || !(0.0..MOST_TOKENS as f32).contains(&self.value) {
             return Err(Error::Data(format!(
                 "rows of tokens are padded with a token, a whole number from 0 to {}, got {}: set another `value`",
-                MOST_TOKENS - 1.0,
+                MOST_TOKENS - 1,
                 self.value
             )));
         }

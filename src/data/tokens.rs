@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use ndarray::Array2;
 
 /// The first token that a float may not hold.
-const MOST: u32 = 1 << 24;
+pub(crate) const MOST_TOKENS: u32 = 1 << 24;
 
 impl Dataset {
     /// A data set of rows of tokens, (N, steps), with a class for each: what
@@ -51,10 +51,10 @@ fn floats(tokens: &Array2<u32>) -> Result<Array2<f32>> {
 /// # Errors
 /// [`Error::Data`] for the first token that a float may not hold.
 pub(super) fn check_most(tokens: impl IntoIterator<Item = ([usize; 2], u32)>) -> Result<()> {
-    match tokens.into_iter().find(|(_, token)| *token >= MOST) {
+    match tokens.into_iter().find(|(_, token)| *token >= MOST_TOKENS) {
         None => Ok(()),
         Some(([row, column], token)) => Err(Error::Data(format!(
-            "tokens must be less than {MOST}, got {token} at position {column} of example {row}"
+            "tokens must be less than {MOST_TOKENS}, got {token} at position {column} of example {row}"
         ))),
     }
 }

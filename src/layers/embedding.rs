@@ -4,6 +4,7 @@ use super::names::name_setter;
 use super::weight_settings::{weight, weight_setters};
 use super::written::written;
 use super::{Constraint, Describe, Initializer, MaskRule, Regularizer, Spec, checked, trained};
+use crate::data::MOST_TOKENS;
 use crate::program::plain::Lookup;
 use crate::program::{Builder, Operand, WeightId, WeightSpec};
 use crate::shape::Shape;
@@ -68,9 +69,6 @@ pub struct Embedding {
     pub name: Option<String>,
 }
 
-/// The most tokens: as floats hold all of them.
-const MOST_TOKENS: usize = 1 << 24;
-
 /// Keras' default of `embeddings_initializer`.
 fn uniform() -> Initializer {
     Initializer::RandomUniform { minval: -0.05, maxval: 0.05 }
@@ -128,7 +126,7 @@ impl Describe for Embedding {
                 return Err(format!("expects an {name} of at least 1, got 0"));
             }
         }
-        if self.input_dim > MOST_TOKENS {
+        if self.input_dim > MOST_TOKENS as usize {
             return Err(format!("expects an input_dim of at most {MOST_TOKENS}, got {}", self.input_dim));
         }
         let output = checked(Shape::from([steps, self.output_dim]))?;

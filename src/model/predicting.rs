@@ -7,6 +7,7 @@ use crate::plan::{Head, Plan};
 use crate::shape::{MAX_RANK, Shape};
 use crate::train::Examples;
 use ndarray::{Array2, ArrayD, IxDyn};
+use std::sync::Arc;
 
 /// What a new array is.
 const IN_ORDER: &str = "a new array is in memory order";
@@ -153,4 +154,36 @@ pub(crate) fn split_outputs(plan: &Plan, values: &Array2<f32>) -> Vec<ArrayD<f32
         output
     };
     plan.heads.iter().enumerate().map(output).collect()
+}
+
+/// Whether there is room for just what some examples give.
+///
+/// # Errors
+/// [`Error::Data`] if there is more or less.
+pub(crate) fn check_room(examples: usize, expected: usize, found: usize) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::Data(format!("an output for {examples} examples has {expected} values, got room for {found}")))
+}
+
+/// Whether memory to predict in was made by the predictor that is to use it.
+///
+/// # Errors
+/// [`Error::Data`] if it was made by another.
+pub(crate) fn check_scratch<T>(made_for: &Arc<T>, own: &Arc<T>) -> Result<()> {
+    if Arc::ptr_eq(made_for, own) {
+        return Ok(());
+    }
+    Err(Error::Data("the scratch was made by another predictor: use this one's `scratch()`".into()))
+}
+
+/// Writes what some examples give at one output to its place in their rows.
+///
+/// - outputs: (examples, values of the output); rows: from the first of these examples on, (N, values of all outputs)
+pub(crate) fn write_outputs(plan: &Plan, head: usize, outputs: &[f32], rows: &mut [f32]) {
+    let len = plan.output_len(head);
+    let before: usize = (0..head).map(|head| plan.output_len(head)).sum();
+    let rows = rows.chunks_exact_mut(plan.outputs_len()).zip(outputs.chunks_exact(len));
+    rows.for_each(|(row, output)| row[before..before + len].copy_from_slice(output));
 }

@@ -15,7 +15,9 @@ use crate::data::Inputs;
 use crate::error::{Error, Result};
 use crate::exec::kernel_of;
 use crate::layers::Network;
-use crate::model::{Model, check_shapes, check_tokens, shaped_rows, split_outputs};
+use crate::model::{
+    Model, check_room, check_scratch, check_shapes, check_tokens, shaped_rows, split_outputs, write_outputs,
+};
 use crate::plan::{Placed, Plan};
 use crate::shape::Shape;
 use crate::simd::dispatch;
@@ -236,16 +238,8 @@ impl QuantizedPredictor {
     ) -> Result<()> {
         let images = images.into();
         check_shapes(self.plan(), &images)?;
-        let (count, found) = (images.len(), out.len());
-        let expected = count * self.plan().outputs_len();
-        if found != expected {
-            return Err(Error::Data(format!(
-                "an output for {count} examples has {expected} values, got room for {found}"
-            )));
-        }
-        if !Arc::ptr_eq(&scratch.made_for, &self.parts) {
-            return Err(Error::Data("the scratch was made by another predictor: use this one's `scratch()`".into()));
-        }
+        check_room(images.len(), images.len() * self.plan().outputs_len(), out.len())?;
+        check_scratch(&scratch.made_for, &self.parts)?;
         let images = images.checked()?;
         check_tokens(self.plan(), &images)?;
         self.write(&Examples::of_images(&images), &mut scratch.room, out);
@@ -283,15 +277,11 @@ impl QuantizedPredictor {
                 examples.write(simd, places, plan, &mut room.workspace);
                 program.forward(simd, room, images);
             });
-            let mut before = 0;
             for (index, head) in plan.heads.iter().enumerate() {
                 let len = plan.output_len(index);
                 let outputs = &mut room.workspace.output_mut(head)[..images * len];
                 head.function.apply(outputs, len);
-                let rows = out[start * all..].chunks_exact_mut(all);
-                rows.zip(outputs.chunks_exact(len))
-                    .for_each(|(row, output)| row[before..before + len].copy_from_slice(output));
-                before += len;
+                write_outputs(plan, index, outputs, &mut out[start * all..]);
             }
         }
     }

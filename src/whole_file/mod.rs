@@ -96,10 +96,14 @@ fn replace(target: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
     let old = existing(target)?;
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     let written = || {
-        let part = new_part(folder(target), &name)?;
-        if let Some(old) = &old {
-            part::take_after(part.file(), old)?;
-        }
+        let part = match &old {
+            Some(old) => {
+                let part = part::private_part(folder(target), &name)?;
+                part::take_after(part.file(), old)?;
+                part
+            }
+            None => new_part(folder(target), &name)?,
+        };
         let mut buffered = BufWriter::new(part.file());
         write(&mut buffered)?;
         buffered.flush()?;

@@ -48,18 +48,37 @@ impl Drop for Part {
 /// An empty file in this folder, with the permissions that the system gives new files. Before that, those of the same
 /// name that killed processes left behind are removed.
 pub(crate) fn new_part(folder: &Path, name: &str) -> io::Result<Part> {
+    part_created_by(|path| File::create_new(path), folder, name)
+}
+
+/// The same for a file that replaces another, until [`take_after`] gives it that one's permissions.
+pub(super) fn private_part(folder: &Path, name: &str) -> io::Result<Part> {
+    part_created_by(create_private, folder, name)
+}
+
+fn part_created_by(create: impl Fn(&Path) -> io::Result<File>, folder: &Path, name: &str) -> io::Result<Part> {
     let prefix = prefix(name);
     remove_stale(folder, &prefix);
     let mut last = ErrorKind::AlreadyExists.into();
     for _ in 0..TRIES {
         let path = folder.join(format!("{prefix}{}{SUFFIX}", random_name()));
-        match File::create_new(&path) {
+        match create(&path) {
             Ok(file) => return Ok(Part { file, path }),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => last = error,
             Err(error) => return Err(error),
         }
     }
     Err(last)
+}
+
+/// A new file that nobody else may read: what it holds is not to be seen by those who may not see the file that it
+/// replaces. Without such permissions, as any new file.
+fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// Letters and digits that other processes and threads hardly ever find at the same time.
@@ -160,5 +179,20 @@ mod tests {
             assert!(folder.path().join(name).exists(), "{name} is kept");
         }
         assert!(!folder.path().join(stale).exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_part_that_replaces_a_file_is_private_until_it_takes_after_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |part: &Part| part.file().metadata().unwrap().permissions().mode() & 0o777;
+        let part = private_part(folder.path(), "a").unwrap();
+        assert_eq!(mode(&part), 0o600);
+        let old = folder.path().join("old");
+        fs::write(&old, "").unwrap();
+        fs::set_permissions(&old, fs::Permissions::from_mode(0o644)).unwrap();
+        take_after(part.file(), &fs::metadata(&old).unwrap()).unwrap();
+        assert_eq!(mode(&part), 0o644);
     }
 }
