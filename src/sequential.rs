@@ -2,7 +2,7 @@
 
 mod written;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layers::{Layer, Network};
 use crate::loss::Loss;
 use crate::metrics::Metric;
@@ -78,6 +78,21 @@ impl Sequential {
         &self.layers
     }
 
+    /// Whether every layer has one output, or a sentence without its subject that says which has not.
+    pub(crate) fn check_outputs(&self) -> std::result::Result<(), String> {
+        let several = self.layers.iter().enumerate().find_map(|(index, layer)| {
+            let count = 1 + layer.describe().further_outputs([1].into()).len();
+            (count > 1).then(|| (index, layer.title(), count))
+        });
+        match several {
+            None => Ok(()),
+            Some((index, layer, count)) => Err(format!(
+                "expects layers with one output, and layer {index} ({layer}) has {count}: leave `return_state` and \
+                 `MergeMode::None` out, or use a `Functional` network"
+            )),
+        }
+    }
+
     pub(crate) fn layers_mut(&mut self) -> &mut [Layer] {
         &mut self.layers
     }
@@ -94,6 +109,7 @@ impl Sequential {
         loss: impl Into<Loss>,
         metrics: impl IntoIterator<Item = Metric>,
     ) -> Result<Model> {
+        self.check_outputs().map_err(|problem| Error::Model(format!("has a `Sequential` that {problem}")))?;
         let seed = self.seed.unwrap_or_else(fresh_seed);
         let objective = Objective::new(loss).metrics(metrics);
         Model::new(Network::chain(self.input, self.layers), seed, optimizer.into(), vec![objective])

@@ -53,18 +53,19 @@ impl Summary {
         let mut connected = vec![Vec::new(); names.len()];
         let mut outputs: Vec<String> = Vec::new();
         let mut calls = vec![0; names.len()];
-        for (Call { layer, reads }, shape) in network.calls.iter().zip(&plan.shapes) {
-            shapes[*layer].get_or_insert(shape);
+        for (Call { layer, reads }, of_outputs) in network.calls.iter().zip(&plan.shapes) {
+            shapes[*layer].get_or_insert(of_outputs);
             connected[*layer].extend(reads.iter().map(|source| match *source {
                 Source::Input(index) => format!("{}[0][0]", input_name(index)),
-                Source::Call(index) => outputs[index].clone(),
+                Source::Call(index) => format!("{}[0]", outputs[index]),
+                Source::Output { call, place } => format!("{}[{place}]", outputs[call]),
             }));
-            outputs.push(format!("{}[{}][0]", names[*layer], calls[*layer]));
+            outputs.push(format!("{}[{}]", names[*layer], calls[*layer]));
             calls[*layer] += 1;
         }
         let layers = network.layers.iter().enumerate().map(|(index, layer)| Row {
             layer: [names[index].clone(), format!("({})", layer.kind())],
-            shape: shapes[index].map_or_else(String::new, batched),
+            shape: shapes[index].map_or_else(String::new, |shapes| of_outputs(shapes)),
             parameters: thousands(parameters[index]),
             connected: connected[index].join(", "),
         });
@@ -111,6 +112,14 @@ fn input_name(index: usize) -> String {
 /// The shape of a batch.
 fn batched(shape: &Shape) -> String {
     format!("(None, {}", &shape.to_string()[1..])
+}
+
+/// The shape of a batch of a layer's output, or those of its outputs.
+fn of_outputs(shapes: &[Shape]) -> String {
+    match shapes {
+        [shape] => batched(shape),
+        _ => format!("[{}]", shapes.iter().map(batched).collect::<Vec<String>>().join(", ")),
+    }
 }
 
 #[cfg(feature = "plot")]

@@ -69,8 +69,8 @@ fn backward_step<S: Simd>(
     });
     let mut x = [&[][..]; MAX_READS];
     x.iter_mut().zip(reads).for_each(|(x, value)| *x = &values[value.0]);
-    let [first, second] = taken.each_mut();
-    let dx = [InputGradient { flow: flows[0], to: first }, InputGradient { flow: flows[1], to: second }];
+    let [first, second, third] = taken.each_mut();
+    let dx = [(flows[0], first), (flows[1], second), (flows[2], third)].map(|(flow, to)| InputGradient { flow, to });
     let (y, len) = (&values[writes.0][..], plan.lengths[writes.0]);
     // Once, before anything looks at the gradient.
     if what == Do::Gather || !plan.steps[step].meets() {

@@ -95,14 +95,14 @@ pub(super) struct InputGradient<'a> {
 impl Backward<'_> {
     /// The same for a while.
     pub(super) fn reborrow(&mut self) -> Backward<'_> {
-        let [first, second] = &mut self.dx;
+        let [first, second, third] = &mut self.dx;
         Backward {
             images: self.images,
             x: self.x,
             y: self.y,
             len: self.len,
             dy: self.dy,
-            dx: [first.reborrow(), second.reborrow()],
+            dx: [first.reborrow(), second.reborrow(), third.reborrow()],
             saved: self.saved,
             scratch: self.scratch,
             weights: self.weights,

@@ -85,10 +85,13 @@ fn check_expected(network: &Network, expected: &[(Source, PartOfNetwork)]) -> Re
         }
     }
     let Outline { shapes, .. } = Outline::new(network)?;
-    let found = |source: &Source| match *source {
-        Source::Input(index) => (network.inputs[index], format!("input {index}")),
-        Source::Call(index) => {
-            (shapes[index], format!("the output of a {}", network.layers[network.calls[index].layer].title()))
+    let found = |source: &Source| {
+        let shape = source.find(&network.inputs, &shapes).copied().expect("the shapes are known of all values");
+        let of_call = |call: usize| network.layers[network.calls[call].layer].title();
+        match *source {
+            Source::Input(index) => (shape, format!("input {index}")),
+            Source::Call(call) => (shape, format!("the output of a {}", of_call(call))),
+            Source::Output { call, place } => (shape, format!("output {place} of a {}", of_call(call))),
         }
     };
     let wrong = expected.iter().find_map(|(source, PartOfNetwork { kind, input })| {

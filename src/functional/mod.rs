@@ -2,6 +2,7 @@
 
 mod compile;
 mod node;
+mod outputs;
 
 pub use node::{Input, Node, Shared};
 
@@ -97,6 +98,7 @@ impl Collected {
             // `compile` says so.
             Value::Expected { part, .. } => self.not_an_input = Some(part.kind),
             Value::Output { layer, .. } => self.not_an_input = Some(layer.layer.kind()),
+            Value::Further { .. } => self.not_an_input = Some("layer with states"),
         }
     }
 
@@ -130,6 +132,10 @@ impl Collected {
                 self.expected.push((source, part.clone()));
                 source
             }
+            Value::Further { first, place } => match self.sources[&first[0].address()] {
+                Source::Call(call) => Source::Output { call, place: *place },
+                other @ (Source::Input(_) | Source::Output { .. }) => other,
+            },
             Value::Output { layer, reads } => {
                 let Collected { network, sources, layers, learned, .. } = self;
                 let index = *layers.entry(Arc::as_ptr(layer)).or_insert_with(|| {

@@ -31,6 +31,11 @@ pub(super) enum Value {
         layer: Arc<Described>,
         reads: Vec<Node>,
     },
+    /// Another output of the layer whose first one it reads, from 1.
+    Further {
+        first: Vec<Node>,
+        place: usize,
+    },
     /// The value of the one node that it reads, of which a part expects that it has this shape.
     Expected {
         part: PartOfNetwork,
@@ -79,10 +84,10 @@ impl Input {
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Shared(Applied);
+pub struct Shared(pub(super) Applied);
 
 #[derive(Clone, Debug)]
-enum Applied {
+pub(super) enum Applied {
     Layer(Arc<Described>),
     Part { of: PartOfNetwork, layers: Arc<[Arc<Described>]>, calls: Arc<[Call]>, output: Source },
 }
@@ -106,7 +111,7 @@ impl From<Sequential> for Shared {
     /// A chain of layers that is applied once. Its seed is not used.
     fn from(chain: Sequential) -> Self {
         let Network { layers, calls, outputs, .. } = Network::chain(chain.input(), chain.layers().to_vec());
-        let of = PartOfNetwork { kind: "Sequential", input: Ok(chain.input()) };
+        let of = PartOfNetwork { kind: "Sequential", input: chain.check_outputs().map(|()| chain.input()) };
         let layers = layers.into_iter().map(|layer| Arc::new(Described { layer, learned: None })).collect();
         Self(Applied::Part { of, layers, calls: calls.into(), output: outputs[0] })
     }
@@ -191,6 +196,7 @@ impl Node {
                 let node = |nodes: &[Self], source: &Source| match *source {
                     Source::Input(_) => start.clone(),
                     Source::Call(call) => nodes[call].clone(),
+                    Source::Output { call, place } => nodes[call].output(place),
                 };
                 for Call { layer, reads } in calls.iter() {
                     let reads: Vec<Self> = reads.iter().map(|source| node(&nodes, source)).collect();
@@ -201,7 +207,7 @@ impl Node {
         }
     }
 
-    fn of<'n>(layer: Arc<Described>, reads: impl IntoIterator<Item = &'n Self>) -> Self {
+    pub(super) fn of<'n>(layer: Arc<Described>, reads: impl IntoIterator<Item = &'n Self>) -> Self {
         Self(Arc::new(Value::Output { layer, reads: reads.into_iter().cloned().collect() }))
     }
 
@@ -214,6 +220,7 @@ impl Node {
         match &*self.0 {
             Value::Input(_) => &[],
             Value::Expected { read, .. } => read,
+            Value::Further { first, .. } => first,
             Value::Output { reads, .. } => reads,
         }
     }
@@ -237,12 +244,18 @@ impl Drop for Value {
     fn drop(&mut self) {
         let mut waiting = match self {
             Self::Input(_) => return,
-            Self::Expected { read: reads, .. } | Self::Output { reads, .. } => std::mem::take(reads),
+            Self::Expected { read: reads, .. } | Self::Further { first: reads, .. } | Self::Output { reads, .. } => {
+                std::mem::take(reads)
+            }
         };
         while let Some(Node(value)) = waiting.pop() {
             match Arc::into_inner(value).as_mut() {
                 None | Some(Self::Input(_)) => {}
-                Some(Self::Expected { read: reads, .. } | Self::Output { reads, .. }) => waiting.append(reads),
+                Some(
+                    Self::Expected { read: reads, .. }
+                    | Self::Further { first: reads, .. }
+                    | Self::Output { reads, .. },
+                ) => waiting.append(reads),
             }
         }
     }
@@ -253,6 +266,7 @@ impl fmt::Debug for Node {
         match &*self.0 {
             Value::Input(shape) => f.debug_tuple("Input").field(shape).finish(),
             Value::Expected { part, .. } => write!(f, "the input of a {}", part.kind),
+            Value::Further { first, place } => write!(f, "output {place} of {first:?}"),
             Value::Output { layer, reads } => write!(f, "{} of {} nodes", layer.layer.kind(), reads.len()),
         }
     }

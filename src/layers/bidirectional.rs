@@ -1,9 +1,9 @@
 //! A sequence read in both directions.
 
 use super::names::name_setter;
-use super::recurrent::{RecurrentCell, Sequence};
+use super::recurrent::{Given, RecurrentCell, Sequence};
 use super::written::written;
-use super::{Describe, Layer, MaskRule, Spec, checked, trained};
+use super::{Arity, Describe, Layer, MaskRule, Spec, checked, trained};
 use crate::program::plain::{Affine, Gives, MergeFunction};
 use crate::program::{Builder, Operand, WeightId, WeightSpec};
 use crate::shape::Shape;
@@ -21,6 +21,11 @@ const OF_BACKWARD: usize = 1 << 31;
 /// - Weights: those of the layer twice, as `forward_lstm/kernel` and `backward_lstm/kernel`.
 ///
 /// With `return_sequences` each output is in the place of its step. Both directions start from weights of their own.
+///
+/// [`MergeMode::None`] leaves the outputs of both directions [apart](crate::Node::outputs), in a
+/// [`Functional`](crate::Functional) network. Of a layer with `return_state` it gives the final states of the forward
+/// direction, then those of the backward one, and it is
+/// [applied with initial states](crate::Node::apply_with_initial_state) in this order.
 ///
 /// At `compile`, a layer other than [`SimpleRNN`](super::SimpleRNN), [`LSTM`](super::LSTM) or [`GRU`](super::GRU), and
 /// one with `go_backwards`, is an error that names the layer.
@@ -68,6 +73,9 @@ pub enum MergeMode {
     /// Their mean.
     #[serde(alias = "ave")]
     Ave,
+    /// They do not: the layer has two outputs, the forward direction's and the backward one's.
+    #[serde(alias = "none")]
+    None,
 }
 
 impl Bidirectional {
@@ -113,9 +121,31 @@ written! {
 }
 
 impl Describe for Bidirectional {
+    fn arity(&self) -> Arity {
+        match self.cells() {
+            Ok([forward, _]) => Arity::OneAndStates(2 * forward.state_count()),
+            // What is wrong with the layer is for `spec` to say.
+            Err(_) => Arity::One,
+        }
+    }
+
+    fn further_outputs(&self, first: Shape) -> Vec<Shape> {
+        let Ok([forward, backward]) = self.cells() else { return Vec::new() };
+        let other = (self.outputs_before_states() == 2).then_some(first);
+        other.into_iter().chain(forward.final_states()).chain(backward.final_states()).collect()
+    }
+
+    fn outputs_before_states(&self) -> usize {
+        match self.merge_mode {
+            MergeMode::Concat | MergeMode::Sum | MergeMode::Mul | MergeMode::Ave => 1,
+            MergeMode::None => 2,
+        }
+    }
+
     fn spec(&self, inputs: &[Shape]) -> Result<Spec, String> {
-        self.cells()?;
-        let Spec { output, weights } = self.layer.describe().spec(inputs)?;
+        let [forward, _] = self.cells()?;
+        forward.check_initial(&inputs[1..])?;
+        let Spec { output, weights } = self.layer.describe().spec(&inputs[..1])?;
         let base = self.layer.given_name().unwrap_or_else(|| self.layer.base_name());
         let of_both = ["forward", "backward"].into_iter().flat_map(|direction| {
             let named = |weight: &WeightSpec| {
@@ -127,7 +157,7 @@ impl Describe for Bidirectional {
         let weights = of_both.collect();
         let output = match self.merge_mode {
             MergeMode::Concat => checked(output.with_channels(output.channels().saturating_mul(2)))?,
-            MergeMode::Sum | MergeMode::Mul | MergeMode::Ave => output,
+            MergeMode::Sum | MergeMode::Mul | MergeMode::Ave | MergeMode::None => output,
         };
         let spec = Spec { output, weights };
         Ok(if self.trainable { spec } else { spec.frozen() })
@@ -146,27 +176,41 @@ impl Describe for Bidirectional {
     }
 
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String> {
+        Ok(self.lower_all(builder, inputs, weights)?[0])
+    }
+
+    fn lower_all(
+        &self,
+        builder: &mut Builder,
+        inputs: &[Operand],
+        weights: &[WeightId],
+    ) -> Result<Vec<Operand>, String> {
         let [forward, backward] = self.cells()?;
         let (x, mask) = (inputs[0], builder.mask_of_steps(inputs[0]));
+        let (initial_forward, initial_backward) = inputs[1..].split_at((inputs.len() - 1) / 2);
         let (of_forward, of_backward) = weights.split_at(weights.len() / 2);
         let gives = forward.gives();
-        let left = forward.lower(builder, Sequence { x, mask, gives }, of_forward)?;
+        let sequence = Sequence { x, mask, initial: initial_forward, gives };
+        let Given { output: left, states } = forward.lower(builder, sequence, of_forward)?;
         let gives = match gives {
             Gives::Last => Gives::Last,
             Gives::EachAsProcessed | Gives::EachInPlace => Gives::EachInPlace,
         };
         builder.call += OF_BACKWARD;
-        let right = backward.lower(builder, Sequence { x, mask, gives }, of_backward);
+        let sequence = Sequence { x, mask, initial: initial_backward, gives };
+        let lowered = backward.lower(builder, sequence, of_backward);
         builder.call -= OF_BACKWARD;
-        let right = right?;
-        Ok(match self.merge_mode {
-            MergeMode::Concat => builder.concatenate(left, right),
-            MergeMode::Sum => builder.merge(MergeFunction::Sum, left, right),
-            MergeMode::Mul => builder.merge(MergeFunction::Product, left, right),
+        let Given { output: right, states: of_right } = lowered?;
+        let outputs = match self.merge_mode {
+            MergeMode::Concat => vec![builder.concatenate(left, right)],
+            MergeMode::Sum => vec![builder.merge(MergeFunction::Sum, left, right)],
+            MergeMode::Mul => vec![builder.merge(MergeFunction::Product, left, right)],
             MergeMode::Ave => {
                 let sum = builder.merge(MergeFunction::Sum, left, right);
-                builder.plain(Affine { scale: 0.5, offset: 0.0 }, &[sum], sum.shape)
+                vec![builder.plain(Affine { scale: 0.5, offset: 0.0 }, &[sum], sum.shape)]
             }
-        })
+            MergeMode::None => vec![left, right],
+        };
+        Ok([outputs, states, of_right].concat())
     }
 }

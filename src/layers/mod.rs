@@ -153,6 +153,19 @@ pub(crate) trait Describe {
         None
     }
 
+    /// The shapes of its outputs behind the first. How many there are depends on the layer alone.
+    ///
+    /// - first: the shape of the first
+    fn further_outputs(&self, first: Shape) -> Vec<Shape> {
+        let _ = first;
+        Vec::new()
+    }
+
+    /// How many of its outputs come before its final states.
+    fn outputs_before_states(&self) -> usize {
+        1
+    }
+
     /// What it makes of the masks of its inputs.
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Ends
@@ -161,12 +174,24 @@ pub(crate) trait Describe {
     /// Adds its operations to a program. [`spec`](Self::spec) has accepted the inputs; the weights are those it
     /// declared, in its order.
     fn lower(&self, builder: &mut Builder, inputs: &[Operand], weights: &[WeightId]) -> Result<Operand, String>;
+
+    /// The same of a layer with several outputs.
+    fn lower_all(
+        &self,
+        builder: &mut Builder,
+        inputs: &[Operand],
+        weights: &[WeightId],
+    ) -> Result<Vec<Operand>, String> {
+        Ok(vec![self.lower(builder, inputs, weights)?])
+    }
 }
 
 /// How many inputs a layer takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arity {
     One,
+    /// One, and behind it so many initial states or none.
+    OneAndStates(usize),
     Two,
     /// Two or more.
     Several,

@@ -31,8 +31,24 @@ pub(crate) struct Call {
 pub(crate) enum Source {
     /// The input of the network with this index.
     Input(usize),
-    /// The output of the call with this index.
+    /// The output of the call with this index; the first of its outputs, if it has several.
     Call(usize),
+    /// Another output of a call: a final state. Its place is at least 1.
+    Output { call: usize, place: usize },
+}
+
+impl Source {
+    /// What is known of it, by what is known of the network's inputs and of each call's outputs; `None` if there is no
+    /// such value.
+    pub(crate) fn find<'a, T>(&self, inputs: &'a [T], calls: &'a [Vec<T>]) -> Option<&'a T> {
+        match *self {
+            Self::Input(index) => inputs.get(index),
+            Self::Call(call) => calls.get(call)?.first(),
+            // Each output has one name.
+            Self::Output { place: 0, .. } => None,
+            Self::Output { call, place } => calls.get(call)?.get(place),
+        }
+    }
 }
 
 impl Network {
@@ -58,6 +74,7 @@ impl Network {
         let moved = |source: &Source| match *source {
             Source::Input(index) => Source::Input(new_inputs[index]),
             Source::Call(index) => Source::Call(new_calls[index]),
+            Source::Output { call, place } => Source::Output { call: new_calls[call], place },
         };
         let calls = self.calls.iter().zip(&calls).filter(|(_, is_reached)| **is_reached);
         let calls = calls
@@ -78,7 +95,7 @@ impl Network {
         let mut calls = vec![false; self.calls.len()];
         let mut reach = |calls: &mut [bool], source: &Source| match *source {
             Source::Input(index) => inputs[index] = true,
-            Source::Call(index) => calls[index] = true,
+            Source::Call(index) | Source::Output { call: index, .. } => calls[index] = true,
         };
         outputs.iter().for_each(|output| reach(&mut calls, output));
         for index in (0..self.calls.len()).rev() {
@@ -124,8 +141,8 @@ impl Network {
                 "has {reader} that depends on an input which is none of the {} given: list it among the inputs",
                 self.inputs.len()
             ))),
-            Source::Call(index) if index < calls => Ok(()),
-            Source::Call(index) => Err(Error::Model(format!(
+            Source::Call(index) | Source::Output { call: index, .. } if index < calls => Ok(()),
+            Source::Call(index) | Source::Output { call: index, .. } => Err(Error::Model(format!(
                 "has {reader} that reads call {index}, expected one of the {calls} before it"
             ))),
         };

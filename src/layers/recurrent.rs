@@ -5,7 +5,7 @@ use super::dropout::check_rate;
 use super::{ActivationFunction, Initializer, MaskRule, check_convolution, checked, sequence};
 use crate::kernels::activation::Elementwise;
 use crate::kernels::recurrent::{Cell, Functions, Reset};
-use crate::program::plain::{Along, Bias, Chance, Gives, Mask, Noise, Recurrence, RecurrentDropout};
+use crate::program::plain::{Along, Bias, Carry, Chance, Gives, Initial, Mask, Noise, Recurrence, RecurrentDropout};
 use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
 use std::ops::Range;
@@ -19,6 +19,7 @@ pub(crate) struct RecurrentCell {
     pub(super) recurrent_activation: ActivationFunction,
     pub(super) use_bias: bool,
     pub(super) return_sequences: bool,
+    pub(super) return_state: bool,
     pub(super) go_backwards: bool,
     pub(super) dropout: f32,
     pub(super) recurrent_dropout: f32,
@@ -28,13 +29,22 @@ pub(crate) struct RecurrentCell {
 
 /// What a recurrent layer is applied to.
 #[derive(Clone, Copy)]
-pub(super) struct Sequence {
+pub(super) struct Sequence<'a> {
     /// (steps, features).
     pub(super) x: Operand,
     /// Which steps count, if not all: (steps).
     pub(super) mask: Option<Operand>,
+    /// The states before the first step, if they are not 0, each (units).
+    pub(super) initial: &'a [Operand],
     /// Where the state behind each step goes.
     pub(super) gives: Gives,
+}
+
+/// What a recurrent layer gives.
+pub(super) struct Given {
+    pub(super) output: Operand,
+    /// The final states, each (units), if they are asked for.
+    pub(super) states: Vec<Operand>,
 }
 
 impl RecurrentCell {
@@ -69,6 +79,28 @@ impl RecurrentCell {
         Ok(Functions { activation, recurrent: of("recurrent_activation", self.recurrent_activation)? })
     }
 
+    /// How many states it has.
+    pub(super) fn state_count(&self) -> usize {
+        self.cell.states()
+    }
+
+    /// The shapes of the final states that it gives.
+    pub(super) fn final_states(&self) -> Vec<Shape> {
+        let count = if self.return_state { self.state_count() } else { 0 };
+        vec![Shape::from([self.units]); count]
+    }
+
+    /// Checks the shapes of initial states.
+    pub(super) fn check_initial(&self, states: &[Shape]) -> Result<(), String> {
+        let expected = Shape::from([self.units]);
+        match states.iter().find(|state| **state != expected) {
+            None => Ok(()),
+            Some(state) => Err(format!(
+                "expects initial states of {expected}, its units, got {state}: use a layer of as many units for them"
+            )),
+        }
+    }
+
     /// The shape of its output.
     pub(super) fn output(&self, input: Shape) -> Result<Shape, String> {
         let (steps, _) = sequence(input)?;
@@ -99,9 +131,9 @@ impl RecurrentCell {
     pub(super) fn lower(
         &self,
         builder: &mut Builder,
-        Sequence { x, mask, gives }: Sequence,
+        Sequence { x, mask, initial, gives }: Sequence<'_>,
         weights: &[WeightId],
-    ) -> Result<Operand, String> {
+    ) -> Result<Given, String> {
         let (steps, features) = sequence(x.shape)?;
         let (width, call) = (self.width(), builder.call);
         let x = if self.dropout > 0.0 {
@@ -120,6 +152,8 @@ impl RecurrentCell {
             gives,
             dropout: RecurrentDropout { rate: self.recurrent_dropout, call },
             mask: if mask.is_some() { Mask::Read } else { Mask::All },
+            initial: if initial.is_empty() { Initial::Zeros } else { Initial::Read },
+            carry: if self.gives_carry() { Carry::Given } else { Carry::Kept },
             bias: if self.has_recurrent_bias() { Bias::Added } else { Bias::Nothing },
             ..Recurrence::new(self.cell, self.units, steps, self.functions()?)
         };
@@ -129,8 +163,34 @@ impl RecurrentCell {
             Gives::Last => Shape::from([self.units]),
             Gives::EachAsProcessed | Gives::EachInPlace => Shape::from([steps, self.units]),
         };
-        let reads: Vec<Operand> = [Some(projected), mask].into_iter().flatten().collect();
-        Ok(builder.weighted(recurrence, &reads, &recurrent, output))
+        let initial = initial.iter().copied().reduce(|h, c| builder.concatenate(h, c));
+        let reads: Vec<Operand> = [Some(projected), mask, initial].into_iter().flatten().collect();
+        let last = recurrence.output_place(steps - 1).unwrap_or(0);
+        if !self.gives_carry() {
+            let output = builder.weighted(recurrence, &reads, &recurrent, output);
+            let row = |builder: &mut Builder| self.state(builder, output, last);
+            let states = if self.return_state { vec![row(builder)] } else { Vec::new() };
+            return Ok(Given { output, states });
+        }
+        let len: usize = output.axes().iter().product();
+        let whole = builder.weighted(recurrence, &reads, &recurrent, Shape::from([len + self.units]));
+        let output = Operand { shape: output, ..builder.some_channels(whole, 0, len) };
+        let h = match gives {
+            Gives::Last => output,
+            Gives::EachAsProcessed | Gives::EachInPlace => self.state(builder, whole, last),
+        };
+        Ok(Given { output, states: vec![h, self.state(builder, whole, len / self.units)] })
+    }
+
+    /// Whether the carry state is an output.
+    fn gives_carry(&self) -> bool {
+        self.return_state && self.cell == Cell::Lstm
+    }
+
+    /// One of the states that lie one after the other.
+    fn state(&self, builder: &mut Builder, states: Operand, place: usize) -> Operand {
+        let flat = Operand { shape: Shape::from([builder.lengths[states.value.0]]), ..states };
+        builder.some_channels(flat, place * self.units, self.units)
     }
 
     /// The mask of its output: all steps of a masked sequence have one, and a single state has none.
@@ -152,6 +212,9 @@ macro_rules! recurrent_layer {
 
                 /// Sets whether the output is the state behind each step, or behind the last alone.
                 return_sequences: bool,
+
+                /// Sets whether its final states are outputs, too.
+                return_state: bool,
 
                 /// Sets whether it starts with the last step.
                 go_backwards: bool,
@@ -180,10 +243,19 @@ macro_rules! recurrent_layer {
         }
 
         impl $crate::layers::Describe for $layer {
+            fn arity(&self) -> $crate::layers::Arity {
+                $crate::layers::Arity::OneAndStates(self.cell().state_count())
+            }
+
+            fn further_outputs(&self, _first: $crate::shape::Shape) -> Vec<$crate::shape::Shape> {
+                self.cell().final_states()
+            }
+
             fn spec(&self, inputs: &[$crate::shape::Shape]) -> Result<$crate::layers::Spec, String> {
                 use $crate::layers::weight_settings::weight;
                 let cell = self.cell();
                 let output = cell.output(inputs[0])?;
+                cell.check_initial(&inputs[1..])?;
                 let mut specs = cell.weights(inputs[0].channels()).into_iter();
                 let mut weights = Vec::new();
                 weights.extend(specs.next().map(|spec| Ok::<_, String>(weight!(self, spec, kernel))).transpose()?);
@@ -220,10 +292,21 @@ macro_rules! recurrent_layer {
                 inputs: &[$crate::program::Operand],
                 weights: &[$crate::program::WeightId],
             ) -> Result<$crate::program::Operand, String> {
+                Ok(self.lower_all(builder, inputs, weights)?[0])
+            }
+
+            fn lower_all(
+                &self,
+                builder: &mut $crate::program::Builder,
+                inputs: &[$crate::program::Operand],
+                weights: &[$crate::program::WeightId],
+            ) -> Result<Vec<$crate::program::Operand>, String> {
+                use $crate::layers::recurrent::{Given, Sequence};
                 let cell = self.cell();
-                let (x, gives) = (inputs[0], cell.gives());
+                let (x, initial, gives) = (inputs[0], &inputs[1..], cell.gives());
                 let mask = builder.mask_of_steps(x);
-                cell.lower(builder, $crate::layers::recurrent::Sequence { x, mask, gives }, weights)
+                let Given { output, states } = cell.lower(builder, Sequence { x, mask, initial, gives }, weights)?;
+                Ok([vec![output], states].concat())
             }
         }
     };

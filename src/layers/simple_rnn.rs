@@ -18,7 +18,12 @@ use serde::Deserialize;
 ///
 /// [`dropout`](Self::dropout) and [`recurrent_dropout`](Self::recurrent_dropout) draw one mask for all steps of a
 /// sequence, which also all gates share ([Gal and Ghahramani, 2016](https://arxiv.org/abs/1512.05287)); Keras draws a
-/// mask for each gate where there is a recurrent dropout. The state before the first step is 0.
+/// mask for each gate where there is a recurrent dropout.
+///
+/// The state before the first step is 0, unless the layer is
+/// [applied with initial states](crate::Node::apply_with_initial_state). With [`return_state`](Self::return_state) its
+/// final states are [outputs](crate::Node::states) too, in a [`Functional`](crate::Functional) network. A step that a
+/// mask leaves out keeps the states, so the final ones are those of the last step that counts.
 ///
 /// At `compile`, an input that is no sequence, a rate that is not in `0.0..1.0`, or a softmax as a function of a state
 /// is an error that names the layer.
@@ -56,6 +61,9 @@ pub struct SimpleRNN {
     /// Whether training changes its weights. What lies before the first layer that is trained has no backward pass.
     #[serde(default = "trained")]
     pub trainable: bool,
+    /// Whether it gives its final states, too: `h`.
+    #[serde(default)]
+    pub return_state: bool,
     /// The part of the features that training drops, in all steps of a sequence.
     #[serde(default)]
     pub dropout: f32,
@@ -98,6 +106,7 @@ impl SimpleRNN {
             activation: ActivationFunction::Tanh,
             use_bias: true,
             return_sequences: false,
+            return_state: false,
             go_backwards: false,
             trainable: true,
             dropout: 0.0,
@@ -126,6 +135,7 @@ impl SimpleRNN {
             recurrent_activation: self.activation,
             use_bias: self.use_bias,
             return_sequences: self.return_sequences,
+            return_state: self.return_state,
             go_backwards: self.go_backwards,
             dropout: self.dropout,
             recurrent_dropout: self.recurrent_dropout,
@@ -139,6 +149,7 @@ recurrent_layer!(SimpleRNN);
 written! {
     SimpleRNN {
         units, activation, use_bias, return_sequences, go_backwards, trainable;
+        return_state = false,
         dropout = 0.0,
         recurrent_dropout = 0.0,
         kernel_initializer = Initializer::GlorotUniform,

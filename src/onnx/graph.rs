@@ -63,6 +63,8 @@ pub(super) struct Operator {
     pub(super) attributes: Vec<Attribute>,
     /// How many outputs that nobody reads come before the one that is.
     pub(super) unread: usize,
+    /// What it reads behind its weights; `None` for what is left out.
+    pub(super) behind: Vec<Option<Value>>,
 }
 
 impl Operator {
@@ -94,9 +96,10 @@ pub(super) struct Builder {
 impl Builder {
     /// Adds a node that reads these values and its weights, and gives a value of this layout under the node's name.
     pub(super) fn push(&mut self, name: String, operator: Operator, reads: &[&Value], layout: Layout) -> Value {
-        let Operator { name: op_type, weights, attributes: attribute, unread } = operator;
+        let Operator { name: op_type, weights, attributes: attribute, unread, behind } = operator;
         let reads = reads.iter().map(|value| value.name.clone());
-        let input = reads.chain(weights.iter().map(|weight| weight.name.clone())).collect();
+        let behind = behind.into_iter().map(|value| value.map_or_else(String::new, |value| value.name));
+        let input = reads.chain(weights.iter().map(|weight| weight.name.clone())).chain(behind).collect();
         // A layer that is called twice has one set of weights.
         let is_new = |weight: &Tensor| self.initializers.iter().all(|known| known.name != weight.name);
         let weights: Vec<Tensor> = weights.into_iter().filter(is_new).collect();
@@ -108,6 +111,15 @@ impl Builder {
             op_type: op_type.into(),
             attribute,
         });
+        Value { name, layout }
+    }
+
+    /// Another output of the node that gives this value, at this place among all of them.
+    pub(super) fn output(&mut self, of: &Value, place: usize, name: String, layout: Layout) -> Value {
+        if let Some(node) = self.nodes.iter_mut().find(|node| node.output.contains(&of.name)) {
+            node.output.resize(node.output.len().max(place + 1), String::new());
+            node.output[place].clone_from(&name);
+        }
         Value { name, layout }
     }
 

@@ -32,17 +32,16 @@ pub(super) fn graph(plan: &Plan, network: &Network, weights: &[Weight]) -> Graph
         .zip(plan.input_shapes())
         .map(|(info, shape)| (Value::input(info.name.clone(), shape), shape))
         .collect();
-    let (mut results, mut masks): (Vec<(Value, Shape)>, Vec<Option<Value>>) = (Vec::new(), Vec::new());
+    let mut results: Vec<Vec<(Value, Shape)>> = Vec::new();
+    let mut masks: Vec<Option<Value>> = Vec::new();
     let mut calls = vec![0; network.layers.len()];
-    let read = |results: &[(Value, Shape)], source: &Source| match *source {
-        Source::Input(index) => inputs[index].clone(),
-        Source::Call(index) => results[index].clone(),
-    };
+    let read = |results: &[Vec<(Value, Shape)>], source: &Source| source.find(&inputs, results).expect(CHECKED).clone();
     let mask = |masks: &[Option<Value>], source: &Source| match *source {
-        Source::Input(_) => None,
+        // A layer with several outputs that reads a mask is refused.
+        Source::Input(_) | Source::Output { .. } => None,
         Source::Call(index) => masks[index].clone(),
     };
-    for (call, output) in network.calls.iter().zip(&plan.shapes) {
+    for (call, outputs) in network.calls.iter().zip(&plan.shapes) {
         let reads: Vec<(Value, Shape)> = call.reads.iter().map(|source| read(&results, source)).collect();
         calls[call.layer] += 1;
         // Nodes of later calls have names of their own.
@@ -57,10 +56,10 @@ pub(super) fn graph(plan: &Plan, network: &Network, weights: &[Weight]) -> Graph
             name: name.clone(),
             reads: &reads,
             mask: of_reads[0].clone(),
-            output: *output,
+            output: outputs[0],
             weights: &of_layers[call.layer],
         };
-        results.push((node.lower(layer), *output));
+        results.push(node.lower_all(layer).into_iter().zip(outputs.iter().copied()).collect());
         masks.push(mask_by(&mut builder, layer, &name, &of_reads));
     }
     let outputs = network.outputs.iter().enumerate().map(|(index, source)| {
@@ -80,7 +79,7 @@ pub(super) fn end_name(end: &str, index: usize, count: usize) -> String {
 pub(super) struct Call<'a> {
     pub(super) builder: &'a mut Builder,
     pub(super) name: String,
-    reads: &'a [(Value, Shape)],
+    pub(super) reads: &'a [(Value, Shape)],
     /// That of the first input, if it has one.
     pub(super) mask: Option<Value>,
     pub(super) output: Shape,
@@ -88,6 +87,15 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// All outputs.
+    fn lower_all(self, layer: &Layer) -> Vec<Value> {
+        match layer {
+            Layer::SimpleRNN(_) | Layer::LSTM(_) | Layer::GRU(_) => self.recurrent(&Cell::of(layer).expect(CHECKED)),
+            Layer::Bidirectional(both) => self.bidirectional(both),
+            _ => vec![self.lower(layer)],
+        }
+    }
+
     fn lower(mut self, layer: &Layer) -> Value {
         let (x, input) = self.reads[0].clone();
         match layer {
@@ -163,10 +171,9 @@ impl Call<'_> {
                 self.builder.push(self.name, Operator::new("Add").with_weights([offset]), &[&y], x.layout)
             }
             Layer::Concatenate(_) => self.merge("Concat", &["axis"]),
-            Layer::SimpleRNN(_) | Layer::LSTM(_) | Layer::GRU(_) => {
-                self.recurrent(&Cell::of(layer).expect(CHECKED), &x)
+            Layer::SimpleRNN(_) | Layer::LSTM(_) | Layer::GRU(_) | Layer::Bidirectional(_) => {
+                unreachable!("`lower_all` does these")
             }
-            Layer::Bidirectional(both) => self.bidirectional(both, &x),
             Layer::TimeDistributed(steps) => self.lower(&steps.layer),
             Layer::Custom(_) => unreachable!("a model with a layer of a user's own is refused"),
         }

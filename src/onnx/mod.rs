@@ -178,6 +178,10 @@ fn masked_calls(network: &Network) -> Vec<bool> {
             .map(|source| match *source {
                 Source::Input(_) => false,
                 Source::Call(index) => gives_one[index],
+                Source::Output { call, place } => {
+                    let layer = network.layers[network.calls[call].layer].describe();
+                    gives_one[call] && place < layer.outputs_before_states()
+                }
             })
             .collect();
         reads_one.push(reads[0]);

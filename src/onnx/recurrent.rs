@@ -6,7 +6,11 @@ use super::layers::{CHECKED, Call};
 use super::message::{Attribute, Tensor};
 use crate::layers::{ActivationFunction, Bidirectional, GRU, LEAKY_RELU_SLOPE, LSTM, Layer, MergeMode, SimpleRNN};
 use crate::model::Weight;
+use crate::shape::Shape;
 use ndarray::{ArrayD, Axis, concatenate};
+
+/// What states are called.
+const STATES: [&str; 2] = ["h", "c"];
 
 const SEQUENCE: Layout = Layout::Plain { rank: 2 };
 
@@ -20,6 +24,8 @@ pub(super) struct Cell {
     functions: Vec<ActivationFunction>,
     attributes: Vec<Attribute>,
     return_sequences: bool,
+    /// How many final states are outputs.
+    states: usize,
     go_backwards: bool,
     /// Whether sequences are in the order of processing, as Keras has them, or each state is in the place of its step.
     order_of_states: Order,
@@ -52,6 +58,7 @@ impl Cell {
             functions: vec![rnn.activation],
             attributes: Vec::new(),
             return_sequences: rnn.return_sequences,
+            states: if rnn.return_state { 1 } else { 0 },
             go_backwards: rnn.go_backwards,
             order_of_states: Order::AsProcessed,
         }
@@ -66,6 +73,7 @@ impl Cell {
             functions: vec![rnn.recurrent_activation, rnn.activation, rnn.activation],
             attributes: Vec::new(),
             return_sequences: rnn.return_sequences,
+            states: if rnn.return_state { 2 } else { 0 },
             go_backwards: rnn.go_backwards,
             order_of_states: Order::AsProcessed,
         }
@@ -79,6 +87,7 @@ impl Cell {
             functions: vec![rnn.recurrent_activation, rnn.activation],
             attributes: vec![Attribute::int("linear_before_reset", i64::from(rnn.reset_after))],
             return_sequences: rnn.return_sequences,
+            states: if rnn.return_state { 1 } else { 0 },
             go_backwards: rnn.go_backwards,
             order_of_states: Order::AsProcessed,
         }
@@ -132,55 +141,118 @@ fn known(function: ActivationFunction) -> Option<(&'static str, &'static [f32])>
 
 impl Call<'_> {
     /// A recurrent layer: the cell's operator between changes of the order of axes.
-    pub(super) fn recurrent(self, cell: &Cell, x: &Value) -> Value {
-        cell_on(self.builder, &self.name, cell, x, self.weights)
+    pub(super) fn recurrent(self, cell: &Cell) -> Vec<Value> {
+        let [(x, _), initial @ ..] = self.reads else { unreachable!("{CHECKED}") };
+        let sequence = Sequence { x, initial, weights: self.weights };
+        let Given { output, states } = cell_on(self.builder, &self.name, cell, sequence);
+        [vec![output], states].concat()
     }
 
     /// A recurrent layer in both directions.
-    pub(super) fn bidirectional(self, both: &Bidirectional, x: &Value) -> Value {
+    pub(super) fn bidirectional(self, both: &Bidirectional) -> Vec<Value> {
         let cells = [Cell::of(&both.layer), Cell::of(&both.layer)].map(|cell| cell.expect(CHECKED));
         let [forward, backward] = cells;
         let backward = Cell { go_backwards: true, order_of_states: Order::InPlace, ..backward };
         let (of_forward, of_backward) = self.weights.split_at(self.weights.len() / 2);
-        let left = cell_on(self.builder, &format!("{}/forward", self.name), &forward, x, of_forward);
-        let right = cell_on(self.builder, &format!("{}/backward", self.name), &backward, x, of_backward);
-        let layout = left.layout;
+        let [(x, _), initial @ ..] = self.reads else { unreachable!("{CHECKED}") };
+        let (left_initial, right_initial) = initial.split_at(initial.len() / 2);
+        let left = Sequence { x, initial: left_initial, weights: of_forward };
+        let right = Sequence { x, initial: right_initial, weights: of_backward };
+        let left = cell_on(self.builder, &format!("{}/forward", self.name), &forward, left);
+        let right = cell_on(self.builder, &format!("{}/backward", self.name), &backward, right);
+        let layout = left.output.layout;
         let operator = match both.merge_mode {
-            MergeMode::Concat => Operator::new("Concat").with_attributes([Attribute::int("axis", layout.channels())]),
-            MergeMode::Sum => Operator::new("Sum"),
-            MergeMode::Mul => Operator::new("Mul"),
-            MergeMode::Ave => Operator::new("Mean"),
+            MergeMode::Concat => {
+                Some(Operator::new("Concat").with_attributes([Attribute::int("axis", layout.channels())]))
+            }
+            MergeMode::Sum => Some(Operator::new("Sum")),
+            MergeMode::Mul => Some(Operator::new("Mul")),
+            MergeMode::Ave => Some(Operator::new("Mean")),
+            MergeMode::None => None,
         };
-        self.builder.push(self.name, operator, &[&left, &right], layout)
+        let outputs = match operator {
+            Some(operator) => {
+                vec![self.builder.push(self.name, operator, &[&left.output, &right.output], layout)]
+            }
+            None => vec![left.output, right.output],
+        };
+        [outputs, left.states, right.states].concat()
     }
 }
 
+/// What a cell is applied to.
+struct Sequence<'a> {
+    x: &'a Value,
+    /// The states before the first step; none if they are 0.
+    initial: &'a [(Value, Shape)],
+    weights: &'a [&'a Weight],
+}
+
+/// What a cell gives.
+struct Given {
+    output: Value,
+    /// The final states, if the layer gives them.
+    states: Vec<Value>,
+}
+
 /// The nodes of one direction.
-fn cell_on(builder: &mut Builder, name: &str, cell: &Cell, x: &Value, weights: &[&Weight]) -> Value {
+fn cell_on(builder: &mut Builder, name: &str, cell: &Cell, sequence: Sequence<'_>) -> Given {
+    let Sequence { x, initial, weights } = sequence;
     let named = |part: &str| format!("{name}/{part}");
     let turn = || Operator::new("Transpose").with_attributes([Attribute::ints("perm", [1, 0, 2])]);
     let steps_first = builder.push(named("steps_first"), turn(), &[x], SEQUENCE);
-    let operator = Operator::new(cell.operator).with_weights(cell_weights(cell, weights));
+    let axes = |part: &str, axis: i64| Tensor::of_integers(&named(part), &[axis]);
+    let directions = |builder: &mut Builder, (place, (state, _)): (usize, &(Value, Shape))| {
+        let unsqueeze = Operator::new("Unsqueeze").with_weights([axes("direction", 0)]);
+        Some(builder.push(format!("{name}/initial_{}", STATES[place]), unsqueeze, &[state], SEQUENCE))
+    };
+    let mut behind: Vec<Option<Value>> = initial.iter().enumerate().map(|state| directions(builder, state)).collect();
+    if !behind.is_empty() {
+        // Lengths, which are those of all steps, and biases if there are none.
+        let left_out = 1 + usize::from(weights.len() < 3);
+        behind.splice(0..0, std::iter::repeat_n(None, left_out));
+    }
+    let operator = Operator { behind, ..Operator::new(cell.operator).with_weights(cell_weights(cell, weights)) };
     let operator = operator.with_attributes(cell.attributes());
-    let axes = |axis: i64| Tensor::of_integers(&named("axis"), &[axis]);
+    let squeezed = |builder: &mut Builder, name: String, state: &Value| {
+        let part = if cell.return_sequences { "direction" } else { "axis" };
+        let squeeze = Operator::new("Squeeze").with_weights([axes(part, 0)]);
+        builder.push(name, squeeze, &[state], Layout::Plain { rank: 1 })
+    };
+    let states = |builder: &mut Builder, node: &Value| -> Vec<Value> {
+        let of_node = STATES.iter().take(cell.states).enumerate().map(|(place, state)| {
+            let last = builder.output(node, 1 + place, named(&format!("last_{state}")), SEQUENCE);
+            squeezed(builder, named(&format!("final_{state}")), &last)
+        });
+        of_node.collect()
+    };
     if !cell.return_sequences {
         // All states are the first output, the last state the second.
         let last = Operator { unread: 1, ..operator };
         let state = builder.push(named("last"), last, &[&steps_first], SEQUENCE);
-        let squeeze = Operator::new("Squeeze").with_weights([axes(0)]);
-        return builder.push(name.to_owned(), squeeze, &[&state], Layout::Plain { rank: 1 });
+        let output = squeezed(builder, name.to_owned(), &state);
+        let states = match cell.states {
+            0 => Vec::new(),
+            1 => vec![output.clone()],
+            _ => {
+                let carry = builder.output(&state, 2, named("last_c"), SEQUENCE);
+                vec![output.clone(), squeezed(builder, named("final_c"), &carry)]
+            }
+        };
+        return Given { output, states };
     }
-    let states = builder.push(named("states"), operator, &[&steps_first], SEQUENCE);
-    let squeeze = Operator::new("Squeeze").with_weights([axes(1)]);
-    let mut states = builder.push(named("squeezed"), squeeze, &[&states], SEQUENCE);
+    let all = builder.push(named("states"), operator, &[&steps_first], SEQUENCE);
+    let states = states(builder, &all);
+    let squeeze = Operator::new("Squeeze").with_weights([axes("axis", 1)]);
+    let mut all = builder.push(named("squeezed"), squeeze, &[&all], SEQUENCE);
     if cell.go_backwards && cell.order_of_states == Order::AsProcessed {
         // ONNX puts each state in the place of its step, Keras in the order of processing.
         let bounds = [("starts", -1), ("ends", i64::MIN + 1), ("axes", 0), ("strides", -1)];
         let bounds = bounds.map(|(part, value)| Tensor::of_integers(&named(part), &[value]));
         let reverse = Operator::new("Slice").with_weights(bounds);
-        states = builder.push(named("reversed"), reverse, &[&states], SEQUENCE);
+        all = builder.push(named("reversed"), reverse, &[&all], SEQUENCE);
     }
-    builder.push(name.to_owned(), turn(), &[&states], SEQUENCE)
+    Given { output: builder.push(name.to_owned(), turn(), &[&all], SEQUENCE), states }
 }
 
 /// The kernels, (1, gates, inputs), and both biases side by side, (1, 2 gates), with the gates in ONNX' order.

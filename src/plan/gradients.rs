@@ -130,7 +130,7 @@ mod tests {
         Step::Plain(MaxPool { window, channels: 1 }.into())
     }
 
-    fn flows(steps: &[Placed]) -> Vec<Option<[Flow; 2]>> {
+    fn flows(steps: &[Placed]) -> Vec<Option<[Flow; MAX_READS]>> {
         steps.iter().map(|placed| placed.flows).collect()
     }
 
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(memory.slot_of, [Some(1), Some(0), Some(1), Some(1), Some(0)]);
         assert_eq!(memory.lengths, [8, 9]);
         use Flow::{InPlace, Nobody, Write};
-        let [write, in_place] = [Write, InPlace].map(|flow| Some([flow, Nobody]));
+        let [write, in_place] = [Write, InPlace].map(|flow| Some([flow, Nobody, Nobody]));
         assert_eq!(flows(&steps), [write, write, in_place, write]);
     }
 
@@ -160,7 +160,8 @@ mod tests {
         ];
         let memory = lay_out(&mut steps, &[4; 4], &[ValueId(0)], &[ValueId(3)], Wanted::OfInputs);
         use Flow::{Add, InPlace, Nobody, Write};
-        assert_eq!(flows(&steps), [Some([Write, Nobody]), Some([Add, Nobody]), Some([Write, InPlace])]);
+        let expected = [[Write, Nobody, Nobody], [Add, Nobody, Nobody], [Write, InPlace, Nobody]];
+        assert_eq!(flows(&steps), expected.map(Some));
         let slot = |value: usize| memory.slot_of[value];
         assert_eq!(slot(1), slot(3), "handed on");
         assert_ne!(slot(1), slot(2), "both live at once");

@@ -29,8 +29,8 @@ use std::ops::Range;
 pub(crate) struct Plan {
     /// The values that the caller writes.
     pub(crate) inputs: Vec<Operand>,
-    /// The shape of each call's output.
-    pub(crate) shapes: Vec<Shape>,
+    /// The shapes of each call's outputs.
+    pub(crate) shapes: Vec<Vec<Shape>>,
     /// How many floats of one example each value has; those that fusion left over have none.
     pub(crate) lengths: Vec<usize>,
     /// The program.
@@ -78,7 +78,7 @@ impl Head {
 
 /// What each call of a network gives, and the weights of each layer.
 struct Checked {
-    shapes: Vec<Shape>,
+    shapes: Vec<Vec<Shape>>,
     weights: Vec<Vec<WeightSpec>>,
 }
 
@@ -253,6 +253,8 @@ fn masks_end(steps: &[Placed], heads: &[Head]) -> Result<usize> {
     Ok(end)
 }
 
+const CHECKED: &str = "every value that is read has been found to be there";
+
 /// What a network's operations give.
 struct Lowered {
     outputs: Vec<Operand>,
@@ -266,39 +268,36 @@ struct Lowered {
 fn lower(network: &Network, parameters: &Parameters, builder: &mut Builder, inputs: &[Operand]) -> Result<Lowered> {
     let mut weights = vec![Vec::new(); network.layers.len()];
     parameters.all.iter().enumerate().for_each(|(id, parameter)| weights[parameter.layer].push(WeightId(id)));
-    let (mut results, mut masks, mut activities) = (Vec::<Operand>::new(), Vec::new(), Vec::new());
-    let operand = |results: &[Operand], source: &Source| match *source {
-        Source::Input(index) => inputs[index],
-        Source::Call(index) => results[index],
-    };
-    let mask = |masks: &[Option<ValueId>], source: &Source| match *source {
-        Source::Input(_) => None,
-        Source::Call(index) => masks[index],
-    };
+    // Each value with its mask.
+    type Value = (Operand, Option<ValueId>);
+    let inputs: Vec<Value> = inputs.iter().map(|input| (*input, None)).collect();
+    let (mut results, mut activities) = (Vec::<Vec<Value>>::new(), Vec::new());
+    let value = |results: &[Vec<Value>], source: &Source| *source.find(&inputs, results).expect(CHECKED);
     for (place, Call { layer: index, reads }) in network.calls.iter().enumerate() {
         let layer = &network.layers[*index];
-        let of_masks: Vec<Option<ValueId>> = reads.iter().map(|source| mask(&masks, source)).collect();
-        let reads: Vec<Operand> = reads.iter().map(|source| operand(&results, source)).collect();
+        let reads: Vec<Value> = reads.iter().map(|source| value(&results, source)).collect();
         // Before and behind a layer that ends a mask may be one value.
-        reads.iter().zip(&of_masks).for_each(|(read, mask)| builder.set_mask(read.value, *mask));
+        reads.iter().for_each(|(read, mask)| builder.set_mask(read.value, *mask));
         builder.call = place;
-        let lowered = layer.describe().lower(builder, &reads, &weights[*index]);
-        let output = lowered.map_err(|problem| layer.fault(*index, problem))?;
-        let reads: Vec<(Operand, Option<ValueId>)> = reads.into_iter().zip(of_masks).collect();
-        masks.push(builder.mask_by(layer.describe().mask_rule(), &reads, output));
-        activities.extend(layer.describe().activity_regularizer().map(|regularizer| (output.value, regularizer)));
-        results.push(output);
+        let operands: Vec<Operand> = reads.iter().map(|(read, _)| *read).collect();
+        let lowered = layer.describe().lower_all(builder, &operands, &weights[*index]);
+        let given = lowered.map_err(|problem| layer.fault(*index, problem))?;
+        let mask = builder.mask_by(layer.describe().mask_rule(), &reads, given[0]);
+        activities.extend(layer.describe().activity_regularizer().map(|regularizer| (given[0].value, regularizer)));
+        let before_states = layer.describe().outputs_before_states();
+        let masked = |(place, output)| (output, mask.filter(|_| place < before_states));
+        results.push(given.into_iter().enumerate().map(masked).collect());
     }
-    let of_outputs = network.outputs.iter().map(|source| mask(&masks, source)).collect();
+    let masks = network.outputs.iter().map(|source| value(&results, source).1).collect();
     let mut outputs: Vec<Operand> = Vec::new();
     for source in &network.outputs {
-        let output = operand(&results, source);
+        let (output, _) = value(&results, source);
         // Each output has a value of its own, whose gradient the loss writes.
-        let is_taken = inputs.iter().chain(&outputs).any(|other| other.value == output.value);
+        let is_taken = inputs.iter().map(|(input, _)| input).chain(&outputs).any(|other| other.value == output.value);
         let value = if is_taken { builder.copy(output) } else { output };
         outputs.push(value);
     }
-    Ok(Lowered { outputs, masks: of_outputs, activities })
+    Ok(Lowered { outputs, masks, activities })
 }
 
 /// The shape of each call's output, and the weights of each layer.
@@ -315,9 +314,16 @@ fn check(network: &Network) -> Result<Checked> {
     for Call { layer: index, reads } in &network.calls {
         let layer = &network.layers[*index];
         let fault = |problem| layer.fault(*index, problem);
-        let inputs: Vec<Shape> = reads.iter().map(|source| shape_of(network, &shapes, source)).collect();
+        let inputs = reads.iter().map(|source| shape_of(network, &shapes, source)).collect::<Result<Vec<Shape>>>()?;
         match (layer.describe().arity(), inputs.len()) {
-            (Arity::One, 1) | (Arity::Two, 2) | (Arity::Several, 2..) => {}
+            (Arity::One | Arity::OneAndStates(_), 1) | (Arity::Two, 2) | (Arity::Several, 2..) => {}
+            (Arity::OneAndStates(states), count) if count == states + 1 => {}
+            (Arity::OneAndStates(states), count) => {
+                return Err(fault(format!(
+                    "takes one input and {states} initial states or none, got {count} inputs: the states are those \
+                     of a layer of the same type with `return_state(true)`"
+                )));
+            }
             (Arity::One, count) => return Err(fault(format!("takes one input, got {count}"))),
             (Arity::Two, count) => {
                 return Err(fault(format!(
@@ -340,8 +346,9 @@ fn check(network: &Network) -> Result<Checked> {
         if *first != spec.weights {
             return Err(fault("is called on inputs of different shapes, but has one set of weights".into()));
         }
-        shapes.push(spec.output);
+        shapes.push([vec![spec.output], layer.describe().further_outputs(spec.output)].concat());
     }
+    network.outputs.iter().try_for_each(|source| shape_of(network, &shapes, source).map(drop))?;
     Ok(Checked { shapes, weights: weights.into_iter().map(Option::unwrap_or_default).collect() })
 }
 
@@ -353,9 +360,10 @@ fn check_outputs(network: &Network) -> Result<()> {
     Ok(())
 }
 
-fn shape_of(network: &Network, shapes: &[Shape], source: &Source) -> Shape {
-    match *source {
-        Source::Input(index) => network.inputs[index],
-        Source::Call(index) => shapes[index],
-    }
+/// # Errors
+/// [`Error::Model`] if there is no such output of a call.
+fn shape_of(network: &Network, shapes: &[Vec<Shape>], source: &Source) -> Result<Shape> {
+    source.find(&network.inputs, shapes).copied().ok_or_else(|| {
+        Error::Model(format!("reads {source:?}, which there is not: only layers with `return_state` have such outputs"))
+    })
 }

@@ -9,8 +9,8 @@ use crate::shape::Shape;
 
 /// What a plan of a network has, without the plan, which takes more memory.
 pub(crate) struct Outline {
-    /// The shape of each call's output.
-    pub(crate) shapes: Vec<Shape>,
+    /// The shapes of each call's outputs.
+    pub(crate) shapes: Vec<Vec<Shape>>,
     /// How many values of each output are scored at a time.
     pub(crate) scored: Vec<usize>,
     /// How many outputs are sequences with masks.
@@ -25,17 +25,15 @@ impl Outline {
         let Checked { shapes, weights } = check(network)?;
         let parameters = parameters::lay_out(&network.layers, &weights)?;
         let masks = masked_calls(network);
-        let is_masked = |source: &Source| match *source {
-            Source::Input(_) => false,
-            Source::Call(call) => masks[call],
-        };
+        let is_masked = |source: &Source| is_masked(network, &masks, source);
         let scored = network.outputs.iter().map(|source| {
-            let shape = shape_of(network, &shapes, source);
+            let shape = shape_of(network, &shapes, source)?;
             let len = shape.len().unwrap_or_default();
-            if is_masked(source) { len / shape.axes()[0] } else { len }
+            Ok(if is_masked(source) { len / shape.axes()[0] } else { len })
         });
+        let scored = scored.collect::<Result<Vec<usize>>>()?;
         let masked = network.outputs.iter().filter(|source| is_masked(source)).count();
-        Ok(Self { scored: scored.collect(), masked, shapes, parameters })
+        Ok(Self { scored, masked, shapes, parameters })
     }
 }
 
@@ -43,16 +41,25 @@ impl Outline {
 fn masked_calls(network: &Network) -> Vec<bool> {
     let mut masks: Vec<bool> = Vec::new();
     for Call { layer, reads } in &network.calls {
-        let mut reads = reads.iter().map(|source| match *source {
-            Source::Input(_) => false,
-            Source::Call(call) => masks[call],
-        });
-        masks.push(match network.layers[*layer].describe().mask_rule() {
+        let mut reads = reads.iter().map(|source| is_masked(network, &masks, source));
+        let mask = match network.layers[*layer].describe().mask_rule() {
             MaskRule::Ends => false,
             MaskRule::Makes => true,
             MaskRule::Passes => reads.next() == Some(true),
             MaskRule::Merges => reads.all(|is_masked| is_masked),
-        });
+        };
+        masks.push(mask);
     }
     masks
+}
+
+/// Whether a value has a mask: a state has none.
+fn is_masked(network: &Network, masks: &[bool], source: &Source) -> bool {
+    match *source {
+        Source::Input(_) => false,
+        Source::Call(call) => masks[call],
+        Source::Output { call, place } => {
+            masks[call] && place < network.layers[network.calls[call].layer].describe().outputs_before_states()
+        }
+    }
 }

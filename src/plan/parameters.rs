@@ -155,7 +155,7 @@ pub(super) fn output_names(network: &Network) -> Vec<String> {
     let mut names = Names::default();
     let name = |source: &Source| match *source {
         Source::Input(index) => names.unique(&format!("input_{index}")),
-        Source::Call(index) => names.unique(&layers[network.calls[index].layer]),
+        Source::Call(index) | Source::Output { call: index, .. } => names.unique(&layers[network.calls[index].layer]),
     };
     network.outputs.iter().map(name).collect()
 }

@@ -92,7 +92,7 @@ impl Model {
             )));
         };
         for left_out in 0..=layers {
-            let Source::Call(call) = end else {
+            let (Source::Call(call) | Source::Output { call, .. }) = end else {
                 return Err(Error::Model(format!(
                     "has {left_out} layers between its input and its output, expected more than the {layers} to be left out"
                 )));

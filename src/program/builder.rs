@@ -176,7 +176,7 @@ impl Builder {
     }
 
     fn push(&mut self, kind: OperationKind, reads: &[Operand], weights: &[WeightId], output: Shape) -> Operand {
-        debug_assert!((1..=MAX_READS).contains(&reads.len()), "an operation reads one or two values");
+        debug_assert!((1..=MAX_READS).contains(&reads.len()), "an operation reads one to three values");
         let output = self.value(output);
         let reads = reads.iter().map(|operand| operand.value).collect();
         self.operations.push(Operation { kind, reads, writes: output.value, weights: weights.to_vec() });

@@ -40,7 +40,7 @@ pub(crate) struct Operand {
 }
 
 /// The most values that an operation reads.
-pub(crate) const MAX_READS: usize = 2;
+pub(crate) const MAX_READS: usize = 3;
 
 /// One operation with the values it reads and the one it writes.
 #[derive(Clone, Debug, PartialEq)]

@@ -52,7 +52,7 @@ pub(super) fn sheet(model: &Model) -> Result<Sheet> {
     };
     let plan = &model.engine.plan;
     let calls = model.network.calls.iter().take_while(|call| call.layer != parameter.layer).count();
-    let before: Vec<Shape> = plan.input_shapes().chain(plan.shapes[..calls].iter().copied()).collect();
+    let before: Vec<Shape> = plan.input_shapes().chain(plan.shapes[..calls].iter().map(|shapes| shapes[0])).collect();
     let layer = kernel.name.split('/').next().unwrap_or_default();
     // A kernel of two axes is a dense layer's, one of four a convolution's.
     let filters = match kernel.values.ndim() {

@@ -69,8 +69,9 @@ enum Look {
 }
 
 impl Card {
-    fn new(name: &str, kind: String, shape: &Shape, look: Look) -> Self {
-        Self { lines: [short(name, MOST), kind, shape.to_string()], look }
+    fn new(name: &str, kind: String, shapes: &[Shape], look: Look) -> Self {
+        let shapes: Vec<String> = shapes.iter().map(Shape::to_string).collect();
+        Self { lines: [short(name, MOST), kind, short(&shapes.join(", "), MOST)], look }
     }
 
     fn extent(&self) -> (f64, f64) {
@@ -92,9 +93,9 @@ fn cards(model: &Model) -> Vec<Card> {
     let mut calls = vec![0; names.len()];
     let inputs = network.inputs.iter().enumerate().map(|(index, shape)| {
         let name = if network.inputs.len() == 1 { "input".to_owned() } else { format!("input {index}") };
-        Card::new(&name, "Input".to_owned(), shape, Look::Input)
+        Card::new(&name, "Input".to_owned(), &[*shape], Look::Input)
     });
-    let layers = network.calls.iter().zip(&engine.plan.shapes).map(|(call, shape)| {
+    let layers = network.calls.iter().zip(&engine.plan.shapes).map(|(call, shapes)| {
         let layer = call.layer;
         calls[layer] += 1;
         let name = match calls[layer] {
@@ -107,7 +108,7 @@ fn cards(model: &Model) -> Vec<Card> {
             (all, 0) => (format!("{kind}, {}", thousands(all)), Look::Frozen),
             (all, _) => (format!("{kind}, {}", thousands(all)), Look::Trained),
         };
-        Card::new(&name, kind, shape, look)
+        Card::new(&name, kind, shapes, look)
     });
     inputs.chain(layers).collect()
 }
@@ -118,11 +119,14 @@ fn drawing(model: &Model) -> String {
     let cards = cards(model);
     let node = |source: &Source| match *source {
         Source::Input(index) => index,
-        Source::Call(index) => network.inputs.len() + index,
+        Source::Call(index) | Source::Output { call: index, .. } => network.inputs.len() + index,
     };
-    let edges = network.calls.iter().enumerate();
-    let edges =
-        edges.flat_map(|(index, call)| call.reads.iter().map(move |read| (node(read), node(&Source::Call(index)))));
+    let edges = network.calls.iter().enumerate().flat_map(|(index, call)| {
+        let mut reads: Vec<usize> = call.reads.iter().map(node).collect();
+        // The states of a layer are one line.
+        reads.dedup();
+        reads.into_iter().map(move |read| (read, network.inputs.len() + index))
+    });
     let graph = Graph { sizes: cards.iter().map(Card::extent).collect(), edges: edges.collect() };
     let Layout { nodes, edges, size } = graph.layout();
     let title = format!("{} layers, {} parameters", network.layers.len(), thousands(model.parameter_count()));

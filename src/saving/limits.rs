@@ -3,7 +3,7 @@
 
 use crate::error::ModelFault;
 use crate::exec::{Purpose, Workspace};
-use crate::layers::{Network, Source};
+use crate::layers::Network;
 use crate::plan::Plan;
 use crate::shape::Shape;
 use crate::train::chunk_len;
@@ -69,14 +69,11 @@ impl LoadLimits {
     /// which has them.
     ///
     /// - shapes: of the calls' outputs
-    pub(super) fn check_layers(&self, network: &Network, shapes: &[Shape]) -> Result<(), ModelFault> {
-        let bytes = network.calls.iter().zip(shapes).map(|(call, output)| {
+    pub(super) fn check_layers(&self, network: &Network, shapes: &[Vec<Shape>]) -> Result<(), ModelFault> {
+        let bytes = network.calls.iter().zip(shapes).map(|(call, outputs)| {
             let layer = network.layers[call.layer].describe();
-            let input = match call.reads[0] {
-                Source::Input(index) => network.inputs[index],
-                Source::Call(index) => shapes[index],
-            };
-            let lists = (layer.listed_windows(input, *output) as u64).saturating_mul(size_of::<u32>() as u64);
+            let input = call.reads[0].find(&network.inputs, shapes).expect("the shapes are known of all values");
+            let lists = (layer.listed_windows(*input, outputs[0]) as u64).saturating_mul(size_of::<u32>() as u64);
             lists.saturating_add(layer.copied_bytes())
         });
         self.check_memory(bytes.fold(0_u64, u64::saturating_add))

@@ -48,6 +48,23 @@ fn turned() -> Model {
         .unwrap()
 }
 
+/// Layers that give their states, and layers that start from them: of each kind, backward, and in both directions.
+fn states() -> Model {
+    let (x, h) = (Input::new([5, 3]), Input::new([4]));
+    let lstm = x.apply(LSTM::new(4).return_state(true).return_sequences(true).go_backwards(true));
+    let last = x.apply_with_initial_state(LSTM::new(4).use_bias(false).return_state(true), &lstm.states());
+    let simple = x.apply_with_initial_state(SimpleRNN::new(4).return_state(true), [&last.states()[1]]);
+    let gru = GRU::new(4).return_state(true).return_sequences(true);
+    let gru = lstm.apply_with_initial_state(gru, [&h]);
+    let both = |mode| Bidirectional::new(LSTM::new(4).return_state(true).return_sequences(true)).merge_mode(mode);
+    let apart = gru.apply(both(MergeMode::None));
+    let product = Multiply::of(&apart.outputs()[..2]);
+    let together = product.apply_with_initial_state(both(MergeMode::Concat), &apart.states());
+    let nodes = [&lstm, &last, &simple, &gru, &apart, &together];
+    let outputs: Vec<Node> = nodes.iter().flat_map(|node| node.outputs()).collect();
+    Functional::new([&x, &h], &outputs).seed(6).compile(Adam::default(), MeanSquaredError, []).unwrap()
+}
+
 /// A model with its inputs drawn at random, and what it makes of them.
 fn write(folder: &Path, number: usize, mut model: Model) {
     let mut random = Random::seed_from_u64(number as u64);
@@ -79,6 +96,7 @@ fn onnx_runtime_gives_every_output_of_every_network() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 0, several_ends());
     write(folder.path(), 1, turned());
+    write(folder.path(), 2, states());
     for old in [None, std::env::var_os("INKSTONE_OLD_ONNXRUNTIME").filter(|old| !old.is_empty())] {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/check_onnx_networks.py");
         let mut command = Command::new(&python);
@@ -86,7 +104,7 @@ fn onnx_runtime_gives_every_output_of_every_network() {
         let output = command.output().unwrap();
         let (said, complaints) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{said}{complaints}");
-        assert!(said.starts_with("2 networks, 11 outputs"), "{said}");
+        assert!(said.starts_with("3 networks, 32 outputs"), "{said}");
         eprint!("{said}");
     }
 }

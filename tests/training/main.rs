@@ -50,6 +50,7 @@ mod resume;
 mod resume_killed;
 mod schedules;
 mod small;
+mod states;
 mod threads;
 mod tokens;
 mod training_step;

@@ -1,5 +1,5 @@
-//! Models with masks against Keras: outputs, losses, metrics, and the weights that steps leave.
-//! `tests/fixtures/make_masks.py` made the numbers.
+//! Models with masks, and recurrent layers with states, against Keras: outputs, losses, metrics, and the weights that
+//! steps leave. `tests/fixtures/make_masks.py` and `make_states.py` made the numbers.
 
 use inkstone::ndarray::ArrayD;
 use inkstone::prelude::*;
@@ -43,9 +43,10 @@ impl Tensor {
 }
 
 fn cases() -> Vec<Case> {
-    let Fixture { cases } = serde_json::from_str(include_str!("../fixtures/masks.json")).unwrap();
-    assert!(cases.len() >= 12);
-    cases
+    let files = [include_str!("../fixtures/masks.json"), include_str!("../fixtures/states.json")];
+    let cases = files.map(|file| serde_json::from_str::<Fixture>(file).unwrap().cases);
+    assert!(cases[0].len() >= 12 && cases[1].len() >= 18);
+    cases.into_iter().flatten().collect()
 }
 
 impl Case {

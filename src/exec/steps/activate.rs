@@ -13,7 +13,7 @@ impl Run for Activate {
     }
 
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
-        let Backward { images, len, x: [x, _], y, dy, dx: [mut dx, _], .. } = io;
+        let Backward { images, len, x: [x, ..], y, dy, dx: [mut dx, ..], .. } = io;
         let dy = &mut dy[..images * len];
         let values = match self.0.derivative() {
             Derivative::OfOutput => y,

@@ -16,7 +16,7 @@ impl Run for Affine {
     }
 
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
-        let Backward { images, len, dy, dx: [mut dx, _], .. } = io;
+        let Backward { images, len, dy, dx: [mut dx, ..], .. } = io;
         let dy = &mut dy[..images * len];
         simd.vectorize(
             #[inline(always)]

@@ -13,7 +13,7 @@ impl Run for AveragePool {
 
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
         let Self { window, channels } = self;
-        let Backward { images, len, dy, dx: [mut dx, _], .. } = io;
+        let Backward { images, len, dy, dx: [mut dx, ..], .. } = io;
         if dx.open(images * window.image.0 * window.image.1 * channels) {
             average_pool_backward(simd, window, *channels, &dy[..images * len], dx.to);
         }

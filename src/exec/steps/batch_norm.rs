@@ -99,7 +99,7 @@ impl Run for BatchNorm {
     }
 
     fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
-        let Forward { images, x: [x, _], y, len, saved, scratch, weights, places, pass } = io;
+        let Forward { images, x: [x, ..], y, len, saved, scratch, weights, places, pass } = io;
         let mut kept = self.kept(&mut saved.floats);
         match (pass, self.statistics) {
             (Pass::Training { .. }, Statistics::Batch { .. }) => {}
@@ -113,7 +113,7 @@ impl Run for BatchNorm {
     }
 
     fn gather_backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
-        let Backward { images, x: [x, _], len, dy, saved, scratch, places, gradients, .. } = io;
+        let Backward { images, x: [x, ..], len, dy, saved, scratch, places, gradients, .. } = io;
         let values = images * len;
         let Kept { forward: [mean, reciprocal], backward, scaling: [scale, offset] } = self.kept(&mut saved.floats);
         let [sums, products] = backward;
@@ -138,7 +138,7 @@ impl Run for BatchNorm {
             // The sums are those of the weights alone: moving statistics depend on no input.
             Statistics::Moving => self.gather_backward(simd, io.reborrow()),
         }
-        let Backward { x: [x, _], dy, dx: [mut dx, _], saved, scratch, .. } = io;
+        let Backward { x: [x, ..], dy, dx: [mut dx, ..], saved, scratch, .. } = io;
         let Kept { forward: [mean, _], backward: [offset, slope], scaling: [scale, _] } = self.kept(&mut saved.floats);
         match statistics {
             Statistics::Batch { .. } => {}

@@ -19,7 +19,7 @@ impl Run for Concatenate {
     fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
         let [first, second] = self.channels;
         let pixels = || io.dy[..io.images * io.len].chunks_exact(first + second);
-        let [mut left, mut right] = io.dx;
+        let [mut left, mut right, _] = io.dx;
         left.put(pixels().flat_map(|dy| &dy[..first]));
         right.put(pixels().flat_map(|dy| &dy[first..]));
     }

@@ -71,7 +71,7 @@ impl Run for ConvStep {
     }
 
     fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
-        let Forward { images, x: [x, _], y, len, saved, scratch, weights, pass, .. } = io;
+        let Forward { images, x: [x, ..], y, len, saved, scratch, weights, pass, .. } = io;
         let x = match &self.border {
             Some((window, channels)) => {
                 pad(window, *channels, images, x, &mut scratch.padded);
@@ -106,7 +106,7 @@ impl Run for ConvStep {
     }
 
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
-        let Backward { images, x: [x, _], y, len, dy, dx: [mut dx, _], saved, scratch, weights, gradients, .. } = io;
+        let Backward { images, x: [x, ..], y, len, dy, dx: [mut dx, ..], saved, scratch, weights, gradients, .. } = io;
         let outputs = images * len;
         activate_backward(simd, self.activation, &y[..outputs], &mut dy[..outputs]);
         let x = match (&self.border, self.weight_gradient) {

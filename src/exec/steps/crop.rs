@@ -13,7 +13,7 @@ impl Run for Crop {
 
     fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
         let Self { window, channels } = self;
-        let Backward { images, dy, dx: [mut dx, _], .. } = io;
+        let Backward { images, dy, dx: [mut dx, ..], .. } = io;
         if dx.open(images * window.padded.0 * window.padded.1 * channels) {
             add_inside(window, *channels, images, dy, dx.to);
         }

@@ -17,7 +17,7 @@ impl Run for Custom {
     }
 
     fn forward<S: Simd>(&self, _simd: S, io: Forward<'_>) {
-        let Forward { images, x: [x, _], y, len, weights, places, .. } = io;
+        let Forward { images, x: [x, ..], y, len, weights, places, .. } = io;
         let input_len: usize = self.input.axes().iter().product();
         let output = &mut y[..images * len];
         // What the layer leaves out must not depend on what was there before.
@@ -33,7 +33,7 @@ impl Run for Custom {
     }
 
     fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
-        let Backward { images, x: [x, _], y, len, dy, dx: [mut dx, _], scratch, weights, places, gradients, .. } = io;
+        let Backward { images, x: [x, ..], y, len, dy, dx: [mut dx, ..], scratch, weights, places, gradients, .. } = io;
         let inputs = images * self.input.axes().iter().product::<usize>();
         let room = &mut scratch.padded_gradient;
         let mut d_input = match dx.flow {

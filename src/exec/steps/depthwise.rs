@@ -50,7 +50,7 @@ impl Run for Depthwise {
     }
 
     fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
-        let Forward { images, x: [x, _], y, len, saved, scratch, weights, places, .. } = io;
+        let Forward { images, x: [x, ..], y, len, saved, scratch, weights, places, .. } = io;
         let (layout, flat) = (&*self.layout, &weights.flat);
         let x = if layout.reads_in_place() {
             x
@@ -72,7 +72,7 @@ impl Run for Depthwise {
     }
 
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
-        let Backward { images, x: [x, _], y, len, dy, dx: [dx, _], saved, scratch, weights, places, gradients } = io;
+        let Backward { images, x: [x, ..], y, len, dy, dx: [dx, ..], saved, scratch, weights, places, gradients } = io;
         let layout = &*self.layout;
         let values = images * len;
         match self.then {

@@ -36,7 +36,7 @@ impl Run for Dropout {
     }
 
     fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
-        let Backward { images, len, dy, dx: [mut dx, _], saved, .. } = io;
+        let Backward { images, len, dy, dx: [mut dx, ..], saved, .. } = io;
         let dy = &mut dy[..images * len];
         dy.iter_mut().zip(&saved.floats[..]).for_each(|(dy, factor)| *dy *= factor);
         dx.put(dy.iter());

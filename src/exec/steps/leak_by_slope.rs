@@ -52,7 +52,7 @@ fn leak(x: &[f32], slopes: &[f32], values: &mut [f32]) {
 
 impl Run for LeakBySlope {
     fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
-        let Forward { images, x: [x, _], y, len, weights, places, .. } = io;
+        let Forward { images, x: [x, ..], y, len, weights, places, .. } = io;
         let PerAxis { axes: [.., row_len], numbers: [.., slopes_len] } = self.0;
         let slopes = &weights.flat[places[0].range.clone()];
         y[..images * len].copy_from_slice(&x[..images * len]);
@@ -68,7 +68,7 @@ impl Run for LeakBySlope {
     }
 
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
-        let Backward { images, x: [x, _], len, dy, dx: [mut dx, _], weights, places, gradients, .. } = io;
+        let Backward { images, x: [x, ..], len, dy, dx: [mut dx, ..], weights, places, gradients, .. } = io;
         let PerAxis { axes: [.., row_len], numbers: [.., slopes_len] } = self.0;
         let (slopes, dy) = (&weights.flat[places[0].range.clone()], &mut dy[..images * len]);
         simd.vectorize(

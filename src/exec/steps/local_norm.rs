@@ -14,7 +14,7 @@ impl Run for LocalNorm {
     }
 
     fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
-        let Forward { images, x: [x, _], y, len, saved, weights, places, .. } = io;
+        let Forward { images, x: [x, ..], y, len, saved, weights, places, .. } = io;
         let (scale, offset) = self.learned.scale_and_offset(places);
         let read = |place: &WeightPlace| &weights.flat[place.range.clone()];
         let learned = Learned { scale: scale.map(read), offset: offset.map(read) };
@@ -25,7 +25,7 @@ impl Run for LocalNorm {
 
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
         let Backward {
-            images, x: [x, _], len, dy, dx: [mut dx, _], saved, scratch, weights, places, gradients, ..
+            images, x: [x, ..], len, dy, dx: [mut dx, ..], saved, scratch, weights, places, gradients, ..
         } = io;
         let (scale, offset) = self.learned.scale_and_offset(places);
         let is_trained = |place: &&WeightPlace| place.is_trained;

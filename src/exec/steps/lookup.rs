@@ -21,7 +21,7 @@ impl Run for Lookup {
 
     /// Tokens have no gradient, so zeros are what anybody gets who wants it.
     fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
-        let Backward { images, x: [tokens, _], len, dy, dx: [mut dx, _], gradients, .. } = io;
+        let Backward { images, x: [tokens, ..], len, dy, dx: [mut dx, ..], gradients, .. } = io;
         let tokens = &tokens[..images * len / self.len];
         if let Some(table) = self.table {
             gradients.keep_rows(table, tokens.iter().map(|token| self.row_of(*token)), &dy[..images * len]);

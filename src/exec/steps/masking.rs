@@ -18,7 +18,7 @@ impl Run for FindMask {
 
 impl Run for MaskedSteps {
     fn forward<S: Simd>(&self, _simd: S, io: Forward<'_>) {
-        let [mask, x] = io.x;
+        let [mask, x, _] = io.x;
         let steps = io.y[..io.images * io.len].chunks_exact_mut(self.features).zip(x.chunks_exact(self.features));
         for ((y, x), counts) in steps.zip(mask) {
             // Not a product, so that nothing is left of what a masked step held.
@@ -27,7 +27,7 @@ impl Run for MaskedSteps {
     }
 
     fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
-        let ([mask, _], [_, mut dx]) = (io.x, io.dx);
+        let ([mask, ..], [_, mut dx, _]) = (io.x, io.dx);
         let dy = &mut io.dy[..io.images * io.len];
         for (dy, counts) in dy.chunks_exact_mut(self.features).zip(mask) {
             if *counts == 0.0 {
@@ -40,7 +40,7 @@ impl Run for MaskedSteps {
 
 impl Run for MaskedMean {
     fn forward<S: Simd>(&self, _simd: S, io: Forward<'_>) {
-        let [masks, x] = io.x;
+        let [masks, x, _] = io.x;
         let examples = io.y[..io.images * io.len].chunks_exact_mut(io.len);
         let reads = masks.chunks_exact(self.steps).zip(x.chunks_exact(self.steps * self.features));
         for (y, (mask, x)) in examples.zip(reads) {
@@ -54,7 +54,7 @@ impl Run for MaskedMean {
     }
 
     fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
-        let ([masks, _], [_, mut dx]) = (io.x, io.dx);
+        let ([masks, ..], [_, mut dx, _]) = (io.x, io.dx);
         let len = self.steps * self.features;
         if !dx.open(io.images * len) {
             return;

@@ -28,7 +28,7 @@ impl Run for MaxPool {
     }
 
     fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
-        let Backward { images, len, dy, dx: [mut dx, _], saved, .. } = io;
+        let Backward { images, len, dy, dx: [mut dx, ..], saved, .. } = io;
         let inputs = images * self.input_len();
         if dx.open(inputs) {
             let (dy, winners) = (&dy[..images * len], &saved.indices[..images * len]);

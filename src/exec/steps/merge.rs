@@ -7,7 +7,7 @@ use crate::simd::Simd;
 impl Run for Merge {
     fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
         let len = io.images * io.len;
-        let ([left, right], y) = (io.x, &mut io.y[..len]);
+        let ([left, right, _], y) = (io.x, &mut io.y[..len]);
         simd.vectorize(
             #[inline(always)]
             || {
@@ -30,7 +30,7 @@ impl Run for Merge {
 
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
         let len = io.images * io.len;
-        let ([left, right], dy, [mut d_left, mut d_right]) = (io.x, &mut io.dy[..len], io.dx);
+        let ([left, right, _], dy, [mut d_left, mut d_right, _]) = (io.x, &mut io.dy[..len], io.dx);
         let (left, right) = (&left[..len], &right[..len]);
         // The gradient of the second input may be made in the memory of the output's.
         simd.vectorize(

@@ -73,7 +73,7 @@ impl Run for Noise {
     }
 
     fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
-        let Backward { images, len, dy, dx: [mut dx, _], saved, .. } = io;
+        let Backward { images, len, dy, dx: [mut dx, ..], saved, .. } = io;
         let dy = &mut dy[..images * len];
         match self.chance {
             Chance::Add { .. } => {}

@@ -80,7 +80,7 @@ impl Normalize {
 
 impl Run for Normalize {
     fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
-        let Forward { images, x: [x, _], y, len, weights, places, .. } = io;
+        let Forward { images, x: [x, ..], y, len, weights, places, .. } = io;
         let of = self.moments(&weights.flat, places);
         let y = &mut y[..images * len];
         y.copy_from_slice(&x[..images * len]);
@@ -94,7 +94,7 @@ impl Run for Normalize {
     }
 
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
-        let Backward { images, len, dy, dx: [mut dx, _], weights, places, .. } = io;
+        let Backward { images, len, dy, dx: [mut dx, ..], weights, places, .. } = io;
         let Moments { deviations, .. } = self.moments(&weights.flat, places);
         let dy = &mut dy[..images * len];
         simd.vectorize(

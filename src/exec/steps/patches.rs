@@ -13,7 +13,7 @@ impl Run for Cut {
     }
 
     fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
-        let Backward { images, len, dy, dx: [mut dx, _], .. } = io;
+        let Backward { images, len, dy, dx: [mut dx, ..], .. } = io;
         let (height, width) = self.of.window.image;
         if dx.open(images * height * width * self.channels) {
             put_back(&self.of, self.channels, images, &dy[..images * len], dx.to);
@@ -43,7 +43,7 @@ impl Run for PutBack {
     }
 
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
-        let Backward { images, len, dy, dx: [mut dx, _], scratch, places, gradients, .. } = io;
+        let Backward { images, len, dy, dx: [mut dx, ..], scratch, places, gradients, .. } = io;
         let dy = &dy[..images * len];
         if let Some(bias) = places.first().filter(|bias| bias.is_trained) {
             add_rows(simd, dy, &mut gradients.summed[bias.range.clone()]);
@@ -65,7 +65,7 @@ impl Run for Slice {
     }
 
     fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
-        let Backward { images, len, dy, dx: [mut dx, _], .. } = io;
+        let Backward { images, len, dy, dx: [mut dx, ..], .. } = io;
         let pixels = images * len / self.channels;
         if dx.open(pixels * self.of) {
             let pixels = dx.to[..pixels * self.of].chunks_exact_mut(self.of);

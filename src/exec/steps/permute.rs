@@ -27,7 +27,7 @@ impl Permute {
 
 impl Run for Permute {
     fn forward<S: Simd>(&self, _simd: S, io: Forward<'_>) {
-        let Forward { images, x: [x, _], y, len, .. } = io;
+        let Forward { images, x: [x, ..], y, len, .. } = io;
         let [.., row] = self.axes;
         let [.., stride] = self.strides;
         self.each_row(images, len, |to, from| {
@@ -37,7 +37,7 @@ impl Run for Permute {
     }
 
     fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
-        let Backward { images, len, dy, dx: [mut dx, _], .. } = io;
+        let Backward { images, len, dy, dx: [mut dx, ..], .. } = io;
         let [.., row] = self.axes;
         let [.., stride] = self.strides;
         if dx.open(images * len) {

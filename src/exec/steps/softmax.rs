@@ -13,7 +13,7 @@ impl Run for Softmax {
     }
 
     fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
-        let Backward { images, len, y, dy, dx: [mut dx, _], .. } = io;
+        let Backward { images, len, y, dy, dx: [mut dx, ..], .. } = io;
         let dy = &mut dy[..images * len];
         softmax_backward(&y[..images * len], dy, self.classes);
         dx.put(dy.iter());

@@ -89,7 +89,7 @@ impl Run for UpSample {
     }
 
     fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
-        let Forward { images, x: [x, _], y, len, .. } = io;
+        let Forward { images, x: [x, ..], y, len, .. } = io;
         let mut pixels = y[..images * len].chunks_exact_mut(self.channels);
         simd.vectorize(
             #[inline(always)]
@@ -113,7 +113,7 @@ impl Run for UpSample {
     }
 
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
-        let Backward { images, len, dy, dx: [mut dx, _], scratch, .. } = io;
+        let Backward { images, len, dy, dx: [mut dx, ..], scratch, .. } = io;
         let inputs = images * self.input_len();
         if !dx.open(inputs) {
             return;

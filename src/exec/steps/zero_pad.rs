@@ -15,7 +15,7 @@ impl Run for ZeroPad {
 
     fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
         let Self { window, channels } = self;
-        let Backward { images, dy, dx: [mut dx, _], .. } = io;
+        let Backward { images, dy, dx: [mut dx, ..], .. } = io;
         if dx.open(images * window.image.0 * window.image.1 * channels) {
             add_cropped(window, *channels, images, dy, dx.to);
         }

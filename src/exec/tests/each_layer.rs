@@ -20,7 +20,7 @@ fn cases() -> impl Iterator<Item = (Case, u64)> {
 
 /// Fails unless `|a - b| <= 1e-4 * (the largest |b|) + 1e-4 * |b|`: both sides sum in f32, in another order.
 #[track_caller]
-fn assert_close(what: &str, actual: &[f32], expected: &[f32]) {
+pub(super) fn assert_close(what: &str, actual: &[f32], expected: &[f32]) {
     assert_eq!(actual.len(), expected.len(), "{what}: length");
     let largest = expected.iter().fold(1e-6_f32, |largest, value| largest.max(value.abs()));
     for (index, (a, b)) in actual.iter().zip(expected).enumerate() {

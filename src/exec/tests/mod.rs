@@ -14,6 +14,7 @@ mod recurrent;
 mod reference;
 mod sample;
 mod sequences;
+mod states;
 
 use super::memory::Memory;
 use super::run::{Chunk, Run};

@@ -21,6 +21,9 @@ use ndarray::{
 /// Which layers that is, [`linear_part`] says.
 pub(super) const NO_REFERENCE: &str = "has its reference in `ops`";
 
+/// Those with several are compared in `states`.
+const ONE_OUTPUT: &str = "layers of the table of cases have one output";
+
 /// A network whose weights are known.
 #[derive(Clone, Copy)]
 pub(crate) struct Oracle<'a> {
@@ -52,10 +55,10 @@ impl Oracle<'_> {
     /// - inputs: (N, its axes) each
     pub(crate) fn values(&self, inputs: &[ArrayD<f32>]) -> Vec<ArrayD<f32>> {
         let mut values: Vec<ArrayD<f32>> = Vec::new();
-        for (call, shape) in self.network.calls.iter().zip(&self.plan.shapes) {
+        for (call, shapes) in self.network.calls.iter().zip(&self.plan.shapes) {
             let layer = &self.network.layers[call.layer];
             let reads: Vec<&ArrayD<f32>> = call.reads.iter().map(|source| value(source, inputs, &values)).collect();
-            let linear = shaped(linear_part(layer, &self.weights(call.layer), &reads, self.mode), *shape);
+            let linear = shaped(linear_part(layer, &self.weights(call.layer), &reads, self.mode), shapes[0]);
             values.push(activate(function_of(layer), linear));
         }
         values
@@ -76,7 +79,7 @@ impl Oracle<'_> {
             let layer = &self.network.layers[call.layer];
             let reads: Vec<&ArrayD<f32>> = call.reads.iter().map(|source| value(source, inputs, values)).collect();
             let weights = self.weights(call.layer);
-            let linear = shaped(linear_part(layer, &weights, &reads, Mode::Training), self.plan.shapes[index]);
+            let linear = shaped(linear_part(layer, &weights, &reads, Mode::Training), self.plan.shapes[index][0]);
             let dy = activate_backward(function_of(layer), &linear, &values[index], of_calls[index].clone());
             let back = backward(layer, &weights, &reads, dy);
             for ((source, dx), x) in call.reads.iter().zip(back.inputs).zip(reads) {
@@ -91,7 +94,7 @@ impl Oracle<'_> {
     }
 
     /// A layer's weights in Keras' layout.
-    fn weights(&self, layer: usize) -> Vec<ArrayD<f32>> {
+    pub(super) fn weights(&self, layer: usize) -> Vec<ArrayD<f32>> {
         let of_layer = self.plan.parameters.all.iter().filter(|parameter| parameter.layer == layer);
         let read = |parameter: &Parameter| {
             let stored = ArrayViewD::from_shape(parameter.stored_shape(), &self.flat[parameter.range.clone()]).unwrap();
@@ -108,7 +111,7 @@ impl Oracle<'_> {
 }
 
 /// Keras' layout back to the engine's.
-fn stored(parameter: &Parameter, values: &ArrayD<f32>) -> Vec<f32> {
+pub(super) fn stored(parameter: &Parameter, values: &ArrayD<f32>) -> Vec<f32> {
     match parameter.stored {
         StoredOrder::AsShaped => values.iter().copied().collect(),
         StoredOrder::LastAxisFirst => {
@@ -123,6 +126,7 @@ fn value<'a>(source: &Source, inputs: &'a [ArrayD<f32>], calls: &'a [ArrayD<f32>
     match *source {
         Source::Input(index) => &inputs[index],
         Source::Call(index) => &calls[index],
+        Source::Output { .. } => unreachable!("{ONE_OUTPUT}"),
     }
 }
 
@@ -134,6 +138,7 @@ fn gradient_mut<'a>(
     match *source {
         Source::Input(index) => &mut inputs[index],
         Source::Call(index) => &mut calls[index],
+        Source::Output { .. } => unreachable!("{ONE_OUTPUT}"),
     }
 }
 

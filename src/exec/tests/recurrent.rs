@@ -5,7 +5,7 @@ use super::cases::{Case, Kind};
 use super::each_layer::agrees_with_the_oracle;
 use crate::layers::{ActivationFunction, Bidirectional, GRU, LSTM, Layer, MergeMode, SimpleRNN};
 use crate::shape::Shape;
-use ndarray::{Array2, ArrayD, ArrayView1, Axis, Ix1, Ix2, concatenate, stack};
+use ndarray::{Array2, ArrayD, ArrayView1, ArrayViewD, Axis, Ix1, Ix2, concatenate, stack};
 
 /// The states of one example.
 struct States {
@@ -17,55 +17,89 @@ struct States {
 ///
 /// - weights: in Keras' layout; x: (N, steps, features)
 pub(super) fn forward(layer: &Layer, weights: &[ArrayD<f64>], x: &ArrayD<f64>) -> Option<ArrayD<f64>> {
-    if let Layer::Bidirectional(both) = layer {
-        return Some(of_both(both, weights, x));
-    }
+    let is_one = matches!(layer, Layer::SimpleRNN(_) | Layer::LSTM(_) | Layer::GRU(_) | Layer::Bidirectional(_));
+    is_one.then(|| outputs(layer, weights, Sequences { x, initial: &[], mask: None }).swap_remove(0))
+}
+
+/// What a recurrent layer reads.
+#[derive(Clone, Copy)]
+pub(super) struct Sequences<'a> {
+    /// (N, steps, features).
+    pub(super) x: &'a ArrayD<f64>,
+    /// The states before the first step, (N, units) each; none if they are 0.
+    pub(super) initial: &'a [ArrayD<f64>],
+    /// Which steps count: (N, steps).
+    pub(super) mask: Option<&'a Array2<bool>>,
+}
+
+/// All outputs of a recurrent layer, its final states behind the others whether or not it is to give them.
+pub(super) fn outputs(layer: &Layer, weights: &[ArrayD<f64>], read: Sequences<'_>) -> Vec<ArrayD<f64>> {
     let (units, is_sequence, is_backward) = match layer {
         Layer::SimpleRNN(rnn) => (rnn.units, rnn.return_sequences, rnn.go_backwards),
         Layer::LSTM(rnn) => (rnn.units, rnn.return_sequences, rnn.go_backwards),
         Layer::GRU(rnn) => (rnn.units, rnn.return_sequences, rnn.go_backwards),
-        _ => return None,
+        Layer::Bidirectional(both) => return of_both(both, weights, read),
+        _ => unreachable!("{} is not recurrent", layer.kind()),
     };
-    let outputs: Vec<ArrayD<f64>> = x
-        .axis_iter(Axis(0))
-        .map(|x| {
-            let x = x.into_dimensionality::<Ix2>().unwrap();
-            let mut states = States { h: vec![0.0; units], c: vec![0.0; units] };
-            let steps = x.dim().0;
-            let places: Vec<usize> = if is_backward { (0..steps).rev().collect() } else { (0..steps).collect() };
-            let mut all = Array2::zeros((steps, units));
-            for (processed, place) in places.into_iter().enumerate() {
+    let of_example = |(example, x): (usize, ArrayViewD<'_, f64>)| {
+        let x = x.into_dimensionality::<Ix2>().unwrap();
+        let first = |state: usize| match read.initial.get(state) {
+            Some(states) => states.index_axis(Axis(0), example).iter().copied().collect(),
+            None => vec![0.0; units],
+        };
+        let mut states = States { h: first(0), c: first(1) };
+        let steps = x.dim().0;
+        let places: Vec<usize> = if is_backward { (0..steps).rev().collect() } else { (0..steps).collect() };
+        let mut all = Array2::zeros((steps, units));
+        for (processed, place) in places.into_iter().enumerate() {
+            if read.mask.is_none_or(|mask| mask[[example, place]]) {
                 states = step(layer, weights, x.row(place), &states);
-                all.row_mut(processed).assign(&ArrayView1::from(&states.h));
             }
-            if is_sequence { all.into_dyn() } else { all.row(steps - 1).to_owned().into_dyn() }
-        })
-        .collect();
-    let views: Vec<_> = outputs.iter().map(|output| output.view()).collect();
-    Some(stack(Axis(0), &views).unwrap())
+            all.row_mut(processed).assign(&ArrayView1::from(&states.h));
+        }
+        let [h, c] = [states.h, states.c].map(|state| ArrayD::from_shape_vec(vec![state.len()], state).unwrap());
+        let output = if is_sequence { all.into_dyn() } else { h.clone() };
+        if matches!(layer, Layer::LSTM(_)) { vec![output, h, c] } else { vec![output, h] }
+    };
+    let examples: Vec<Vec<ArrayD<f64>>> = read.x.axis_iter(Axis(0)).enumerate().map(of_example).collect();
+    let stacked = |output: usize| {
+        let views: Vec<_> = examples.iter().map(|outputs| outputs[output].view()).collect();
+        stack(Axis(0), &views).unwrap()
+    };
+    (0..examples[0].len()).map(stacked).collect()
 }
 
-/// The output of both directions.
-fn of_both(both: &Bidirectional, weights: &[ArrayD<f64>], x: &ArrayD<f64>) -> ArrayD<f64> {
+/// The outputs of both directions.
+fn of_both(both: &Bidirectional, weights: &[ArrayD<f64>], read: Sequences<'_>) -> Vec<ArrayD<f64>> {
     let (of_forward, of_backward) = weights.split_at(weights.len() / 2);
-    let left = forward(&both.layer, of_forward, x).unwrap();
+    let (first, last) = read.initial.split_at(read.initial.len() / 2);
+    let mut of_left = outputs(&both.layer, of_forward, Sequences { initial: first, ..read });
     // Backward, on the sequence turned round.
     let reversed = |x: &ArrayD<f64>| {
         let mut x = x.view();
         x.invert_axis(Axis(1));
         x.as_standard_layout().into_owned()
     };
-    let right = forward(&both.layer, of_backward, &reversed(x)).unwrap();
+    let mask = read.mask.map(|mask| {
+        let mut mask = mask.clone();
+        mask.invert_axis(Axis(1));
+        mask
+    });
+    let turned = Sequences { x: &reversed(read.x), initial: last, mask: mask.as_ref() };
+    let mut of_right = outputs(&both.layer, of_backward, turned);
+    let (left, right) = (of_left.remove(0), of_right.remove(0));
     let right = if right.ndim() == 3 { reversed(&right) } else { right };
-    match both.merge_mode {
+    let merged = match both.merge_mode {
         MergeMode::Concat => {
             let both = concatenate(Axis(left.ndim() - 1), &[left.view(), right.view()]).unwrap();
-            both.as_standard_layout().into_owned()
+            vec![both.as_standard_layout().into_owned()]
         }
-        MergeMode::Sum => left + right,
-        MergeMode::Mul => left * right,
-        MergeMode::Ave => (left + right) / 2.0,
-    }
+        MergeMode::Sum => vec![left + right],
+        MergeMode::Mul => vec![left * right],
+        MergeMode::Ave => vec![(left + right) / 2.0],
+        MergeMode::None => vec![left, right],
+    };
+    [merged, of_left, of_right].concat()
 }
 
 /// What `values` times a matrix is, plus some of a bias.

@@ -45,6 +45,14 @@ impl Cell {
             Self::Gru(_) => 3,
         }
     }
+
+    /// How many states there are: an LSTM has a carry state, too.
+    pub(crate) fn states(self) -> usize {
+        match self {
+            Self::Simple | Self::Gru(_) => 1,
+            Self::Lstm => 2,
+        }
+    }
 }
 
 /// The functions of a cell.

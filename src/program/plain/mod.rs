@@ -28,7 +28,7 @@ pub(crate) use noise::{Chance, Dropout, Noise};
 pub(crate) use patches::{Cut, PutBack, Slice};
 pub(crate) use per_axis::{Direction, LeakBySlope, Normalize, Numbers, PerAxis};
 pub(crate) use pooling::{AveragePool, MaxPool};
-pub(crate) use recurrence::{Along, Gives, Mask, Recurrence, RecurrentDropout};
+pub(crate) use recurrence::{Along, Carry, Gives, Initial, Mask, Recurrence, RecurrentDropout};
 pub(crate) use shaping::{Between, Crop, Permute, Repeat, UpSample, ZeroPad};
 
 /// How many values of one example an operation reads and writes.

@@ -7,8 +7,9 @@ use crate::kernels::recurrent::{Cell, Functions, Product, Reset};
 const PER_GATE: u64 = 48;
 
 /// A recurrent cell run along a sequence that has been projected: it reads what the inputs of each step add to the
-/// gates, (steps, gates), and for masked sequences which steps count, (steps). Its weights are the recurrent kernel, and
-/// the bias whose second row is the recurrent one, if there is one.
+/// gates, (steps, gates), for masked sequences which steps count, (steps), and the states before the first step, if they
+/// are not 0: those of an LSTM with the carry states behind them. Its weights are the recurrent kernel, and the bias
+/// whose second row is the recurrent one, if there is one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Recurrence {
     pub(crate) cell: Cell,
@@ -19,6 +20,8 @@ pub(crate) struct Recurrence {
     pub(crate) gives: Gives,
     pub(crate) dropout: RecurrentDropout,
     pub(crate) mask: Mask,
+    pub(crate) initial: Initial,
+    pub(crate) carry: Carry,
     /// Whether the product with the recurrent kernel has a bias of its own.
     pub(crate) bias: Bias,
     /// The products with the recurrent kernel: two where the candidate's depends on the other gates.
@@ -59,6 +62,21 @@ pub(crate) enum Mask {
     Read,
 }
 
+/// The states before the first step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Initial {
+    Zeros,
+    Read,
+}
+
+/// What becomes of the last carry state of an LSTM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carry {
+    Kept,
+    /// It is given behind the outputs.
+    Given,
+}
+
 impl Recurrence {
     /// A recurrence over all steps, forward, without dropout.
     pub(crate) fn new(cell: Cell, units: usize, steps: usize, functions: Functions) -> Self {
@@ -75,6 +93,8 @@ impl Recurrence {
             gives: Gives::Last,
             dropout: RecurrentDropout { rate: 0.0, call: 0 },
             mask: Mask::All,
+            initial: Initial::Zeros,
+            carry: Carry::Kept,
             bias: Bias::Nothing,
             products,
         }
@@ -88,6 +108,19 @@ impl Recurrence {
     /// Whether the states that products read differ from those that were found.
     pub(crate) fn drops(&self) -> bool {
         self.dropout.rate > 0.0
+    }
+
+    /// Values of the states: with the carry state, if there is one.
+    pub(crate) fn state_len(&self) -> usize {
+        self.cell.states() * self.units
+    }
+
+    /// Of what it reads behind the projected inputs the mask, then the initial states.
+    pub(crate) fn mask_and_initial<T>(&self, [second, third]: [T; 2]) -> [T; 2] {
+        match self.mask {
+            Mask::All => [third, second],
+            Mask::Read => [second, third],
+        }
     }
 
     /// The place of a step of this number in the order of processing.

@@ -9,7 +9,7 @@ use crate::kernels::recurrent::{
 };
 use crate::kernels::sum::add_rows;
 use crate::plan::Flow;
-use crate::program::plain::{Mask, Recurrence};
+use crate::program::plain::{Carry, Mask, Recurrence};
 use crate::simd::Simd;
 
 /// Gradients on the way.
@@ -62,7 +62,10 @@ impl Recurrence {
     }
 
     pub(super) fn run_backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
-        let Backward { images, x: [_, mask], len, dy, dx: [mut dx, mut d_mask], saved, scratch, .. } = io;
+        let Backward { images, x: [_, second, third], len, dy, dx, saved, scratch, .. } = io;
+        let [mask, _] = self.mask_and_initial([second, third]);
+        let [mut dx, second, third] = dx;
+        let [mut d_mask, mut d_initial] = self.mask_and_initial([second, third]);
         let slots = Slots::new(Purpose::Training, self.steps);
         let kept = self.kept(images, slots, &mut saved.floats);
         let (packed, floats) = scratch.forward.split_at_mut(self.packed_len());
@@ -80,9 +83,15 @@ impl Recurrence {
         };
         let given = Given { images, kept, packed: packed.map(|packed| &*packed), mask };
         let mut gradients = self.gradients(images, floats);
-        let states = images * self.units;
         gradients.dh.fill(0.0);
-        gradients.dc.fill(0.0);
+        match self.carry {
+            Carry::Kept => gradients.dc.fill(0.0),
+            Carry::Given => {
+                for (dc, dy) in gradients.dc.chunks_exact_mut(self.units).zip(dy.chunks(len)) {
+                    dc.copy_from_slice(&dy[len - self.units..]);
+                }
+            }
+        }
         // Which steps count has no gradient.
         d_mask.open(images * self.steps);
         for step in (0..self.steps).rev() {
@@ -92,7 +101,11 @@ impl Recurrence {
                         dh.iter_mut().zip(part(dy, place, self.units)).for_each(|(dh, dy)| *dh += dy);
                     }
                 }
-                None if step + 1 == self.steps => gradients.dh.copy_from_slice(&dy[..states]),
+                None if step + 1 == self.steps => {
+                    for (dh, dy) in gradients.dh.chunks_exact_mut(self.units).zip(dy.chunks(len)) {
+                        dh.copy_from_slice(&dy[..self.units]);
+                    }
+                }
                 None => {}
             }
             match self.cell {
@@ -102,6 +115,7 @@ impl Recurrence {
             }
             self.hand_on(step, images, &gradients, &mut dx);
         }
+        self.hand_on_initial(&gradients, &mut d_initial);
         self.add_weight_gradients(simd, &given, &gradients, &mut scratch.lost, (io.places, io.gradients));
     }
 
@@ -121,6 +135,15 @@ impl Recurrence {
                 Flow::Write => part_mut(dx.to, place, width).copy_from_slice(dz),
                 Flow::Add => part_mut(dx.to, place, width).iter_mut().zip(dz).for_each(|(dx, dz)| *dx += dz),
             }
+        }
+    }
+
+    /// Writes the gradients of the states before the first step.
+    fn hand_on_initial(&self, gradients: &Gradients<'_>, d_initial: &mut InputGradient<'_>) {
+        let [dh, dc] = [&gradients.dh, &gradients.dc].map(|states| states.chunks_exact(self.units));
+        match self.cell {
+            Cell::Simple | Cell::Gru(_) => d_initial.put(gradients.dh.iter()),
+            Cell::Lstm => d_initial.put(dh.zip(dc).flat_map(|(dh, dc)| dh.iter().chain(dc))),
         }
     }
 

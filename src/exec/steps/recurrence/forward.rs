@@ -6,7 +6,7 @@ use crate::exec::forward::Pass;
 use crate::exec::run::{Forward, Purpose};
 use crate::kernels::recurrent::{Cell, LstmStates, Reset, gru_forward, gru_reset, lstm_forward, simple_forward};
 use crate::program::WeightPlace;
-use crate::program::plain::{Bias, Mask, Recurrence};
+use crate::program::plain::{Bias, Carry, Initial, Mask, Recurrence};
 use crate::random::{Stream, stream};
 use crate::simd::Simd;
 use rand::RngExt;
@@ -33,7 +33,8 @@ struct Step {
 
 impl Recurrence {
     pub(super) fn run_forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
-        let Forward { images, x: [x, mask], y, len, saved, scratch, weights, places, pass } = io;
+        let Forward { images, x: [x, second, third], y, len, saved, scratch, weights, places, pass } = io;
+        let [mask, initial] = self.mask_and_initial([second, third]);
         let purpose = match pass {
             Pass::Inference => Purpose::Inference,
             Pass::Training { .. } => Purpose::Training,
@@ -45,8 +46,7 @@ impl Recurrence {
         self.pack(simd, &weights.flat, places, &mut packed);
         let given = Given { images, x, packed: packed.map(|packed| &*packed) };
         let states = images * self.units;
-        kept.h[..states].fill(0.0);
-        kept.c.iter_mut().take(states).for_each(|c| *c = 0.0);
+        self.begin(initial, images, &mut kept);
         self.draw(pass, images, kept.factors);
         for step in 0..self.steps {
             let place = self.place(step);
@@ -69,7 +69,36 @@ impl Recurrence {
                     part_mut(y, place, self.units).copy_from_slice(h);
                 }
             } else if step + 1 == self.steps {
-                y[..states].copy_from_slice(h);
+                for (y, h) in y.chunks_mut(len).zip(h.chunks_exact(self.units)) {
+                    part_mut(y, 0, self.units).copy_from_slice(h);
+                }
+            }
+        }
+        match self.carry {
+            Carry::Kept => {}
+            Carry::Given => {
+                let c = part(kept.c, slots.state(self.steps), states);
+                for (y, c) in y.chunks_mut(len).zip(c.chunks_exact(self.units)) {
+                    y[len - self.units..].copy_from_slice(c);
+                }
+            }
+        }
+    }
+
+    /// Puts the states before the first step in their place.
+    fn begin(&self, initial: &[f32], images: usize, kept: &mut Kept<'_>) {
+        let states = images * self.units;
+        match self.initial {
+            Initial::Zeros => {
+                kept.h[..states].fill(0.0);
+                kept.c.iter_mut().take(states).for_each(|c| *c = 0.0);
+            }
+            Initial::Read => {
+                for (image, both) in initial.chunks_exact(self.state_len()).take(images).enumerate() {
+                    let (h, c) = both.split_at(self.units);
+                    part_mut(kept.h, image, self.units).copy_from_slice(h);
+                    part_mut(kept.c, image, c.len()).copy_from_slice(c);
+                }
             }
         }
     }
