@@ -9,6 +9,7 @@ use inkstone::data::timeseries_dataset;
 use inkstone::ndarray::{Array2, Axis, Slice};
 use inkstone::prelude::*;
 use std::error::Error;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -31,8 +32,8 @@ struct Arguments {
     /// Units of the LSTM
     #[arg(long, default_value_t = 32)]
     units: usize,
-    /// Epochs of training
-    #[arg(long, default_value_t = 60)]
+    /// The most epochs of training
+    #[arg(long, default_value_t = 200)]
     epochs: usize,
     /// Repeats a run to the bit
     #[arg(long, default_value_t = 1)]
@@ -61,15 +62,19 @@ fn main() -> Result<()> {
             (0..800).map(made).collect()
         }
     };
-    // The last fifth is not seen in training, nor in what it is scaled by.
-    let seen = series.len() * 4 / 5;
+    // In the order of time: three fifths to learn from, one that tells when to stop, one to test on. What a series is
+    // scaled by is known from the first part alone.
+    let [seen, tested] = [3, 4].map(|fifths| series.len() * fifths / 5);
     let mean = series[..seen].iter().sum::<f32>() / seen as f32;
     let variance = series[..seen].iter().map(|value| (value - mean).powi(2)).sum::<f32>() / seen as f32;
     let deviation = variance.sqrt();
     let scaled = Array2::from_shape_fn((series.len(), 1), |(step, _)| (series[step] - mean) / deviation);
-    let part = |steps: Slice| scaled.slice_axis(Axis(0), steps);
-    let train = timeseries_dataset(part(Slice::from(..seen)), window, horizon)?;
-    let test = timeseries_dataset(part(Slice::from(seen.saturating_sub(window)..)), window, horizon)?;
+    // A part's first forecast reads what came before it.
+    let part = |steps: Range<usize>| {
+        let steps = Slice::from(steps.start.saturating_sub(window)..steps.end);
+        timeseries_dataset(scaled.slice_axis(Axis(0), steps), window, horizon)
+    };
+    let (train, validation, test) = (part(0..seen)?, part(seen..tested)?, part(tested..series.len())?);
 
     let mut model = Sequential::new([window, 1]).add(LSTM::new(units)).add(Dense::new(horizon)).seed(seed).compile(
         Adam::new(0.005),
@@ -77,7 +82,9 @@ fn main() -> Result<()> {
         [],
     )?;
     println!("{}", model.summary());
-    model.fit(&train, FitConfig::new().epochs(epochs).batch_size(32).verbose(2))?;
+    let stop = EarlyStopping::new("val_loss").patience(20).restore_best_weights(true);
+    let config = FitConfig::new().epochs(epochs).batch_size(32).validation_data(&validation).callback(stop);
+    model.fit(&train, config.verbose(2))?;
 
     let forecasts = model.predict_rows(&test)?;
     let truths = test.values().ok_or("the windows have target values")?;

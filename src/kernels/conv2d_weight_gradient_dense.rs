@@ -57,6 +57,20 @@ pub(super) fn add_products<S: Simd>(simd: S, layout: &ConvLayout, x: &[f32], dy:
     add_band(simd, layout, Place { image: 0, window: 0 }, x, dy, &mut [], dw);
 }
 
+/// The same, of sums that go on from call to call.
+///
+/// - lost: what the additions have lost so far: (filters, channels) and [`SLACK`], or empty where sums are short
+pub(super) fn add_long_products<S: Simd>(
+    simd: S,
+    layout: &ConvLayout,
+    x: &[f32],
+    dy: &[f32],
+    lost: &mut [f32],
+    dw: &mut [f32],
+) {
+    add_band(simd, layout, Place { image: 0, window: 0 }, x, dy, lost, dw);
+}
+
 /// Where a band of pixels starts.
 #[derive(Clone, Copy)]
 struct Place {

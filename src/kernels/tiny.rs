@@ -1,8 +1,8 @@
-//! Decides which numbers of an optimizer are as good as zero. Whatever is not fed any more, as the moments of a unit
-//! without gradients, shrinks until it is subnormal, and CPUs take 10 to 20 times as long for arithmetic on subnormal
-//! numbers. What is flushed to zero here is so small that no weight could tell the difference.
+//! Decides which numbers are as good as zero. Whatever is not fed any more, as the moments of a unit without gradients or
+//! the state of a recurrent layer, shrinks until it is subnormal, and CPUs take 10 to 20 times as long for arithmetic on
+//! subnormal numbers. What is flushed to zero here is so small that no weight could tell the difference.
 
-/// Moments and averages below this are zero: far enough above the subnormal numbers that a product with a learning rate
+/// Moments, averages and states below this are zero: far enough above the subnormal numbers that a product with a learning rate
 /// or a decay is none either.
 const TINY: f32 = 1e-30;
 
@@ -11,7 +11,7 @@ const TINY_ROOT: f32 = 2e-19;
 
 /// The value, or zero if it is tiny. NaN stays.
 #[inline(always)]
-pub(super) fn flushed(value: f32) -> f32 {
+pub(crate) fn flushed(value: f32) -> f32 {
     if value.abs() < TINY { 0.0 } else { value }
 }
 

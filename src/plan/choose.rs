@@ -18,6 +18,9 @@ const FEWEST_OVER_BATCH: usize = 4096;
 /// short rows take longer than the zeros that they leave out.
 const NARROW: usize = 32;
 
+/// The least values of a window's row that fill vectors.
+const FULL_RUN: usize = 16;
+
 /// The weights, kernels and their biases, whose gradients are summed over a whole batch at once: those of dense layers,
 /// whose activations are few, and weights many.
 pub(super) fn over_batch(operations: &[Operation], parameters: &Parameters) -> Vec<WeightId> {
@@ -168,6 +171,13 @@ fn reads_sparsely(kind: &OperationKind) -> bool {
     }
 }
 
+/// Whether a convolution's windows are small, and of short rows: long ones fill vectors where nearly all outputs have a
+/// gradient.
+fn suits_small_windows(layout: &ConvLayout, density: Density) -> bool {
+    let fills_vectors = matches!(density, Density::Dense) && layout.rows == 1 && layout.run >= FULL_RUN;
+    has_small_windows(layout) && !fills_vectors
+}
+
 /// Where a weight lies.
 fn weight_place(parameters: &Parameters, WeightId(id): &WeightId) -> WeightPlace {
     let parameter = &parameters.all[*id];
@@ -205,7 +215,7 @@ fn choose_conv(conv: &Conv, parameters: &Parameters, around: Surroundings, packe
         WeightGradient::Nobody
     } else if let Some(place) = around.place_over_batch {
         WeightGradient::OverBatch { place }
-    } else if !around.behind_trained && !is_one_window && has_small_windows(&layout) {
+    } else if !around.behind_trained && !is_one_window && suits_small_windows(&layout, density) {
         WeightGradient::SmallWindows
     } else {
         match density {

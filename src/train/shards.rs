@@ -41,7 +41,9 @@ pub(super) fn shard_count(plan: &Plan, examples: usize) -> usize {
     let buffers = LEAST_WORK_PER_FLOAT * plan.parameters.sharded_len as u64;
     let weights = LEAST_WORK_PER_DENSE_WEIGHT * plan.dense_weights() as u64;
     let many = work / (LEAST_WORK + buffers + weights);
-    let most = examples.clamp(1, most_shards(plan));
+    // A recurrent layer reads its whole kernel in each step: half of what it wants at a time shares that.
+    let least = plan.examples_at_once().div_ceil(2);
+    let most = examples.div_ceil(least).clamp(1, most_shards(plan));
     let wanted = few.max(many).min(MAX_SHARDS as u64) as usize;
     let even = if wanted > MULTIPLE { wanted - wanted % MULTIPLE } else { wanted };
     even.max(examples.div_ceil(MAX_SHARD)).clamp(1, most)
@@ -67,7 +69,7 @@ pub(super) fn round_len(plan: &Plan) -> usize {
 mod tests {
     use super::super::models::{keras_cnn, mlp, plan, vgg};
     use super::*;
-    use crate::layers::{Conv2D, Flatten, Layer};
+    use crate::layers::{Conv2D, Flatten, LSTM, Layer, Reshape};
     use crate::shape::Padding;
 
     /// As many threads get work as there are shards, if there are as many threads: see [`super::super::workers`].
@@ -90,6 +92,12 @@ mod tests {
     fn little_work_is_not_cut_up() {
         let tiny = plan([4, 4, 1], vec![Flatten::new().into()]);
         assert_eq!([1, 32, 128, 512].map(|examples| shard_count(&tiny, examples)), [1, 1, 1, 4]);
+    }
+
+    #[test]
+    fn shards_of_long_sequences_share_a_kernel() {
+        let long = plan([784, 1, 1], vec![Reshape::new([784, 1]).into(), LSTM::new(128).into()]);
+        assert_eq!([1, 16, 64, 256].map(|examples| shard_count(&long, examples)), [1, 2, 8, 32]);
     }
 
     #[test]

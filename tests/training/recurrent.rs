@@ -1,9 +1,9 @@
 //! Recurrent layers at work: masks, dropout, first weights, hard inputs, and what is said of settings that cannot be.
 
-use inkstone::Mode;
 use inkstone::layers::Layer;
 use inkstone::ndarray::{Array3, ArrayD, Axis};
 use inkstone::prelude::*;
+use inkstone::{Mode, OutputGradients};
 
 /// A layer of each kind, with or without all states.
 fn layers(return_sequences: bool) -> [Layer; 4] {
@@ -135,6 +135,51 @@ fn ten_thousand_steps_and_one_step_are_finite_and_train() {
             let losses: Vec<f32> = (0..3).map(|_| model.train_on_batch(&x, &y).unwrap().loss as f32).collect();
             assert!(losses.iter().all(|loss| loss.is_finite()), "{losses:?} after {steps} steps");
         }
+    }
+}
+
+/// Sequences are cut into blocks of steps, batches into chunks, and neither divides the other.
+#[test]
+fn batches_of_any_size_have_memory_enough() {
+    for layer in layers(false) {
+        let mut model = compiled([50, 2], [layer, Dense::new(1).into()]);
+        for examples in (1..=40).rev() {
+            let y = inkstone::ndarray::Array2::<f32>::ones((examples, 1));
+            assert!(model.train_on_batch(&sequences(examples, 50), &y).unwrap().loss.is_finite());
+        }
+    }
+}
+
+/// Arithmetic on subnormal numbers takes 10 to 20 times as long. Here each state is half of the one before it, or less,
+/// and so is what comes back.
+#[test]
+fn states_and_gradients_that_shrink_become_zero_and_are_never_subnormal() {
+    let zeros = Initializer::Zeros;
+    let shrinking: [Layer; 4] = [
+        SimpleRNN::new(2).recurrent_initializer(Initializer::Identity { gain: 0.4 }).return_sequences(true).into(),
+        LSTM::new(2).unit_forget_bias(false).recurrent_initializer(zeros).return_sequences(true).into(),
+        GRU::new(2).recurrent_initializer(zeros).return_sequences(true).into(),
+        GRU::new(2).recurrent_initializer(zeros).reset_after(false).return_sequences(true).into(),
+    ];
+    let steps = 200;
+    let mut x = Array3::<f32>::zeros((2, steps, 2));
+    x.index_axis_mut(Axis(1), 0).fill(1.0);
+    let mut of_outputs = Array3::<f32>::zeros((2, steps, 2));
+    of_outputs.index_axis_mut(Axis(1), steps - 1).fill(1.0);
+    for layer in shrinking {
+        let model = compiled([steps, 2], [layer.clone()]);
+        let pass = model.forward(&x, Mode::Training).unwrap();
+        let outputs = pass.output().clone();
+        let found = model.backward(pass, OutputGradients::from(vec![of_outputs.clone().into_dyn()])).unwrap();
+        for (what, values) in [("outputs", &outputs), ("gradients of inputs", &found.inputs[0])] {
+            let subnormal = values.iter().find(|value| value.is_subnormal());
+            assert_eq!(subnormal, None, "{what} of {layer:?}");
+        }
+        let [first, last] = [0, steps - 1].map(|step| outputs.index_axis(Axis(1), step).iter().any(|y| *y != 0.0));
+        assert!(first && !last, "{layer:?}: the first step has a state, the last none");
+        let [first, last] =
+            [0, steps - 1].map(|step| found.inputs[0].index_axis(Axis(1), step).iter().any(|dx| *dx != 0.0));
+        assert!(last && !first, "{layer:?}: the last step has a gradient, the first none");
     }
 }
 

@@ -203,4 +203,9 @@ fn many_steps_agree_with_the_oracle() {
     let case = |kind, shape: [usize; 2], layer: Layer| Case { kind, inputs: vec![shape.into()], layer };
     let sums = SimpleRNN::new(3).return_sequences(true).go_backwards(true);
     agrees_with_the_oracle(&case(Kind::SimpleRNN, [300, 2], sums.into()), 0);
+    agrees_with_the_oracle(&case(Kind::LSTM, [230, 2], LSTM::new(3).return_sequences(true).into()), 1);
+    for reset_after in [true, false] {
+        let sums = GRU::new(3).reset_after(reset_after).return_sequences(true);
+        agrees_with_the_oracle(&case(Kind::GRU, [230, 2], sums.into()), 2);
+    }
 }

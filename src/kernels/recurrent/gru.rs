@@ -6,6 +6,7 @@
 
 use super::{Functions, derivative_of};
 use crate::kernels::activation::{activate, activate_backward};
+use crate::kernels::tiny::flushed;
 use crate::simd::Simd;
 
 /// What the forward pass has left of one step of one example.
@@ -66,7 +67,7 @@ pub(crate) fn gru_forward<S: Simd>(
             let units = h.len();
             let (update, h_before, candidate) = (&update[..units], &h_before[..units], &candidate[..units]);
             for j in 0..units {
-                h[j] = update[j] * h_before[j] + (1.0 - update[j]) * candidate[j];
+                h[j] = flushed(update[j] * h_before[j] + (1.0 - update[j]) * candidate[j]);
             }
         },
     );

@@ -3,6 +3,7 @@
 
 use super::{Functions, derivative_of};
 use crate::kernels::activation::{activate, activate_backward};
+use crate::kernels::tiny::flushed;
 use crate::simd::Simd;
 
 /// What the forward pass has left of one step of one example.
@@ -50,7 +51,7 @@ pub(crate) fn lstm_forward<S: Simd>(
             let (input, forget, candidate, output) = split(gates, units);
             let (c_before, c, squashed) = (&c_before[..units], &mut c[..units], &mut squashed[..units]);
             for j in 0..units {
-                c[j] = forget[j] * c_before[j] + input[j] * candidate[j];
+                c[j] = flushed(forget[j] * c_before[j] + input[j] * candidate[j]);
             }
             squashed.copy_from_slice(c);
             activate(simd, of.activation, squashed);
@@ -93,7 +94,7 @@ pub(crate) fn lstm_backward<S: Simd>(
                 d_candidate[j] = through * input[j];
                 d_input[j] = through * candidate[j];
                 d_forget[j] = through * c_before[j];
-                dc[j] = through * forget[j];
+                dc[j] = flushed(through * forget[j]);
             }
             let (at, of_gates) = (2 * units, derivative_of(of.recurrent, gates, inputs));
             activate_backward(simd, of.recurrent, &of_gates[..at], &mut dz[..at]);

@@ -3,6 +3,9 @@
 //!
 //! Everything is laid out step by step, with the examples of a chunk side by side: (steps, examples, ...). So a step
 //! reads and writes runs of memory, and a product over all steps at once is one over (steps * examples) rows.
+//!
+//! States that nothing feeds and gradients that nothing renews shrink from step to step. What is tiny becomes zero, before
+//! arithmetic on subnormal numbers makes a long sequence several times as slow.
 
 mod gru;
 mod lstm;
@@ -15,6 +18,8 @@ pub(crate) use product::Product;
 pub(crate) use simple::{simple_backward, simple_forward};
 
 use super::activation::{Derivative, Elementwise};
+use super::tiny::flushed;
+use crate::simd::Simd;
 
 /// Which recurrent cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,4 +85,21 @@ fn derivative_of<'a>(function: Elementwise, outputs: &'a [f32], inputs: &'a [f32
         Derivative::OfOutput => outputs,
         Derivative::OfInput => inputs,
     }
+}
+
+/// `dh += back * factors`: the gradients of states, and those that come to them through products.
+///
+/// - factors: what was dropped of the states; empty where nothing was
+pub(crate) fn add_back<S: Simd>(simd: S, back: &[f32], factors: &[f32], dh: &mut [f32]) {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            if factors.is_empty() {
+                dh.iter_mut().zip(back).for_each(|(dh, back)| *dh = flushed(*dh + back));
+            } else {
+                let back = back.iter().zip(factors);
+                dh.iter_mut().zip(back).for_each(|(dh, (back, factor))| *dh = flushed(*dh + back * factor));
+            }
+        },
+    );
 }

@@ -3,7 +3,7 @@
 
 use crate::kernels::conv2d::{ConvLayout, SLACK, blocks};
 use crate::kernels::conv2d_forward::products;
-use crate::kernels::conv2d_weight_gradient_dense::{lost_len, weight_gradients_dense};
+use crate::kernels::conv2d_weight_gradient_dense::{add_long_products, lost_len};
 use crate::shape::{Padding, Window2d};
 use crate::simd::{Simd, SimdBase};
 
@@ -85,9 +85,10 @@ impl Product {
         lost_len(&self.forward, rows)
     }
 
-    /// `dw += dz * h` over all steps.
+    /// `dw += dz * h` over some steps.
     ///
-    /// - h: (rows, units), and [`SLACK`]; dz: (rows, columns); lost: room for [`Self::lost_len`]
+    /// - h: (rows, units), and [`SLACK`]; dz: (rows, columns)
+    /// - lost: what these sums have lost before, in [`Self::lost_len`] floats
     /// - dw: (columns, units), and [`SLACK`]
     pub(crate) fn add_weight_gradients<S: Simd>(
         &self,
@@ -99,6 +100,6 @@ impl Product {
     ) {
         let rows = dz.len() / self.gate_values();
         debug_assert!(h.len() >= rows * self.backward.filters + SLACK, "vectors reach past the last row");
-        weight_gradients_dense(simd, &self.forward, 0..rows, h, dz, lost, dw);
+        add_long_products(simd, &self.forward, h, dz, lost, dw);
     }
 }

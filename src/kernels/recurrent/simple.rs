@@ -2,6 +2,7 @@
 
 use super::{Functions, derivative_of};
 use crate::kernels::activation::{activate, activate_backward};
+use crate::kernels::tiny::flushed;
 use crate::simd::Simd;
 
 /// One step of one example.
@@ -9,7 +10,7 @@ use crate::simd::Simd;
 /// - x: the projected input; z: the product with the recurrent kernel, which becomes the state
 /// - inputs: what the function is applied to, empty where nobody reads that
 pub(crate) fn simple_forward<S: Simd>(simd: S, of: Functions, x: &[f32], z: &mut [f32], inputs: &mut [f32]) {
-    z.iter_mut().zip(x).for_each(|(z, x)| *z += x);
+    z.iter_mut().zip(x).for_each(|(z, x)| *z = flushed(*z + x));
     inputs.copy_from_slice(&z[..inputs.len()]);
     activate(simd, of.activation, z);
 }

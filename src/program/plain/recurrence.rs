@@ -105,6 +105,14 @@ impl Recurrence {
         self.cell.gates() * self.units
     }
 
+    /// Whether all states before a step of this number in the order of processing are 0.
+    pub(crate) fn starts_from_zeros(&self, step: usize) -> bool {
+        match self.initial {
+            Initial::Zeros => step == 0,
+            Initial::Read => false,
+        }
+    }
+
     /// Whether the states that products read differ from those that were found.
     pub(crate) fn drops(&self) -> bool {
         self.dropout.rate > 0.0

@@ -1,16 +1,19 @@
-//! The backward pass of a recurrent cell: over the steps in reverse, then the gradients of the recurrent kernel over
-//! all of them at once.
+//! The backward pass of a recurrent cell: over the steps in reverse. The gradients of the recurrent kernel are found a
+//! block of steps at a time, while the block's gradients are near the core; so nothing but the gradients of the inputs
+//! goes through all of memory.
 
 use super::{Kept, Slots, part, part_mut};
 use crate::exec::run::{Backward, InputGradient, Purpose};
 use crate::kernels::conv2d::SLACK;
 use crate::kernels::recurrent::{
-    Cell, GruKept, LstmKept, Reset, gru_backward, gru_finish_backward, lstm_backward, simple_backward,
+    Cell, GruKept, LstmKept, Reset, add_back, gru_backward, gru_finish_backward, lstm_backward, simple_backward,
 };
-use crate::kernels::sum::add_rows;
+use crate::kernels::sum::{BLOCK, SHORT, add_rows};
 use crate::plan::Flow;
+use crate::program::WeightPlace;
 use crate::program::plain::{Carry, Mask, Recurrence};
 use crate::simd::Simd;
+use std::ops::Range;
 
 /// Gradients on the way.
 struct Gradients<'a> {
@@ -20,10 +23,17 @@ struct Gradients<'a> {
     back: &'a mut [f32],
     /// Of the carry states.
     dc: &'a mut [f32],
-    /// Of the projected inputs: (steps, examples, gates).
+    /// Of the projected inputs: (steps of a block, examples, gates).
     dz: &'a mut [f32],
-    /// Of each product, where it is not that of the projected inputs: (steps, examples, columns).
+    /// Of each product, where it is not that of the projected inputs: (steps of a block, examples, columns).
     of_products: [&'a mut [f32]; 2],
+}
+
+/// One step, and its slot in its block.
+#[derive(Clone, Copy)]
+struct Step {
+    step: usize,
+    slot: usize,
 }
 
 /// What every step reads.
@@ -37,9 +47,21 @@ struct Given<'a> {
 }
 
 impl Recurrence {
-    /// Floats of the gradients on the way.
+    /// The most rows of a block, one for each step of each example: as many as make a running sum, and more where a
+    /// larger kernel's gradients would be read and written too often.
+    fn block_rows(&self, images: usize) -> usize {
+        let rows = (self.units * self.width() / BLOCK).clamp(BLOCK, SHORT);
+        rows.max(images).min(self.steps * images)
+    }
+
+    /// The steps of a block.
+    fn block(&self, images: usize) -> usize {
+        self.block_rows(images) / images.max(1)
+    }
+
+    /// Floats of the gradients on the way; fewer examples need no more.
     pub(super) fn gradient_floats(&self, images: usize) -> usize {
-        let of_steps = self.steps * images * self.width();
+        let of_steps = self.block_rows(images) * self.width();
         let of_products = match self.cell {
             Cell::Simple | Cell::Lstm => 0,
             Cell::Gru(_) => of_steps,
@@ -48,14 +70,15 @@ impl Recurrence {
     }
 
     fn gradients<'a>(&self, images: usize, floats: &'a mut [f32]) -> Gradients<'a> {
-        let (states, of_steps) = (images * self.units, self.steps * images * self.width());
+        let block = self.block(images);
+        let (states, of_steps) = (images * self.units, block * images * self.width());
         let (dh, rest) = floats.split_at_mut(states);
         let (back, rest) = rest.split_at_mut(states);
         let (dc, rest) = rest.split_at_mut(states);
         let (dz, rest) = rest.split_at_mut(of_steps);
         let of_first = match self.cell {
             Cell::Simple | Cell::Lstm => 0,
-            Cell::Gru(_) => self.steps * images * self.products[0].gate_values(),
+            Cell::Gru(_) => block * images * self.products[0].gate_values(),
         };
         let (first, second) = rest.split_at_mut(of_first);
         Gradients { dh, back, dc, dz, of_products: [first, second] }
@@ -94,7 +117,11 @@ impl Recurrence {
         }
         // Which steps count has no gradient.
         d_mask.open(images * self.steps);
+        let lost = &mut scratch.lost[..self.lost_floats(images)];
+        lost.fill(0.0);
+        let block = self.block(images);
         for step in (0..self.steps).rev() {
+            let at = Step { step, slot: step % block };
             match self.output_place(step) {
                 Some(place) => {
                     for (dh, dy) in gradients.dh.chunks_exact_mut(self.units).zip(dy.chunks(len)) {
@@ -109,14 +136,17 @@ impl Recurrence {
                 None => {}
             }
             match self.cell {
-                Cell::Simple => self.simple_step_back(simd, &given, step, &mut gradients),
-                Cell::Lstm => self.lstm_step_back(simd, &given, step, &mut gradients),
-                Cell::Gru(reset) => self.gru_step_back(simd, &given, step, reset, &mut gradients),
+                Cell::Simple => self.simple_step_back(simd, &given, at, &mut gradients),
+                Cell::Lstm => self.lstm_step_back(simd, &given, at, &mut gradients),
+                Cell::Gru(reset) => self.gru_step_back(simd, &given, at, reset, &mut gradients),
             }
-            self.hand_on(step, images, &gradients, &mut dx);
+            self.hand_on(at, images, &gradients, &mut dx);
+            if at.slot == 0 {
+                let steps = step..(step + block).min(self.steps);
+                self.add_weight_gradients(simd, &given, steps, &gradients, lost, (io.places, &mut *io.gradients));
+            }
         }
         self.hand_on_initial(&gradients, &mut d_initial);
-        self.add_weight_gradients(simd, &given, &gradients, &mut scratch.lost, (io.places, io.gradients));
     }
 
     /// Whether a step counts for an example.
@@ -125,9 +155,9 @@ impl Recurrence {
     }
 
     /// Writes the gradients of the projected inputs of a step.
-    fn hand_on(&self, step: usize, images: usize, gradients: &Gradients<'_>, dx: &mut InputGradient<'_>) {
+    fn hand_on(&self, Step { step, slot }: Step, images: usize, gradients: &Gradients<'_>, dx: &mut InputGradient<'_>) {
         let width = self.width();
-        let dz = part(gradients.dz, step, images * width);
+        let dz = part(gradients.dz, slot, images * width);
         for (image, dz) in dz.chunks_exact(width).enumerate() {
             let place = image * self.steps + self.place(step);
             match dx.flow {
@@ -147,20 +177,36 @@ impl Recurrence {
         }
     }
 
-    /// Adds what comes back through the products to the gradients of the states before a step.
-    fn add_back(&self, given: &Given<'_>, dh: &mut [f32], back: &[f32]) {
-        if self.drops() {
-            let back = back.iter().zip(&*given.kept.factors);
-            dh.iter_mut().zip(back).for_each(|(dh, (back, factor))| *dh += back * factor);
-        } else {
-            dh.iter_mut().zip(back).for_each(|(dh, back)| *dh += back);
+    /// Adds what comes back through the first product to the gradients of the states before a step, if there are any.
+    fn back_to_states<S: Simd>(
+        &self,
+        simd: S,
+        given: &Given<'_>,
+        step: usize,
+        dz: &[f32],
+        (dh, back): (&mut [f32], &mut [f32]),
+    ) {
+        if !self.starts_from_zeros(step) {
+            self.products[0].of_gradients(simd, dz, given.packed[0], back);
+            self.add_back(simd, given, dh, back);
         }
     }
 
-    fn simple_step_back<S: Simd>(&self, simd: S, given: &Given<'_>, step: usize, gradients: &mut Gradients<'_>) {
+    /// Adds what comes back through the products to the gradients of the states before a step.
+    fn add_back<S: Simd>(&self, simd: S, given: &Given<'_>, dh: &mut [f32], back: &[f32]) {
+        add_back(simd, back, if self.drops() { &*given.kept.factors } else { &[] }, dh);
+    }
+
+    fn simple_step_back<S: Simd>(
+        &self,
+        simd: S,
+        given: &Given<'_>,
+        Step { step, slot }: Step,
+        gradients: &mut Gradients<'_>,
+    ) {
         let (units, states) = (self.units, given.images * self.units);
         let Gradients { dh, back, dz, .. } = gradients;
-        let dz = part_mut(dz, step, states);
+        let dz = part_mut(dz, slot, states);
         let [gates, inputs] = [&given.kept.gates, &given.kept.inputs].map(|kept| part(kept, step, states));
         for (image, dz) in dz.chunks_exact_mut(units).enumerate() {
             let dh = part_mut(dh, image, units);
@@ -172,14 +218,19 @@ impl Recurrence {
                 dz.fill(0.0);
             }
         }
-        self.products[0].of_gradients(simd, dz, given.packed[0], back);
-        self.add_back(given, dh, back);
+        self.back_to_states(simd, given, step, dz, (dh, back));
     }
 
-    fn lstm_step_back<S: Simd>(&self, simd: S, given: &Given<'_>, step: usize, gradients: &mut Gradients<'_>) {
+    fn lstm_step_back<S: Simd>(
+        &self,
+        simd: S,
+        given: &Given<'_>,
+        Step { step, slot }: Step,
+        gradients: &mut Gradients<'_>,
+    ) {
         let (units, width, images) = (self.units, self.width(), given.images);
         let Gradients { dh, back, dc, dz, .. } = gradients;
-        let dz = part_mut(dz, step, images * width);
+        let dz = part_mut(dz, slot, images * width);
         for (image, dz) in dz.chunks_exact_mut(width).enumerate() {
             let dh = part_mut(dh, image, units);
             if self.counts(given, step, image) {
@@ -197,15 +248,14 @@ impl Recurrence {
                 dz.fill(0.0);
             }
         }
-        self.products[0].of_gradients(simd, dz, given.packed[0], back);
-        self.add_back(given, dh, back);
+        self.back_to_states(simd, given, step, dz, (dh, back));
     }
 
     fn gru_step_back<S: Simd>(
         &self,
         simd: S,
         given: &Given<'_>,
-        step: usize,
+        Step { step, slot }: Step,
         reset: Reset,
         gradients: &mut Gradients<'_>,
     ) {
@@ -219,9 +269,9 @@ impl Recurrence {
                 h_before: part(given.kept.h, at, units),
             }
         };
-        let dz = part_mut(dz, step, images * width);
-        let first = part_mut(first, step, images * self.products[0].gate_values());
-        let second = part_mut(second, step, images * units);
+        let dz = part_mut(dz, slot, images * width);
+        let first = part_mut(first, slot, images * self.products[0].gate_values());
+        let second = part_mut(second, slot, images * units);
         for (image, dz) in dz.chunks_exact_mut(width).enumerate() {
             if self.counts(given, step, image) {
                 gru_backward(simd, self.functions, kept(image), part_mut(dh, image, units), dz);
@@ -259,22 +309,27 @@ impl Recurrence {
         }
         match reset {
             Reset::After => {}
-            Reset::Before => self.add_back(given, dh, back),
+            Reset::Before => self.add_back(simd, given, dh, back),
         }
-        self.products[0].of_gradients(simd, first, given.packed[0], back);
-        self.add_back(given, dh, back);
+        self.back_to_states(simd, given, step, first, (dh, back));
     }
 
-    /// The gradients of the recurrent kernel and of its bias.
+    /// Floats of what the additions of long sums lose: one for each weight, if there are long sums.
+    pub(super) fn lost_floats(&self, images: usize) -> usize {
+        self.products.iter().map(|product| product.lost_len(self.steps * images)).sum()
+    }
+
+    /// Adds what a block of steps gives to the gradients of the recurrent kernel and of its bias.
     fn add_weight_gradients<S: Simd>(
         &self,
         simd: S,
         given: &Given<'_>,
+        steps: Range<usize>,
         gradients: &Gradients<'_>,
         lost: &mut [f32],
-        (places, sums): (&[crate::program::WeightPlace], &mut crate::exec::Gradients),
+        (places, sums): (&[WeightPlace], &mut crate::exec::Gradients),
     ) {
-        let rows = self.steps * given.images;
+        let images = given.images;
         let states: &[f32] = if self.drops() { given.kept.dropped } else { given.kept.h };
         let of_first = match self.cell {
             Cell::Simple | Cell::Lstm => &*gradients.dz,
@@ -282,17 +337,21 @@ impl Recurrence {
         };
         let kernel = &places[0];
         if kernel.is_trained {
-            let mut start = kernel.range.start;
+            let first_step = steps.start + usize::from(self.starts_from_zeros(steps.start));
+            let rows = (first_step - steps.start) * images..steps.len() * images;
+            let (mut start, mut lost) = (kernel.range.start, lost);
             let factors = [(states, of_first), (&*given.kept.inner, &*gradients.of_products[1])];
             for (product, (h, dz)) in self.products.iter().zip(factors) {
                 let end = start + product.gate_values() * self.units;
-                let dw = &mut sums.summed[start..end + SLACK];
-                product.add_weight_gradients(simd, h, &dz[..rows * product.gate_values()], lost, dw);
-                start = end;
+                let (of_product, rest) = lost.split_at_mut(product.lost_len(self.steps * images));
+                let dz = &dz[rows.start * product.gate_values()..rows.end * product.gate_values()];
+                let h = &h[first_step * images * self.units..];
+                product.add_weight_gradients(simd, h, dz, of_product, &mut sums.summed[start..end + SLACK]);
+                (start, lost) = (end, rest);
             }
         }
         if let Some(bias) = self.bias_range(places).filter(|_| places[1].is_trained) {
-            add_rows(simd, &of_first[..rows * self.width()], &mut sums.summed[bias]);
+            add_rows(simd, &of_first[..steps.len() * images * self.width()], &mut sums.summed[bias]);
         }
     }
 }

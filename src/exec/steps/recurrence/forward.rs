@@ -29,6 +29,7 @@ struct Step {
     before: usize,
     behind: usize,
     slot: usize,
+    starts_from_zeros: bool,
 }
 
 impl Recurrence {
@@ -51,7 +52,7 @@ impl Recurrence {
         for step in 0..self.steps {
             let place = self.place(step);
             let [before, behind] = [slots.state(step), slots.state(step + 1)];
-            let at = Step { place, before, behind, slot: slots.step(step) };
+            let at = Step { place, before, behind, slot: slots.step(step), starts_from_zeros: self.starts_from_zeros(step) };
             self.drop_states(at, states, &mut kept);
             match self.cell {
                 Cell::Simple => self.simple_step(simd, &given, at, &mut kept),
@@ -147,6 +148,18 @@ impl Recurrence {
         }
     }
 
+    /// The first product of states. Where all of them are 0, all products of them are alike.
+    fn of_states<S: Simd>(&self, simd: S, given: &Given<'_>, at: Step, read: &[f32], z: &mut [f32]) {
+        let product = &self.products[0];
+        if at.starts_from_zeros {
+            let (first, others) = z.split_at_mut(product.gate_values());
+            product.of_states(simd, &read[..self.units], given.packed[0], first);
+            others.chunks_exact_mut(first.len()).for_each(|z| z.copy_from_slice(first));
+        } else {
+            product.of_states(simd, read, given.packed[0], z);
+        }
+    }
+
     /// The projected input of an example.
     fn projected<'a>(&self, x: &'a [f32], image: usize, place: usize) -> &'a [f32] {
         part(x, image * self.steps + place, self.width())
@@ -158,7 +171,7 @@ impl Recurrence {
         let read = if self.drops() { part(kept.dropped, at.slot, states) } else { before };
         let z = part_mut(kept.gates, at.slot, states);
         let inputs = part_mut(kept.inputs, at.slot, states);
-        self.products[0].of_states(simd, read, given.packed[0], z);
+        self.of_states(simd, given, at, read, z);
         for (image, z) in z.chunks_exact_mut(units).enumerate() {
             let x = self.projected(given.x, image, at.place);
             simple_forward(simd, self.functions, x, z, part_mut(inputs, image, units));
@@ -175,7 +188,7 @@ impl Recurrence {
         let gates = part_mut(kept.gates, at.slot, of_gates);
         let inputs = part_mut(kept.inputs, at.slot, of_gates);
         let squashed = part_mut(kept.squashed, at.slot, states);
-        self.products[0].of_states(simd, read, given.packed[0], gates);
+        self.of_states(simd, given, at, read, gates);
         for (image, gates) in gates.chunks_exact_mut(width).enumerate() {
             let states = LstmStates {
                 c: part_mut(c, image, units),
@@ -196,7 +209,7 @@ impl Recurrence {
         let gates = part_mut(kept.gates, at.slot, of_gates);
         let inputs = part_mut(kept.inputs, at.slot, of_gates);
         let inner = part_mut(kept.inner, at.slot, states);
-        self.products[0].of_states(simd, read, given.packed[0], gates);
+        self.of_states(simd, given, at, read, gates);
         for (image, gates) in gates.chunks_exact_mut(width).enumerate() {
             let x = self.projected(given.x, image, at.place);
             let (x, x_candidate) = x.split_at(2 * units);
@@ -227,7 +240,7 @@ impl Recurrence {
         let inputs = part_mut(kept.inputs, at.slot, of_gates);
         let inner = part_mut(kept.inner, at.slot, states);
         let (z, candidates) = room[..of_gates].split_at_mut(2 * states);
-        self.products[0].of_states(simd, read, given.packed[0], z);
+        self.of_states(simd, given, at, read, z);
         for (image, gates) in all_gates.chunks_exact_mut(width).enumerate() {
             let x = &self.projected(given.x, image, at.place)[..2 * units];
             let gates = &mut gates[..2 * units];

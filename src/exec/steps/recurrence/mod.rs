@@ -123,8 +123,7 @@ impl Run for Recurrence {
             Purpose::Inference => inference,
             Purpose::Training => {
                 let forward = self.packed_len() + self.gradient_floats(images);
-                let lost = self.products.iter().map(|product| product.lost_len(self.steps * images)).max();
-                Memory { forward, lost: lost.unwrap_or(0), ..inference }
+                Memory { forward, lost: self.lost_floats(images), ..inference }
             }
         }
     }
