@@ -3,6 +3,11 @@
 //!
 //! `cargo run --release --example sentiment` writes its reviews itself, by a rule, and says so.
 //! `-- --csv reviews.csv` takes a file with the columns `text` and `rating`.
+//!
+//! On 10,605 snippets of film reviews (those that came with VADER; Hutto and Gilbert, 2014), over five seeds, root mean
+//! squared errors of the test part behind the last epoch: none 1.66, naive 1.52, variational 1.57. Variational dropout
+//! overfits least, but that it comes before naive dropout, as in the paper, isn't so here: the paper's
+//! models drop whole words too, decay weights, and train for longer.
 
 use clap::{Parser, ValueEnum};
 use inkstone::Dataset;
@@ -34,7 +39,7 @@ struct Arguments {
     #[arg(long, default_value_t = 64)]
     embedding: usize,
     /// The part that is dropped
-    #[arg(long, default_value_t = 0.3)]
+    #[arg(long, default_value_t = 0.5)]
     rate: f32,
     /// The most words that have a vector of their own
     #[arg(long, default_value_t = 5000)]

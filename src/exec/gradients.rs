@@ -70,6 +70,11 @@ impl Gradients {
         self.looked_up.iter_mut().for_each(|looked_up| looked_up.sort_rows(self.examples));
     }
 
+    /// The first row from this one on that occurs in a table.
+    pub(crate) fn next_row(&self, table: usize, first: usize) -> Option<usize> {
+        self.looked_up[table].next_row(self.examples, first)
+    }
+
     /// Adds the gradients of some values of a table, from its first on, that these examples leave.
     pub(crate) fn add_rows(&self, table: usize, values: Range<usize>, to: &mut [f32]) {
         self.looked_up[table].add_to(self.examples, values, to);

@@ -40,6 +40,13 @@ impl LookedUp {
         self.occurrences[..examples * self.steps].sort_unstable();
     }
 
+    /// The first row from this one on that occurs, of this many examples, which have been sorted.
+    pub(super) fn next_row(&self, examples: usize, first: usize) -> Option<usize> {
+        let occurrences = &self.occurrences[..examples * self.steps];
+        let next = occurrences.partition_point(|occurrence| row(*occurrence) < first);
+        occurrences.get(next).map(|occurrence| row(*occurrence))
+    }
+
     /// Adds the gradients of some of the table's values, of this many examples, which have been sorted.
     ///
     /// - values: from the table's first value on

@@ -150,6 +150,22 @@ pub(super) enum Update {
 }
 
 impl Update {
+    /// Whether a parameter without a gradient stays as it is, and all that is kept of it.
+    pub(super) fn keeps_what_has_no_gradient(self) -> bool {
+        match self {
+            Self::Sgd { .. } | Self::Adagrad { .. } => true,
+            Self::Adam(_)
+            | Self::AmsGrad(_)
+            | Self::Momentum { .. }
+            | Self::RmsProp(_)
+            | Self::RmsPropMomentum(_)
+            | Self::RmsPropCentered(_)
+            | Self::RmsPropCenteredMomentum(_)
+            | Self::Nadam(_)
+            | Self::Lion(_) => false,
+        }
+    }
+
     /// Updates a stretch of parameters and of the buffers.
     pub(super) fn run<S: Simd>(self, simd: S, g: &[f32], w: &mut [f32], buffers: [&mut [f32]; MAX_BUFFERS]) {
         let [first, second, third] = buffers;

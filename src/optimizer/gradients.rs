@@ -34,6 +34,12 @@ pub(crate) trait GradientSource: Sync {
         None
     }
 
+    /// The first parameters of a range, in a run of their own, that may have a gradient, as far as that is known
+    /// without finding it.
+    fn first_with_gradient(&self, range: Range<usize>) -> Option<Range<usize>> {
+        (!range.is_empty()).then_some(range)
+    }
+
     /// What regularizers add to the gradients that it writes; a step adds it, which has the weights.
     fn penalties(&self) -> Option<&Penalties> {
         None
@@ -43,6 +49,24 @@ pub(crate) trait GradientSource: Sync {
     ///
     /// - to: (rows of the block, length of a row)
     fn write(&self, level: Level, block: Block, to: &mut [f32]);
+}
+
+/// Which parameters a pass visits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    All,
+    /// Those that may have a gradient: it would leave all others as they are.
+    WithGradient,
+}
+
+impl Reach {
+    /// The first parameters of a range that are visited.
+    fn first(self, source: &dyn GradientSource, range: Range<usize>) -> Option<Range<usize>> {
+        match self {
+            Self::All => (!range.is_empty()).then_some(range),
+            Self::WithGradient => source.first_with_gradient(range),
+        }
+    }
 }
 
 /// Some columns of some rows of the parameters.
@@ -55,6 +79,13 @@ pub(crate) struct Block {
     pub(crate) len: usize,
     /// From one row's start to the next's.
     pub(crate) stride: usize,
+}
+
+impl Block {
+    /// One row.
+    fn run(range: &Range<usize>) -> Self {
+        Self { start: range.start, rows: 1, len: range.len(), stride: range.len() }
+    }
 }
 
 /// Gradients that are there.
@@ -77,30 +108,32 @@ pub(crate) fn halve(range: &Range<usize>) -> Option<usize> {
     (range.len() > PIECE).then(|| range.start + (range.len() / 2).next_multiple_of(LINE_FLOATS))
 }
 
-/// Goes through all gradients in parallel, a run of them at a time, each with the part of the state that belongs to it.
+/// Goes through gradients in parallel, a run of them at a time, each with the part of the state that belongs to it.
 ///
 /// - work: gets where the run starts, its gradients, and its state
 pub(crate) fn for_each_run(
     level: Level,
     source: &dyn GradientSource,
+    reach: Reach,
     state: PieceState<'_>,
     work: impl Fn(usize, &[f32], PieceState<'_>) + Sync,
 ) {
-    in_pieces(source, Piece { start: 0, state }, &|piece| each_run(level, source, piece, &work));
+    in_pieces(source, Piece { start: 0, state }, &|piece| each_run(level, source, reach, piece, &work));
 }
 
 /// Goes through one piece.
 fn each_run(
     level: Level,
     source: &dyn GradientSource,
+    reach: Reach,
     piece: Piece<'_>,
     work: &impl Fn(usize, &[f32], PieceState<'_>),
 ) {
     let (start, len) = (piece.start, piece.state.parameters.len());
     match source.whole() {
         Some(all) => work(start, &all[start..start + len], piece.state),
-        None if len <= FEW => each_run_in::<FEW>(level, source, piece, work),
-        None => each_run_in::<PIECE>(level, source, piece, work),
+        None if len <= FEW => each_run_in::<FEW>(level, source, reach, piece, work),
+        None => each_run_in::<PIECE>(level, source, reach, piece, work),
     }
 }
 
@@ -110,14 +143,25 @@ fn each_run(
 fn each_run_in<const ROOM: usize>(
     level: Level,
     source: &dyn GradientSource,
+    reach: Reach,
     Piece { start, mut state }: Piece<'_>,
     work: &impl Fn(usize, &[f32], PieceState<'_>),
 ) {
     let len = state.parameters.len();
     let mut room = [0.0; ROOM];
     let rows = source.rows(&(start..start + len));
+    if rows == 1 {
+        let mut rest = start..start + len;
+        while let Some(run) = reach.first(source, rest.clone()) {
+            let gradients = &mut room[..run.len()];
+            source.write(level, Block::run(&run), gradients);
+            work(run.start, gradients, state.part(run.start - start..run.end - start));
+            rest.start = run.end;
+        }
+        return;
+    }
     let stride = len / rows;
-    let columns = if rows == 1 { ROOM } else { ROOM / rows / LINE_FLOATS * LINE_FLOATS };
+    let columns = ROOM / rows / LINE_FLOATS * LINE_FLOATS;
     for column in (0..stride).step_by(columns) {
         let block = Block { start: start + column, rows, len: columns.min(stride - column), stride };
         let gradients = &mut room[..rows * block.len];
@@ -141,13 +185,14 @@ pub(super) fn with_run<R>(
         return work(&all[run]);
     }
     let mut room = [0.0; PIECE];
-    let block = Block { start: run.start, rows: 1, len: run.len(), stride: run.len() };
     let gradients = &mut room[..run.len()];
-    source.write(level, block, gradients);
+    source.write(level, Block::run(&run), gradients);
     work(gradients)
 }
 
 /// Writes all gradients to one buffer.
 pub(crate) fn collect(level: Level, source: &dyn GradientSource, to: &mut [f32]) {
-    for_each_run(level, source, PieceState::of(to), |_, gradients, to| to.parameters.copy_from_slice(gradients));
+    for_each_run(level, source, Reach::All, PieceState::of(to), |_, gradients, to| {
+        to.parameters.copy_from_slice(gradients)
+    });
 }

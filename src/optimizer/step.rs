@@ -4,7 +4,7 @@
 //! in the first-level cache from one of these to the next; norms, where they are needed, take a pass before it.
 
 use super::algorithm::Update;
-use super::gradients::{GradientSource, for_each_run};
+use super::gradients::{GradientSource, Reach, for_each_run};
 use super::norms::Factor;
 use super::pieces::PieceState;
 use super::{Optimizer, OptimizerState, Penalties};
@@ -87,7 +87,7 @@ pub(crate) fn take_step(
     };
     let buffers = state.buffers.each_mut().map(|buffer| &mut buffer[..]);
     let all = PieceState { parameters, buffers, average: &mut state.average };
-    for_each_run(level, gradients, all, |start, gradients, state| {
+    for_each_run(level, gradients, step.reach(), all, |start, gradients, state| {
         dispatch!(level, simd => step.run(simd, start, gradients, state));
     });
 }
@@ -100,6 +100,11 @@ fn averaging(optimizer: &Optimizer, step: u64) -> Averaging {
 }
 
 impl Step<'_> {
+    fn reach(&self) -> Reach {
+        let moves_all = self.penalties.is_some() || self.decay != 0.0 || self.averaging.is_some();
+        if self.update.keeps_what_has_no_gradient() && !moves_all { Reach::WithGradient } else { Reach::All }
+    }
+
     fn run<S: Simd>(&self, simd: S, mut start: usize, mut gradients: &[f32], mut state: PieceState<'_>) {
         let penalties = self.penalties.filter(|penalties| penalties.reach(start, gradients.len()));
         let has_options = self.decay != 0.0 || self.averaging.is_some() || penalties.is_some();

@@ -4,6 +4,8 @@
 use super::*;
 use crate::kernels::clip::sum_of_squares;
 use crate::simd::{Level, all_levels, dispatch};
+use std::ops::Range;
+use std::sync::Mutex;
 
 fn numbers(len: usize, seed: usize) -> Vec<f32> {
     (0..len).map(|i| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1000.0 - 1.0).collect()
@@ -148,6 +150,51 @@ fn buffers_have_keras_names() {
     assert_eq!(names(Sgd::default().into()), [""; 0]);
     assert_eq!(names(RmsProp::default().centered(true).into()), ["velocity", "average_gradient"]);
     assert_eq!(names(Adagrad::default().into()), ["accumulator"]);
+}
+
+/// Gradients of which all but a few are known to be zero.
+struct Few<'a> {
+    all: &'a [f32],
+    known: &'a [Range<usize>],
+    visited: Mutex<Vec<Range<usize>>>,
+}
+
+impl GradientSource for Few<'_> {
+    fn first_with_gradient(&self, range: Range<usize>) -> Option<Range<usize>> {
+        let inside = |known: &Range<usize>| known.start.max(range.start)..known.end.min(range.end);
+        self.known.iter().map(inside).find(|inside| !inside.is_empty())
+    }
+
+    fn write(&self, _level: Level, Block { start, len, .. }: Block, to: &mut [f32]) {
+        to.copy_from_slice(&self.all[start..start + len]);
+        self.visited.lock().unwrap().push(start..start + len);
+    }
+}
+
+/// Rows of a table that do not occur take no time where the algorithm would leave them as they are; the bits are those of
+/// a pass over all.
+#[test]
+fn what_has_no_gradient_is_left_out_where_the_algorithm_keeps_it() {
+    let (len, known) = (10_000, [3..7, 4000..4128, 9990..10_000]);
+    let mut all = vec![0.0; len];
+    known.iter().for_each(|range| all[range.clone()].copy_from_slice(&numbers(range.len(), 1)));
+    let kept = [Sgd::default().into(), Adagrad::default().into(), Adagrad::default().clipvalue(0.5)];
+    for (optimizer, is_kept) in
+        kept.map(|kept| (kept, true)).into_iter().chain(optimizers().into_iter().map(|optimizer| {
+            let is_kept = [Sgd::default().into(), Adagrad::default().into()].contains(&optimizer);
+            (optimizer, is_kept)
+        }))
+    {
+        let trained = |source: &dyn GradientSource| {
+            let (mut state, mut parameters) = (fresh(&optimizer, len), numbers(len, 0));
+            (0..2).for_each(|_| take_step(Level::new(), &optimizer, &mut state, source, &mut parameters));
+            parameters
+        };
+        let few = Few { all: &all, known: &known, visited: Mutex::default() };
+        assert!(trained(&few) == trained(&Whole(&all)), "{optimizer:?}");
+        let visited: usize = few.visited.into_inner().unwrap().iter().map(ExactSizeIterator::len).sum();
+        assert_eq!(visited, if is_kept { 2 * 142 } else { 2 * len }, "{optimizer:?}");
+    }
 }
 
 /// Arithmetic on subnormal numbers takes 10 to 20 times as long, and a weight that gets no gradient any more shrinks

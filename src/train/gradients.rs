@@ -8,7 +8,7 @@ use crate::kernels::over_batch::{
 };
 use crate::kernels::sum::add;
 use crate::optimizer::{Block, GradientSource, PIECE, Penalties, halve};
-use crate::plan::{OverBatch, Plan};
+use crate::plan::{OverBatch, Plan, Table};
 use crate::simd::{Level, Simd, dispatch};
 use std::ops::Range;
 
@@ -64,6 +64,25 @@ impl GradientSource for BatchGradients<'_> {
             Some(kernel) if range.len() > PIECE => range.len() / kernel.inputs,
             Some(_) | None => 1,
         }
+    }
+
+    fn first_with_gradient(&self, range: Range<usize>) -> Option<Range<usize>> {
+        let mut at = range.start;
+        while at < range.end {
+            let (run, end) = self.run_at(at);
+            let run_end = end.min(range.end);
+            match run {
+                Run::Sharded | Run::Kernel { .. } | Run::Biases { .. } => return Some(at..run_end),
+                Run::Rows { table } => {
+                    if let Some(row) = self.next_row(table, at..run_end) {
+                        return Some(row);
+                    }
+                }
+                Run::Gap => {}
+            }
+            at = run_end;
+        }
+        None
     }
 
     fn penalties(&self) -> Option<&Penalties> {
@@ -158,6 +177,18 @@ impl<'a> BatchGradients<'a> {
         for (step, _) in self.plan.tables.iter().enumerate().filter(|(_, step)| step.weights == *weights) {
             self.shards.iter().for_each(|shard| shard.gradients.add_rows(step, values.clone(), to));
         }
+    }
+
+    /// The first row of a run of a table's values that occurs, as far as it lies in the run.
+    fn next_row(&self, table: usize, range: Range<usize>) -> Option<Range<usize>> {
+        let Table { weights, len, .. } = &self.plan.tables[table];
+        let first = (range.start - weights.start) / len;
+        let steps = self.plan.tables.iter().enumerate().filter(|(_, step)| step.weights == *weights);
+        let rows = steps.flat_map(|(step, _)| self.shards.iter().map(move |shard| (step, shard)));
+        let row = rows.filter_map(|(step, shard)| shard.gradients.next_row(step, first)).min()?;
+        let start = weights.start + row * len;
+        let within = start.max(range.start)..(start + len).min(range.end);
+        (!within.is_empty()).then_some(within)
     }
 
     /// The gradients of a run of a kernel's weights, which may begin and end within a filter.

@@ -43,7 +43,7 @@ use crate::aligned::AlignedBuffer;
 use crate::exec::{Pass, Purpose, Weights, pack_filters};
 use crate::kernels::sum::add_all_compensated;
 use crate::optimizer::{
-    GradientSource, Optimizer, OptimizerState, Penalties, PieceState, Whole, collect, for_each_run, take_step,
+    GradientSource, Optimizer, OptimizerState, Penalties, PieceState, Reach, Whole, collect, for_each_run, take_step,
 };
 use crate::plan::Plan;
 use crate::simd::{Level, dispatch};
@@ -284,6 +284,7 @@ impl Engine {
         for_each_run(
             *level,
             &last.gradients(plan, shards, None),
+            Reach::All,
             sums,
             |_, values, PieceState { parameters, buffers, .. }| {
                 let [lost, ..] = buffers;

@@ -118,6 +118,24 @@ fn a_shared_table_gets_the_gradients_of_all_its_calls() {
     assert_eq!(table.iter().copied().collect::<Vec<f32>>(), [1.0, 0.0, 1.0, 1.0, -1.0, 1.0]);
 }
 
+/// An average of the weights makes a step visit all of them, which changes no bit of the weights themselves.
+#[test]
+fn optimizers_that_leave_out_what_does_not_occur_train_to_the_same_bits() {
+    let tokens = Array2::from_shape_fn((60, 3), |(example, place)| ((example * 31 + place * 17) % 900) as u32);
+    let labels: Vec<usize> = (0..60).map(|example| example % 2).collect();
+    let trained = |optimizer: Optimizer| {
+        let described = Sequential::new([3]).add(Embedding::new(1000, 5)).add(GlobalAveragePooling1D::new());
+        let described = described.add(Dense::new(2).activation(Softmax)).seed(1);
+        let mut model = described.compile(optimizer, SparseCategoricalCrossentropy::default(), []).unwrap();
+        let first = model.get_weights();
+        (0..3).for_each(|_| drop(model.train_on_batch(&tokens, &labels).unwrap()));
+        assert_ne!(first, model.get_weights());
+        model.get_weights()
+    };
+    assert_eq!(trained(Sgd::new(0.1).into()), trained(Sgd::new(0.1).use_ema(true)));
+    assert_eq!(trained(Adagrad::new(0.1).into()), trained(Adagrad::new(0.1).use_ema(true)));
+}
+
 /// The gradients of a table lie in no shard's buffer, and come out the same however the batch is cut.
 #[test]
 fn a_large_table_is_trained_to_the_same_bits_on_any_number_of_threads() {

@@ -52,7 +52,8 @@ impl Recurrence {
         for step in 0..self.steps {
             let place = self.place(step);
             let [before, behind] = [slots.state(step), slots.state(step + 1)];
-            let at = Step { place, before, behind, slot: slots.step(step), starts_from_zeros: self.starts_from_zeros(step) };
+            let at =
+                Step { place, before, behind, slot: slots.step(step), starts_from_zeros: self.starts_from_zeros(step) };
             self.drop_states(at, states, &mut kept);
             match self.cell {
                 Cell::Simple => self.simple_step(simd, &given, at, &mut kept),
