@@ -2,8 +2,8 @@
 //!
 //! They are plain loops with sums in `f64`, written to be read and to be checked against. The engine does not run them;
 //! its own kernels are tested against them. Images are (N, H, W, C), kernels Keras' (kernel height, kernel width,
-//! channels, filters). The gradient of an operation with output `y` takes `dy`, the gradient of the loss with respect
-//! to `y`.
+//! channels, filters); sequences are (N, steps, features). The gradient of an operation with output `y` takes `dy`, the
+//! gradient of the loss with respect to `y`.
 
 mod activation;
 mod average_pool2d;
@@ -13,6 +13,7 @@ mod dense;
 mod integer_conv2d;
 mod max_pool2d;
 mod rectifiers;
+mod recurrent;
 mod smooth;
 
 pub use activation::{relu, relu_backward, sigmoid, sigmoid_backward, softmax, softmax_backward, tanh, tanh_backward};
@@ -23,6 +24,10 @@ pub use dense::{DenseGradients, dense, dense_backward};
 pub use integer_conv2d::integer_conv2d;
 pub use max_pool2d::{max_pool2d, max_pool2d_backward};
 pub use rectifiers::{elu, elu_backward, rectified, rectified_backward, selu, selu_backward};
+pub use recurrent::{
+    RecurrentFunctions, RecurrentGradients, RecurrentInput, RecurrentOutput, RecurrentWeights, ResetGate,
+    ScalarFunction, gru, gru_backward, lstm, lstm_backward, simple_rnn, simple_rnn_backward,
+};
 pub use smooth::{
     exponential, exponential_backward, gelu, gelu_backward, gelu_tanh, gelu_tanh_backward, hard_sigmoid,
     hard_sigmoid_backward, mish, mish_backward, silu, silu_backward, softplus, softplus_backward, softsign,

@@ -44,6 +44,7 @@ mod predictions;
 mod predictor;
 mod quantized;
 mod recurrent;
+mod recurrent_fixtures;
 mod regularized;
 mod regularizer_faults;
 mod resume;

@@ -11,9 +11,11 @@ pub(crate) mod kinds;
 mod merging;
 pub(crate) mod oracle;
 mod recurrent;
+mod recurrent_dropout;
 mod reference;
 mod sample;
 mod sequences;
+mod state_reference;
 mod states;
 
 use super::memory::Memory;

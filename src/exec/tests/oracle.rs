@@ -6,6 +6,7 @@ use super::differences;
 use super::functions::{activate, activate_backward};
 use super::kinds::{NO_CUSTOM, function_of};
 use super::merging;
+use super::recurrent::{self, Reads};
 use super::reference::{batch_norm_backward, reference};
 use super::sequences;
 use crate::layers::{Conv2D, Layer, Network, ReLU, Source};
@@ -22,7 +23,7 @@ use ndarray::{
 pub(super) const NO_REFERENCE: &str = "has its reference in `ops`";
 
 /// Those with several are compared in `states`.
-const ONE_OUTPUT: &str = "layers of the table of cases have one output";
+pub(super) const ONE_OUTPUT: &str = "layers of the table of cases have one output";
 
 /// A network whose weights are known.
 #[derive(Clone, Copy)]
@@ -240,6 +241,9 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], m
         Layer::ReLU(relu) => ops::rectified(x.view(), relu.negative_slope, relu.max_value, relu.threshold),
         Layer::LeakyReLU(relu) => ops::rectified(x.view(), relu.negative_slope, None, 0.0),
         Layer::ELU(elu) => ops::elu(x.view(), elu.alpha),
+        Layer::SimpleRNN(_) | Layer::LSTM(_) | Layer::GRU(_) | Layer::Bidirectional(_) => {
+            recurrent::forward(layer, weights, &Reads::new(x))
+        }
         Layer::TimeDistributed(steps) => linear_part(&steps.layer, weights, reads, mode),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
         Layer::Add(_) => {
@@ -353,6 +357,10 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
             Back::of_input(ops::rectified_backward(x.view(), relu.negative_slope, None, 0.0, dy.view()).unwrap())
         }
         Layer::ELU(elu) => Back::of_input(ops::elu_backward(x.view(), elu.alpha, dy.view()).unwrap()),
+        Layer::SimpleRNN(_) | Layer::LSTM(_) | Layer::GRU(_) | Layer::Bidirectional(_) => {
+            let (dx, dw) = recurrent::backward(layer, weights, &Reads::new(x), &dy);
+            Back { inputs: vec![dx], weights: dw }
+        }
         Layer::TimeDistributed(steps) => backward(&steps.layer, weights, reads, dy),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
         Layer::Add(_) => {

@@ -1,175 +1,272 @@
-//! The forward pass of recurrent layers in `f64`, one example and one step after the other, as their definitions say;
-//! and what the table of cases leaves out of them.
+//! Recurrent layers as `ops` has them, for the oracle; and what the table of cases leaves out of them.
 
 use super::cases::{Case, Kind};
 use super::each_layer::agrees_with_the_oracle;
+use super::oracle::ONE_OUTPUT;
 use crate::layers::{ActivationFunction, Bidirectional, GRU, LSTM, Layer, MergeMode, SimpleRNN};
+use crate::ops::{
+    self, RecurrentFunctions, RecurrentGradients, RecurrentInput, RecurrentOutput, RecurrentWeights, ResetGate,
+    ScalarFunction,
+};
 use crate::shape::Shape;
-use ndarray::{Array2, ArrayD, ArrayView1, ArrayViewD, Axis, Ix1, Ix2, concatenate, stack};
-
-/// The states of one example.
-struct States {
-    h: Vec<f64>,
-    c: Vec<f64>,
-}
-
-/// A recurrent layer's output; `None` if the layer is none.
-///
-/// - weights: in Keras' layout; x: (N, steps, features)
-pub(super) fn forward(layer: &Layer, weights: &[ArrayD<f64>], x: &ArrayD<f64>) -> Option<ArrayD<f64>> {
-    let is_one = matches!(layer, Layer::SimpleRNN(_) | Layer::LSTM(_) | Layer::GRU(_) | Layer::Bidirectional(_));
-    is_one.then(|| outputs(layer, weights, Sequences { x, initial: &[], mask: None }).swap_remove(0))
-}
+use ndarray::{
+    Array2, Array3, ArrayD, ArrayView, ArrayViewD, Axis, Dimension, Ix1, Ix2, Ix3, Slice, concatenate, stack,
+};
 
 /// What a recurrent layer reads.
-#[derive(Clone, Copy)]
-pub(super) struct Sequences<'a> {
+pub(super) struct Reads<'a> {
     /// (N, steps, features).
-    pub(super) x: &'a ArrayD<f64>,
-    /// The states before the first step, (N, units) each; none if they are 0.
-    pub(super) initial: &'a [ArrayD<f64>],
-    /// Which steps count: (N, steps).
+    pub(super) x: &'a ArrayD<f32>,
+    /// (N, steps).
     pub(super) mask: Option<&'a Array2<bool>>,
+    /// What dropout multiplies by, of each direction: of a layer with one direction the first.
+    pub(super) dropped: [Dropped; 2],
 }
 
-/// All outputs of a recurrent layer, its final states behind the others whether or not it is to give them.
-pub(super) fn outputs(layer: &Layer, weights: &[ArrayD<f64>], read: Sequences<'_>) -> Vec<ArrayD<f64>> {
-    let (units, is_sequence, is_backward) = match layer {
-        Layer::SimpleRNN(rnn) => (rnn.units, rnn.return_sequences, rnn.go_backwards),
-        Layer::LSTM(rnn) => (rnn.units, rnn.return_sequences, rnn.go_backwards),
-        Layer::GRU(rnn) => (rnn.units, rnn.return_sequences, rnn.go_backwards),
-        Layer::Bidirectional(both) => return of_both(both, weights, read),
-        _ => unreachable!("{} is not recurrent", layer.kind()),
-    };
-    let of_example = |(example, x): (usize, ArrayViewD<'_, f64>)| {
-        let x = x.into_dimensionality::<Ix2>().unwrap();
-        let first = |state: usize| match read.initial.get(state) {
-            Some(states) => states.index_axis(Axis(0), example).iter().copied().collect(),
-            None => vec![0.0; units],
-        };
-        let mut states = States { h: first(0), c: first(1) };
-        let steps = x.dim().0;
-        let places: Vec<usize> = if is_backward { (0..steps).rev().collect() } else { (0..steps).collect() };
-        let mut all = Array2::zeros((steps, units));
-        for (processed, place) in places.into_iter().enumerate() {
-            if read.mask.is_none_or(|mask| mask[[example, place]]) {
-                states = step(layer, weights, x.row(place), &states);
-            }
-            all.row_mut(processed).assign(&ArrayView1::from(&states.h));
-        }
-        let [h, c] = [states.h, states.c].map(|state| ArrayD::from_shape_vec(vec![state.len()], state).unwrap());
-        let output = if is_sequence { all.into_dyn() } else { h.clone() };
-        if matches!(layer, Layer::LSTM(_)) { vec![output, h, c] } else { vec![output, h] }
-    };
-    let examples: Vec<Vec<ArrayD<f64>>> = read.x.axis_iter(Axis(0)).enumerate().map(of_example).collect();
-    let stacked = |output: usize| {
-        let views: Vec<_> = examples.iter().map(|outputs| outputs[output].view()).collect();
-        stack(Axis(0), &views).unwrap()
-    };
-    (0..examples[0].len()).map(stacked).collect()
+/// What dropout multiplies by.
+#[derive(Clone, Default)]
+pub(super) struct Dropped {
+    /// (N, features).
+    pub(super) inputs: Option<Array2<f32>>,
+    /// (N, units).
+    pub(super) states: Option<Array2<f32>>,
 }
 
-/// The outputs of both directions.
-fn of_both(both: &Bidirectional, weights: &[ArrayD<f64>], read: Sequences<'_>) -> Vec<ArrayD<f64>> {
-    let (of_forward, of_backward) = weights.split_at(weights.len() / 2);
-    let (first, last) = read.initial.split_at(read.initial.len() / 2);
-    let mut of_left = outputs(&both.layer, of_forward, Sequences { initial: first, ..read });
-    // Backward, on the sequence turned round.
-    let reversed = |x: &ArrayD<f64>| {
-        let mut x = x.view();
-        x.invert_axis(Axis(1));
-        x.as_standard_layout().into_owned()
+impl<'a> Reads<'a> {
+    pub(super) fn new(x: &'a ArrayD<f32>) -> Self {
+        Self { x, mask: None, dropped: Default::default() }
+    }
+}
+
+/// A recurrent layer's output.
+///
+/// - weights: in Keras' layout
+pub(super) fn forward(layer: &Layer, weights: &[ArrayD<f32>], reads: &Reads<'_>) -> ArrayD<f32> {
+    let Layer::Bidirectional(both) = layer else {
+        return Direction::new(layer, 0).output(weights, reads);
     };
-    let mask = read.mask.map(|mask| {
-        let mut mask = mask.clone();
-        mask.invert_axis(Axis(1));
-        mask
-    });
-    let turned = Sequences { x: &reversed(read.x), initial: last, mask: mask.as_ref() };
-    let mut of_right = outputs(&both.layer, of_backward, turned);
-    let (left, right) = (of_left.remove(0), of_right.remove(0));
-    let right = if right.ndim() == 3 { reversed(&right) } else { right };
-    let merged = match both.merge_mode {
+    let [left, right] = of_both(both, weights, reads);
+    match both.merge_mode {
         MergeMode::Concat => {
             let both = concatenate(Axis(left.ndim() - 1), &[left.view(), right.view()]).unwrap();
-            vec![both.as_standard_layout().into_owned()]
+            both.as_standard_layout().into_owned()
         }
-        MergeMode::Sum => vec![left + right],
-        MergeMode::Mul => vec![left * right],
-        MergeMode::Ave => vec![(left + right) / 2.0],
-        MergeMode::None => vec![left, right],
-    };
-    [merged, of_left, of_right].concat()
-}
-
-/// What `values` times a matrix is, plus some of a bias.
-fn product(values: &[f64], matrix: &ArrayD<f64>, bias: Option<ArrayView1<'_, f64>>) -> Vec<f64> {
-    let matrix = matrix.view().into_dimensionality::<Ix2>().unwrap();
-    let mut sums: Vec<f64> = bias.map_or_else(|| vec![0.0; matrix.dim().1], |bias| bias.to_vec());
-    for (value, row) in values.iter().zip(matrix.rows()) {
-        sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += value * weight);
+        MergeMode::Sum => left + right,
+        MergeMode::Mul => left * right,
+        MergeMode::Ave => (left + right) / 2.0,
+        MergeMode::None => unreachable!("{ONE_OUTPUT}"),
     }
-    sums
 }
 
-fn step(layer: &Layer, weights: &[ArrayD<f64>], x: ArrayView1<'_, f64>, before: &States) -> States {
-    let (kernel, recurrent) = (&weights[0], &weights[1]);
-    let bias = |row: usize| {
-        weights.get(2).map(|bias| match bias.ndim() {
-            1 => bias.view().into_dimensionality::<Ix1>().unwrap(),
-            _ => bias.index_axis(Axis(0), row).into_dimensionality::<Ix1>().unwrap(),
-        })
+/// The gradients of the input and of all weights.
+pub(super) fn backward(
+    layer: &Layer,
+    weights: &[ArrayD<f32>],
+    reads: &Reads<'_>,
+    dy: &ArrayD<f32>,
+) -> (ArrayD<f32>, Vec<ArrayD<f32>>) {
+    let Layer::Bidirectional(both) = layer else {
+        return Direction::new(layer, 0).gradients(weights, reads, dy.view());
     };
-    let inputs = product(&x.to_vec(), kernel, bias(0));
-    let h = &before.h;
-    let units = h.len();
-    let sum = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a + b).collect::<Vec<f64>>();
+    let [left, right] = of_both(both, weights, reads);
+    let units = left.shape()[left.ndim() - 1];
+    let part = |columns| dy.slice_axis(Axis(dy.ndim() - 1), columns).to_owned();
+    let [d_left, d_right] = match both.merge_mode {
+        MergeMode::Concat => [part(Slice::from(..units)), part(Slice::from(units..))],
+        MergeMode::Sum => [dy.clone(), dy.clone()],
+        MergeMode::Mul => [dy * &right, dy * &left],
+        MergeMode::Ave => [dy / 2.0, dy / 2.0],
+        MergeMode::None => unreachable!("{ONE_OUTPUT}"),
+    };
+    let (of_left, of_right) = weights.split_at(weights.len() / 2);
+    let (dx, mut dw) = Direction::new(&both.layer, 0).gradients(of_left, reads, d_left.view());
+    let (dx_right, dw_right) = Direction::backward_of(&both.layer).gradients(of_right, reads, d_right.view());
+    dw.extend(dw_right);
+    (dx + dx_right, dw)
+}
+
+/// The output of each direction.
+fn of_both(both: &Bidirectional, weights: &[ArrayD<f32>], reads: &Reads<'_>) -> [ArrayD<f32>; 2] {
+    let (of_left, of_right) = weights.split_at(weights.len() / 2);
+    let left = Direction::new(&both.layer, 0).output(of_left, reads);
+    [left, Direction::backward_of(&both.layer).output(of_right, reads)]
+}
+
+/// In which order steps are processed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Along {
+    Forward,
+    Backward,
+}
+
+/// Where the states behind the steps go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gives {
+    Last,
+    EachAsProcessed,
+    EachInPlace,
+}
+
+/// A layer of one direction.
+struct Direction<'a> {
+    layer: &'a Layer,
+    /// Which of [`Reads::dropped`] is its.
+    place: usize,
+    along: Along,
+    gives: Gives,
+}
+
+impl<'a> Direction<'a> {
+    fn new(layer: &'a Layer, place: usize) -> Self {
+        let (is_sequence, is_backward) = match layer {
+            Layer::SimpleRNN(rnn) => (rnn.return_sequences, rnn.go_backwards),
+            Layer::LSTM(rnn) => (rnn.return_sequences, rnn.go_backwards),
+            Layer::GRU(rnn) => (rnn.return_sequences, rnn.go_backwards),
+            _ => unreachable!("{} is not recurrent", layer.kind()),
+        };
+        let gives = if is_sequence { Gives::EachAsProcessed } else { Gives::Last };
+        Self { layer, place, along: if is_backward { Along::Backward } else { Along::Forward }, gives }
+    }
+
+    /// The backward direction of a `Bidirectional`.
+    fn backward_of(layer: &'a Layer) -> Self {
+        let of_layer = Self::new(layer, 1);
+        let gives = if of_layer.gives == Gives::Last { Gives::Last } else { Gives::EachInPlace };
+        Self { along: Along::Backward, gives, ..of_layer }
+    }
+
+    /// An array of steps in the order of processing, or back.
+    fn processed<T: Clone, D: Dimension>(&self, steps: ArrayView<'_, T, D>) -> ndarray::Array<T, D> {
+        let mut steps = steps;
+        if self.along == Along::Backward {
+            steps.invert_axis(Axis(1));
+        }
+        steps.as_standard_layout().into_owned()
+    }
+
+    /// Calls a function with what `ops` reads.
+    fn with<T>(
+        &self,
+        weights: &[ArrayD<f32>],
+        reads: &Reads<'_>,
+        run: impl FnOnce(&RecurrentInput<'_>, &RecurrentWeights<'_>) -> T,
+    ) -> T {
+        let x: Array3<f32> = self.processed(reads.x.view().into_dimensionality::<Ix3>().unwrap());
+        let mask = reads.mask.map(|mask| self.processed(mask.view()));
+        let dropped = &reads.dropped[self.place];
+        let input = RecurrentInput {
+            mask: mask.as_ref().map(|mask| mask.view()),
+            input_factors: dropped.inputs.as_ref().map(|factors| factors.view()),
+            state_factors: dropped.states.as_ref().map(|factors| factors.view()),
+            ..RecurrentInput::new(x.view())
+        };
+        run(&input, &weights_of(weights))
+    }
+
+    fn output(&self, weights: &[ArrayD<f32>], reads: &Reads<'_>) -> ArrayD<f32> {
+        let RecurrentOutput { y, h, .. } = self.with(weights, reads, |input, weights| run(self.layer, input, weights));
+        match self.gives {
+            Gives::Last => h.into_dyn(),
+            Gives::EachAsProcessed => y.into_dyn(),
+            Gives::EachInPlace => self.processed(y.view()).into_dyn(),
+        }
+    }
+
+    fn gradients(
+        &self,
+        weights: &[ArrayD<f32>],
+        reads: &Reads<'_>,
+        dy: ArrayViewD<'_, f32>,
+    ) -> (ArrayD<f32>, Vec<ArrayD<f32>>) {
+        let (count, steps, units) = (reads.x.shape()[0], reads.x.shape()[1], weights[1].shape()[0]);
+        let each = || dy.view().into_shape_with_order((count, steps, units)).unwrap();
+        let of_last = || dy.view().into_dimensionality::<Ix2>().unwrap().to_owned();
+        let none = (Array3::zeros((count, steps, units)), Array2::zeros((count, units)));
+        let (y, h) = match self.gives {
+            Gives::Last => (none.0, of_last()),
+            Gives::EachAsProcessed => (each().to_owned(), none.1),
+            Gives::EachInPlace => (self.processed(each()), none.1),
+        };
+        let c = matches!(self.layer, Layer::LSTM(_)).then(|| Array2::zeros((count, units)));
+        let dy = RecurrentOutput { y, h, c };
+        let back = self.with(weights, reads, |input, weights| run_backward(self.layer, input, weights, &dy));
+        let mut dw = vec![back.d_kernel.into_dyn(), back.d_recurrent_kernel.into_dyn()];
+        dw.extend(weights.get(2).map(|bias| match bias.ndim() {
+            1 => back.d_bias.into_dyn(),
+            _ => stack(Axis(0), &[back.d_bias.view(), back.d_recurrent_bias.view()]).unwrap().into_dyn(),
+        }));
+        (self.processed(back.dx.view()).into_dyn(), dw)
+    }
+}
+
+/// The weights as `ops` takes them: the second row of a bias is the recurrent one.
+fn weights_of(weights: &[ArrayD<f32>]) -> RecurrentWeights<'_> {
+    let (bias, recurrent_bias) = match weights.get(2) {
+        None => (None, None),
+        Some(bias) if bias.ndim() == 1 => (Some(bias.view().into_dimensionality::<Ix1>().unwrap()), None),
+        Some(bias) => {
+            let row = |row| bias.index_axis(Axis(0), row).into_dimensionality::<Ix1>().unwrap();
+            (Some(row(0)), Some(row(1)))
+        }
+    };
+    let [kernel, recurrent_kernel] =
+        [0, 1].map(|place: usize| weights[place].view().into_dimensionality::<Ix2>().unwrap());
+    RecurrentWeights { kernel, recurrent_kernel, bias, recurrent_bias }
+}
+
+fn run(layer: &Layer, input: &RecurrentInput<'_>, weights: &RecurrentWeights<'_>) -> RecurrentOutput {
     match layer {
-        Layer::SimpleRNN(rnn) => {
-            let z = sum(&inputs, &product(h, recurrent, None));
-            States { h: z.iter().map(|z| function(rnn.activation, *z)).collect(), c: Vec::new() }
-        }
-        Layer::LSTM(rnn) => {
-            let z = sum(&inputs, &product(h, recurrent, None));
-            // Input, forget, candidate, output.
-            let z_at = |place: usize, j: usize| z[place * units + j];
-            let c: Vec<f64> = (0..units)
-                .map(|j| {
-                    let [input, forget] = [0, 1].map(|place| function(rnn.recurrent_activation, z_at(place, j)));
-                    forget * before.c[j] + input * function(rnn.activation, z_at(2, j))
-                })
-                .collect();
-            let output = |j: usize| function(rnn.recurrent_activation, z_at(3, j));
-            States { h: (0..units).map(|j| output(j) * function(rnn.activation, c[j])).collect(), c }
-        }
+        Layer::SimpleRNN(rnn) => ops::simple_rnn(input, weights, function(rnn.activation)),
+        Layer::LSTM(rnn) => ops::lstm(input, weights, functions(rnn.activation, rnn.recurrent_activation)),
         Layer::GRU(rnn) => {
-            let gates = sum(&inputs[..2 * units], &product(h, recurrent, if rnn.reset_after { bias(1) } else { None }));
-            let gate = |place: usize, j: usize| function(rnn.recurrent_activation, gates[place * units + j]);
-            let of_states: Vec<f64> = if rnn.reset_after {
-                let products = product(h, recurrent, bias(1));
-                (0..units).map(|j| gate(1, j) * products[2 * units + j]).collect()
-            } else {
-                let reset: Vec<f64> = (0..units).map(|j| gate(1, j) * h[j]).collect();
-                product(&reset, recurrent, None)[2 * units..].to_vec()
-            };
-            let candidate = |j: usize| function(rnn.activation, inputs[2 * units + j] + of_states[j]);
-            let h = (0..units).map(|j| gate(0, j) * h[j] + (1.0 - gate(0, j)) * candidate(j)).collect();
-            States { h, c: Vec::new() }
+            ops::gru(input, weights, functions(rnn.activation, rnn.recurrent_activation), reset_gate(rnn))
         }
         _ => unreachable!("{} is not recurrent", layer.kind()),
     }
+    .unwrap()
+}
+
+fn run_backward(
+    layer: &Layer,
+    input: &RecurrentInput<'_>,
+    weights: &RecurrentWeights<'_>,
+    dy: &RecurrentOutput,
+) -> RecurrentGradients {
+    match layer {
+        Layer::SimpleRNN(rnn) => ops::simple_rnn_backward(input, weights, function(rnn.activation), dy),
+        Layer::LSTM(rnn) => ops::lstm_backward(input, weights, functions(rnn.activation, rnn.recurrent_activation), dy),
+        Layer::GRU(rnn) => {
+            let functions = functions(rnn.activation, rnn.recurrent_activation);
+            ops::gru_backward(input, weights, functions, reset_gate(rnn), dy)
+        }
+        _ => unreachable!("{} is not recurrent", layer.kind()),
+    }
+    .unwrap()
+}
+
+fn reset_gate(gru: &GRU) -> ResetGate {
+    if gru.reset_after { ResetGate::AfterProduct } else { ResetGate::BeforeProduct }
+}
+
+fn functions(activation: ActivationFunction, recurrent: ActivationFunction) -> RecurrentFunctions {
+    RecurrentFunctions { activation: function(activation), recurrent_activation: function(recurrent) }
 }
 
 /// The functions that cases of recurrent layers have.
-fn function(function: ActivationFunction, x: f64) -> f64 {
+fn function(function: ActivationFunction) -> ScalarFunction {
     match function {
-        ActivationFunction::Linear => x,
-        ActivationFunction::Relu => x.max(0.0),
-        ActivationFunction::Tanh => x.tanh(),
-        ActivationFunction::Sigmoid => 1.0 / (1.0 + (-x).exp()),
-        ActivationFunction::HardSigmoid => (x / 6.0 + 0.5).clamp(0.0, 1.0),
-        ActivationFunction::Softsign => x / (1.0 + x.abs()),
-        ActivationFunction::Silu => x / (1.0 + (-x).exp()),
+        ActivationFunction::Linear => ScalarFunction::LINEAR,
+        ActivationFunction::Relu => ScalarFunction::RELU,
+        ActivationFunction::Tanh => ScalarFunction::TANH,
+        ActivationFunction::Sigmoid => ScalarFunction::SIGMOID,
+        ActivationFunction::HardSigmoid => {
+            ScalarFunction::new(|x| (x / 6.0 + 0.5).clamp(0.0, 1.0), |x| if x.abs() < 3.0 { 1.0 / 6.0 } else { 0.0 })
+        }
+        ActivationFunction::Softsign => ScalarFunction::new(|x| x / (1.0 + x.abs()), |x| (1.0 + x.abs()).powi(-2)),
+        ActivationFunction::Silu => ScalarFunction::new(
+            |x| x * ScalarFunction::SIGMOID.value(x),
+            |x| ScalarFunction::SIGMOID.value(x) + x * ScalarFunction::SIGMOID.derivative(x),
+        ),
         _ => unreachable!("no case has {function:?}"),
     }
 }

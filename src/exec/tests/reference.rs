@@ -3,7 +3,6 @@
 
 use super::merging::of_one_shape;
 use super::oracle::{Mode, NO_REFERENCE};
-use super::recurrent;
 use crate::layers::{BatchNormalization, Interpolation, Layer};
 use crate::shape::Shape;
 use ndarray::{ArrayD, ArrayViewD, Axis, Ix1, IxDyn, Zip, concatenate};
@@ -19,9 +18,6 @@ pub(super) fn reference(layer: &Layer, weights: &[ArrayD<f64>], reads: &[ArrayD<
             |merged: ArrayD<f64>, x: &ArrayD<f64>| Zip::from(&merged).and(x).map_collect(|a, b| function(*a, *b));
         reads[1..].iter().fold(reads[0].clone(), merge)
     };
-    if let Some(y) = recurrent::forward(layer, weights, x) {
-        return y;
-    }
     match layer {
         Layer::BatchNormalization(norm) => with_last(x, &[norm.channel_axis(shape_of(x)).unwrap()], |x| {
             let channels = Axis(x.ndim() - 1);

@@ -57,7 +57,14 @@ impl Sample {
             calls,
             outputs: vec![Source::Call(1), Source::Call(2)],
         };
-        let plan = Plan::new(&network, Wanted::OfInputs).unwrap_or_else(|error| panic!("{case:?}: {error}"));
+        let mut sample = Self::drawn(network, seed);
+        sample.inputs.iter_mut().for_each(|input| *input = of_case(case, std::mem::take(input)));
+        sample
+    }
+
+    /// Weights, inputs and gradients for a network.
+    pub(super) fn drawn(network: Network, seed: u64) -> Self {
+        let plan = Plan::new(&network, Wanted::OfInputs).unwrap_or_else(|error| panic!("{network:?}: {error}"));
         let mut random = stream(seed, Stream::Shuffle { epoch: 0 });
         let mut number = || random.random::<f32>() * 2.0 - 1.0;
         let mut flat = vec![0.0; plan.parameters.len];
@@ -69,7 +76,7 @@ impl Sample {
             flat[parameter.range.clone()].iter_mut().for_each(|weight| *weight = offset + number() * scale);
         }
         let mut batch = |shape| ArrayD::from_shape_simple_fn(batch_axes(IMAGES, shape), &mut number);
-        let inputs = case.inputs.iter().map(|shape| of_case(case, batch(*shape))).collect();
+        let inputs = network.inputs.iter().map(|shape| batch(*shape)).collect();
         let dy = plan.heads.iter().map(|head| batch(head.shape)).collect();
         Self { network, plan, flat, inputs, dy }
     }

@@ -4,8 +4,8 @@
 use super::differences::{of_inputs, of_weights};
 use super::each_layer::assert_close;
 use super::oracle::{Mode, Oracle, batch_axes, stored};
-use super::recurrent::{Sequences, outputs};
 use super::sample::{IMAGES, Sample};
+use super::state_reference::{Sequences, outputs};
 use crate::exec::Purpose;
 use crate::layers::{Arity, Bidirectional, Call, GRU, LSTM, Layer, Masking, MergeMode, Network, SimpleRNN, Source};
 use crate::plan::{Plan, Wanted};
