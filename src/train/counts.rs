@@ -13,19 +13,19 @@ pub(super) struct Scale<'a> {
     /// One part of the batch's examples.
     pub(super) examples: f32,
     /// For each output one part of its steps that count; none where examples do.
-    pub(super) steps: &'a [Option<f32>],
+    pub(super) steps: &'a [Option<f64>],
 }
 
 impl Scale<'_> {
     /// That of the loss of an output.
     pub(super) fn of(&self, head: usize) -> f32 {
-        self.steps.get(head).copied().flatten().unwrap_or(self.examples)
+        self.steps.get(head).copied().flatten().map_or(self.examples, |share| share as f32)
     }
 }
 
 /// One part of so many; 0 of none.
-pub(super) fn share(count: f64) -> f32 {
-    if count == 0.0 { 0.0 } else { (1.0 / count) as f32 }
+pub(super) fn share(count: f64) -> f64 {
+    if count == 0.0 { 0.0 } else { 1.0 / count }
 }
 
 /// What counts, in which memory, and which examples.
@@ -40,7 +40,7 @@ pub(super) struct Counting<'a> {
 impl Counting<'_> {
     /// Counts the steps of a batch, by the part of the forward pass that makes its masks: next to nothing where inputs
     /// are masked. Nothing is done where no output has a mask.
-    pub(super) fn count(&self, batch: &Examples<'_>, pool: &mut Pool, steps: &mut Vec<Option<f32>>) {
+    pub(super) fn count(&self, batch: &Examples<'_>, pool: &mut Pool, steps: &mut Vec<Option<f64>>) {
         let Self { plan, weights, level, seed, step } = *self;
         let Some(end) = plan.masks_end() else { return };
         let mut workspaces = std::mem::take(pool.get_mut());
@@ -62,16 +62,37 @@ impl Counting<'_> {
             add_steps(plan, workspace, places.len(), steps);
             counted = places.end;
         }
-        steps.iter_mut().flatten().for_each(|steps| *steps = share(f64::from(*steps)));
+        steps.iter_mut().flatten().for_each(|steps| *steps = share(*steps));
         *pool.get_mut() = workspaces;
     }
 }
 
-/// Adds the steps of a chunk that count. They are whole numbers that a float holds.
-pub(super) fn add_steps(plan: &Plan, workspace: &Workspace, examples: usize, steps: &mut [Option<f32>]) {
+/// Adds the steps of a chunk that count.
+pub(super) fn add_steps(plan: &Plan, workspace: &Workspace, examples: usize, steps: &mut [Option<f64>]) {
     for (head, steps) in plan.heads.iter().zip(steps) {
         if let (Some(mask), Some(steps)) = (head.mask, steps) {
-            *steps += workspace.value(mask)[..examples * head.shape.axes()[0]].iter().sum::<f32>();
+            *steps += counted(&workspace.value(mask)[..examples * head.shape.axes()[0]]);
         }
+    }
+}
+
+/// How many steps of a mask count: a whole number, which `f32` would not hold from 2^24 on.
+fn counted(mask: &[f32]) -> f64 {
+    mask.iter().filter(|counts| **counts != 0.0).count() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_steps_than_a_float_can_count_are_counted() {
+        let mut mask = vec![1.0; (1 << 24) + 5];
+        mask[7] = 0.0;
+        let total = counted(&mask) + counted(&mask[..8]);
+        assert_eq!(total, f64::from((1 << 24) + 4 + 7));
+        let shares = [Some(share(total)), None];
+        let scale = Scale { examples: 0.5, steps: &shares };
+        assert_eq!((scale.of(0), scale.of(1)), ((1.0 / total) as f32, 0.5));
     }
 }

@@ -105,7 +105,7 @@ pub(crate) struct Engine {
     /// What the additions of rounds have lost; empty until a batch has several.
     lost: AlignedBuffer,
     /// For each output one part of the steps that count in the last batch; empty until one has a mask.
-    step_shares: Vec<Option<f32>>,
+    step_shares: Vec<Option<f64>>,
     /// What the last batch scored.
     tally: Tally,
 }

@@ -125,10 +125,10 @@ impl Engine {
     /// Scores a pass, and finds the gradient of its mean loss at each output, before the output function.
     pub(crate) fn loss_of_pass(&self, pass: &KeptPass, targets: &Examples<'_>) -> (Tally, Vec<Vec<f32>>) {
         let (plan, scoring) = (&pass.on.plan, &self.scoring);
-        let mut steps: Vec<Option<f32>> = plan.heads.iter().map(|head| head.mask.map(|_| 0.0)).collect();
+        let mut steps: Vec<Option<f64>> = plan.heads.iter().map(|head| head.mask.map(|_| 0.0)).collect();
         let chunks = pass.chunks.iter();
         chunks.for_each(|Chunk { places, workspace }| add_steps(plan, workspace, places.len(), &mut steps));
-        steps.iter_mut().flatten().for_each(|steps| *steps = share(f64::from(*steps)));
+        steps.iter_mut().flatten().for_each(|steps| *steps = share(*steps));
         let scale = Scale { examples: 1.0 / pass.examples as f32, steps: &steps };
         let (mut total, mut tally) = (scoring.tally(), scoring.tally());
         let mut gradients: Vec<Vec<f32>> =

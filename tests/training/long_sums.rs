@@ -1,7 +1,7 @@
 //! Sums of very many terms, with values whose exact sums are known: ones times 0.3, whose roundings all go the same
 //! way. The bounds are at most the errors that PyTorch 2.15 showed on the same sums.
 
-use inkstone::ndarray::{Array2, Array4};
+use inkstone::ndarray::{Array2, Array3, Array4, Axis};
 use inkstone::prelude::*;
 
 const VALUE: f32 = 0.3;
@@ -93,6 +93,40 @@ fn means_of_many_pixels_lose_no_digits() {
     let model = Sequential::new([512, 512, 3]).add(GlobalAveragePooling2D::new());
     let model = model.compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
     for mean in model.predict(&Array4::from_elem((2, 512, 512, 3), VALUE)).unwrap() {
+        assert!(error(mean, 1) <= 1e-7, "{:e}", error(mean, 1));
+    }
+}
+
+/// The token of padding, and words such as "the", occur in every example of a batch.
+#[test]
+fn gradients_of_a_token_that_occurs_very_often_lose_no_digits() {
+    const STEPS: usize = 10_000;
+    const LEN: usize = 3;
+    for examples in [1, 100] {
+        let zeros = Embedding::new(4, LEN).embeddings_initializer(Initializer::Zeros);
+        let described = Sequential::new([STEPS]).add(zeros).seed(1);
+        let mut model = described.compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
+        let tokens = Array2::from_elem((examples, STEPS), 2_u32);
+        // Outputs are 0, so that every derivative is the same number.
+        let targets = Array3::from_elem((examples, STEPS, LEN), -1.0);
+        let (_, gradients) = model.gradients(&tokens, &targets).unwrap();
+        let exact = 2.0 / LEN as f64;
+        for (place, value) in gradients[0].values.indexed_iter() {
+            let expected = if place[0] == 2 { exact } else { 0.0 };
+            let error = (f64::from(*value) - expected).abs() / exact;
+            assert!(error <= 1e-6, "{examples} examples, {place:?}: {error:e}");
+        }
+    }
+}
+
+#[test]
+fn means_of_many_steps_that_count_lose_no_digits() {
+    const STEPS: usize = 200_001;
+    let model = Sequential::new([STEPS, 35]).add(Masking::new()).add(GlobalAveragePooling1D::new());
+    let model = model.compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
+    let mut x = Array3::from_elem((1, STEPS, 35), VALUE);
+    x.index_axis_mut(Axis(1), 7).fill(0.0);
+    for mean in model.predict(&x).unwrap() {
         assert!(error(mean, 1) <= 1e-7, "{:e}", error(mean, 1));
     }
 }

@@ -44,12 +44,7 @@ impl Run for MaskedMean {
         let examples = io.y[..io.images * io.len].chunks_exact_mut(io.len);
         let reads = masks.chunks_exact(self.steps).zip(x.chunks_exact(self.steps * self.features));
         for (y, (mask, x)) in examples.zip(reads) {
-            y.fill(0.0);
-            for (step, _) in x.chunks_exact(self.features).zip(mask).filter(|(_, counts)| **counts != 0.0) {
-                y.iter_mut().zip(step).for_each(|(y, x)| *y += x);
-            }
-            let share = share(mask);
-            y.iter_mut().for_each(|y| *y *= share);
+            mean_of_counted(x, mask, y);
         }
     }
 
@@ -69,8 +64,32 @@ impl Run for MaskedMean {
     }
 }
 
+/// How many features are added up at a time.
+const COLUMNS: usize = 32;
+
+/// The mean of the steps that count, summed in `f64`; zeros if none does.
+///
+/// - x: (steps, features); mask: (steps); means: (features)
+fn mean_of_counted(x: &[f32], mask: &[f32], means: &mut [f32]) {
+    let features = means.len();
+    let count = counted(mask).max(1) as f64;
+    for (start, means) in (0..).step_by(COLUMNS).zip(means.chunks_mut(COLUMNS)) {
+        let mut totals = [0.0_f64; COLUMNS];
+        for (step, _) in x.chunks_exact(features).zip(mask).filter(|(_, counts)| **counts != 0.0) {
+            totals.iter_mut().zip(&step[start..][..means.len()]).for_each(|(total, x)| *total += f64::from(*x));
+        }
+        means.iter_mut().zip(totals).for_each(|(mean, total)| *mean = (total / count) as f32);
+    }
+}
+
+fn counted(mask: &[f32]) -> usize {
+    mask.iter().filter(|counts| **counts != 0.0).count()
+}
+
 /// What each step that counts is of their mean.
 fn share(mask: &[f32]) -> f32 {
-    let count: f32 = mask.iter().sum();
-    if count == 0.0 { 0.0 } else { 1.0 / count }
+    match counted(mask) {
+        0 => 0.0,
+        count => (1.0 / count as f64) as f32,
+    }
 }
