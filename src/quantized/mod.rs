@@ -11,7 +11,7 @@ pub(crate) use program::{Program, parameters_read};
 pub(crate) use ranges::Range;
 pub(crate) use weights::Int8Weights;
 
-use crate::data::Inputs;
+use crate::data::{Inputs, TextVectorization};
 use crate::error::{Error, Result};
 use crate::exec::kernel_of;
 use crate::layers::Network;
@@ -74,6 +74,8 @@ pub(crate) struct Parts {
     pub(crate) network: Network,
     /// How outputs become a class.
     pub(crate) decision: Decision,
+    /// How tokens are made of texts, if the model was told.
+    pub(crate) text: Option<Arc<TextVectorization>>,
     /// Between which bounds each value of the plan lies.
     pub(crate) ranges: Vec<Range>,
     /// For each step of the plan that runs as a convolution of bytes.
@@ -129,7 +131,8 @@ impl Model {
         };
         let kernels: Vec<_> = plan.steps.iter().zip(&Forms::new(&plan).ways).map(quantize).collect();
         let program = Program::new(plan, &ranges, &kernels, flat);
-        let parts = Parts { network: self.network.clone(), decision: inference.decision, ranges, kernels, program };
+        let (network, text) = (self.network.clone(), self.text.clone());
+        let parts = Parts { network, decision: inference.decision, text, ranges, kernels, program };
         Ok(QuantizedPredictor::new(parts))
     }
 }
@@ -159,6 +162,30 @@ impl QuantizedPredictor {
     #[must_use]
     pub fn classes(&self) -> usize {
         self.plan().output_len(0)
+    }
+
+    /// How tokens are made of texts, as [`Model::text_vectorization`] of the model: files have it too.
+    ///
+    /// ```
+    /// use inkstone::data::TextVectorization;
+    /// use inkstone::prelude::*;
+    /// let mut words = TextVectorization::new().output_sequence_length(4);
+    /// words.adapt(["a good film", "a bad film"])?;
+    /// let mut model = Sequential::new([4])
+    ///     .add(Embedding::new(words.vocabulary_size(), 8).mask_zero(true))
+    ///     .add(GlobalAveragePooling1D::new())
+    ///     .add(Dense::new(1).activation(Sigmoid))
+    ///     .compile(Adam::default(), BinaryCrossentropy::default(), [])?;
+    /// let tokens = words.tokens(["a good film", "a bad film"])?;
+    /// model.set_text_vectorization(words);
+    /// let quantized = model.quantize(&tokens)?;
+    /// let words = quantized.text_vectorization().expect("the model has it");
+    /// assert_eq!(words.tokens(["a good film", "a bad film"])?, tokens);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    #[must_use]
+    pub fn text_vectorization(&self) -> Option<&TextVectorization> {
+        self.parts.text.as_deref()
     }
 
     /// Memory to predict in, for one thread at a time.

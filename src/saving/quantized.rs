@@ -1,7 +1,7 @@
 //! Saves and loads quantized models.
 //!
-//! The entry `quantized` has the network, how outputs become a class, and how long the values of its plan are, by
-//! which a reader tells whether it makes the same plan. Tensors: `values/ranges` (values, 2), the bounds of each
+//! The entry `quantized` has the network, how outputs become a class, how tokens are made of texts, if at all, and how
+//! long the values of its plan are, by which a reader tells whether it makes the same plan. Tensors: `values/ranges` (values, 2), the bounds of each
 //! value; for each step on bytes, under its number and its kernel's name, the kernel, (filters, window) as `I8`, and
 //! `scales` and `biases`; and the weights that steps on floats read, as a model's file has them.
 
@@ -11,6 +11,7 @@ use super::weights::{Stored, Tensors, Wanted, check, decode_finite};
 use super::write::{Texts, check_finite, file};
 use super::{LoadLimits, LoadOptions, floats, open};
 use crate::aligned::AlignedBuffer;
+use crate::data::TextVectorization;
 use crate::error::{Error, ModelFault, Result};
 use crate::layers::Network;
 use crate::model::{Weight, named, store};
@@ -37,6 +38,9 @@ struct Quantized<'a> {
     decision: Decision,
     /// How long each value of the plan is.
     values: Cow<'a, [usize]>,
+    /// How tokens are made of texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text_vectorization: Option<Cow<'a, TextVectorization>>,
 }
 
 /// Saving and loading. The file is a [safetensors](https://huggingface.co/docs/safetensors) file as
@@ -74,7 +78,7 @@ impl QuantizedPredictor {
     /// # Errors
     /// [`Error::Model`] as [`save`](Self::save).
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let Parts { network, decision, ranges, kernels, program } = &*self.parts;
+        let Parts { network, decision, text: _, ranges, kernels, program } = &*self.parts;
         let plan = &program.plan;
         let mut floats = named(parameters_read(plan, &program.forms), &program.weights.flat);
         let bounds = ranges.iter().flat_map(|range| [range.low, range.high]).collect();
@@ -92,7 +96,8 @@ impl QuantizedPredictor {
         check_finite(&floats)?;
         tensors.extend(floats.into_iter().map(Stored::Floats));
         let (network, values) = (Cow::Borrowed(network), Cow::Borrowed(&plan.lengths[..]));
-        let quantized = Quantized { network, decision: *decision, values };
+        let text_vectorization = self.text_vectorization().map(Cow::Borrowed);
+        let quantized = Quantized { network, decision: *decision, values, text_vectorization };
         let quantized = to_raw_value(&quantized).expect("a description is plain data");
         file(tensors, Texts { quantized: Some(quantized), ..Texts::default() })
     }
@@ -157,7 +162,7 @@ fn read(mut source: impl Read, at: At<'_>, options: &LoadOptions) -> Result<Quan
     let fault = |fault| at.fault(fault);
     let envelope = envelope(&header).map_err(fault)?.ok_or(ModelFault::OtherOrigin).map_err(fault)?;
     let text = envelope.quantized.as_ref().ok_or(ModelFault::NotQuantized).map_err(fault)?;
-    let Quantized { network, decision, values } = description(text).map_err(fault)?;
+    let Quantized { network, decision, values, text_vectorization } = description(text).map_err(fault)?;
     let LoadOptions { limits, custom_objects } = options;
     let mut network = network.into_owned();
     let resolved = custom_objects.resolve_layers(&mut network.layers);
@@ -183,7 +188,8 @@ fn read(mut source: impl Read, at: At<'_>, options: &LoadOptions) -> Result<Quan
     let mut flat = AlignedBuffer::zeroed(if parameters.is_empty() { 0 } else { plan.parameters.len });
     store(parameters.iter(), &weights, &mut flat);
     let program = Program::new(Arc::new(plan), &ranges, &kernels, &flat);
-    Ok(QuantizedPredictor::new(Parts { network, decision, ranges, kernels, program }))
+    let text = text_vectorization.map(|text| Arc::new(text.into_owned()));
+    Ok(QuantizedPredictor::new(Parts { network, decision, text, ranges, kernels, program }))
 }
 
 /// Whether a file's numbers are for this plan, and its decision for this output.

@@ -1,6 +1,7 @@
 //! Files of quantized models are read with the care that files of models are.
 
 use crate::common_model_file::{entry, with_entry};
+use inkstone::data::TextVectorization;
 use inkstone::prelude::*;
 use inkstone::{Error, LoadLimits, ModelFault};
 use safetensors::tensor::{Dtype, TensorView};
@@ -170,4 +171,30 @@ fn descriptions_that_do_not_fit_are_refused() {
     let few = LoadLimits::new().operations(10);
     let error = QuantizedPredictor::from_bytes_with(&bytes, few).unwrap_err();
     assert!(matches!(error, Error::ModelFile { fault: ModelFault::Limit { limit: 10, .. }, .. }), "{error}");
+}
+
+#[test]
+fn how_tokens_are_made_of_texts_is_kept_and_saved() {
+    let mut words = TextVectorization::new().output_sequence_length(4);
+    words.adapt(["a good film", "a bad film", "not good"]).unwrap();
+    let layers = Sequential::new([4]).add(Embedding::new(words.vocabulary_size(), 6).mask_zero(true));
+    let layers = layers.add(LSTM::new(5)).add(Dense::new(1).activation(Sigmoid));
+    let mut model = layers.seed(1).compile(Adam::default(), BinaryCrossentropy::default(), []).unwrap();
+    let tokens = words.tokens(["a good film", "not a film", "bad"]).unwrap();
+    let without = model.quantize(&tokens).unwrap();
+    assert!(without.text_vectorization().is_none());
+    assert!(entry(&without.to_bytes().unwrap())["quantized"].get("text_vectorization").is_none());
+    model.set_text_vectorization(words.clone());
+    let quantized = model.quantize(&tokens).unwrap();
+    assert_eq!(quantized.text_vectorization(), Some(&words));
+    let bytes = quantized.to_bytes().unwrap();
+    let loaded = QuantizedPredictor::from_bytes(&bytes).unwrap();
+    assert_eq!(loaded.text_vectorization(), Some(&words));
+    assert_eq!(loaded.to_bytes().unwrap(), bytes);
+    let again = loaded.text_vectorization().unwrap().tokens(["a good film", "not a film", "bad"]).unwrap();
+    assert_eq!(loaded.predict(&again).unwrap(), quantized.predict(&tokens).unwrap());
+    // A vocabulary that names a word twice is none.
+    let mut entry = entry(&bytes);
+    entry["quantized"]["text_vectorization"]["words"] = json!(["a", "a"]);
+    assert!(matches!(fault(&with_entry(&bytes, entry)), ModelFault::Metadata(_)));
 }
