@@ -2,7 +2,7 @@
 
     python check_saved.py model.safetensors cases.safetensors again.safetensors weights.safetensors
 
-`cases` has `images` (N, H, W, C) and Inkstone's `predictions` (N, classes). The model is then written again twice, for
+`cases` has `inputs` (N, and the input's shape) and Inkstone's `predictions` (N, classes). The model is then written again twice, for
 Inkstone to read: as it is, and as weights without metadata. Keras runs on any of its backends, as KERAS_BACKEND says.
 """
 
@@ -14,6 +14,7 @@ import keras
 import numpy
 import safetensors
 import safetensors.numpy
+from keras.src.utils.naming import to_snake_case
 
 TOLERANCE = 1e-5
 model_path, cases_path, again_path, weights_path = sys.argv[1:]
@@ -36,29 +37,41 @@ assert f"{checksum:08x}" == saved["crc32"], (f"{checksum:08x}", saved["crc32"])
 
 
 def layer(kind, options):
-    """Types and arguments are Keras', but for capitals and one name."""
+    """Types and arguments are Keras', but for capitals and one name. Weights are set below, however they were drawn."""
+    options = {key: value for key, value in options.items() if not key.endswith("_initializer")}
     options = {key: value.lower() if isinstance(value, str) else value for key, value in options.items()}
     if kind == "Activation":
         options["activation"] = options.pop("function")
+    if "layer" in options:
+        # With a name, so that it does not count among the layers of its type.
+        ((inner, of_inner),) = options["layer"].items()
+        options["layer"] = layer(inner, {"name": to_snake_case(inner)} | of_inner)
     return getattr(keras.layers, kind)(**options)
 
 
-(image,) = model["network"]["inputs"]
-rebuilt = keras.Sequential([keras.Input(image)])
+def name_of(layer, weight):
+    """A weight's name: that of its layer, in one of two directions the direction, and its own."""
+    if isinstance(layer, keras.layers.Bidirectional):
+        return f"{layer.name}/{weight.path.split('/')[-3]}/{weight.name}"
+    return f"{layer.name}/{weight.name}"
+
+
+(shape,) = model["network"]["inputs"]
+rebuilt = keras.Sequential([keras.Input(shape)])
 for described in model["network"]["layers"]:
     ((kind, options),) = described.items()
     rebuilt.add(layer(kind, options))
 # The names are those that Keras gives layers itself, and the layouts Keras'.
 unused = set(weights)
 for layer in rebuilt.layers:
-    names = [f"{layer.name}/{weight.name}" for weight in layer.weights if weight.name != "seed_generator_state"]
+    names = [name_of(layer, weight) for weight in layer.weights if weight.name != "seed_generator_state"]
     if names:
         layer.set_weights([weights[name] for name in names])
     unused -= set(names)
 assert not unused, unused
 
 cases = safetensors.numpy.load_file(cases_path)
-predictions = rebuilt.predict(cases["images"], verbose=0)
+predictions = rebuilt.predict(cases["inputs"], verbose=0)
 assert predictions.shape == cases["predictions"].shape, predictions.shape
 difference = numpy.abs(predictions - cases["predictions"]).max()
 print(

@@ -53,5 +53,6 @@ mod schedules;
 mod small;
 mod states;
 mod threads;
+mod threads_of_sequences;
 mod tokens;
 mod training_step;

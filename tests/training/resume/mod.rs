@@ -2,6 +2,7 @@
 
 mod bits;
 mod refused;
+mod sequences;
 
 use inkstone::callbacks::{CsvLogger, LambdaCallback, SaveFreq};
 use inkstone::data::Augment;
