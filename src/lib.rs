@@ -163,7 +163,7 @@ pub use optimizer::{
     Adagrad, Adam, AdamW, Algorithm, BuiltOptimizer, CosineDecay, ExponentialDecay, LearningRate, Lion, Nadam,
     OneCycle, Optimizer, OptimizerOptions, PiecewiseConstantDecay, RmsProp, Sgd, WarmUp,
 };
-pub use predictor::{Predictor, Scratch};
+pub use predictor::{Predictor, Scratch, Stream};
 pub use pretrained::Pretrained;
 pub use quantized::{QuantizedPredictor, QuantizedScratch};
 pub use saving::{LoadLimits, LoadOptions, Mismatch};

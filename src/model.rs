@@ -7,6 +7,7 @@ mod monte_carlo;
 mod ongoing;
 mod passes;
 mod predicting;
+mod states;
 mod text;
 mod weights;
 
@@ -30,7 +31,6 @@ use crate::simd::Level;
 use crate::train::{Decision, Engine, Examples, Scoring, Tally, Undecided, initial_weights};
 use ndarray::ArrayD;
 use std::collections::HashSet;
-use std::fmt;
 use std::sync::Arc;
 
 /// A compiled model. [`Sequential::compile`](crate::Sequential::compile) makes it.
@@ -204,6 +204,7 @@ impl Model {
 
     fn run_on_batch(&mut self, data: LabelledInputs<'_>) -> Result<Scores> {
         let examples = self.check_labelled(data)?;
+        self.check_states(examples.len())?;
         self.engine.run_batch(&Examples::of(&examples), self.seed, self.state.step);
         check_loss(self.engine.tally(), self.epochs + 1, self.state.step as usize + 1)?;
         Ok(self.engine.tally().scores(&self.engine.scoring))
@@ -266,16 +267,6 @@ impl Model {
             }
         }
         Ok(())
-    }
-}
-
-impl fmt::Debug for Model {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { network, seed, optimizer, epochs, state: _, engine: _, ongoing: _, text: _ } = self;
-        let mut model = f.debug_struct("Model");
-        model.field("layers", &network.layers).field("seed", seed);
-        model.field("objectives", &self.engine.scoring.objectives().collect::<Vec<_>>());
-        model.field("optimizer", optimizer).field("epochs", epochs).finish_non_exhaustive()
     }
 }
 

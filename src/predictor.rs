@@ -1,5 +1,9 @@
 //! A trained model at work: weights and the forward pass, shared by any number of threads.
 
+mod stream;
+
+pub use stream::Stream;
+
 use crate::data::Inputs;
 use crate::error::{Error, Result};
 use crate::exec::Workspace;

@@ -144,4 +144,11 @@ fn steps_and_predictions_allocate_nothing_of_their_own() {
     tiny.train_on_batch(&x, &y).unwrap();
     let steps = blocks(|| (0..20).for_each(|_| drop(tiny.train_on_batch(&x, &y).unwrap())));
     assert_eq!(steps, 0, "steps of a small network");
+
+    let described = Sequential::new([2, 2]).add(LSTM::new(4).stateful(true)).add(Dense::new(1));
+    let mut stateful = described.compile(Adam::default(), MeanSquaredError, []).unwrap();
+    let (x, y) = (ndarray::Array3::ones((4, 2, 2)), [1.0_f32; 4]);
+    stateful.train_on_batch(&x, &y).unwrap();
+    let steps = blocks(|| (0..20).for_each(|_| drop(stateful.train_on_batch(&x, &y).unwrap())));
+    assert_eq!(steps, 0, "steps of a stateful network");
 }

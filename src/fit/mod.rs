@@ -93,6 +93,7 @@ impl Model {
                 config.validation_split
             )));
         }
+        self.check_stateful_fit(trained, config.batch_size, config.shuffle)?;
         if config.verbose > 0 {
             notes::notes(&self.engine.plan, &examples, trained).for_each(|line| say(&line));
         }

@@ -134,6 +134,7 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
         let start = Instant::now();
         self.draw_order();
         if self.position.batches == 0 {
+            self.training.model.reset_states();
             self.callbacks.on_epoch_begin(epoch, &mut self.training)?;
             self.training.model.ongoing.total.reset();
             self.position.learning_rate = self.training.model.learning_rate();

@@ -135,6 +135,10 @@ impl Describe for Bidirectional {
         other.into_iter().chain(forward.final_states()).chain(backward.final_states()).collect()
     }
 
+    fn carried_len(&self) -> usize {
+        self.cells().map_or(0, |[forward, backward]| forward.carried_len().saturating_add(backward.carried_len()))
+    }
+
     fn outputs_before_states(&self) -> usize {
         match self.merge_mode {
             MergeMode::Concat | MergeMode::Sum | MergeMode::Mul | MergeMode::Ave => 1,

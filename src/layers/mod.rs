@@ -166,6 +166,11 @@ pub(crate) trait Describe {
         1
     }
 
+    /// How many values of an example's states go from a batch to the next.
+    fn carried_len(&self) -> usize {
+        0
+    }
+
     /// What it makes of the masks of its inputs.
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Ends

@@ -6,7 +6,7 @@ use super::{ActivationFunction, Initializer, MaskRule, check_convolution, checke
 use crate::kernels::activation::Elementwise;
 use crate::kernels::recurrent::{Cell, Functions, Reset};
 use crate::program::plain::{Along, Bias, Carry, Chance, Gives, Initial, Mask, Noise, Recurrence, RecurrentDropout};
-use crate::program::{Builder, Conv, Operand, WeightId, WeightSpec};
+use crate::program::{Builder, Carried, Conv, Operand, WeightId, WeightSpec};
 use crate::shape::{Padding, Shape, Window2d};
 use std::ops::Range;
 
@@ -20,6 +20,7 @@ pub(crate) struct RecurrentCell {
     pub(super) use_bias: bool,
     pub(super) return_sequences: bool,
     pub(super) return_state: bool,
+    pub(super) stateful: bool,
     pub(super) go_backwards: bool,
     pub(super) dropout: f32,
     pub(super) recurrent_dropout: f32,
@@ -90,8 +91,20 @@ impl RecurrentCell {
         vec![Shape::from([self.units]); count]
     }
 
+    /// How many values of an example's states go from a batch to the next.
+    pub(super) fn carried_len(&self) -> usize {
+        if self.stateful { self.state_count().saturating_mul(self.units) } else { 0 }
+    }
+
     /// Checks the shapes of initial states.
     pub(super) fn check_initial(&self, states: &[Shape]) -> Result<(), String> {
+        if self.stateful && !states.is_empty() {
+            return Err(
+                "is stateful, so that it starts from the states behind the batch before, and was given initial \
+                        states: leave one of both out"
+                    .into(),
+            );
+        }
         let expected = Shape::from([self.units]);
         match states.iter().find(|state| **state != expected) {
             None => Ok(()),
@@ -152,7 +165,7 @@ impl RecurrentCell {
             gives,
             dropout: RecurrentDropout { rate: self.recurrent_dropout, call },
             mask: if mask.is_some() { Mask::Read } else { Mask::All },
-            initial: if initial.is_empty() { Initial::Zeros } else { Initial::Read },
+            initial: if initial.is_empty() && !self.stateful { Initial::Zeros } else { Initial::Read },
             carry: if self.gives_carry() { Carry::Given } else { Carry::Kept },
             bias: if self.has_recurrent_bias() { Bias::Added } else { Bias::Nothing },
             ..Recurrence::new(self.cell, self.units, steps, self.functions()?)
@@ -163,14 +176,16 @@ impl RecurrentCell {
             Gives::Last => Shape::from([self.units]),
             Gives::EachAsProcessed | Gives::EachInPlace => Shape::from([steps, self.units]),
         };
-        let initial = initial.iter().copied().reduce(|h, c| builder.concatenate(h, c));
+        let given = initial.iter().copied().reduce(|h, c| builder.concatenate(h, c));
+        let carried = self.stateful.then(|| builder.input(Shape::from([recurrence.state_len()])));
+        let initial = given.or(carried);
         let reads: Vec<Operand> = [Some(projected), mask, initial].into_iter().flatten().collect();
         let last = recurrence.output_place(steps - 1).unwrap_or(0);
         if !self.gives_carry() {
             let output = builder.weighted(recurrence, &reads, &recurrent, output);
             let row = |builder: &mut Builder| self.state(builder, output, last);
-            let states = if self.return_state { vec![row(builder)] } else { Vec::new() };
-            return Ok(Given { output, states });
+            let states = if self.return_state || self.stateful { vec![row(builder)] } else { Vec::new() };
+            return Ok(self.given(builder, output, states, carried));
         }
         let len: usize = output.axes().iter().product();
         let whole = builder.weighted(recurrence, &reads, &recurrent, Shape::from([len + self.units]));
@@ -179,12 +194,25 @@ impl RecurrentCell {
             Gives::Last => output,
             Gives::EachAsProcessed | Gives::EachInPlace => self.state(builder, whole, last),
         };
-        Ok(Given { output, states: vec![h, self.state(builder, whole, len / self.units)] })
+        let c = self.state(builder, whole, len / self.units);
+        Ok(self.given(builder, output, vec![h, c], carried))
     }
 
     /// Whether the carry state is an output.
     fn gives_carry(&self) -> bool {
-        self.return_state && self.cell == Cell::Lstm
+        (self.return_state || self.stateful) && self.cell == Cell::Lstm
+    }
+
+    /// What it gives, once its states are known.
+    ///
+    /// - carried: what it starts from, if that is what was behind the batch before
+    fn given(&self, builder: &mut Builder, output: Operand, states: Vec<Operand>, carried: Option<Operand>) -> Given {
+        if let Some(Operand { value: first, shape }) = carried {
+            let last = states.iter().copied().reduce(|h, c| builder.concatenate(h, c));
+            let last = last.expect("a recurrent layer has states").value;
+            builder.carried.push(Carried { first, last, len: shape.channels() });
+        }
+        Given { output, states: if self.return_state { states } else { Vec::new() } }
     }
 
     /// One of the states that lie one after the other.
@@ -215,6 +243,9 @@ macro_rules! recurrent_layer {
 
                 /// Sets whether its final states are outputs, too.
                 return_state: bool,
+
+                /// Sets whether the states behind a batch are those before the next.
+                stateful: bool,
 
                 /// Sets whether it starts with the last step.
                 go_backwards: bool,
@@ -249,6 +280,10 @@ macro_rules! recurrent_layer {
 
             fn further_outputs(&self, _first: $crate::shape::Shape) -> Vec<$crate::shape::Shape> {
                 self.cell().final_states()
+            }
+
+            fn carried_len(&self) -> usize {
+                self.cell().carried_len()
             }
 
             fn spec(&self, inputs: &[$crate::shape::Shape]) -> Result<$crate::layers::Spec, String> {

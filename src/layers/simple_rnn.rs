@@ -25,6 +25,9 @@ use serde::Deserialize;
 /// final states are [outputs](crate::Node::states) too, in a [`Functional`](crate::Functional) network. A step that a
 /// mask leaves out keeps the states, so the final ones are those of the last step that counts.
 ///
+/// With [`stateful`](Self::stateful) each example of a batch goes on from the state behind the same example of the batch
+/// before: [the chapter on sequences](crate::sequences#consecutive-pieces) says where.
+///
 /// At `compile`, an input that is no sequence, a rate that is not in `0.0..1.0`, or a softmax as a function of a state
 /// is an error that names the layer.
 ///
@@ -64,6 +67,9 @@ pub struct SimpleRNN {
     /// Whether it gives its final states, too: `h`.
     #[serde(default)]
     pub return_state: bool,
+    /// Whether the states behind a batch are those before the next, example by example.
+    #[serde(default)]
+    pub stateful: bool,
     /// The part of the features that training drops, in all steps of a sequence.
     #[serde(default)]
     pub dropout: f32,
@@ -107,6 +113,7 @@ impl SimpleRNN {
             use_bias: true,
             return_sequences: false,
             return_state: false,
+            stateful: false,
             go_backwards: false,
             trainable: true,
             dropout: 0.0,
@@ -136,6 +143,7 @@ impl SimpleRNN {
             use_bias: self.use_bias,
             return_sequences: self.return_sequences,
             return_state: self.return_state,
+            stateful: self.stateful,
             go_backwards: self.go_backwards,
             dropout: self.dropout,
             recurrent_dropout: self.recurrent_dropout,
@@ -150,6 +158,7 @@ written! {
     SimpleRNN {
         units, activation, use_bias, return_sequences, go_backwards, trainable;
         return_state = false,
+        stateful = false,
         dropout = 0.0,
         recurrent_dropout = 0.0,
         kernel_initializer = Initializer::GlorotUniform,

@@ -8,6 +8,7 @@ use crate::objective::Objective;
 use crate::plan::layer_names;
 use crate::shape::Shape;
 use crate::summary::Summary;
+use std::fmt;
 
 impl Model {
     /// Keras' table of layers, output shapes and parameters; it is printed with `{}`.
@@ -117,5 +118,15 @@ impl Model {
     #[must_use]
     pub fn parameter_count(&self) -> usize {
         self.engine.plan.parameter_count()
+    }
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { network, seed, optimizer, epochs, state: _, engine: _, ongoing: _, text: _ } = self;
+        let mut model = f.debug_struct("Model");
+        model.field("layers", &network.layers).field("seed", seed);
+        model.field("objectives", &self.engine.scoring.objectives().collect::<Vec<_>>());
+        model.field("optimizer", optimizer).field("epochs", epochs).finish_non_exhaustive()
     }
 }

@@ -19,7 +19,7 @@ pub(crate) use step::{
 use crate::error::{Error, Result};
 use crate::kernels::output::OutputFunction;
 use crate::layers::{Arity, Call, Network, Source};
-use crate::program::{Builder, Operand, Plain, Regularizer, ValueId, WeightId, WeightSpec};
+use crate::program::{Builder, Carried, Operand, Plain, Regularizer, ValueId, WeightId, WeightSpec};
 use crate::shape::{MAX_ELEMENTS, Shape};
 use cost::Costs;
 use std::ops::Range;
@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) activities: Vec<(ValueId, Regularizer)>,
     /// How many steps it takes to make the masks of outputs.
     masks_end: usize,
+    /// The states that go from a batch to the next.
+    pub(crate) carried: Vec<Carried>,
     /// What every batch asks for.
     pub(crate) costs: Costs,
 }
@@ -101,7 +103,7 @@ impl Plan {
         let inputs: Vec<Operand> = network.inputs.iter().map(|shape| builder.input(*shape)).collect();
         let Lowered { outputs, masks, activities } = lower(network, &parameters, &mut builder, &inputs)?;
         let regularized: Vec<ValueId> = activities.iter().map(|(value, _)| *value).collect();
-        let Builder { mut lengths, mut operations, .. } = builder;
+        let Builder { mut lengths, mut operations, carried, .. } = builder;
         let values = |heads: &[Head]| heads.iter().map(|head| head.value).collect::<Vec<ValueId>>();
         let mut heads: Vec<Head> = outputs
             .iter()
@@ -139,8 +141,8 @@ impl Plan {
         let (mut steps, packed_len) = choose::choose(choices, &lengths, &values(&heads), wanted);
         let tables = step::number_tables(&mut steps, &lengths);
         let mut is_used = vec![false; lengths.len()];
-        let inputs_and_written = inputs.iter().map(|input| input.value).chain(steps.iter().map(|step| step.writes));
-        inputs_and_written.for_each(|ValueId(value)| is_used[value] = true);
+        let given = inputs.iter().map(|input| input.value).chain(carried.iter().map(|carried| carried.first));
+        given.chain(steps.iter().map(|step| step.writes)).for_each(|ValueId(value)| is_used[value] = true);
         lengths.iter_mut().zip(is_used).filter(|(_, is_used)| !is_used).for_each(|(len, _)| *len = 0);
         let input_values: Vec<ValueId> = inputs.iter().map(|input| input.value).collect();
         let gradients = gradients::lay_out(&mut steps, &lengths, &input_values, &values(&heads), wanted);
@@ -162,6 +164,7 @@ impl Plan {
             packed_len,
             activities,
             masks_end,
+            carried,
             costs,
         })
     }
@@ -230,6 +233,11 @@ impl Plan {
     /// Values in one example of all outputs together.
     pub(crate) fn outputs_len(&self) -> usize {
         (0..self.heads.len()).map(|head| self.output_len(head)).sum()
+    }
+
+    /// Values of the states of one example that go from a batch to the next.
+    pub(crate) fn carried_len(&self) -> usize {
+        self.carried.iter().map(|carried| carried.len).sum()
     }
 
     /// How many parameters there are.

@@ -15,6 +15,8 @@ pub(crate) struct Outline {
     pub(crate) scored: Vec<usize>,
     /// How many outputs are sequences with masks.
     pub(crate) masked: usize,
+    /// Values of the states of one example that go from a batch to the next.
+    pub(crate) carried_len: usize,
     pub(crate) parameters: Parameters,
 }
 
@@ -33,7 +35,9 @@ impl Outline {
         });
         let scored = scored.collect::<Result<Vec<usize>>>()?;
         let masked = network.outputs.iter().filter(|source| is_masked(source)).count();
-        Ok(Self { scored, masked, shapes, parameters })
+        let carried = network.calls.iter().map(|call| network.layers[call.layer].describe().carried_len());
+        let carried_len = carried.fold(0, usize::saturating_add);
+        Ok(Self { scored, masked, carried_len, shapes, parameters })
     }
 }
 

@@ -4,7 +4,7 @@ use super::plain::{
     Activate, AveragePool, Bias, Concatenate, Cut, Depthwise, Dropout, MaxPool, Merge, MergeFunction, Permute, Plain,
     Repeat, Slice, Softmax, ZeroPad,
 };
-use super::{Conv, MAX_READS, Operand, Operation, OperationKind, ValueId, WeightId};
+use super::{Carried, Conv, MAX_READS, Operand, Operation, OperationKind, ValueId, WeightId};
 use crate::kernels::activation::Elementwise;
 use crate::kernels::patches::Dilated;
 use crate::shape::{MAX_ELEMENTS, MAX_RANK, Shape, Window2d};
@@ -17,6 +17,8 @@ pub(crate) struct Builder {
     pub(crate) operations: Vec<Operation>,
     /// The mask of each value that has one; shorter where the last values have none.
     pub(super) masks: Vec<Option<ValueId>>,
+    /// The states that go from a batch to the next.
+    pub(crate) carried: Vec<Carried>,
     /// The index of the call that is lowered, which random numbers depend on.
     pub(crate) call: usize,
 }

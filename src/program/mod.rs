@@ -39,6 +39,17 @@ pub(crate) struct Operand {
     pub(crate) shape: Shape,
 }
 
+/// States that go from a batch to the next, example by example.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Carried {
+    /// Those before the first step, which nothing writes but who fills the inputs.
+    pub(crate) first: ValueId,
+    /// Those behind the last step.
+    pub(crate) last: ValueId,
+    /// Values of one example.
+    pub(crate) len: usize,
+}
+
 /// The most values that an operation reads.
 pub(crate) const MAX_READS: usize = 3;
 

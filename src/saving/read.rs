@@ -8,7 +8,7 @@ use super::format::{
 use super::header::{self, Header, HeaderError};
 use super::options::LoadOptions;
 use super::tracked;
-use super::training::{FOLDERS, Training};
+use super::training::{FOLDERS, Rows, Training};
 use super::weights::{Mismatch, Wanted, check, checksum, decode, decode_finite, decode_sums, select};
 use crate::error::{Error, ModelFault, Result};
 use crate::exec::Weights;
@@ -67,7 +67,7 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
     });
     resolved.map_err(|problem| at.fault(ModelFault::CustomObject(problem)))?;
     let impossible = |error: Error| at.fault(ModelFault::Description(error.to_string()));
-    let Outline { shapes, scored, masked, parameters } = Outline::new(&network).map_err(impossible)?;
+    let Outline { shapes, scored, masked, carried_len, parameters } = Outline::new(&network).map_err(impossible)?;
     limits.check_layers(&network, &shapes).map_err(|fault| at.fault(fault))?;
     let penalties = usize::from(parameters.add_penalties() || network.regularizes_activity());
     let trained: Vec<Parameter> = parameters.trained().cloned().collect();
@@ -79,7 +79,8 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
         let sums = metrics.map(|(metrics, len)| 1 + metrics.iter().map(|metric| metric.sums(len)).sum::<usize>());
         // Of a sequence with a mask its steps are counted as well.
         let sums = sums.sum::<usize>() + masked + penalties;
-        wanted.extend(training.wanted(&parameters, &trained, &optimizer, sums));
+        let rows = Rows { sums, states: carried_len };
+        wanted.extend(training.wanted(&parameters, &trained, &optimizer, rows));
     }
     check(&wanted, &header.tensors, &[]).map_err(|fault| at.fault(fault))?;
     let plan = Plan::new(&network, plan::Wanted::OfParameters).map_err(impossible)?;

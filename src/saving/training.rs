@@ -6,7 +6,8 @@
 //!
 //! Nadam's product of momenta is stored as bits. The optimizer's state for the weight `dense/kernel` is a tensor such
 //! as `optimizer/velocity/dense/kernel`; weights that the first callback keeps are `callbacks/0/dense/kernel`; the
-//! epoch's scores so far are `training/scores`: the sum of losses, then those of the metrics, as `F64`.
+//! epoch's scores so far are `training/scores`: the sum of losses, then those of the metrics, as `F64`; the states of
+//! stateful layers within an epoch are `training/states`, example by example, as `F64` too.
 
 use super::weights::{Stored, Wanted};
 use crate::error::ModelFault;
@@ -23,6 +24,18 @@ pub(super) const FOLDERS: [&str; 3] = ["optimizer/", "callbacks/", "training/"];
 
 /// The tensor of the epoch's scores.
 const SCORES: &str = "training/scores";
+
+/// The tensor of the states of stateful layers.
+const STATES: &str = "training/states";
+
+/// How long the rows of numbers are that a training has within an epoch.
+#[derive(Clone, Copy)]
+pub(super) struct Rows {
+    /// The scores of the epoch.
+    pub(super) sums: usize,
+    /// The states of an example.
+    pub(super) states: usize,
+}
 
 /// More steps than any training takes; adding one cannot overflow.
 const MAX_STEPS: u64 = 1 << 53;
@@ -62,8 +75,13 @@ impl Training {
         for (index, state) in callbacks.iter().enumerate() {
             tensors.extend(state.weights.iter().flatten().map(|weight| below(&callback_folder(index), weight.clone())));
         }
-        if ongoing.position.is_some_and(in_an_epoch) {
+        if let Some(position) = ongoing.position.filter(|position| in_an_epoch(*position)) {
             tensors.push(Stored::Sums(SCORES, ongoing.total.sums().into()));
+            let len = engine.plan.carried_len();
+            if len > 0 {
+                let states = engine.states.of(position.batch_size, len).into_iter().map(f64::from);
+                tensors.push(Stored::Sums(STATES, states.collect()));
+            }
         }
         let remembered = callbacks.iter().map(|state| Callback {
             callback: state.callback.clone(),
@@ -93,21 +111,24 @@ impl Training {
 
     /// The tensors that the file must have.
     ///
-    /// - sums: how many the scores of an epoch are
+    /// - rows: how long the rows of an epoch are
     pub(super) fn wanted(
         &self,
         parameters: &[Parameter],
         trained: &[Parameter],
         optimizer: &Optimizer,
-        sums: usize,
+        rows: Rows,
     ) -> Vec<Wanted> {
         let buffers = optimizer.kept().map(buffer_folder);
         let callbacks = self.callbacks.iter().enumerate().filter(|(_, state)| state.weights);
         let mut wanted: Vec<Wanted> = buffers.flat_map(|folder| Wanted::all(&folder, trained)).collect();
         let folders = callbacks.map(|(index, _)| callback_folder(index));
         wanted.extend(folders.flat_map(|folder| Wanted::all(&folder, parameters)));
-        if self.position.is_some_and(in_an_epoch) {
-            wanted.push(Wanted::sums(SCORES, sums));
+        if let Some(position) = self.position.filter(|position| in_an_epoch(*position)) {
+            wanted.push(Wanted::sums(SCORES, rows.sums));
+            if rows.states > 0 {
+                wanted.push(Wanted::sums(STATES, rows.states.saturating_mul(position.batch_size)));
+            }
         }
         wanted
     }
@@ -143,6 +164,13 @@ impl Training {
         if let Some(Position { batches, batch_size, examples, .. }) = self.position.filter(|place| in_an_epoch(*place))
         {
             total.set_sums(batches.saturating_mul(batch_size).min(examples), &sums(SCORES));
+            if !engine.plan.carried.is_empty() {
+                let states: Vec<f32> = sums(STATES).into_iter().map(|state| state as f32).collect();
+                if let Some((index, value)) = states.iter().enumerate().find(|(_, state)| !state.is_finite()) {
+                    return Err(ModelFault::NotFinite { name: STATES.to_owned(), index, value: *value });
+                }
+                engine.states.set(batch_size, states);
+            }
         }
         for (index, Callback { callback: name, values, weights: has_weights }) in self.callbacks.into_iter().enumerate()
         {

@@ -20,6 +20,9 @@ pub(crate) struct Examples<'a> {
     weights: Option<&'a [f32]>,
     /// Which examples, in this order; all of them if it is `None`.
     order: Option<&'a [u32]>,
+    /// The states that stateful layers start from, (examples, values of all states), by the place in the batch; zeros if
+    /// it is `None`.
+    states: Option<&'a [f32]>,
     /// How they are varied in training.
     augment: Option<Augment>,
     len: usize,
@@ -28,14 +31,17 @@ pub(crate) struct Examples<'a> {
 impl<'a> Examples<'a> {
     /// All images, with nothing to score them by.
     pub(crate) fn of_images(inputs: &'a OneOrMore<OrderedImages<'a>>) -> Self {
-        let inputs = inputs.as_slice();
+        Self::of_inputs(inputs.as_slice())
+    }
+
+    fn of_inputs(inputs: &'a [OrderedImages<'a>]) -> Self {
         let len = inputs.first().map_or(0, OrderedImages::len);
-        Self { inputs, targets: &[], weights: None, order: None, augment: None, len }
+        Self { inputs, targets: &[], weights: None, order: None, states: None, augment: None, len }
     }
 
     /// What so many examples should come out as, without the examples.
     pub(crate) fn of_targets(targets: &'a OneOrMore<OrderedTargets<'a>>, len: usize) -> Self {
-        Self { inputs: &[], targets: targets.as_slice(), weights: None, order: None, augment: None, len }
+        Self { targets: targets.as_slice(), len, ..Self::of_inputs(&[]) }
     }
 
     /// All examples.
@@ -59,6 +65,11 @@ impl<'a> Examples<'a> {
         Self { augment, ..self }
     }
 
+    /// The examples with these states for stateful layers to start from.
+    pub(crate) fn starting_from(self, states: &'a [f32]) -> Self {
+        Self { states: Some(states), ..self }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -69,6 +80,7 @@ impl<'a> Examples<'a> {
 
     /// Writes the values of these examples into the workspace's inputs.
     pub(crate) fn write<S: Simd>(&self, simd: S, places: Range<usize>, plan: &Plan, workspace: &mut Workspace) {
+        self.write_states(&places, plan, workspace);
         for (input, images) in self.inputs.iter().enumerate() {
             let (pixels, stored) = (images.pixels(), images.order());
             let len = plan.input_len(input);
@@ -83,6 +95,21 @@ impl<'a> Examples<'a> {
                     scale(simd, &scaling.factors, &scaling.offsets, out);
                 }
             }
+        }
+    }
+
+    /// Writes the states that stateful layers start from.
+    fn write_states(&self, places: &Range<usize>, plan: &Plan, workspace: &mut Workspace) {
+        let (all, mut from) = (plan.carried_len(), 0);
+        for carried in &plan.carried {
+            let rows = workspace.value_mut(carried.first).chunks_exact_mut(carried.len);
+            for (place, row) in places.clone().zip(rows) {
+                match self.states {
+                    None => row.fill(0.0),
+                    Some(states) => row.copy_from_slice(&states[place * all + from..][..carried.len]),
+                }
+            }
+            from += carried.len;
         }
     }
 

@@ -6,6 +6,7 @@
 //! their order: so the number of threads changes no bit. A batch of very many examples goes in *rounds*, whose
 //! gradients are added with what their additions lose.
 
+mod carried;
 mod chunks;
 mod constraints;
 #[cfg(test)]
@@ -32,6 +33,7 @@ mod tally;
 mod tests;
 mod workers;
 
+pub(crate) use carried::States;
 pub(crate) use crew::Crew;
 pub(crate) use decision::{Decision, Undecided};
 pub(crate) use examples::Examples;
@@ -108,6 +110,8 @@ pub(crate) struct Engine {
     step_shares: Vec<Option<f64>>,
     /// What the last batch scored.
     tally: Tally,
+    /// Those of stateful layers.
+    pub(crate) states: States,
 }
 
 /// The plan that predicts and scores.
@@ -160,6 +164,7 @@ impl Engine {
             last: LastBatch::InShards { used: 0, examples: 0 },
             lost: AlignedBuffer::default(),
             step_shares: Vec::new(),
+            states: States::default(),
         };
         engine.pack();
         engine
@@ -184,13 +189,18 @@ impl Engine {
         // Chunks that meet must all be there.
         let meets = self.plan.meetings().next().is_some();
         let round_len = if meets { batch.len().max(1) } else { round_len(&self.plan) };
+        let mut states = std::mem::take(&mut self.states);
+        let (before, behind) = states.open(&self.plan, batch.len());
+        let going_on = batch.starting_from(before);
         for start in (0..batch.len()).step_by(round_len) {
             let places = start..(start + round_len).min(batch.len());
-            self.run_round(batch, places, seed, step);
+            self.run_round(&going_on, places.clone(), seed, step);
+            self.copy_states(places, behind);
             if batch.len() > round_len {
                 self.add_round(start);
             }
         }
+        self.states = states;
         let Self { weights, gradients, tally, penalties, level, last, .. } = self;
         if batch.len() > round_len {
             *last = LastBatch::AddedUp;
@@ -335,6 +345,7 @@ impl Engine {
         take_step(*level, optimizer, state, source, weights.trained_mut(plan));
         constraints.apply(*level, weights.trained_mut(plan));
         chunks.update_state(plan, &mut weights.flat);
+        self.states.go_on();
         self.pack();
     }
 

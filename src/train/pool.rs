@@ -80,6 +80,7 @@ impl Clone for Engine {
             lost: AlignedBuffer::default(),
             step_shares: Vec::new(),
             tally: self.tally.clone(),
+            states: self.states.clone(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Predicting with what a model has learned alone: on one thread, in memory that the caller keeps.
 
+use super::carried::copy_states;
 use super::other_plan::PackedPlan;
 use super::pool::Pool;
 use super::{Decision, Engine, Examples, chunk_len};
@@ -94,10 +95,26 @@ impl Inference {
         &self,
         examples: &Examples<'_>,
         workspace: &mut Workspace,
+        finish: impl FnMut(usize, usize, &[f32]),
+    ) {
+        self.run_on(examples, workspace, &mut [], finish);
+    }
+
+    /// The same, and keeps the states of stateful layers behind each example.
+    ///
+    /// - states: (N, values of all states), or empty
+    pub(crate) fn run_on(
+        &self,
+        examples: &Examples<'_>,
+        workspace: &mut Workspace,
+        states: &mut [f32],
         mut finish: impl FnMut(usize, usize, &[f32]),
     ) {
-        let plan = &self.plan;
+        let (plan, all) = (&self.plan, self.plan.carried_len());
         self.watch(examples, workspace, |workspace, places| {
+            if let Some(states) = states.get_mut(places.start * all..places.end * all) {
+                copy_states(plan, workspace, states);
+            }
             for (index, head) in plan.heads.iter().enumerate() {
                 let len = plan.output_len(index);
                 let outputs = &mut workspace.output_mut(head)[..places.len() * len];

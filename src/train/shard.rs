@@ -1,5 +1,6 @@
 //! One shard of a batch: what it leaves behind, and the work on it, chunk by chunk.
 
+use super::carried::copy_states;
 use super::counts::Scale;
 use super::tally::{Scoring, Tally};
 use super::{Examples, chunk_len};
@@ -15,11 +16,14 @@ pub(super) struct Shard {
     pub(super) max_examples: usize,
     pub(super) gradients: Gradients,
     pub(super) tally: Tally,
+    /// The states behind its examples: (examples, values of all states).
+    pub(super) states: Vec<f32>,
 }
 
 impl Shard {
     pub(super) fn new(plan: &Plan, scoring: &Scoring, max_examples: usize) -> Self {
-        Self { max_examples, gradients: Gradients::new(plan, max_examples), tally: scoring.tally() }
+        let states = vec![0.0; max_examples * plan.carried_len()];
+        Self { max_examples, gradients: Gradients::new(plan, max_examples), tally: scoring.tally(), states }
     }
 }
 
@@ -55,6 +59,8 @@ pub(super) fn run_shard<S: Simd>(
         forward(simd, plan, weights, workspace, images, Pass::Training { seed, step, first_example: start });
         shard.tally.add_chunk(scoring, plan, batch, &chunk, workspace, Some(scale));
         backward(simd, plan, weights, workspace, images, &mut shard.gradients);
+        let (all, first) = (plan.carried_len(), start - places.start);
+        copy_states(plan, workspace, &mut shard.states[first * all..(first + images) * all]);
     }
     shard.gradients.close();
 }

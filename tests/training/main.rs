@@ -51,6 +51,7 @@ mod resume;
 mod resume_killed;
 mod schedules;
 mod small;
+mod stateful;
 mod states;
 mod threads;
 mod threads_of_sequences;
