@@ -61,7 +61,7 @@ pub(crate) enum Reach {
 
 impl Reach {
     /// The first parameters of a range that are visited.
-    fn first(self, source: &dyn GradientSource, range: Range<usize>) -> Option<Range<usize>> {
+    fn first_visited(self, source: &dyn GradientSource, range: Range<usize>) -> Option<Range<usize>> {
         match self {
             Self::All => (!range.is_empty()).then_some(range),
             Self::WithGradient => source.first_with_gradient(range),
@@ -152,7 +152,7 @@ fn each_run_in<const ROOM: usize>(
     let rows = source.rows(&(start..start + len));
     if rows == 1 {
         let mut rest = start..start + len;
-        while let Some(run) = reach.first(source, rest.clone()) {
+        while let Some(run) = reach.first_visited(source, rest.clone()) {
             let gradients = &mut room[..run.len()];
             source.write(level, Block::run(&run), gradients);
             work(run.start, gradients, state.part(run.start - start..run.end - start));

@@ -48,8 +48,8 @@ pub(crate) struct Plan {
     pub(crate) packed_len: usize,
     /// The values that add to the loss.
     pub(crate) activities: Vec<(ValueId, Regularizer)>,
-    /// How many steps it takes to make the masks of outputs.
-    masks_end: usize,
+    /// The steps that make the masks of outputs, in their order.
+    pub(crate) mask_steps: Vec<usize>,
     /// The states that go from a batch to the next.
     pub(crate) carried: Vec<Carried>,
     /// What every batch asks for.
@@ -147,7 +147,7 @@ impl Plan {
         let input_values: Vec<ValueId> = inputs.iter().map(|input| input.value).collect();
         let gradients = gradients::lay_out(&mut steps, &lengths, &input_values, &values(&heads), wanted);
         let over_batch = steps.iter().filter_map(|placed| placed.step.conv().and_then(ConvStep::over_batch)).collect();
-        let masks_end = masks_end(&steps, &heads)?;
+        let mask_steps = mask_steps(&steps, &heads)?;
         let token_limits = inputs.iter().map(|input| step::token_limit(&steps, input.value)).collect();
         let costs = Costs::new(&steps, &lengths);
         Ok(Self {
@@ -163,7 +163,7 @@ impl Plan {
             token_limits,
             packed_len,
             activities,
-            masks_end,
+            mask_steps,
             carried,
             costs,
         })
@@ -193,11 +193,6 @@ impl Plan {
     pub(crate) fn phases(&self) -> impl Iterator<Item = Range<usize>> {
         let starts = [0].into_iter().chain(self.meetings());
         starts.zip(self.meetings().chain([self.steps.len()])).map(|(start, end)| start..end)
-    }
-
-    /// Where the steps end that make the masks of outputs; none if no output has one.
-    pub(crate) fn masks_end(&self) -> Option<usize> {
-        self.heads.iter().any(|head| head.mask.is_some()).then_some(self.masks_end)
     }
 
     /// The shape of one example of each input.
@@ -246,19 +241,28 @@ impl Plan {
     }
 }
 
-/// How many steps it takes to make the masks of outputs.
+/// The steps that the masks of outputs depend on, in their order.
 ///
 /// # Errors
-/// [`Error::Model`] if chunks meet before that: masks are made before they do.
-fn masks_end(steps: &[Placed], heads: &[Head]) -> Result<usize> {
-    let makes = |placed: &Placed| heads.iter().any(|head| head.mask == Some(placed.writes));
-    let end = steps.iter().rposition(makes).map_or(0, |last| last + 1);
-    if steps[..end].iter().any(Placed::meets) {
-        return Err(Error::Model(
-            "ends with a sequence whose mask is made behind a `BatchNormalization`: put `Masking` before that".into(),
-        ));
+/// [`Error::Model`] if chunks meet on the way: masks are made before they do.
+fn mask_steps(steps: &[Placed], heads: &[Head]) -> Result<Vec<usize>> {
+    let mut wanted: Vec<ValueId> = heads.iter().filter_map(|head| head.mask).collect();
+    let mut found = Vec::new();
+    for (index, placed) in steps.iter().enumerate().rev() {
+        if !wanted.contains(&placed.writes) {
+            continue;
+        }
+        if placed.meets() {
+            return Err(Error::Model(
+                "ends with a sequence whose mask is made of what a `BatchNormalization` gives: put `Masking` before that"
+                    .into(),
+            ));
+        }
+        wanted.extend(&placed.reads);
+        found.push(index);
     }
-    Ok(end)
+    found.reverse();
+    Ok(found)
 }
 
 const CHECKED: &str = "every value that is read has been found to be there";

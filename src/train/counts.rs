@@ -42,7 +42,9 @@ impl Counting<'_> {
     /// are masked. Nothing is done where no output has a mask.
     pub(super) fn count(&self, batch: &Examples<'_>, pool: &mut Pool, steps: &mut Vec<Option<f64>>) {
         let Self { plan, weights, level, seed, step } = *self;
-        let Some(end) = plan.masks_end() else { return };
+        if plan.mask_steps.is_empty() {
+            return;
+        }
         let mut workspaces = std::mem::take(pool.get_mut());
         let len = chunk_len(plan).min(batch.len());
         make_workspaces(plan, &mut workspaces, 1, len);
@@ -57,7 +59,10 @@ impl Counting<'_> {
             dispatch!(level, simd => {
                 batch.write(simd, places.clone(), plan, workspace);
                 batch.vary(places.clone(), plan, seed, step, workspace);
-                forward_steps(simd, Phase { plan, steps: 0..end }, weights, workspace, places.len(), pass);
+                for step in &plan.mask_steps {
+                    let phase = Phase { plan, steps: *step..step + 1 };
+                    forward_steps(simd, phase, weights, workspace, places.len(), pass);
+                }
             });
             add_steps(plan, workspace, places.len(), steps);
             counted = places.end;

@@ -99,6 +99,30 @@ fn a_normalization_over_the_batch_refuses_a_mask() {
     assert_eq!(error.to_string(), expected);
 }
 
+/// How many steps count is known before the first chunk goes forward; what a normalization over the batch gives, is not.
+#[test]
+fn masks_depend_on_no_normalization_over_the_batch() {
+    let behind = Sequential::new([3, 2]).add(BatchNormalization::new()).add(Masking::new());
+    let error = behind.compile(Adam::default(), MeanSquaredError, []).unwrap_err().to_string();
+    assert!(error.contains("whose mask is made of what a `BatchNormalization` gives: put `Masking` before"), "{error}");
+    // Beside it there may be one.
+    let (table, sequence) = (Input::new([2]), Input::new([3, 2]));
+    let normalized = table.apply(BatchNormalization::new()).apply(Dense::new(1));
+    let masked = sequence.apply(Masking::new()).apply(Dense::new(1).kernel_initializer(Initializer::Ones));
+    let described = Functional::new([&table, &sequence], [&normalized, &masked]);
+    let mut model = described.compile(Sgd::new(0.0), MeanSquaredError, []).unwrap();
+    let (x, y) = (array![[1.0, 2.0], [3.0, 4.0]], array![[0.0], [0.0]]);
+    let of_steps = array![[[9.0], [7.0], [5.0]], [[5.0], [5.0], [5.0]]];
+    let scores = model.train_on_batch((&x, &sequences()), (&y, &of_steps)).unwrap();
+    // All steps that count are hit.
+    let of_masked = scores.loss
+        - model.forward((&x, &sequences()), Mode::Training).unwrap().outputs()[0]
+            .mapv(|y| y * y)
+            .mean()
+            .map_or(0.0, f64::from);
+    assert!(of_masked.abs() < 1e-6, "{of_masked}");
+}
+
 #[test]
 fn masks_want_sequences_and_a_number() {
     let compile = |input: &[usize], layer| {
