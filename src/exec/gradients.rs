@@ -71,8 +71,8 @@ impl Gradients {
     }
 
     /// The first row from this one on that occurs in a table.
-    pub(crate) fn next_row(&self, table: usize, first: usize) -> Option<usize> {
-        self.looked_up[table].next_row(self.examples, first)
+    pub(crate) fn next_occurring(&self, table: usize, first: usize) -> Option<usize> {
+        self.looked_up[table].next_occurring(self.examples, first)
     }
 
     /// Adds the gradients of some values of a table, from its first on, that these examples leave.

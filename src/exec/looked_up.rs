@@ -44,7 +44,7 @@ impl LookedUp {
     }
 
     /// The first row from this one on that occurs, of this many examples, which have been sorted.
-    pub(super) fn next_row(&self, examples: usize, first: usize) -> Option<usize> {
+    pub(super) fn next_occurring(&self, examples: usize, first: usize) -> Option<usize> {
         let occurrences = &self.occurrences[..examples * self.steps];
         let next = occurrences.partition_point(|occurrence| row(*occurrence) < first);
         occurrences.get(next).map(|occurrence| row(*occurrence))

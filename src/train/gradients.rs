@@ -74,7 +74,7 @@ impl GradientSource for BatchGradients<'_> {
             match run {
                 Run::Sharded | Run::Kernel { .. } | Run::Biases { .. } => return Some(at..run_end),
                 Run::Rows { table } => {
-                    if let Some(row) = self.next_row(table, at..run_end) {
+                    if let Some(row) = self.next_occurring(table, at..run_end) {
                         return Some(row);
                     }
                 }
@@ -180,12 +180,12 @@ impl<'a> BatchGradients<'a> {
     }
 
     /// The first row of a run of a table's values that occurs, as far as it lies in the run.
-    fn next_row(&self, table: usize, range: Range<usize>) -> Option<Range<usize>> {
+    fn next_occurring(&self, table: usize, range: Range<usize>) -> Option<Range<usize>> {
         let Table { weights, len, .. } = &self.plan.tables[table];
         let first = (range.start - weights.start) / len;
         let steps = self.plan.tables.iter().enumerate().filter(|(_, step)| step.weights == *weights);
         let rows = steps.flat_map(|(step, _)| self.shards.iter().map(move |shard| (step, shard)));
-        let row = rows.filter_map(|(step, shard)| shard.gradients.next_row(step, first)).min()?;
+        let row = rows.filter_map(|(step, shard)| shard.gradients.next_occurring(step, first)).min()?;
         let start = weights.start + row * len;
         let within = start.max(range.start)..(start + len).min(range.end);
         (!within.is_empty()).then_some(within)
