@@ -2,6 +2,7 @@
 //! besides a product with a kernel.
 
 use crate::shape::Window2d;
+use crate::simd::Simd;
 
 /// A window whose taps stand apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,24 +22,30 @@ impl Dilated {
         Some((along(taps.0, dilation.0)?, along(taps.1, dilation.1)?))
     }
 
-    /// For each tap of each window inside the image: where its pixel is in the image, and where in the patches, both in
-    /// pixels.
-    fn each_pixel(&self, images: usize, mut with: impl FnMut(usize, usize)) {
+    /// For each run of a window's pixels inside the image that lie side by side there and in the patch: where it starts
+    /// in the image, where in the patches, and how long it is, all in pixels.
+    #[inline(always)]
+    fn each_run(&self, images: usize, mut with: impl FnMut(usize, usize, usize)) {
         let Self { window, taps, dilation } = *self;
         let (height, width) = window.image;
         let (out_height, out_width) = window.out;
+        // Taps that stand apart are runs of one.
+        let at_once = if dilation.1 == 1 { taps.1 } else { 1 };
         for image in 0..images {
             for y in 0..out_height {
                 for x in 0..out_width {
                     let patch = ((image * out_height + y) * out_width + x) * taps.0 * taps.1;
-                    for (row, column) in (0..taps.0).flat_map(|row| (0..taps.1).map(move |column| (row, column))) {
+                    for row in 0..taps.0 {
                         let at_y = (y * window.strides.0 + row * dilation.0).checked_sub(window.before.0);
-                        let at_x = (x * window.strides.1 + column * dilation.1).checked_sub(window.before.1);
-                        if let (Some(at_y), Some(at_x)) = (at_y, at_x)
-                            && at_y < height
-                            && at_x < width
-                        {
-                            with((image * height + at_y) * width + at_x, patch + row * taps.1 + column);
+                        let Some(at_y) = at_y.filter(|at_y| *at_y < height) else { continue };
+                        for column in (0..taps.1).step_by(at_once) {
+                            // In columns of the padded image.
+                            let start = x * window.strides.1 + column * dilation.1;
+                            let inside = start.max(window.before.1)..(start + at_once).min(window.before.1 + width);
+                            if !inside.is_empty() {
+                                let pixel = (image * height + at_y) * width + inside.start - window.before.1;
+                                with(pixel, patch + row * taps.1 + column + inside.start - start, inside.len());
+                            }
                         }
                     }
                 }
@@ -50,19 +57,30 @@ impl Dilated {
 /// Copies the pixels of each window side by side; what padding adds is zero.
 ///
 /// - x: (images, H, W, channels); patches: (images, windows, taps, channels)
-pub(crate) fn cut(of: &Dilated, channels: usize, images: usize, x: &[f32], patches: &mut [f32]) {
+pub(crate) fn cut<S: Simd>(simd: S, of: &Dilated, channels: usize, images: usize, x: &[f32], patches: &mut [f32]) {
     patches.fill(0.0);
-    of.each_pixel(images, |pixel, tap| {
-        patches[tap * channels..][..channels].copy_from_slice(&x[pixel * channels..][..channels]);
-    });
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            of.each_run(images, |pixel, tap, count| {
+                let to = &mut patches[tap * channels..][..count * channels];
+                to.iter_mut().zip(&x[pixel * channels..]).for_each(|(to, x)| *to = *x);
+            });
+        },
+    );
 }
 
 /// Adds the pixels of each patch to where [`cut`] has them from.
 ///
 /// - patches: (images, windows, taps, channels); x: (images, H, W, channels)
-pub(crate) fn put_back(of: &Dilated, channels: usize, images: usize, patches: &[f32], x: &mut [f32]) {
-    of.each_pixel(images, |pixel, tap| {
-        let values = &patches[tap * channels..][..channels];
-        x[pixel * channels..][..channels].iter_mut().zip(values).for_each(|(x, value)| *x += value);
-    });
+pub(crate) fn put_back<S: Simd>(simd: S, of: &Dilated, channels: usize, images: usize, patches: &[f32], x: &mut [f32]) {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            of.each_run(images, |pixel, tap, count| {
+                let values = &patches[tap * channels..][..count * channels];
+                x[pixel * channels..][..values.len()].iter_mut().zip(values).for_each(|(x, value)| *x += value);
+            });
+        },
+    );
 }

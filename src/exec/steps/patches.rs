@@ -3,20 +3,21 @@
 use crate::exec::memory::Memory;
 use crate::exec::run::{Backward, Chunk, Forward, Purpose, Run};
 use crate::kernels::patches::{cut, put_back};
-use crate::kernels::sum::add_rows;
+use crate::kernels::sum::{add, add_rows};
+use crate::plan::Flow;
 use crate::program::plain::{Cut, PutBack, Slice};
 use crate::simd::Simd;
 
 impl Run for Cut {
-    fn forward<S: Simd>(&self, _simd: S, io: Forward<'_>) {
-        cut(&self.of, self.channels, io.images, io.x[0], &mut io.y[..io.images * io.len]);
+    fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
+        cut(simd, &self.of, self.channels, io.images, io.x[0], &mut io.y[..io.images * io.len]);
     }
 
-    fn backward<S: Simd>(&self, _simd: S, io: Backward<'_>) {
+    fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
         let Backward { images, len, dy, dx: [mut dx, ..], .. } = io;
         let (height, width) = self.of.window.image;
         if dx.open(images * height * width * self.channels) {
-            put_back(&self.of, self.channels, images, &dy[..images * len], dx.to);
+            put_back(simd, &self.of, self.channels, images, &dy[..images * len], dx.to);
         }
     }
 }
@@ -30,7 +31,7 @@ impl Run for PutBack {
         }
     }
 
-    fn forward<S: Simd>(&self, _simd: S, io: Forward<'_>) {
+    fn forward<S: Simd>(&self, simd: S, io: Forward<'_>) {
         let y = &mut io.y[..io.images * io.len];
         match io.places.first() {
             None => y.fill(0.0),
@@ -39,20 +40,26 @@ impl Run for PutBack {
                 y.chunks_exact_mut(self.channels).for_each(|y| y.copy_from_slice(bias));
             }
         }
-        put_back(&self.of, self.channels, io.images, io.x[0], y);
+        put_back(simd, &self.of, self.channels, io.images, io.x[0], y);
     }
 
     fn backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
-        let Backward { images, len, dy, dx: [mut dx, ..], scratch, places, gradients, .. } = io;
+        let Backward { images, len, dy, dx: [dx, ..], scratch, places, gradients, .. } = io;
         let dy = &dy[..images * len];
         if let Some(bias) = places.first().filter(|bias| bias.is_trained) {
             add_rows(simd, dy, &mut gradients.summed[bias.range.clone()]);
         }
         let (rows, columns) = self.of.taps;
         let patches = images * self.of.window.out.0 * self.of.window.out.1 * rows * columns * self.channels;
-        let room = &mut scratch.padded_gradient[..patches];
-        cut(&self.of, self.channels, images, dy, room);
-        dx.put(room.iter());
+        match dx.flow {
+            Flow::Nobody | Flow::InPlace => {}
+            Flow::Write => cut(simd, &self.of, self.channels, images, dy, &mut dx.to[..patches]),
+            Flow::Add => {
+                let room = &mut scratch.padded_gradient[..patches];
+                cut(simd, &self.of, self.channels, images, dy, room);
+                add(simd, room, &mut dx.to[..patches]);
+            }
+        }
     }
 }
 
