@@ -40,8 +40,8 @@
 //!
 //! Names, arguments and defaults are those of [Keras](https://keras.io); images are (N, H, W, C), channels last.
 //! [For Keras users](for_keras_users) sets calls side by side, and goes from data to a deployed model;
-//! [sequences](mod@sequences) has texts, signals and masks; [transfer learning](transfer_learning) goes on from a trained
-//! model.
+//! [sequences](mod@sequences) has texts, signals and masks; [transfer learning](transfer_learning) goes on from a
+//! trained model.
 //!
 //! # Debug builds
 //!

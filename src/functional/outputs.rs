@@ -49,7 +49,10 @@ impl Node {
     #[must_use]
     pub fn states(&self) -> Vec<Self> {
         match &*self.0 {
-            Value::Output { layer, .. } => self.outputs().split_off(layer.layer.describe().outputs_before_states()),
+            Value::Output { layer, .. } => {
+                // A layer that `compile` will refuse may have fewer.
+                self.outputs().into_iter().skip(layer.layer.describe().outputs_before_states()).collect()
+            }
             Value::Input(_) | Value::Expected { .. } | Value::Further { .. } => Vec::new(),
         }
     }

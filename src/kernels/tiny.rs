@@ -1,9 +1,9 @@
-//! Decides which numbers are as good as zero. Whatever is not fed any more, as the moments of a unit without gradients or
-//! the state of a recurrent layer, shrinks until it is subnormal, and CPUs take 10 to 20 times as long for arithmetic on
-//! subnormal numbers. What is flushed to zero here is so small that no weight could tell the difference.
+//! Decides which numbers are as good as zero. Whatever is not fed any more, as the moments of a unit without gradients
+//! or the state of a recurrent layer, shrinks until it is subnormal, and CPUs take 10 to 20 times as long for
+//! arithmetic on subnormal numbers. What is flushed to zero here is so small that no weight could tell the difference.
 
-/// Moments, averages and states below this are zero: far enough above the subnormal numbers that a product with a learning rate
-/// or a decay is none either.
+/// Moments, averages and states below this are zero: far enough above the subnormal numbers that a product with a
+/// learning rate or a decay is none either.
 const TINY: f32 = 1e-30;
 
 /// The smallest number whose square is not subnormal, and a little more.

@@ -25,8 +25,8 @@ use serde::Deserialize;
 /// final states are [outputs](crate::Node::states) too, in a [`Functional`](crate::Functional) network. A step that a
 /// mask leaves out keeps the states, so the final ones are those of the last step that counts.
 ///
-/// With [`stateful`](Self::stateful) each example of a batch goes on from the state behind the same example of the batch
-/// before: [the chapter on sequences](crate::sequences#consecutive-pieces) says where.
+/// With [`stateful`](Self::stateful) each example of a batch goes on from the state behind the same example of the
+/// batch before: [the chapter on sequences](crate::sequences#consecutive-pieces) says where.
 ///
 /// At `compile`, an input that is no sequence, a rate that is not in `0.0..1.0`, or a softmax as a function of a state
 /// is an error that names the layer.

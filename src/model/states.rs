@@ -4,8 +4,8 @@ use super::Model;
 use crate::error::{Error, Result};
 
 impl Model {
-    /// Makes stateful layers start from zeros in the next batch, as Keras' `reset_states`: to be called where the batches
-    /// of other series begin. Each epoch of [`fit`](Self::fit) begins so by itself.
+    /// Makes stateful layers start from zeros in the next batch, as Keras' `reset_states`: to be called where the
+    /// batches of other series begin. Each epoch of [`fit`](Self::fit) begins so by itself.
     ///
     /// ```
     /// use inkstone::prelude::*;

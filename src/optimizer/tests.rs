@@ -171,8 +171,8 @@ impl GradientSource for Few<'_> {
     }
 }
 
-/// Rows of a table that do not occur take no time where the algorithm would leave them as they are; the bits are those of
-/// a pass over all.
+/// Rows of a table that do not occur take no time where the algorithm would leave them as they are; the bits are those
+/// of a pass over all.
 #[test]
 fn what_has_no_gradient_is_left_out_where_the_algorithm_keeps_it() {
     let (len, known) = (10_000, [3..7, 4000..4128, 9990..10_000]);

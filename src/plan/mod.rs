@@ -147,7 +147,7 @@ impl Plan {
         let input_values: Vec<ValueId> = inputs.iter().map(|input| input.value).collect();
         let gradients = gradients::lay_out(&mut steps, &lengths, &input_values, &values(&heads), wanted);
         let over_batch = steps.iter().filter_map(|placed| placed.step.conv().and_then(ConvStep::over_batch)).collect();
-        let mask_steps = mask_steps(&steps, &heads)?;
+        let mask_steps = mask_steps(&steps, &heads, lengths.len())?;
         let token_limits = inputs.iter().map(|input| step::token_limit(&steps, input.value)).collect();
         let costs = Costs::new(&steps, &lengths);
         Ok(Self {
@@ -243,13 +243,16 @@ impl Plan {
 
 /// The steps that the masks of outputs depend on, in their order.
 ///
+/// - values: how many there are
+///
 /// # Errors
 /// [`Error::Model`] if chunks meet on the way: masks are made before they do.
-fn mask_steps(steps: &[Placed], heads: &[Head]) -> Result<Vec<usize>> {
-    let mut wanted: Vec<ValueId> = heads.iter().filter_map(|head| head.mask).collect();
+fn mask_steps(steps: &[Placed], heads: &[Head], values: usize) -> Result<Vec<usize>> {
+    let mut is_wanted = vec![false; values];
+    heads.iter().filter_map(|head| head.mask).for_each(|ValueId(mask)| is_wanted[mask] = true);
     let mut found = Vec::new();
     for (index, placed) in steps.iter().enumerate().rev() {
-        if !wanted.contains(&placed.writes) {
+        if !is_wanted[placed.writes.0] {
             continue;
         }
         if placed.meets() {
@@ -258,7 +261,7 @@ fn mask_steps(steps: &[Placed], heads: &[Head]) -> Result<Vec<usize>> {
                     .into(),
             ));
         }
-        wanted.extend(&placed.reads);
+        placed.reads.iter().for_each(|ValueId(read)| is_wanted[*read] = true);
         found.push(index);
     }
     found.reverse();
@@ -376,6 +379,14 @@ fn check_outputs(network: &Network) -> Result<()> {
 /// [`Error::Model`] if there is no such output of a call.
 fn shape_of(network: &Network, shapes: &[Vec<Shape>], source: &Source) -> Result<Shape> {
     source.find(&network.inputs, shapes).copied().ok_or_else(|| {
-        Error::Model(format!("reads {source:?}, which there is not: only layers with `return_state` have such outputs"))
+        let what = match source {
+            Source::Input(index) => format!("input {index}"),
+            Source::Call(call) => format!("the output of call {call}"),
+            Source::Output { call, place } => format!("output {place} of call {call}"),
+        };
+        Error::Model(format!(
+            "reads {what}, which there is not: only a layer with `return_state`, and a `Bidirectional` that merges nothing, \
+             has outputs behind the first"
+        ))
     })
 }

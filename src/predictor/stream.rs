@@ -9,8 +9,8 @@ use ndarray::{Array2, ArrayD};
 use std::fmt;
 
 /// Predictions on series that come piece by piece, for models with stateful layers: each call goes on from the states
-/// behind the call before, example by example. [`Predictor::stream`] makes it; any number of streams share a predictor's
-/// weights, and each has states of its own.
+/// behind the call before, example by example. [`Predictor::stream`] makes it; any number of streams share a
+/// predictor's weights, and each has states of its own.
 ///
 /// A model has a fixed number of steps. One that is to be fed step by step is compiled for one step, and gets the
 /// weights of the one that was trained:

@@ -36,9 +36,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// All other layers run on floats, as in the model. The last layer gives floats.
 ///
 /// Results are the same bits on every instruction set and for any number of images at a time, but for layers that run
-/// on floats. On CPUs with AVX-512 VNNI (Intel from Ice Lake on, AMD from Zen 4 on) a VGG-like network takes half the time of
-/// a [`Predictor`](crate::Predictor) (2.0 times as fast on 10,000 images, 2.4 on one; a Zen 5, 2026-11-26); on others about
-/// as long or longer.
+/// on floats. On CPUs with AVX-512 VNNI (Intel from Ice Lake on, AMD from Zen 4 on) a VGG-like network takes half the
+/// time of a [`Predictor`](crate::Predictor) (2.0 times as fast on 10,000 images, 2.4 on one; a Zen 5, 2026-11-26); on
+/// others about as long or longer.
 ///
 /// It never changes, so threads share it by reference, each with a [`QuantizedScratch`] of its own; clones share its
 /// weights.

@@ -1,9 +1,10 @@
 //! Saves and loads quantized models.
 //!
 //! The entry `quantized` has the network, how outputs become a class, how tokens are made of texts, if at all, and how
-//! long the values of its plan are, by which a reader tells whether it makes the same plan. Tensors: `values/ranges` (values, 2), the bounds of each
-//! value; for each step on bytes, under its number and its kernel's name, the kernel, (filters, window) as `I8`, and
-//! `scales` and `biases`; and the weights that steps on floats read, as a model's file has them.
+//! long the values of its plan are, by which a reader tells whether it makes the same plan. Tensors: `values/ranges`
+//! (values, 2), the bounds of each value; for each step on bytes, under its number and its kernel's name, the kernel,
+//! (filters, window) as `I8`, and `scales` and `biases`; and the weights that steps on floats read, as a model's file
+//! has them.
 
 use super::format::ENTRY;
 use super::read::{At, description, envelope};
@@ -105,8 +106,8 @@ impl QuantizedPredictor {
     /// Loads what [`save`](Self::save) wrote: it predicts the same bits.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read, [`Error::ModelFile`] if it is not a complete, valid file of a quantized
-    /// model, or its model exceeds the default [`LoadLimits`], or has layers of a user's own types, which
+    /// [`Error::Io`] if the file cannot be read, [`Error::ModelFile`] if it is not a complete, valid file of a
+    /// quantized model, or its model exceeds the default [`LoadLimits`], or has layers of a user's own types, which
     /// [`load_with`](Self::load_with) takes.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         Self::load_with(path, LoadLimits::new())

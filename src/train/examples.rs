@@ -20,8 +20,8 @@ pub(crate) struct Examples<'a> {
     weights: Option<&'a [f32]>,
     /// Which examples, in this order; all of them if it is `None`.
     order: Option<&'a [u32]>,
-    /// The states that stateful layers start from, (examples, values of all states), by the place in the batch; zeros if
-    /// it is `None`.
+    /// The states that stateful layers start from, (examples, values of all states), by the place in the batch; zeros
+    /// if it is `None`.
     states: Option<&'a [f32]>,
     /// How they are varied in training.
     augment: Option<Augment>,

@@ -184,14 +184,15 @@ impl Engine {
     /// Scores a batch, and finds the gradients of its mean loss shard by shard.
     pub(crate) fn run_batch(&mut self, batch: &Examples<'_>, seed: u64, step: u64) {
         self.tally.reset();
-        let Self { plan, weights, level, workspaces, step_shares, .. } = self;
-        Counting { plan, weights, level: *level, seed, step }.count(batch, workspaces, step_shares);
-        // Chunks that meet must all be there.
-        let meets = self.plan.meetings().next().is_some();
-        let round_len = if meets { batch.len().max(1) } else { round_len(&self.plan) };
+        // Taken out: after a panic of a user's own layer or loss the next batch starts anew.
         let mut states = std::mem::take(&mut self.states);
         let (before, behind) = states.open(&self.plan, batch.len());
         let going_on = batch.starting_from(before);
+        let Self { plan, weights, level, workspaces, step_shares, .. } = self;
+        Counting { plan, weights, level: *level, seed, step }.count(&going_on, workspaces, step_shares);
+        // Chunks that meet must all be there.
+        let meets = self.plan.meetings().next().is_some();
+        let round_len = if meets { batch.len().max(1) } else { round_len(&self.plan) };
         for start in (0..batch.len()).step_by(round_len) {
             let places = start..(start + round_len).min(batch.len());
             self.run_round(&going_on, places.clone(), seed, step);

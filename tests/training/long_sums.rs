@@ -130,3 +130,29 @@ fn means_of_many_steps_that_count_lose_no_digits() {
         assert!(error(mean, 1) <= 1e-7, "{:e}", error(mean, 1));
     }
 }
+
+/// Of a GRU whose weights are 0 half of a state's gradient goes on to the state before, and a quarter of what has come
+/// to a state is the gradient of the candidate's recurrent bias.
+#[test]
+fn gradients_of_a_recurrent_bias_over_many_steps_lose_no_digits() {
+    const STEPS: usize = 20_000;
+    let gru = GRU::new(1).return_sequences(true);
+    let mut model = Sequential::new([STEPS, 1]).add(gru).seed(1).compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
+    let mut weights = model.get_weights();
+    weights.iter_mut().for_each(|weight| weight.values.fill(0.0));
+    model.set_weights(&weights).unwrap();
+    // States are 0, so that every derivative is the same number.
+    let (x, y) = (Array3::<f32>::ones((1, STEPS, 1)), Array3::<f32>::from_elem((1, STEPS, 1), -VALUE));
+    let (_, gradients) = model.gradients(&x, &y).unwrap();
+    let bias = gradients.iter().find(|gradient| gradient.name == "gru/bias").unwrap();
+    let each = 2.0 * f64::from(VALUE) / STEPS as f64;
+    let (mut state, mut exact) = (0.0, 0.0);
+    for _ in 0..STEPS {
+        state = state / 2.0 + each;
+        exact += state / 4.0;
+    }
+    // The update gate, the reset gate, the candidate; of the inputs, then of the states.
+    let found = f64::from(bias.values[[1, 2]]);
+    // A block's running sum has 256 terms, each of which may lose half a unit in the last place.
+    assert!((found / exact - 1.0).abs() < 8e-6, "{found:e}, expected {exact:e}");
+}

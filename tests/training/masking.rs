@@ -99,7 +99,8 @@ fn a_normalization_over_the_batch_refuses_a_mask() {
     assert_eq!(error.to_string(), expected);
 }
 
-/// How many steps count is known before the first chunk goes forward; what a normalization over the batch gives, is not.
+/// How many steps count is known before the first chunk goes forward; what a normalization over the batch gives, is
+/// not.
 #[test]
 fn masks_depend_on_no_normalization_over_the_batch() {
     let behind = Sequential::new([3, 2]).add(BatchNormalization::new()).add(Masking::new());

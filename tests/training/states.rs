@@ -222,6 +222,9 @@ fn uses_that_cannot_be_are_refused_with_a_reason() {
         problem(&inputs, &x.apply_with_initial_state(layer, states))
     };
     let chain = Sequential::new([4, 2]).add(LSTM::new(3));
+    // It has no states to ask for, and is refused when it is compiled.
+    let unfit = x.apply(Bidirectional::new(Dense::new(3)).merge_mode(MergeMode::None));
+    assert!(unfit.states().is_empty());
     for (found, expected) in [
         (
             with(LSTM::new(3).into(), &states(1, 3)),
@@ -289,7 +292,7 @@ fn outputs_that_there_are_not_are_refused() {
     assert_eq!(compile(0, 2).unwrap().output_shape(), Shape::from([1]));
     for place in [0, 3, usize::MAX] {
         let error = compile(0, place).unwrap_err().to_string();
-        assert!(error.contains("which there is not: only layers with `return_state`"), "{error}");
+        assert!(error.contains("which there is not: only a layer with `return_state`"), "{error}");
     }
     assert!(compile(1, 1).unwrap_err().to_string().contains("reads call 1, expected one of the 1 before it"));
 }

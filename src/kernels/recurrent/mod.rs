@@ -4,8 +4,8 @@
 //! Everything is laid out step by step, with the examples of a chunk side by side: (steps, examples, ...). So a step
 //! reads and writes runs of memory, and a product over all steps at once is one over (steps * examples) rows.
 //!
-//! States that nothing feeds and gradients that nothing renews shrink from step to step. What is tiny becomes zero, before
-//! arithmetic on subnormal numbers makes a long sequence several times as slow.
+//! States that nothing feeds and gradients that nothing renews shrink from step to step. What is tiny becomes zero,
+//! before arithmetic on subnormal numbers makes a long sequence several times as slow.
 
 mod gru;
 mod lstm;

@@ -7,9 +7,9 @@ use crate::kernels::recurrent::{Cell, Functions, Product, Reset};
 const PER_GATE: u64 = 48;
 
 /// A recurrent cell run along a sequence that has been projected: it reads what the inputs of each step add to the
-/// gates, (steps, gates), for masked sequences which steps count, (steps), and the states before the first step, if they
-/// are not 0: those of an LSTM with the carry states behind them. Its weights are the recurrent kernel, and the bias
-/// whose second row is the recurrent one, if there is one.
+/// gates, (steps, gates), for masked sequences which steps count, (steps), and the states before the first step, if
+/// they are not 0: those of an LSTM with the carry states behind them. Its weights are the recurrent kernel, and the
+/// bias whose second row is the recurrent one, if there is one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Recurrence {
     pub(crate) cell: Cell,
@@ -142,7 +142,7 @@ impl Recurrence {
     /// Where the state behind a step goes among the outputs, if it is one.
     pub(crate) fn output_place(&self, step: usize) -> Option<usize> {
         match self.gives {
-            Gives::Last => None,
+            Gives::Last => (step + 1 == self.steps).then_some(0),
             Gives::EachAsProcessed => Some(step),
             Gives::EachInPlace => Some(self.place(step)),
         }

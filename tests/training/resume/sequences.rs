@@ -1,5 +1,5 @@
-//! Models of sequences resumed: what recurrent layers drop, and what tables and masks have to do with it, hangs on seed,
-//! step and example alone.
+//! Models of sequences resumed: what recurrent layers drop, and what tables and masks have to do with it, hangs on
+//! seed, step and example alone.
 
 use super::*;
 use inkstone::ndarray::Array2;

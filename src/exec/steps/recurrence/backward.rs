@@ -8,10 +8,10 @@ use crate::kernels::conv2d::SLACK;
 use crate::kernels::recurrent::{
     Cell, GruKept, LstmKept, Reset, add_back, gru_backward, gru_finish_backward, lstm_backward, simple_backward,
 };
-use crate::kernels::sum::{BLOCK, SHORT, add_rows};
+use crate::kernels::sum::{BLOCK, SHORT, add, add_all_compensated, add_rows};
 use crate::plan::Flow;
 use crate::program::WeightPlace;
-use crate::program::plain::{Carry, Mask, Recurrence};
+use crate::program::plain::{Bias, Carry, Mask, Recurrence};
 use crate::simd::Simd;
 use std::ops::Range;
 
@@ -27,6 +27,22 @@ struct Gradients<'a> {
     dz: &'a mut [f32],
     /// Of each product, where it is not that of the projected inputs: (steps of a block, examples, columns).
     of_products: [&'a mut [f32]; 2],
+    /// Of the recurrent bias, from a block of steps: (gates), or empty without one.
+    of_bias: &'a mut [f32],
+}
+
+/// Where the gradients of weights go.
+struct Target<'a> {
+    places: &'a [WeightPlace],
+    sums: &'a mut crate::exec::Gradients,
+    /// What the additions of long sums have lost so far.
+    lost: &'a mut [f32],
+}
+
+/// The gradients of the states before a step, and what comes to them through a product.
+struct Back<'a> {
+    dh: &'a mut [f32],
+    back: &'a mut [f32],
 }
 
 /// One step, and its slot in its block.
@@ -66,13 +82,21 @@ impl Recurrence {
             Cell::Simple | Cell::Lstm => 0,
             Cell::Gru(_) => of_steps,
         };
-        3 * images * self.units + of_steps + of_products
+        self.bias_floats() + 3 * images * self.units + of_steps + of_products
+    }
+
+    fn bias_floats(&self) -> usize {
+        match self.bias {
+            Bias::Nothing => 0,
+            Bias::Added => self.width(),
+        }
     }
 
     fn gradients<'a>(&self, images: usize, floats: &'a mut [f32]) -> Gradients<'a> {
         let block = self.block(images);
         let (states, of_steps) = (images * self.units, block * images * self.width());
-        let (dh, rest) = floats.split_at_mut(states);
+        let (of_bias, rest) = floats.split_at_mut(self.bias_floats());
+        let (dh, rest) = rest.split_at_mut(states);
         let (back, rest) = rest.split_at_mut(states);
         let (dc, rest) = rest.split_at_mut(states);
         let (dz, rest) = rest.split_at_mut(of_steps);
@@ -81,7 +105,7 @@ impl Recurrence {
             Cell::Gru(_) => block * images * self.products[0].gate_values(),
         };
         let (first, second) = rest.split_at_mut(of_first);
-        Gradients { dh, back, dc, dz, of_products: [first, second] }
+        Gradients { dh, back, dc, dz, of_products: [first, second], of_bias }
     }
 
     pub(super) fn run_backward<S: Simd>(&self, simd: S, io: Backward<'_>) {
@@ -122,18 +146,10 @@ impl Recurrence {
         let block = self.block(images);
         for step in (0..self.steps).rev() {
             let at = Step { step, slot: step % block };
-            match self.output_place(step) {
-                Some(place) => {
-                    for (dh, dy) in gradients.dh.chunks_exact_mut(self.units).zip(dy.chunks(len)) {
-                        dh.iter_mut().zip(part(dy, place, self.units)).for_each(|(dh, dy)| *dh += dy);
-                    }
+            if let Some(place) = self.output_place(step) {
+                for (dh, dy) in gradients.dh.chunks_exact_mut(self.units).zip(dy.chunks(len)) {
+                    dh.iter_mut().zip(part(dy, place, self.units)).for_each(|(dh, dy)| *dh += dy);
                 }
-                None if step + 1 == self.steps => {
-                    for (dh, dy) in gradients.dh.chunks_exact_mut(self.units).zip(dy.chunks(len)) {
-                        dh.copy_from_slice(&dy[..self.units]);
-                    }
-                }
-                None => {}
             }
             match self.cell {
                 Cell::Simple => self.simple_step_back(simd, &given, at, &mut gradients),
@@ -143,7 +159,8 @@ impl Recurrence {
             self.hand_on(at, images, &gradients, &mut dx);
             if at.slot == 0 {
                 let steps = step..(step + block).min(self.steps);
-                self.add_weight_gradients(simd, &given, steps, &gradients, lost, (io.places, &mut *io.gradients));
+                let to = Target { places: io.places, sums: &mut *io.gradients, lost: &mut *lost };
+                self.add_weight_gradients(simd, &given, steps, &mut gradients, to);
             }
         }
         self.hand_on_initial(&gradients, &mut d_initial);
@@ -184,7 +201,7 @@ impl Recurrence {
         given: &Given<'_>,
         step: usize,
         dz: &[f32],
-        (dh, back): (&mut [f32], &mut [f32]),
+        Back { dh, back }: Back<'_>,
     ) {
         if !self.starts_from_zeros(step) {
             self.products[0].of_gradients(simd, dz, given.packed[0], back);
@@ -218,7 +235,7 @@ impl Recurrence {
                 dz.fill(0.0);
             }
         }
-        self.back_to_states(simd, given, step, dz, (dh, back));
+        self.back_to_states(simd, given, step, dz, Back { dh, back });
     }
 
     fn lstm_step_back<S: Simd>(
@@ -248,7 +265,7 @@ impl Recurrence {
                 dz.fill(0.0);
             }
         }
-        self.back_to_states(simd, given, step, dz, (dh, back));
+        self.back_to_states(simd, given, step, dz, Back { dh, back });
     }
 
     fn gru_step_back<S: Simd>(
@@ -311,11 +328,16 @@ impl Recurrence {
             Reset::After => {}
             Reset::Before => self.add_back(simd, given, dh, back),
         }
-        self.back_to_states(simd, given, step, first, (dh, back));
+        self.back_to_states(simd, given, step, first, Back { dh, back });
     }
 
     /// Floats of what the additions of long sums lose: one for each weight, if there are long sums.
     pub(super) fn lost_floats(&self, images: usize) -> usize {
+        let of_kernel = self.lost_of_kernel(images);
+        of_kernel + if of_kernel > 0 { self.bias_floats() } else { 0 }
+    }
+
+    fn lost_of_kernel(&self, images: usize) -> usize {
         self.products.iter().map(|product| product.lost_len(self.steps * images)).sum()
     }
 
@@ -325,9 +347,8 @@ impl Recurrence {
         simd: S,
         given: &Given<'_>,
         steps: Range<usize>,
-        gradients: &Gradients<'_>,
-        lost: &mut [f32],
-        (places, sums): (&[WeightPlace], &mut crate::exec::Gradients),
+        gradients: &mut Gradients<'_>,
+        Target { places, sums, lost }: Target<'_>,
     ) {
         let images = given.images;
         let states: &[f32] = if self.drops() { given.kept.dropped } else { given.kept.h };
@@ -335,11 +356,12 @@ impl Recurrence {
             Cell::Simple | Cell::Lstm => &*gradients.dz,
             Cell::Gru(_) => &*gradients.of_products[0],
         };
+        let (of_kernel, lost_of_bias) = lost.split_at_mut(self.lost_of_kernel(images));
         let kernel = &places[0];
         if kernel.is_trained {
             let first_step = steps.start + usize::from(self.starts_from_zeros(steps.start));
             let rows = (first_step - steps.start) * images..steps.len() * images;
-            let (mut start, mut lost) = (kernel.range.start, lost);
+            let (mut start, mut lost) = (kernel.range.start, &mut *of_kernel);
             let factors = [(states, of_first), (&*given.kept.inner, &*gradients.of_products[1])];
             for (product, (h, dz)) in self.products.iter().zip(factors) {
                 let end = start + product.gate_values() * self.units;
@@ -351,7 +373,14 @@ impl Recurrence {
             }
         }
         if let Some(bias) = self.bias_range(places).filter(|_| places[1].is_trained) {
-            add_rows(simd, &of_first[..steps.len() * images * self.width()], &mut sums.summed[bias]);
+            let (of_block, sums) = (&mut *gradients.of_bias, &mut sums.summed[bias]);
+            of_block.fill(0.0);
+            add_rows(simd, &of_first[..steps.len() * images * self.width()], of_block);
+            if lost_of_bias.is_empty() {
+                add(simd, of_block, sums);
+            } else {
+                add_all_compensated(simd, of_block, sums, lost_of_bias);
+            }
         }
     }
 }

@@ -70,10 +70,6 @@ impl Recurrence {
                 for (y, h) in y.chunks_mut(len).zip(h.chunks_exact(self.units)) {
                     part_mut(y, place, self.units).copy_from_slice(h);
                 }
-            } else if step + 1 == self.steps {
-                for (y, h) in y.chunks_mut(len).zip(h.chunks_exact(self.units)) {
-                    part_mut(y, 0, self.units).copy_from_slice(h);
-                }
             }
         }
         match self.carry {
