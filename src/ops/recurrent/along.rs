@@ -49,7 +49,7 @@ pub(super) fn forward<C: Cell>(
         let example = Example { input, place };
         let states = states(cell, &weights, example, units);
         for unit in 0..units {
-            for step in (0..steps).filter(|step| example.has_begun(*step)) {
+            for step in 0..steps {
                 y[[place, step, unit]] = states[step + 1].h[unit] as f32;
             }
             h[[place, unit]] = states[steps].h[unit] as f32;
@@ -80,9 +80,7 @@ pub(super) fn backward<C: Cell>(
         let row = |of: &Array2<f32>| of.row(place).iter().map(|value| f64::from(*value)).collect::<Vec<f64>>();
         let mut behind = State { h: row(&dy.h), c: dy.c.as_ref().map_or_else(Vec::new, row) };
         for step in (0..steps).rev() {
-            if example.has_begun(step) {
-                behind.h.iter_mut().enumerate().for_each(|(unit, dh)| *dh += f64::from(dy.y[[place, step, unit]]));
-            }
+            behind.h.iter_mut().enumerate().for_each(|(unit, dh)| *dh += f64::from(dy.y[[place, step, unit]]));
             if !example.counts(step) {
                 continue;
             }

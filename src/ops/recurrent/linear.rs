@@ -103,11 +103,6 @@ impl Example<'_, '_> {
         self.input.mask.is_none_or(|mask| mask[[self.place, step]])
     }
 
-    /// Whether a step up to this one counts.
-    pub(super) fn has_begun(self, step: usize) -> bool {
-        (0..=step).any(|step| self.counts(step))
-    }
-
     /// What dropout multiplies the state of this unit by.
     pub(super) fn state_factor(self, unit: usize) -> f64 {
         self.input.state_factors.map_or(1.0, |factors| f64::from(factors[[self.place, unit]]))

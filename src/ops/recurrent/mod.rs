@@ -69,8 +69,8 @@ pub struct RecurrentWeights<'a> {
 /// What a recurrent layer gives; the gradient of each of these is given back in the same form.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecurrentOutput {
-    /// The state behind each step: (N, steps, units). Zero behind steps that do not count before the first that does,
-    /// as in Keras, whatever the initial states are.
+    /// The state behind each step: (N, steps, units). Behind steps that do not count before the first that does it is
+    /// the initial state, as with Keras' default loop on JAX; its other loops give zeros there.
     pub y: Array3<f32>,
     /// The state behind the last step: (N, units).
     pub h: Array2<f32>,
