@@ -15,7 +15,6 @@ mod recurrent_dropout;
 mod reference;
 mod sample;
 mod sequences;
-mod state_reference;
 mod states;
 
 use super::memory::Memory;

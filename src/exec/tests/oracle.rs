@@ -242,7 +242,7 @@ fn linear_part(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], m
         Layer::LeakyReLU(relu) => ops::rectified(x.view(), relu.negative_slope, None, 0.0),
         Layer::ELU(elu) => ops::elu(x.view(), elu.alpha),
         Layer::SimpleRNN(_) | Layer::LSTM(_) | Layer::GRU(_) | Layer::Bidirectional(_) => {
-            recurrent::forward(layer, weights, &Reads::new(x))
+            recurrent::outputs(layer, weights, &Reads::new(x)).swap_remove(0)
         }
         Layer::TimeDistributed(steps) => linear_part(&steps.layer, weights, reads, mode),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),
@@ -269,11 +269,11 @@ fn to_f64(x: &ArrayD<f32>) -> ArrayD<f64> {
 }
 
 /// The gradients of one call.
-struct Back {
+pub(super) struct Back {
     /// Of each read, in any shape of as many values.
-    inputs: Vec<ArrayD<f32>>,
+    pub(super) inputs: Vec<ArrayD<f32>>,
     /// Of each weight, in Keras' layout.
-    weights: Vec<ArrayD<f32>>,
+    pub(super) weights: Vec<ArrayD<f32>>,
 }
 
 impl Back {
@@ -358,8 +358,7 @@ fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &[&ArrayD<f32>], dy: 
         }
         Layer::ELU(elu) => Back::of_input(ops::elu_backward(x.view(), elu.alpha, dy.view()).unwrap()),
         Layer::SimpleRNN(_) | Layer::LSTM(_) | Layer::GRU(_) | Layer::Bidirectional(_) => {
-            let (dx, dw) = recurrent::backward(layer, weights, &Reads::new(x), &dy);
-            Back { inputs: vec![dx], weights: dw }
+            recurrent::backward(layer, weights, &Reads::new(x), &[dy])
         }
         Layer::TimeDistributed(steps) => backward(&steps.layer, weights, reads, dy),
         Layer::Custom(_) => unreachable!("{NO_CUSTOM}"),

@@ -2,16 +2,14 @@
 
 use super::cases::{Case, Kind};
 use super::each_layer::agrees_with_the_oracle;
-use super::oracle::ONE_OUTPUT;
+use super::oracle::Back;
 use crate::layers::{ActivationFunction, Bidirectional, GRU, LSTM, Layer, MergeMode, SimpleRNN};
 use crate::ops::{
     self, RecurrentFunctions, RecurrentGradients, RecurrentInput, RecurrentOutput, RecurrentWeights, ResetGate,
     ScalarFunction,
 };
 use crate::shape::Shape;
-use ndarray::{
-    Array2, Array3, ArrayD, ArrayView, ArrayViewD, Axis, Dimension, Ix1, Ix2, Ix3, Slice, concatenate, stack,
-};
+use ndarray::{Array2, Array3, ArrayD, ArrayView, ArrayView2, Axis, Dimension, Ix1, Ix3, Slice, concatenate, stack};
 
 /// What a recurrent layer reads.
 pub(super) struct Reads<'a> {
@@ -19,6 +17,9 @@ pub(super) struct Reads<'a> {
     pub(super) x: &'a ArrayD<f32>,
     /// (N, steps).
     pub(super) mask: Option<&'a Array2<bool>>,
+    /// The states before the first step, (N, units) each, those of each direction one after the other; none if they are
+    /// zeros.
+    pub(super) initial: &'a [ArrayD<f32>],
     /// What dropout multiplies by, of each direction: of a layer with one direction the first.
     pub(super) dropped: [Dropped; 2],
 }
@@ -34,62 +35,69 @@ pub(super) struct Dropped {
 
 impl<'a> Reads<'a> {
     pub(super) fn new(x: &'a ArrayD<f32>) -> Self {
-        Self { x, mask: None, dropped: Default::default() }
+        Self { x, mask: None, initial: &[], dropped: Default::default() }
     }
 }
 
-/// A recurrent layer's output.
+/// All outputs of a recurrent layer, its final states behind the others whether or not it is to give them.
 ///
 /// - weights: in Keras' layout
-pub(super) fn forward(layer: &Layer, weights: &[ArrayD<f32>], reads: &Reads<'_>) -> ArrayD<f32> {
+pub(super) fn outputs(layer: &Layer, weights: &[ArrayD<f32>], reads: &Reads<'_>) -> Vec<ArrayD<f32>> {
     let Layer::Bidirectional(both) = layer else {
-        return Direction::new(layer, 0).output(weights, reads);
+        return Direction::new(layer, 0).outputs(weights, reads);
     };
-    let [left, right] = of_both(both, weights, reads);
-    match both.merge_mode {
+    let [mut of_left, mut of_right] = of_both(both, weights, reads);
+    let (left, right) = (of_left.remove(0), of_right.remove(0));
+    let merged = match both.merge_mode {
         MergeMode::Concat => {
             let both = concatenate(Axis(left.ndim() - 1), &[left.view(), right.view()]).unwrap();
-            both.as_standard_layout().into_owned()
+            vec![both.as_standard_layout().into_owned()]
         }
-        MergeMode::Sum => left + right,
-        MergeMode::Mul => left * right,
-        MergeMode::Ave => (left + right) / 2.0,
-        MergeMode::None => unreachable!("{ONE_OUTPUT}"),
-    }
+        MergeMode::Sum => vec![left + right],
+        MergeMode::Mul => vec![left * right],
+        MergeMode::Ave => vec![(left + right) / 2.0],
+        MergeMode::None => vec![left, right],
+    };
+    [merged, of_left, of_right].concat()
 }
 
-/// The gradients of the input and of all weights.
-pub(super) fn backward(
-    layer: &Layer,
-    weights: &[ArrayD<f32>],
-    reads: &Reads<'_>,
-    dy: &ArrayD<f32>,
-) -> (ArrayD<f32>, Vec<ArrayD<f32>>) {
+/// The gradients of what a recurrent layer reads and of all weights.
+///
+/// - dy: the gradient of each output; of final states only where they are given
+pub(super) fn backward(layer: &Layer, weights: &[ArrayD<f32>], reads: &Reads<'_>, dy: &[ArrayD<f32>]) -> Back {
     let Layer::Bidirectional(both) = layer else {
-        return Direction::new(layer, 0).gradients(weights, reads, dy.view());
+        return Direction::new(layer, 0).gradients(weights, reads, dy);
     };
-    let [left, right] = of_both(both, weights, reads);
+    let [of_left, of_right] = of_both(both, weights, reads);
+    let (left, right) = (&of_left[0], &of_right[0]);
     let units = left.shape()[left.ndim() - 1];
+    let (merged, d_states) = dy.split_at(if both.merge_mode == MergeMode::None { 2 } else { 1 });
+    let dy = &merged[0];
     let part = |columns| dy.slice_axis(Axis(dy.ndim() - 1), columns).to_owned();
     let [d_left, d_right] = match both.merge_mode {
         MergeMode::Concat => [part(Slice::from(..units)), part(Slice::from(units..))],
         MergeMode::Sum => [dy.clone(), dy.clone()],
-        MergeMode::Mul => [dy * &right, dy * &left],
+        MergeMode::Mul => [dy * right, dy * left],
         MergeMode::Ave => [dy / 2.0, dy / 2.0],
-        MergeMode::None => unreachable!("{ONE_OUTPUT}"),
+        MergeMode::None => [dy.clone(), merged[1].clone()],
     };
+    let (d_states_left, d_states_right) = d_states.split_at(d_states.len() / 2);
     let (of_left, of_right) = weights.split_at(weights.len() / 2);
-    let (dx, mut dw) = Direction::new(&both.layer, 0).gradients(of_left, reads, d_left.view());
-    let (dx_right, dw_right) = Direction::backward_of(&both.layer).gradients(of_right, reads, d_right.view());
-    dw.extend(dw_right);
-    (dx + dx_right, dw)
+    let d_left = [&[d_left], d_states_left].concat();
+    let mut back = Direction::new(&both.layer, 0).gradients(of_left, reads, &d_left);
+    let d_right = [&[d_right], d_states_right].concat();
+    let mut right = Direction::backward_of(&both.layer).gradients(of_right, reads, &d_right);
+    back.inputs[0] += &right.inputs.remove(0);
+    back.inputs.append(&mut right.inputs);
+    back.weights.append(&mut right.weights);
+    back
 }
 
-/// The output of each direction.
-fn of_both(both: &Bidirectional, weights: &[ArrayD<f32>], reads: &Reads<'_>) -> [ArrayD<f32>; 2] {
+/// The outputs of each direction.
+fn of_both(both: &Bidirectional, weights: &[ArrayD<f32>], reads: &Reads<'_>) -> [Vec<ArrayD<f32>>; 2] {
     let (of_left, of_right) = weights.split_at(weights.len() / 2);
-    let left = Direction::new(&both.layer, 0).output(of_left, reads);
-    [left, Direction::backward_of(&both.layer).output(of_right, reads)]
+    let left = Direction::new(&both.layer, 0).outputs(of_left, reads);
+    [left, Direction::backward_of(&both.layer).outputs(of_right, reads)]
 }
 
 /// In which order steps are processed.
@@ -110,7 +118,7 @@ enum Gives {
 /// A layer of one direction.
 struct Direction<'a> {
     layer: &'a Layer,
-    /// Which of [`Reads::dropped`] is its.
+    /// Which of [`Reads::dropped`] and of the initial states are its.
     place: usize,
     along: Along,
     gives: Gives,
@@ -154,8 +162,12 @@ impl<'a> Direction<'a> {
         let x: Array3<f32> = self.processed(reads.x.view().into_dimensionality::<Ix3>().unwrap());
         let mask = reads.mask.map(|mask| self.processed(mask.view()));
         let dropped = &reads.dropped[self.place];
+        let initial = self.initial(reads);
+        let state = |state: usize| initial.get(state).map(two);
         let input = RecurrentInput {
             mask: mask.as_ref().map(|mask| mask.view()),
+            initial_h: state(0),
+            initial_c: state(1),
             input_factors: dropped.inputs.as_ref().map(|factors| factors.view()),
             state_factors: dropped.states.as_ref().map(|factors| factors.view()),
             ..RecurrentInput::new(x.view())
@@ -163,31 +175,35 @@ impl<'a> Direction<'a> {
         run(&input, &weights_of(weights))
     }
 
-    fn output(&self, weights: &[ArrayD<f32>], reads: &Reads<'_>) -> ArrayD<f32> {
-        let RecurrentOutput { y, h, .. } = self.with(weights, reads, |input, weights| run(self.layer, input, weights));
-        match self.gives {
-            Gives::Last => h.into_dyn(),
-            Gives::EachAsProcessed => y.into_dyn(),
-            Gives::EachInPlace => self.processed(y.view()).into_dyn(),
-        }
+    /// The states that it starts from: none if they are zeros.
+    fn initial<'b>(&self, reads: &Reads<'b>) -> &'b [ArrayD<f32>] {
+        let states = if matches!(self.layer, Layer::LSTM(_)) { 2 } else { 1 };
+        if reads.initial.is_empty() { &[] } else { &reads.initial[self.place * states..][..states] }
     }
 
-    fn gradients(
-        &self,
-        weights: &[ArrayD<f32>],
-        reads: &Reads<'_>,
-        dy: ArrayViewD<'_, f32>,
-    ) -> (ArrayD<f32>, Vec<ArrayD<f32>>) {
-        let (count, steps, units) = (reads.x.shape()[0], reads.x.shape()[1], weights[1].shape()[0]);
-        let each = || dy.view().into_shape_with_order((count, steps, units)).unwrap();
-        let of_last = || dy.view().into_dimensionality::<Ix2>().unwrap().to_owned();
-        let none = (Array3::zeros((count, steps, units)), Array2::zeros((count, units)));
-        let (y, h) = match self.gives {
-            Gives::Last => (none.0, of_last()),
-            Gives::EachAsProcessed => (each().to_owned(), none.1),
-            Gives::EachInPlace => (self.processed(each()), none.1),
+    /// Its output and its final states.
+    fn outputs(&self, weights: &[ArrayD<f32>], reads: &Reads<'_>) -> Vec<ArrayD<f32>> {
+        let RecurrentOutput { y, h, c } = self.with(weights, reads, |input, weights| run(self.layer, input, weights));
+        let output = match self.gives {
+            Gives::Last => h.clone().into_dyn(),
+            Gives::EachAsProcessed => y.into_dyn(),
+            Gives::EachInPlace => self.processed(y.view()).into_dyn(),
         };
-        let c = matches!(self.layer, Layer::LSTM(_)).then(|| Array2::zeros((count, units)));
+        [output, h.into_dyn()].into_iter().chain(c.map(Array2::into_dyn)).collect()
+    }
+
+    /// - dy: the gradient of the output, and of final states that are given
+    fn gradients(&self, weights: &[ArrayD<f32>], reads: &Reads<'_>, dy: &[ArrayD<f32>]) -> Back {
+        let (count, steps, units) = (reads.x.shape()[0], reads.x.shape()[1], weights[1].shape()[0]);
+        let each = || dy[0].view().into_shape_with_order((count, steps, units)).unwrap();
+        let of_state =
+            |state: usize| dy.get(1 + state).map_or_else(|| Array2::zeros((count, units)), |dy| two(dy).to_owned());
+        let (y, h) = match self.gives {
+            Gives::Last => (Array3::zeros((count, steps, units)), of_state(0) + two(&dy[0])),
+            Gives::EachAsProcessed => (each().to_owned(), of_state(0)),
+            Gives::EachInPlace => (self.processed(each()), of_state(0)),
+        };
+        let c = matches!(self.layer, Layer::LSTM(_)).then(|| of_state(1));
         let dy = RecurrentOutput { y, h, c };
         let back = self.with(weights, reads, |input, weights| run_backward(self.layer, input, weights, &dy));
         let mut dw = vec![back.d_kernel.into_dyn(), back.d_recurrent_kernel.into_dyn()];
@@ -195,8 +211,15 @@ impl<'a> Direction<'a> {
             1 => back.d_bias.into_dyn(),
             _ => stack(Axis(0), &[back.d_bias.view(), back.d_recurrent_bias.view()]).unwrap().into_dyn(),
         }));
-        (self.processed(back.dx.view()).into_dyn(), dw)
+        let d_states = [Some(back.d_initial_h), back.d_initial_c].into_iter().flatten().map(Array2::into_dyn);
+        let dx = self.processed(back.dx.view()).into_dyn();
+        let inputs = [dx].into_iter().chain(d_states.take(self.initial(reads).len())).collect();
+        Back { inputs, weights: dw }
     }
+}
+
+fn two(array: &ArrayD<f32>) -> ArrayView2<'_, f32> {
+    array.view().into_dimensionality().unwrap()
 }
 
 /// The weights as `ops` takes them: the second row of a bias is the recurrent one.
@@ -209,8 +232,7 @@ fn weights_of(weights: &[ArrayD<f32>]) -> RecurrentWeights<'_> {
             (Some(row(0)), Some(row(1)))
         }
     };
-    let [kernel, recurrent_kernel] =
-        [0, 1].map(|place: usize| weights[place].view().into_dimensionality::<Ix2>().unwrap());
+    let [kernel, recurrent_kernel] = [0, 1].map(|place: usize| two(&weights[place]));
     RecurrentWeights { kernel, recurrent_kernel, bias, recurrent_bias }
 }
 

@@ -1,7 +1,7 @@
 //! Recurrent layers behind a mask, with dropout: with the same mask and what their streams draw, `ops` finds the same.
 
 use super::each_layer::assert_close;
-use super::oracle::{Mode, Oracle, stored};
+use super::oracle::{Back, Mode, Oracle, stored};
 use super::recurrent::{self, Dropped, Reads};
 use super::sample::{IMAGES, Sample, flat};
 use crate::exec::Purpose;
@@ -70,14 +70,14 @@ fn with_the_same_mask_and_dropout_every_recurrent_layer_is_that_of_ops() {
         let oracle = Oracle { network, plan, flat: weights, mode: Mode::Training };
         let reads = Reads { mask: Some(&mask), dropped: CALLS.map(dropped), ..Reads::new(&inputs[0]) };
         let of_layer = oracle.weights(1);
-        let y = recurrent::forward(&layer, &of_layer, &reads);
-        let (dx, dw) = recurrent::backward(&layer, &of_layer, &reads, &dy[0]);
+        let y = recurrent::outputs(&layer, &of_layer, &reads).swap_remove(0);
+        let Back { inputs: of_reads, weights: dw } = recurrent::backward(&layer, &of_layer, &reads, dy);
         for level in all_levels() {
             for chunk in [IMAGES, 2] {
                 let what = |of: &str| format!("{level:?} {layer:?}, chunks of {chunk}: {of}");
                 let found = sample.run(level, chunk, Purpose::Training);
                 assert_close(&what("outputs"), &found.outputs[0], &flat(&y));
-                assert_close(&what("gradients of inputs"), &found.inputs[0], &flat(&dx));
+                assert_close(&what("gradients of inputs"), &found.inputs[0], &flat(&of_reads[0]));
                 for parameter in &plan.parameters.all {
                     let expected = stored(parameter, &dw[parameter.place]);
                     let what = what(&format!("gradient of {}", parameter.name));

@@ -1,18 +1,17 @@
 //! Recurrent layers that start from states and give their final ones: outputs and gradients, those of the states too,
-//! against the forward pass in `f64` and its differences.
+//! against `ops`.
 
-use super::differences::{of_inputs, of_weights};
 use super::each_layer::assert_close;
-use super::oracle::{Mode, Oracle, batch_axes, stored};
-use super::sample::{IMAGES, Sample};
-use super::state_reference::{Sequences, outputs};
+use super::oracle::{Back, Mode, Oracle, batch_axes, stored};
+use super::recurrent::{self, Reads};
+use super::sample::{IMAGES, Outcome, Sample, flat};
 use crate::exec::Purpose;
 use crate::layers::{Arity, Bidirectional, Call, GRU, LSTM, Layer, Masking, MergeMode, Network, SimpleRNN, Source};
-use crate::plan::{Plan, Wanted};
+use crate::plan::{Parameter, Plan, Wanted};
 use crate::random::{Stream, stream};
 use crate::shape::Shape;
 use crate::simd::all_levels;
-use ndarray::{Array2, ArrayD, Axis, concatenate};
+use ndarray::{Array2, ArrayD, Axis};
 use rand::RngExt;
 
 const STEPS: usize = 4;
@@ -83,56 +82,40 @@ fn case(layer: &Layer, first: First, steps: Steps, seed: u64) -> Case {
     Case { sample: Sample { network, plan, flat, inputs, dy }, mask }
 }
 
-/// Arrays side by side: (N, values of all).
-fn side_by_side<T: Clone>(arrays: &[ArrayD<T>]) -> ArrayD<T> {
-    let rows = |array: &ArrayD<T>| array.clone().into_shape_with_order((IMAGES, array.len() / IMAGES)).unwrap();
-    let rows: Vec<Array2<T>> = arrays.iter().map(rows).collect();
-    let views: Vec<_> = rows.iter().map(|rows| rows.view()).collect();
-    concatenate(Axis(1), &views).unwrap().as_standard_layout().into_owned().into_dyn()
-}
-
 fn agrees(layer: &Layer, first: First, steps: Steps, seed: u64) {
     let Case { sample, mask } = case(layer, first, steps, seed);
-    let network = &sample.network;
+    let Sample { network, plan, flat: weights, inputs, dy } = &sample;
     let place = network.layers.iter().position(|known| known == layer).unwrap();
-    let oracle = Oracle { network, plan: &sample.plan, flat: &sample.flat, mode: Mode::Training };
-    let to_f64 = |array: &ArrayD<f32>| array.mapv(f64::from);
-    let weights: Vec<ArrayD<f64>> = oracle.weights(place).iter().map(to_f64).collect();
-    let reads: Vec<ArrayD<f64>> = sample.inputs.iter().map(to_f64).collect();
-    let dy = side_by_side(&sample.dy.iter().map(to_f64).collect::<Vec<_>>());
-    let reference = |weights: &[ArrayD<f64>], reads: &[ArrayD<f64>]| {
-        let read = Sequences { x: &reads[0], initial: &reads[1..], mask: mask.as_ref() };
-        side_by_side(&outputs(layer, weights, read))
-    };
-    let expected = reference(&weights, &reads);
-    let of_reads = of_inputs(&reference, &weights, &reads, &dy);
-    let of_weights = of_weights(&reference, &weights, &reads, &dy);
-    let flat = |array: &ArrayD<f64>| array.iter().map(|value| *value as f32).collect::<Vec<f32>>();
+    let weights = Oracle { network, plan, flat: weights, mode: Mode::Training }.weights(place);
+    let reads = Reads { mask: mask.as_ref(), initial: &inputs[1..], ..Reads::new(&inputs[0]) };
+    let outputs = recurrent::outputs(layer, &weights, &reads);
+    let back = recurrent::backward(layer, &weights, &reads, dy);
     for level in all_levels() {
-        let what = |of: &str| format!("{level:?} {layer:?}, {first:?}, {steps:?}: {of}");
         for purpose in [Purpose::Training, Purpose::Inference] {
             for chunk in [IMAGES, 2] {
+                let what = |of: &str| format!("{level:?} {layer:?}, {first:?}, {steps:?}, chunks of {chunk}: {of}");
                 let found = sample.run(level, chunk, purpose);
-                let shaped = found
-                    .outputs
-                    .iter()
-                    .map(|output| ArrayD::from_shape_vec(vec![IMAGES, output.len() / IMAGES], output.clone()).unwrap());
-                let found_outputs = side_by_side(&shaped.collect::<Vec<_>>());
-                assert_close(&what("outputs"), found_outputs.as_slice().unwrap(), &flat(&expected));
-                if purpose == Purpose::Inference {
-                    continue;
+                assert_eq!(found.outputs.len(), outputs.len(), "{}", what("outputs"));
+                for (output, (found, expected)) in found.outputs.iter().zip(&outputs).enumerate() {
+                    assert_close(&what(&format!("output {output}")), found, &flat(expected));
                 }
-                for (input, (found, expected)) in found.inputs.iter().zip(&of_reads).enumerate() {
-                    assert_close(&what(&format!("gradient of input {input}")), found, &flat(expected));
-                }
-                let parameters = sample.plan.parameters.all.iter().zip(&of_weights);
-                for (parameter, expected) in parameters {
-                    let expected = stored(parameter, &expected.mapv(|value| value as f32));
-                    let found = &found.parameters[parameter.range.clone()];
-                    assert_close(&what(&format!("gradient of {}", parameter.name)), found, &expected);
+                if purpose == Purpose::Training {
+                    assert_gradients(&what, &found, &back, &plan.parameters.all);
                 }
             }
         }
+    }
+}
+
+fn assert_gradients(what: &impl Fn(&str) -> String, found: &Outcome, expected: &Back, parameters: &[Parameter]) {
+    assert_eq!(found.inputs.len(), expected.inputs.len(), "{}", what("inputs"));
+    for (input, (found, expected)) in found.inputs.iter().zip(&expected.inputs).enumerate() {
+        assert_close(&what(&format!("gradient of input {input}")), found, &flat(expected));
+    }
+    for parameter in parameters {
+        let expected = stored(parameter, &expected.weights[parameter.place]);
+        let found = &found.parameters[parameter.range.clone()];
+        assert_close(&what(&format!("gradient of {}", parameter.name)), found, &expected);
     }
 }
 
