@@ -3,11 +3,9 @@
 //! occur take no time.
 
 use crate::aligned::AlignedBuffer;
+use crate::kernels::sum::sum_rows;
 use crate::plan::Table;
 use std::ops::Range;
-
-/// How many values of a row are added up at a time.
-const COLUMNS: usize = 32;
 
 /// What one step has looked up for the examples of a shard.
 #[derive(Debug)]
@@ -76,14 +74,7 @@ impl LookedUp {
         if let [occurrence] = occurrences {
             return to.iter_mut().zip(dy(occurrence)).for_each(|(to, dy)| *to += dy);
         }
-        for (start, to) in (0..).step_by(COLUMNS).zip(to.chunks_mut(COLUMNS)) {
-            let mut totals = [0.0_f64; COLUMNS];
-            for occurrence in occurrences {
-                let dy = &dy(occurrence)[start..][..to.len()];
-                totals.iter_mut().zip(dy).for_each(|(total, dy)| *total += f64::from(*dy));
-            }
-            to.iter_mut().zip(totals).for_each(|(to, total)| *to += total as f32);
-        }
+        sum_rows(occurrences.iter().map(dy), to, |to, total| *to += total as f32);
     }
 }
 

@@ -10,7 +10,7 @@
 //!
 //! Each number is a sum in the order of the examples, whatever part it is found in.
 
-use super::sum::{BLOCK, SHORT, add_compensated};
+use super::sum::{BLOCK, SHORT, add_compensated, sum_rows};
 use crate::simd::{Simd, SimdBase, SimdFloat, has_32_registers};
 use std::ops::Range;
 
@@ -100,19 +100,11 @@ pub(crate) fn bias_gradients_over_batch<'a, S: Simd>(
     filters: Range<usize>,
     db: &mut [f32],
 ) {
-    const COLUMNS: usize = 32;
+    let rows = batch.shards.clone().flat_map(|shard| shard.dy.chunks_exact(batch.strides.filters));
+    let rows = rows.map(|dy| &dy[filters.clone()]);
     simd.vectorize(
         #[inline(always)]
-        || {
-            for (first, db) in filters.step_by(COLUMNS).zip(db.chunks_mut(COLUMNS)) {
-                let mut totals = [0.0_f64; COLUMNS];
-                for dy in batch.shards.clone().flat_map(|shard| shard.dy.chunks_exact(batch.strides.filters)) {
-                    let dy = &dy[first..][..db.len()];
-                    totals.iter_mut().zip(dy).for_each(|(total, dy)| *total += f64::from(*dy));
-                }
-                db.iter_mut().zip(totals).for_each(|(db, total)| *db = total as f32);
-            }
-        },
+        || sum_rows(rows, db, |db, total| *db = total as f32),
     );
 }
 

@@ -99,23 +99,29 @@ pub(crate) fn add_rows<S: Simd>(simd: S, rows: &[f32], sums: &mut [f32]) {
     );
 }
 
-/// [`add_rows`] in `f64`, a few columns at a time.
+/// [`add_rows`] in `f64`.
 fn add_many_rows<S: Simd>(simd: S, rows: &[f32], sums: &mut [f32]) {
-    const COLUMNS: usize = 32;
-    let columns = sums.len();
+    let rows = rows.chunks_exact(sums.len());
     simd.vectorize(
         #[inline(always)]
-        || {
-            for (start, sums) in (0..columns).step_by(COLUMNS).zip(sums.chunks_mut(COLUMNS)) {
-                let mut totals = [0.0_f64; COLUMNS];
-                for row in rows.chunks_exact(columns) {
-                    let row = &row[start..][..sums.len()];
-                    totals.iter_mut().zip(row).for_each(|(total, value)| *total += f64::from(*value));
-                }
-                sums.iter_mut().zip(totals).for_each(|(sum, total)| *sum = (f64::from(*sum) + total) as f32);
-            }
-        },
+        || sum_rows(rows, sums, |sum, total| *sum = (f64::from(*sum) + total) as f32),
     );
+}
+
+/// Adds rows up in `f64`, in their order, a few columns at a time.
+///
+/// - rows: each at least as long as `to`; put: makes of a column's total what `to` gets
+#[inline(always)]
+pub(crate) fn sum_rows<'a>(rows: impl Iterator<Item = &'a [f32]> + Clone, to: &mut [f32], put: impl Fn(&mut f32, f64)) {
+    const COLUMNS: usize = 32;
+    for (start, to) in (0..).step_by(COLUMNS).zip(to.chunks_mut(COLUMNS)) {
+        let mut totals = [0.0_f64; COLUMNS];
+        for row in rows.clone() {
+            let row = &row[start..][..to.len()];
+            totals.iter_mut().zip(row).for_each(|(total, value)| *total += f64::from(*value));
+        }
+        to.iter_mut().zip(totals).for_each(|(to, total)| put(to, total));
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Masks, and what reads them.
 
 use crate::exec::run::{Backward, Forward, Run};
+use crate::kernels::sum::sum_rows;
 use crate::program::plain::{FindMask, MaskedMean, MaskedSteps};
 use crate::simd::Simd;
 
@@ -64,22 +65,13 @@ impl Run for MaskedMean {
     }
 }
 
-/// How many features are added up at a time.
-const COLUMNS: usize = 32;
-
 /// The mean of the steps that count, summed in `f64`; zeros if none does.
 ///
 /// - x: (steps, features); mask: (steps); means: (features)
 fn mean_of_counted(x: &[f32], mask: &[f32], means: &mut [f32]) {
-    let features = means.len();
     let count = counted(mask).max(1) as f64;
-    for (start, means) in (0..).step_by(COLUMNS).zip(means.chunks_mut(COLUMNS)) {
-        let mut totals = [0.0_f64; COLUMNS];
-        for (step, _) in x.chunks_exact(features).zip(mask).filter(|(_, counts)| **counts != 0.0) {
-            totals.iter_mut().zip(&step[start..][..means.len()]).for_each(|(total, x)| *total += f64::from(*x));
-        }
-        means.iter_mut().zip(totals).for_each(|(mean, total)| *mean = (total / count) as f32);
-    }
+    let steps = x.chunks_exact(means.len()).zip(mask).filter(|(_, counts)| **counts != 0.0);
+    sum_rows(steps.map(|(step, _)| step), means, |mean, total| *mean = (total / count) as f32);
 }
 
 fn counted(mask: &[f32]) -> usize {
