@@ -92,7 +92,7 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
     let data = at.data(&header, Some(&envelope), source)?;
     let sums = |name: &str| decode_sums(name, &header.tensors, &data);
     if let Some(training) = &training {
-        training.check_sums(sums).map_err(|fault| at.fault(fault))?;
+        training.check_sums(carried_len, sums).map_err(|fault| at.fault(fault))?;
     }
     let weights = |folder: &str| decode_finite(folder, &parameters, &header.tensors, &data);
     let own = weights("").map_err(|fault| at.fault(fault))?;

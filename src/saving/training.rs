@@ -134,15 +134,26 @@ impl Training {
     }
 
     /// Checks the numbers in the tensors of sums, whose shapes have been checked.
-    pub(super) fn check_sums(&self, sums: impl Fn(&str) -> Vec<f64>) -> Result<(), ModelFault> {
+    ///
+    /// - states: how many values the states of an example have
+    pub(super) fn check_sums(&self, states: usize, sums: impl Fn(&str) -> Vec<f64>) -> Result<(), ModelFault> {
         if !self.position.is_some_and(in_an_epoch) {
             return Ok(());
         }
+        let fault = |name: &str, (index, value): (usize, f64)| {
+            Err(ModelFault::NotFinite { name: name.to_owned(), index, value: value as f32 })
+        };
         // A step whose loss is no number is never taken; sums of metrics may be infinite.
-        match sums(SCORES).iter().enumerate().find(|(index, sum)| sum.is_nan() || *index == 0 && sum.is_infinite()) {
-            Some((index, sum)) => Err(ModelFault::NotFinite { name: SCORES.to_owned(), index, value: *sum as f32 }),
-            None => Ok(()),
+        let bad = |(index, sum): &(usize, f64)| sum.is_nan() || *index == 0 && sum.is_infinite();
+        if let Some(found) = sums(SCORES).into_iter().enumerate().find(bad) {
+            return fault(SCORES, found);
         }
+        if states == 0 {
+            return Ok(());
+        }
+        // They are `f32` again.
+        let bad = |(_, state): &(usize, f64)| !(*state as f32).is_finite();
+        sums(STATES).into_iter().enumerate().find(bad).map_or(Ok(()), |found| fault(STATES, found))
     }
 
     /// Restores this state into a model. The file's tensors have been checked.
@@ -166,9 +177,6 @@ impl Training {
             total.set_sums(batches.saturating_mul(batch_size).min(examples), &sums(SCORES));
             if !engine.plan.carried.is_empty() {
                 let states: Vec<f32> = sums(STATES).into_iter().map(|state| state as f32).collect();
-                if let Some((index, value)) = states.iter().enumerate().find(|(_, state)| !state.is_finite()) {
-                    return Err(ModelFault::NotFinite { name: STATES.to_owned(), index, value: *value });
-                }
                 engine.states.set(batch_size, states);
             }
         }

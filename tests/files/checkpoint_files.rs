@@ -3,9 +3,9 @@
 use crate::common_model_file::{entry, with_entry};
 use crate::common_unknown_fields::with_unknown;
 use crate::saving::small;
-use inkstone::callbacks::SaveFreq;
+use inkstone::callbacks::{LambdaCallback, SaveFreq};
 use inkstone::prelude::*;
-use ndarray::Array4;
+use ndarray::{Array2, Array3, Array4};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -84,19 +84,85 @@ fn states_that_no_training_has_are_refused() {
     assert_eq!(rate, metadata("a learning rate that is negative or no number"));
 }
 
+/// The numbers of a tensor of sums.
+fn sums_of(bytes: &[u8], name: &str) -> Vec<f64> {
+    let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
+    file.tensor(name).unwrap().data().as_chunks().0.iter().map(|sum| f64::from_le_bytes(*sum)).collect()
+}
+
+/// The file with other numbers in a tensor of sums, or without it.
+fn with_sums(bytes: &[u8], name: &str, sums: Option<&[f64]>) -> Vec<u8> {
+    let data: Vec<u8> = sums.iter().flat_map(|sums| sums.iter()).flat_map(|sum| sum.to_le_bytes()).collect();
+    let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
+    let mut tensors = file.tensors();
+    tensors.retain(|(found, _)| found != name);
+    tensors.extend(sums.map(|sums| {
+        let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F64, vec![sums.len()], &data);
+        (name.to_owned(), view.unwrap())
+    }));
+    let metadata = [("inkstone".to_owned(), entry(bytes).to_string())].into_iter().collect();
+    with_entry(&safetensors::serialize(tensors, Some(metadata)).unwrap(), entry(bytes))
+}
+
+/// A checkpoint in the middle of an epoch of a model with states: those of a GRU's three units, of four examples.
+fn checkpoint_with_states() -> Vec<u8> {
+    let described = Sequential::new([2, 1]).add(GRU::new(3).stateful(true)).add(Dense::new(1));
+    let mut model = described.seed(1).compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
+    let mut bytes = Vec::new();
+    let save = LambdaCallback::new().on_train_batch_end(|batch, _, training| {
+        if batch == 0 {
+            bytes = training.model().checkpoint_to_bytes()?;
+        }
+        Ok(())
+    });
+    let (x, y) = (Array3::<f32>::ones((8, 2, 1)), Array2::<f32>::ones((8, 1)));
+    model.fit((&x, &y), FitConfig::new().batch_size(4).shuffle(false).verbose(0).callback(save)).unwrap();
+    bytes
+}
+
+#[test]
+fn states_of_layers_that_are_missing_or_no_numbers_are_refused() {
+    const STATES: &str = "training/states";
+    let bytes = checkpoint_with_states();
+    let states = sums_of(&bytes, STATES);
+    assert_eq!(states.len(), 12);
+    assert!(states.iter().all(|state| *state != 0.0));
+    assert_eq!(with_sums(&bytes, STATES, Some(&states)).len(), bytes.len());
+    let with = |place: usize, value: f64| {
+        let mut states = states.clone();
+        states[place] = value;
+        Some(states)
+    };
+    let not_finite = |value: &str| {
+        format!(
+            "expected finite values, found {value} in training/states, at index 5 of its values: use a copy from before"
+        )
+    };
+    let too_few = "different: training/states is F64 [11], expected F64 [12]".to_owned();
+    let longer = [&states[..], &[0.5]].concat();
+    for (changed, expected) in [
+        (None, "missing: training/states [12]".to_owned()),
+        (Some(states[..11].to_vec()), too_few),
+        (Some(longer), "different: training/states is F64 [13], expected F64 [12]".to_owned()),
+        (with(5, f64::NAN), not_finite("NaN")),
+        (with(5, f64::NEG_INFINITY), not_finite("-inf")),
+        // More than `f32` has.
+        (with(5, 1e39), not_finite("inf")),
+    ] {
+        let changed = with_sums(&bytes, STATES, changed.as_deref());
+        for loaded in [Model::resume_from_bytes(&changed), Model::from_bytes(&changed)] {
+            let error = loaded.unwrap_err().to_string();
+            assert!(error.starts_with("the bytes: expected ") && error.contains(&expected), "{error}");
+        }
+    }
+    let sound = with_sums(&bytes, STATES, with(5, 0.25).as_deref());
+    assert_eq!(sums_of(&Model::resume_from_bytes(&sound).unwrap().checkpoint_to_bytes().unwrap(), STATES)[5], 0.25);
+}
+
 #[test]
 fn scores_that_are_no_numbers_are_refused() {
     let bytes = checkpoint();
-    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let of_file: Vec<f64> = file
-        .tensor("training/scores")
-        .unwrap()
-        .data()
-        .as_chunks()
-        .0
-        .iter()
-        .map(|sum| f64::from_le_bytes(*sum))
-        .collect();
+    let of_file = sums_of(&bytes, "training/scores");
     for (index, value, is_taken) in [
         (0, f64::NAN, false),
         (0, f64::INFINITY, false),
@@ -106,16 +172,7 @@ fn scores_that_are_no_numbers_are_refused() {
     ] {
         let mut sums = of_file.clone();
         sums[index] = value;
-        let sums: Vec<u8> = sums.iter().flat_map(|sum| sum.to_le_bytes()).collect();
-        let tensors = file.tensors().into_iter().map(|(name, tensor)| match name.as_str() {
-            "training/scores" => {
-                (name, safetensors::tensor::TensorView::new(tensor.dtype(), tensor.shape().to_vec(), &sums).unwrap())
-            }
-            _ => (name, tensor),
-        });
-        let metadata = [("inkstone".to_owned(), entry(&bytes).to_string())].into_iter().collect();
-        let changed = safetensors::serialize(tensors, Some(metadata)).unwrap();
-        let changed = with_entry(&changed, entry(&bytes));
+        let changed = with_sums(&bytes, "training/scores", Some(&sums));
         for loaded in [Model::resume_from_bytes(&changed), Model::from_bytes(&changed)] {
             assert_eq!(loaded.is_ok(), is_taken, "{value} at {index}");
             if let Err(error) = loaded {

@@ -52,6 +52,7 @@ mod resume_killed;
 mod schedules;
 mod small;
 mod stateful;
+mod stateful_pieces;
 mod states;
 mod threads;
 mod threads_of_sequences;

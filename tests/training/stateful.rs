@@ -5,7 +5,7 @@ use inkstone::callbacks::LambdaCallback;
 use inkstone::layers::Layer;
 use inkstone::ndarray::{Array2, Array3, ArrayD, Axis, Ix3, Slice};
 use inkstone::prelude::*;
-use inkstone::{Model, Weight};
+use inkstone::{Error, Model, Weight};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -84,10 +84,10 @@ fn pieces_train_and_predict_as_in_keras() {
     }
 }
 
-const UNITS: usize = 5;
+pub(crate) const UNITS: usize = 5;
 
 /// A layer of each kind.
-fn layers() -> [Layer; 4] {
+pub(crate) fn layers() -> [Layer; 4] {
     [
         SimpleRNN::new(UNITS).stateful(true).return_sequences(true).into(),
         LSTM::new(UNITS).stateful(true).return_sequences(true).into(),
@@ -96,17 +96,17 @@ fn layers() -> [Layer; 4] {
     ]
 }
 
-fn compiled(steps: usize, layers: impl IntoIterator<Item = Layer>) -> Model {
+pub(crate) fn compiled(steps: usize, layers: impl IntoIterator<Item = Layer>) -> Model {
     let described = layers.into_iter().fold(Sequential::new([steps, 2]), Sequential::add);
     described.seed(3).compile(Adam::new(0.01), MeanSquaredError, []).unwrap()
 }
 
 /// Series whose values are all different, none of them 0.
-fn series(count: usize, steps: usize) -> Array3<f32> {
+pub(crate) fn series(count: usize, steps: usize) -> Array3<f32> {
     Array3::from_shape_fn((count, steps, 2), |(n, t, f)| ((n * 31 + t * 7 + f * 3) % 23) as f32 / 23.0 + 0.1)
 }
 
-fn steps(x: &Array3<f32>, from: usize, to: usize) -> Array3<f32> {
+pub(crate) fn steps(x: &Array3<f32>, from: usize, to: usize) -> Array3<f32> {
     x.slice_axis(Axis(1), Slice::from(from..to)).to_owned()
 }
 
@@ -222,24 +222,57 @@ fn an_epoch_starts_with_fresh_states_on_any_number_of_threads() {
     assert_ne!(without.get_weights(), by_hand.get_weights());
 }
 
+/// Both directions go on.
+fn in_both_directions() -> Model {
+    let both = Bidirectional::new(LSTM::new(UNITS).stateful(true));
+    compiled(4, [both.into(), Dense::new(2).into(), Dense::new(1).into()])
+}
+
 #[test]
 fn a_checkpoint_within_an_epoch_has_the_states() {
     let (x, y) = pieces();
-    let mut bytes = Vec::new();
-    let save = LambdaCallback::new().on_train_batch_end(|batch, _, training| {
-        if (training.model().epochs(), batch) == (1, 4) {
-            bytes = training.model().checkpoint_to_bytes()?;
-        }
-        Ok(())
-    });
-    let mut whole = stacked();
-    whole.fit((&x, &y), config().callback(save)).unwrap();
-    let mut resumed = Model::resume_from_bytes(&bytes).unwrap();
-    assert_eq!(resumed.checkpoint_to_bytes().unwrap(), bytes);
-    resumed.fit((&x, &y), config()).unwrap();
-    assert_eq!(resumed.get_weights(), whole.get_weights());
-    let loaded = Model::from_bytes(&whole.to_bytes().unwrap()).unwrap();
-    assert_eq!(loaded.predict(&x).unwrap(), whole.predict(&x).unwrap());
+    for make in [stacked, in_both_directions] {
+        let mut bytes = Vec::new();
+        let save = LambdaCallback::new().on_train_batch_end(|batch, _, training| {
+            if (training.model().epochs(), batch) == (1, 4) {
+                bytes = training.model().checkpoint_to_bytes()?;
+            }
+            Ok(())
+        });
+        let mut whole = make();
+        whole.fit((&x, &y), config().callback(save)).unwrap();
+        let mut resumed = Model::resume_from_bytes(&bytes).unwrap();
+        assert_eq!(resumed.checkpoint_to_bytes().unwrap(), bytes);
+        resumed.fit((&x, &y), config()).unwrap();
+        assert_eq!(resumed.get_weights(), whole.get_weights());
+        let mut without_states = Model::resume_from_bytes(&bytes).unwrap();
+        without_states.reset_states();
+        without_states.fit((&x, &y), config()).unwrap();
+        assert_ne!(without_states.get_weights(), whole.get_weights());
+        let loaded = Model::from_bytes(&whole.to_bytes().unwrap()).unwrap();
+        assert_eq!(loaded.predict(&x).unwrap(), whole.predict(&x).unwrap());
+    }
+}
+
+/// As the step of the optimizer is not taken: the next batch goes on from the one before it.
+#[test]
+fn a_batch_whose_loss_is_no_number_leaves_the_states_as_they_were() {
+    let (x, y) = pieces();
+    let train = |model: &mut Model, batch: usize| {
+        let at = Slice::from(batch * 8..batch * 8 + 8);
+        model.train_on_batch(x.slice_axis(Axis(0), at), y.slice_axis(Axis(0), at))
+    };
+    let [mut model, mut other] = [in_both_directions(), in_both_directions()];
+    let before = [&mut model, &mut other].map(|model| train(model, 0).unwrap());
+    assert_eq!(before[0], before[1]);
+    let weights = model.get_weights();
+    let mut huge = weights.clone();
+    huge.iter_mut().filter(|weight| weight.name.starts_with("dense")).for_each(|weight| weight.values.fill(f32::MAX));
+    let error = model.set_weights(&huge).and_then(|()| train(&mut model, 1)).unwrap_err();
+    assert!(matches!(error, Error::Diverged { .. }), "{error}");
+    model.set_weights(&weights).unwrap();
+    assert_eq!(train(&mut model, 2).unwrap(), train(&mut other, 2).unwrap());
+    assert_eq!(model.get_weights(), other.get_weights());
 }
 
 #[test]
