@@ -152,7 +152,9 @@ fn each_run_in<const ROOM: usize>(
     let rows = source.rows(&(start..start + len));
     if rows == 1 {
         let mut rest = start..start + len;
-        while let Some(run) = reach.first_visited(source, rest.clone()) {
+        while let Some(visited) = reach.first_visited(source, rest.clone()) {
+            // One row of a kernel may be longer than there is room for.
+            let run = visited.start..visited.end.min(visited.start + ROOM);
             let gradients = &mut room[..run.len()];
             source.write(level, Block::run(&run), gradients);
             work(run.start, gradients, state.part(run.start - start..run.end - start));
