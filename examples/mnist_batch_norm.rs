@@ -65,7 +65,7 @@ fn train(arguments: &Arguments, run: u64, data: &Data, interrupt: &Interrupt) ->
     let steps = epochs as u64 * data.train.len().div_ceil(batch_size.max(1)) as u64;
     let optimizer = Adam::new(OneCycle::new(0.006, steps));
     let mut model = common.seeded(network());
-    if let Some(seed) = common.seed {
+    if let Some(seed) = common.origin.seed {
         model = model.seed(seed.wrapping_add(run));
     }
     let mut model = model.compile(optimizer, SparseCategoricalCrossentropy::default(), [Accuracy])?;

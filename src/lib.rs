@@ -41,7 +41,7 @@
 //! Names, arguments and defaults are those of [Keras](https://keras.io); images are (N, H, W, C), channels last.
 //! [For Keras users](for_keras_users) sets calls side by side, and goes from data to a deployed model;
 //! [sequences](mod@sequences) has texts, signals and masks; [transfer learning](transfer_learning) goes on from a
-//! trained model.
+//! trained model; [autoencoders](mod@autoencoders) has models that end with an image.
 //!
 //! # Debug builds
 //!
@@ -96,6 +96,8 @@ struct Readme;
 mod setters;
 
 mod aligned;
+#[doc = include_str!("autoencoders.md")]
+pub mod autoencoders {}
 pub mod callbacks;
 pub mod custom;
 pub mod data;

@@ -255,18 +255,25 @@ impl Model {
                 if found < expected { ": give a tuple or a vector of targets" } else { "" }
             )));
         }
-        for (head, found) in heads.iter().zip(found) {
-            let is_row = found.is_none_or(|axes| axes.len() <= 1);
-            if !is_row && found != Some(head.shape.axes()) {
-                let found: Vec<String> = found.into_iter().flatten().map(usize::to_string).collect();
-                return Err(Error::Data(format!(
-                    "targets must have the output's shape, {}, got ({})",
-                    head.shape,
-                    found.join(", ")
-                )));
-            }
+        heads.iter().zip(found).try_for_each(|(head, found)| check_target_shape(head.shape, found))
+    }
+}
+
+/// Whether targets of these axes, or classes, can be compared with an output of this shape.
+fn check_target_shape(output: Shape, found: Option<&[usize]>) -> Result<()> {
+    let (Some(&last), Some(len)) = (output.axes().last(), output.len()) else { return Ok(()) };
+    match found {
+        // Behind a single pixel or step a class is as good as anywhere.
+        None if len == last => Ok(()),
+        None => Err(Error::Data(format!(
+            "targets must have the output's shape, {output}, got labels: give arrays of that shape, or a data set with such values; \
+             of an autoencoder they are its inputs, `dataset.with_values(&dataset)`"
+        ))),
+        Some(axes) if axes.len() <= 1 || axes == output.axes() => Ok(()),
+        Some(axes) => {
+            let found: Vec<String> = axes.iter().map(usize::to_string).collect();
+            Err(Error::Data(format!("targets must have the output's shape, {output}, got ({})", found.join(", "))))
         }
-        Ok(())
     }
 }
 

@@ -145,6 +145,17 @@ fn steps_and_predictions_allocate_nothing_of_their_own() {
     let steps = blocks(|| (0..20).for_each(|_| drop(tiny.train_on_batch(&x, &y).unwrap())));
     assert_eq!(steps, 0, "steps of a small network");
 
+    // Targets that are bytes become floats one by one.
+    let described = Sequential::new([12, 12, 1]).add(Conv2D::new(1, (3, 3)).padding(Same).activation(Sigmoid));
+    let mut same = described.compile(Adam::default(), BinaryCrossentropy::default(), []).unwrap();
+    let mut steps = |data: &Dataset| {
+        let data = data.with_values(data).unwrap();
+        blocks(|| drop(same.fit(&data, quiet()).unwrap()))
+    };
+    steps(&long);
+    let (ten_steps, twenty_steps) = (steps(&short), steps(&long));
+    assert!(twenty_steps <= ten_steps + 2, "image targets, {ten_steps} blocks for 10 steps, {twenty_steps} for 20");
+
     let described = Sequential::new([2, 2]).add(LSTM::new(4).stateful(true)).add(Dense::new(1));
     let mut stateful = described.compile(Adam::default(), MeanSquaredError, []).unwrap();
     let (x, y) = (ndarray::Array3::ones((4, 2, 2)), [1.0_f32; 4]);

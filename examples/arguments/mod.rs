@@ -9,9 +9,9 @@ use std::path::PathBuf;
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// Arguments of every example.
+/// What every example starts from.
 #[derive(Args)]
-pub(crate) struct Common {
+pub(crate) struct Origin {
     /// Folder of the MNIST files [default: the environment variable INKSTONE_DATA, or a cache folder, which is
     /// downloaded to]
     #[arg(long, value_name = "FOLDER")]
@@ -22,6 +22,13 @@ pub(crate) struct Common {
     /// Repeats a run to the bit [default: another one for each run]
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+}
+
+/// Arguments of the examples that train one classifier.
+#[derive(Args)]
+pub(crate) struct Common {
+    #[command(flatten)]
+    pub(crate) origin: Origin,
     /// Saves the trained model to this file
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -38,12 +45,9 @@ pub(crate) struct Data {
     pub(crate) remark: &'static str,
 }
 
-impl Common {
+impl Origin {
     /// Starts the threads, and loads MNIST; where there is none, draws digits and says so.
     pub(crate) fn start(&self) -> Result<Data> {
-        if self.report.is_some() && cfg!(not(feature = "plot")) {
-            return Err("--report needs the feature plot: cargo run --release --features plot --example ...".into());
-        }
         if let Some(threads) = self.threads {
             rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
         }
@@ -60,10 +64,20 @@ impl Common {
         };
         Ok(Data { train, test, remark })
     }
+}
+
+impl Common {
+    /// Starts the threads, and loads the data.
+    pub(crate) fn start(&self) -> Result<Data> {
+        if self.report.is_some() && cfg!(not(feature = "plot")) {
+            return Err("--report needs the feature plot: cargo run --release --features plot --example ...".into());
+        }
+        self.origin.start()
+    }
 
     /// The model with the seed that was asked for.
     pub(crate) fn seeded(&self, model: Sequential) -> Sequential {
-        match self.seed {
+        match self.origin.seed {
             Some(seed) => model.seed(seed),
             None => model,
         }

@@ -73,7 +73,12 @@ impl Dataset {
     #[must_use]
     pub fn oddities(&self, classes: usize) -> Oddities {
         let labels = self.labels();
-        let target = |example: usize| (labels.get(example), self.values().map(|values| values.row(example).to_owned()));
+        let (values, images) = (self.values(), self.target_images());
+        let target = |example: usize| {
+            let row = values.map(|values| values.row(example).to_owned());
+            let image = images.as_ref().and_then(|images| images.get(example)).map(|example| example.image());
+            (labels.get(example), row, image)
+        };
         let (duplicates, contradictions) =
             self.repeats().into_iter().partition(|&(earlier, later)| target(earlier) == target(later));
         // Without classes none is missing.

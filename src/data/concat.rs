@@ -47,8 +47,12 @@ impl Dataset {
         }
         let labels: Vec<usize> = self.labels().iter().chain(other.labels()).copied().collect();
         let values = match (self.values(), other.values()) {
-            (Some(first), Some(second)) => Some(Values(joined(concatenate(Axis(0), &[first, second]))?)),
+            (Some(first), Some(second)) => Some(Values::from(joined(concatenate(Axis(0), &[first, second]))?)),
             (Some(_), None) | (None, Some(_)) | (None, None) => None,
+        };
+        let values = match (self.target_images(), other.target_images()) {
+            (Some(first), Some(second)) => Some(Values::from(&first.concatenate(&second)?)),
+            (Some(_), None) | (None, Some(_)) | (None, None) => values,
         };
         let images = match (self.unscaled_bytes(), other.unscaled_bytes()) {
             (Some(first), Some(second)) => {
@@ -75,7 +79,8 @@ impl Dataset {
 
     /// What its targets are, in words.
     fn targets_shape(&self) -> String {
-        let values = self.values().map(|values| format!("rows of {} values", values.ncols()));
+        let rows = self.values().map(|values| format!("rows of {} values", values.ncols()));
+        let values = rows.or_else(|| self.target_images().map(|images| format!("images of {}", images.shape())));
         match (self.labels().is_empty(), values) {
             (false, None) => "classes".into(),
             (true, Some(values)) => values,

@@ -2,13 +2,11 @@
 //! their own.
 
 use super::checks::{check_labels, check_shape, check_stored};
-use super::inputs::nouns;
 use super::scaling::Scaling;
-use super::targets::{Targets, check_values};
-use super::values::Values;
-use crate::error::{Error, Result};
+use super::values::{StoredValues, Values};
+use crate::error::Result;
 use crate::shape::Shape;
-use ndarray::{Array2, Array4, ArrayView2, Axis, Slice};
+use ndarray::{Array2, Array4, Axis};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -49,14 +47,14 @@ pub struct Dataset {
     order: Option<Arc<[u32]>>,
     /// The class of each, in this order; empty if there are no classes.
     labels: Arc<[usize]>,
-    /// The values of each, (N, outputs), in this order, if they have some.
-    values: Option<Arc<Array2<f32>>>,
-    /// The part of order and labels that belongs to this data set.
+    /// The values of each, in this order, if they have some.
+    pub(super) values: Option<StoredValues>,
+    /// The part of order, labels and values that belongs to this data set.
     pub(super) range: Range<usize>,
 }
 
 /// A table is stored as images of one pixel, sequences as images of one row.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum StoredInputs {
     Bytes(Arc<Array4<u8>>),
     Floats(Arc<Array4<f32>>),
@@ -96,7 +94,8 @@ impl Dataset {
 
     /// A data set of images of bytes, as [`from_bytes`](Self::from_bytes), with target values instead of classes.
     ///
-    /// - values: for each output, (N, outputs), or of a model of one output for each image, (N)
+    /// - values: for each output, (N, outputs), or of a model of one output for each image, (N); of a model that ends
+    ///   with an image, images
     ///
     /// # Errors
     /// [`Error::Data`] if there are no images or more than 2^28, an axis is zero, there are not values for each image,
@@ -180,36 +179,6 @@ impl Dataset {
         }
     }
 
-    /// The data set with these target values. Classes are kept, for [`split`](Self::split) and
-    /// [`labels`](Self::labels), but models are trained and scored on the values.
-    ///
-    /// # Errors
-    /// [`Error::Data`] if there are not values for each example, or one is NaN or infinite.
-    ///
-    /// ```
-    /// use inkstone::Dataset;
-    /// use inkstone::data::to_categorical;
-    /// use inkstone::ndarray::Array4;
-    /// let dataset = Dataset::from_bytes(Array4::zeros((4, 2, 2, 1)), vec![0, 1, 0, 1])?;
-    /// let one_hot = dataset.with_values(to_categorical(dataset.labels(), 2)?)?;
-    /// assert_eq!(one_hot.shuffle(1).values().unwrap().dim(), (4, 2));
-    /// # Ok::<(), inkstone::Error>(())
-    /// ```
-    pub fn with_values(&self, values: impl Into<Values>) -> Result<Self> {
-        let Values(values) = values.into();
-        let (rows, outputs) = values.dim();
-        if rows != self.len() || outputs == 0 {
-            let [noun, plural] = nouns(self.shape);
-            return Err(Error::Data(format!(
-                "there must be a row of at least one value for each {noun}, got {} {plural} and values of ({rows}, {outputs})",
-                self.len()
-            )));
-        }
-        check_values(&values.view())?;
-        let values = if values.is_standard_layout() { values } else { values.as_standard_layout().into_owned() };
-        Ok(Self { values: Some(Arc::new(values)), ..self.rebased() })
-    }
-
     /// How many examples there are, at least 1.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a data set is never empty")]
@@ -223,22 +192,15 @@ impl Dataset {
         self.shape
     }
 
+    /// The axes of one example.
+    pub(super) fn axes(&self) -> &[usize] {
+        self.shape.axes()
+    }
+
     /// The class of each example; empty if they have values alone.
     #[must_use]
     pub fn labels(&self) -> &[usize] {
         if self.labels.is_empty() { &[] } else { &self.labels[self.range.clone()] }
-    }
-
-    /// The target values, (N, outputs); `None` if models are trained on the classes.
-    #[must_use]
-    pub fn values(&self) -> Option<ArrayView2<'_, f32>> {
-        self.values.as_ref().map(|values| values.slice_axis(Axis(0), Slice::from(self.range.clone())))
-    }
-
-    /// The targets that models are trained and evaluated on: the values if there are any, otherwise the classes.
-    #[must_use]
-    pub fn targets(&self) -> Targets<'_> {
-        self.values().map_or_else(|| self.labels().into(), Targets::from)
     }
 
     /// A copy of the examples as the model sees them, one after the other: (N, features), where an image has H * W * C
@@ -284,7 +246,7 @@ impl Dataset {
     pub(super) fn choose(&self, examples: &[usize]) -> Self {
         let own = self.labels();
         let labels = examples.iter().filter_map(|example| own.get(*example)).copied().collect();
-        let values = self.values().map(|values| Arc::new(values.select(Axis(0), examples)));
+        let values = self.values.as_ref().map(|values| values.choose(&self.range, examples));
         let order = examples.iter().map(|example| self.stored(*example) as u32).collect();
         Self { order: Some(order), range: 0..examples.len(), labels, values, ..self.clone() }
     }
@@ -312,6 +274,16 @@ impl Dataset {
         }
         let all: Vec<usize> = (0..self.len()).collect();
         self.choose(&all)
+    }
+
+    /// The same inputs with these values for each.
+    pub(super) fn with_stored(&self, values: StoredValues) -> Self {
+        Self { values: Some(values), ..self.rebased() }
+    }
+
+    /// The same inputs without targets.
+    pub(super) fn without_targets(&self) -> Self {
+        Self { labels: Arc::default(), values: None, ..self.clone() }
     }
 
     /// What is stored of it.

@@ -36,10 +36,16 @@ impl<'a> Example<'a> {
         self.dataset.labels().get(self.index).copied()
     }
 
-    /// The target values, (outputs), if the data set has any.
+    /// The target values, (outputs), if the data set has any, and they are no images.
     #[must_use]
     pub fn values(&self) -> Option<ArrayView1<'a, f32>> {
         self.dataset.values().map(|values| values.index_axis_move(Axis(0), self.index))
+    }
+
+    /// The image that it should come out as, (H, W, C), if the data set has such.
+    #[must_use]
+    pub fn target_image(&self) -> Option<Array3<f32>> {
+        self.dataset.target_images()?.get(self.index).map(|target| target.image())
     }
 
     /// Its image as the model sees it: (H, W, C); of the row of a table (1, 1, F).

@@ -38,12 +38,12 @@ impl Dataset {
     }
 }
 
-fn shape_of(sequences: &Array3<f32>) -> Shape {
+pub(super) fn shape_of(sequences: &Array3<f32>) -> Shape {
     let (_, steps, features) = sequences.dim();
     Shape::from([steps, features])
 }
 
 /// A sequence is stored as an image of one row.
-fn stored(sequences: Array3<f32>) -> StoredInputs {
+pub(super) fn stored(sequences: Array3<f32>) -> StoredInputs {
     StoredInputs::floats(sequences.insert_axis(Axis(1)))
 }

@@ -1,6 +1,8 @@
 //! Decides what a model's outputs may be compared with: a class for each example, or a value for each output.
 
 use super::checks::all_finite;
+use super::dataset::Dataset;
+use super::image_targets::{ImageRows, StoredRows};
 use super::inputs::{OneOrMore, in_memory_order};
 use crate::error::{Error, Result};
 use ndarray::{
@@ -14,7 +16,8 @@ use std::borrow::Cow;
 /// - a value for each output, (N, outputs), such as one-hot rows: a `&Array2<f32>`, or arrays of fixed length,
 /// - of a model of one output a value for each example, (N): a slice, vector or array of `f32`,
 /// - values in the output's own shape, such as images, (N, H, W, C): a `&Array3<f32>`, `&Array4<f32>` or
-///   `&ArrayD<f32>`,
+///   `&ArrayD<f32>`, a `&Array4<u8>`, which becomes `x / 255`, or the examples of a data set
+///   ([`Dataset::as_targets`](crate::Dataset::as_targets)),
 /// - of a model with several outputs a tuple of these, one for each, or a vector of `Targets`,
 ///
 /// and views of arrays.
@@ -39,6 +42,9 @@ enum Source<'a> {
     Classes(ArrayView1<'a, usize>),
     /// (N, and any axes).
     Values(ArrayViewD<'a, f32>),
+    /// (N, H, W, C).
+    Bytes(ArrayView4<'a, u8>),
+    Images(Cow<'a, Dataset>),
 }
 
 /// What one example should have come out as, as [losses](crate::custom::CustomLoss) and
@@ -64,6 +70,8 @@ pub enum Target<'a> {
 pub(crate) enum OrderedTargets<'a> {
     Classes(Cow<'a, [usize]>),
     Values(Rows<'a>),
+    /// The examples of a data set, which are not copied.
+    Images(ImageRows<'a>),
 }
 
 /// A row of values for each example.
@@ -79,6 +87,7 @@ pub(crate) struct Rows<'a> {
 pub(crate) enum TargetRows<'a> {
     Classes(&'a [usize]),
     Values { values: &'a [f32], outputs: usize },
+    Images(StoredRows<'a>),
 }
 
 impl<'a> From<ArrayView1<'a, usize>> for Targets<'a> {
@@ -104,6 +113,12 @@ macro_rules! from_values {
 }
 from_values!(ArrayView2, ArrayView3, ArrayView4, ArrayViewD);
 
+impl<'a> From<ArrayView4<'a, u8>> for Targets<'a> {
+    fn from(images: ArrayView4<'a, u8>) -> Self {
+        Self::one(Source::Bytes(images))
+    }
+}
+
 /// What owns an array is viewed; what looks at one is copied.
 macro_rules! from_views {
     ($($array:ident, $view:ident, $element:ty;)*) => {$(
@@ -126,6 +141,7 @@ from_views! {
     Array2, ArrayView2, f32;
     Array3, ArrayView3, f32;
     Array4, ArrayView4, f32;
+    Array4, ArrayView4, u8;
     ArrayD, ArrayViewD, f32;
 }
 
@@ -184,6 +200,11 @@ impl<'a> Targets<'a> {
         Self(OneOrMore::One(source))
     }
 
+    /// The examples of a data set.
+    pub(super) fn images(dataset: Cow<'a, Dataset>) -> Self {
+        Self::one(Source::Images(dataset))
+    }
+
     /// For how many examples, those of each output.
     pub(crate) fn lens(&self) -> impl ExactSizeIterator<Item = usize> {
         self.0.as_slice().iter().map(Source::len)
@@ -194,6 +215,8 @@ impl<'a> Targets<'a> {
         self.0.as_slice().iter().map(|source| match source {
             Source::Classes(_) => None,
             Source::Values(values) => values.shape().get(1..),
+            Source::Bytes(images) => images.shape().get(1..),
+            Source::Images(dataset) => Some(dataset.axes()),
         })
     }
 
@@ -202,6 +225,7 @@ impl<'a> Targets<'a> {
         match self.0.as_slice() {
             [Source::Classes(_)] => ["label", "labels"],
             [Source::Values(_)] => ["row of targets", "rows of targets"],
+            [Source::Bytes(_) | Source::Images(_)] => ["target image", "target images"],
             _ => ["target", "targets"],
         }
     }
@@ -220,6 +244,8 @@ impl<'a> Source<'a> {
         match self {
             Self::Classes(classes) => classes.len(),
             Self::Values(values) => values.shape().first().copied().unwrap_or(0),
+            Self::Bytes(images) => images.dim().0,
+            Self::Images(dataset) => dataset.len(),
         }
     }
 
@@ -230,16 +256,26 @@ impl<'a> Source<'a> {
             )),
             Self::Values(values) => {
                 let count = values.shape().first().copied().unwrap_or(0);
-                let len = values.len() / count.max(1);
-                let rows = Rows { values: in_memory_order(values), count, len };
+                let rows = Rows::new(in_memory_order(values), count);
                 rows.check_finite()?;
                 Ok(OrderedTargets::Values(rows))
             }
+            Self::Bytes(images) => {
+                let values = images.iter().map(|byte| f32::from(*byte) / 255.0).collect();
+                Ok(OrderedTargets::Values(Rows::new(values, images.dim().0)))
+            }
+            Self::Images(dataset) => Ok(OrderedTargets::Images(ImageRows::new(dataset))),
         }
     }
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
+    /// So many rows, one after the other.
+    pub(super) fn new(values: Cow<'a, [f32]>, count: usize) -> Self {
+        let len = values.len() / count.max(1);
+        Self { values, count, len }
+    }
+
     /// How many there are, and how many values each has.
     pub(crate) fn dim(&self) -> (usize, usize) {
         (self.count, self.len)
@@ -283,6 +319,7 @@ impl OrderedTargets<'_> {
         match self {
             Self::Classes(classes) => classes.len(),
             Self::Values(rows) => rows.count,
+            Self::Images(images) => images.dim().0,
         }
     }
 
@@ -291,16 +328,21 @@ impl OrderedTargets<'_> {
         match self {
             Self::Classes(classes) => TargetRows::Classes(classes),
             Self::Values(rows) => TargetRows::Values { values: &rows.values, outputs: rows.len },
+            Self::Images(images) => TargetRows::Images(images.rows()),
         }
     }
 }
 
 impl<'a> TargetRows<'a> {
-    /// What this example should have come out as.
-    pub(crate) fn at(self, example: usize) -> Target<'a> {
+    /// What this example should have come out as. An image that is not stored as the model sees it is written to `row`.
+    pub(crate) fn at<'r>(self, example: usize, row: &'r mut Vec<f32>) -> Target<'r>
+    where
+        'a: 'r,
+    {
         match self {
             Self::Classes(classes) => Target::Class(classes[example]),
             Self::Values { values, outputs } => Target::Values(&values[example * outputs..][..outputs]),
+            Self::Images(images) => Target::Values(images.at(example, row)),
         }
     }
 }

@@ -48,7 +48,8 @@ impl Model {
         let out = probabilities.as_slice_mut().expect("a new array is in memory order");
         self.engine.probabilities(&Examples::of(&examples), out);
         let rows = examples.targets.as_slice()[0].rows();
-        let labels: Vec<usize> = (0..examples.len()).map(|example| rows.at(example).class()).collect();
+        let mut row = Vec::new();
+        let labels: Vec<usize> = (0..examples.len()).map(|example| rows.at(example, &mut row).class()).collect();
         if outputs == 1 && self.engine.scoring.head().function() == OutputFunction::Sigmoid {
             // Of the classes no and yes.
             let yes = probabilities;

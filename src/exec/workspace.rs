@@ -23,6 +23,8 @@ pub(crate) struct Workspace {
     result: AlignedBuffer,
     /// What it takes to augment an image; for the caller to size.
     pub(crate) augment: Vec<f32>,
+    /// The target of one example, where it is not stored as floats; for the caller to size.
+    target_row: Vec<f32>,
 }
 
 impl Workspace {
@@ -49,6 +51,7 @@ impl Workspace {
             scratch: Scratch::default(),
             result,
             augment: Vec::new(),
+            target_row: Vec::new(),
         }
     }
 
@@ -118,6 +121,7 @@ impl Workspace {
         OutputBuffers {
             logits: &self.values[output],
             room: &mut self.result,
+            target_row: &mut self.target_row,
             gradient: slot.map_or(&mut [], |slot| &mut slot[..]),
             mask: head.mask.map(|ValueId(mask)| &self.values[mask][..]),
         }
@@ -130,6 +134,8 @@ pub(crate) struct OutputBuffers<'a> {
     pub(crate) logits: &'a [f32],
     /// Room for what the output function makes of it.
     pub(crate) room: &'a mut [f32],
+    /// Room for one example's target.
+    pub(crate) target_row: &'a mut Vec<f32>,
     /// The gradient of the output.
     pub(crate) gradient: &'a mut [f32],
     /// Which steps count: (images, steps), of a sequence with a mask.

@@ -38,6 +38,7 @@ pub(super) fn for_training<'e>(
         }
     }
     let targets = examples.targets.as_slice()[0].rows();
-    let weight = |example| of_class.get(targets.at(example).class()).copied().flatten().unwrap_or(1.0);
+    let mut row = Vec::new();
+    let weight = |example| of_class.get(targets.at(example, &mut row).class()).copied().flatten().unwrap_or(1.0);
     Ok(Some((0..examples.len()).map(weight).collect()))
 }

@@ -141,13 +141,10 @@ impl AnyLoss {
     }
 
     /// # Errors
-    /// [`Error::Data`] for a target that it refuses.
-    pub(super) fn check_targets<'t>(&self, targets: impl Iterator<Item = Target<'t>>, outputs: usize) -> Result<()> {
-        for (index, target) in targets.enumerate() {
-            let problem = |problem| Error::Data(format!("the loss {}, at index {index}: {problem}", self.name()));
-            self.object().check_target(target, outputs).map_err(problem)?;
-        }
-        Ok(())
+    /// [`Error::Data`] for a target, that of the example with this index, if it refuses it.
+    pub(super) fn check_target(&self, index: usize, target: Target<'_>, outputs: usize) -> Result<()> {
+        let problem = |problem| Error::Data(format!("the loss {}, at index {index}: {problem}", self.name()));
+        self.object().check_target(target, outputs).map_err(problem)
     }
 
     pub(super) fn of(&self, outcome: &Outcome<'_>, gradient: Option<Gradient<'_>>) -> f64 {

@@ -217,8 +217,8 @@ impl Loss {
         self.check_values(targets, outputs)?;
         match self {
             Self::Custom(loss) => {
-                let rows = targets.rows();
-                loss.check_targets((0..targets.len()).map(|example| rows.at(example)), outputs)
+                let (rows, mut row) = (targets.rows(), Vec::new());
+                (0..targets.len()).try_for_each(|index| loss.check_target(index, rows.at(index, &mut row), outputs))
             }
             Self::SparseCategoricalCrossentropy(_)
             | Self::CategoricalCrossentropy(_)
@@ -231,26 +231,27 @@ impl Loss {
     }
 
     fn check_values(&self, targets: &OrderedTargets<'_>, outputs: usize) -> Result<()> {
-        match targets {
-            OrderedTargets::Classes(classes) => self.check_classes(classes, outputs),
-            OrderedTargets::Values(values) if values.dim().1 != outputs => Err(Error::Data(format!(
-                "targets must have a value for each output, (N, {outputs}), got {:?}",
-                values.dim()
+        let outside = |value: f32| !(0.0..=1.0).contains(&value);
+        let (dim, first_outside): (_, &dyn Fn() -> _) = match targets {
+            OrderedTargets::Classes(classes) => return self.check_classes(classes, outputs),
+            OrderedTargets::Values(rows) => (rows.dim(), &|| rows.find(outside)),
+            OrderedTargets::Images(images) => (images.dim(), &|| images.find(outside)),
+        };
+        if dim.1 != outputs {
+            return Err(Error::Data(format!("targets must have a value for each output, (N, {outputs}), got {dim:?}")));
+        }
+        match self.range() {
+            None => Err(Error::Data(format!(
+                "SparseCategoricalCrossentropy expects a class for each example, got targets of {dim:?}: give the classes as \
+                 `usize`, or use CategoricalCrossentropy"
             ))),
-            OrderedTargets::Values(values) => match self.range() {
-                None => Err(Error::Data(format!(
-                    "SparseCategoricalCrossentropy expects a class for each example, got targets of {:?}: give the classes as \
-                     `usize`, or use CategoricalCrossentropy",
-                    values.dim()
+            Some(Range::Numbers) => Ok(()),
+            Some(Range::Probabilities) => match first_outside() {
+                None => Ok(()),
+                Some((place, value)) => Err(Error::Data(format!(
+                    "{} expects targets from 0 to 1, got {value} at {place:?} (N, outputs)",
+                    self.kind()
                 ))),
-                Some(Range::Numbers) => Ok(()),
-                Some(Range::Probabilities) => match values.find(|value| !(0.0..=1.0).contains(&value)) {
-                    None => Ok(()),
-                    Some((place, value)) => Err(Error::Data(format!(
-                        "{} expects targets from 0 to 1, got {value} at {place:?} (N, outputs)",
-                        self.kind()
-                    ))),
-                },
             },
         }
     }

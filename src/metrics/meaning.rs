@@ -102,14 +102,17 @@ impl Metric {
         let fault = match (self.for_outputs(function).wanted(function, outputs), targets) {
             (TargetKind::Numbers, _) | (TargetKind::Class, OrderedTargets::Classes(_)) => None,
             (TargetKind::YesOrNo, OrderedTargets::Classes(_)) if outputs > 1 => None,
-            (TargetKind::YesOrNo, OrderedTargets::Classes(_) | OrderedTargets::Values(_)) => {
+            (
+                TargetKind::YesOrNo,
+                OrderedTargets::Classes(_) | OrderedTargets::Values(_) | OrderedTargets::Images(_),
+            ) => {
                 let yes_or_no = |target: Target<'_>| match target {
                     Target::Class(class) => class <= 1,
                     Target::Values(values) => values.iter().all(|value| *value == 0.0 || *value == 1.0),
                 };
                 first(targets, yes_or_no).map(|index| (index, "targets of 0 or 1"))
             }
-            (TargetKind::Class, OrderedTargets::Values(_)) => {
+            (TargetKind::Class, OrderedTargets::Values(_) | OrderedTargets::Images(_)) => {
                 let class = |target: Target<'_>| match target {
                     Target::Class(_) => true,
                     Target::Values(values) => {
@@ -121,7 +124,7 @@ impl Metric {
             }
         };
         let Some((index, expected)) = fault else { return Ok(()) };
-        let received = match targets.rows().at(index) {
+        let received = match targets.rows().at(index, &mut Vec::new()) {
             Target::Class(class) => class.to_string(),
             Target::Values(values) => shown(values),
         };
@@ -155,8 +158,8 @@ impl Metric {
 
 /// The first target that is not as it should be.
 fn first(targets: &OrderedTargets<'_>, holds: impl Fn(Target<'_>) -> bool) -> Option<usize> {
-    let rows = targets.rows();
-    (0..targets.len()).find(|index| !holds(rows.at(*index)))
+    let (rows, mut row) = (targets.rows(), Vec::new());
+    (0..targets.len()).find(|index| !holds(rows.at(*index, &mut row)))
 }
 
 /// The first few values of a target.

@@ -1,7 +1,7 @@
 //! Decides which examples are meant, in which order, and writes their pixels into a workspace. It knows nothing of
 //! models.
 
-use crate::data::{Augment, OneOrMore, OrderedExamples, OrderedImages, OrderedTargets, Stored, Target};
+use crate::data::{Augment, OneOrMore, OrderedExamples, OrderedImages, OrderedTargets, Stored, Target, TargetRows};
 use crate::exec::Workspace;
 use crate::kernels::pixels::{bytes_to_floats, scale};
 use crate::plan::Plan;
@@ -127,11 +127,27 @@ impl<'a> Examples<'a> {
     }
 
     /// What one output should be for each of these examples, and how much the example counts.
-    pub(super) fn targets(&self, output: usize, places: Range<usize>) -> impl Iterator<Item = (Target<'a>, f32)> {
-        let targets = self.targets[output].rows();
-        places.map(move |place| {
-            let example = self.at(place);
-            (targets.at(example), self.weights.map_or(1.0, |weights| weights[example]))
-        })
+    pub(super) fn targets(&self, output: usize, places: Range<usize>) -> ChunkTargets<'a> {
+        ChunkTargets { examples: *self, rows: self.targets[output].rows(), places }
+    }
+}
+
+/// What one output should be for each example of a chunk.
+pub(super) struct ChunkTargets<'a> {
+    examples: Examples<'a>,
+    rows: TargetRows<'a>,
+    places: Range<usize>,
+}
+
+impl<'a> ChunkTargets<'a> {
+    /// What this example of the chunk should come out as, and how much it counts.
+    ///
+    /// - row: room for values that are not stored as floats
+    pub(super) fn at<'r>(&self, example: usize, row: &'r mut Vec<f32>) -> (Target<'r>, f32)
+    where
+        'a: 'r,
+    {
+        let example = self.examples.at(self.places.start + example);
+        (self.rows.at(example, row), self.examples.weights.map_or(1.0, |weights| weights[example]))
     }
 }

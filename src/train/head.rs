@@ -1,5 +1,6 @@
 //! How one output of a model is scored, and what a set of examples scored at it: sums, which can be added up.
 
+use super::examples::ChunkTargets;
 use crate::data::{OrderedTargets, Target};
 use crate::error::{Error, Result};
 use crate::kernels::output::OutputFunction;
@@ -97,7 +98,12 @@ impl HeadScoring {
             (OrderedTargets::Values(rows), Some(steps)) if rows.dim().1 == self.outputs => {
                 self.check_rows(&OrderedTargets::Values(rows.cut(steps)), self.step_len())
             }
-            (OrderedTargets::Values(_) | OrderedTargets::Classes(_), _) => self.check_rows(targets, self.outputs),
+            (OrderedTargets::Images(images), Some(steps)) if images.dim().1 == self.outputs => {
+                self.check_rows(&OrderedTargets::Values(images.copied().cut(steps)), self.step_len())
+            }
+            (OrderedTargets::Values(_) | OrderedTargets::Images(_) | OrderedTargets::Classes(_), _) => {
+                self.check_rows(targets, self.outputs)
+            }
         }
     }
 
@@ -155,14 +161,14 @@ impl HeadTally {
 
     /// Scores a chunk. With `gradients` (the shape of logits) the gradient of each loss times its weight and `scale` is
     /// written there.
-    pub(super) fn add_chunk<'t>(
+    pub(super) fn add_chunk(
         &mut self,
         scoring: &HeadScoring,
         chunk: HeadChunk<'_>,
-        targets: impl Iterator<Item = (Target<'t>, f32)>,
+        targets: &ChunkTargets<'_>,
         mut gradients: Option<(&mut [f32], f32)>,
     ) {
-        let HeadChunk { logits, room, mask } = chunk;
+        let HeadChunk { logits, room, target_row, mask } = chunk;
         let (outputs, row) = (scoring.outputs, scoring.step_len());
         let seen = if scoring.needs_outputs {
             room.copy_from_slice(logits);
@@ -171,8 +177,9 @@ impl HeadTally {
         } else {
             logits
         };
-        let examples = logits.chunks_exact(outputs).zip(seen.chunks_exact(outputs)).zip(targets);
-        for (example, ((logits, seen), (target, weight))) in examples.enumerate() {
+        let examples = logits.chunks_exact(outputs).zip(seen.chunks_exact(outputs));
+        for (example, (logits, seen)) in examples.enumerate() {
+            let (target, weight) = targets.at(example, target_row);
             for (step, (logits, seen)) in logits.chunks_exact(row).zip(seen.chunks_exact(row)).enumerate() {
                 let start = example * outputs + step * row;
                 let mut gradient = gradients
@@ -201,6 +208,8 @@ pub(super) struct HeadChunk<'a> {
     pub(super) logits: &'a [f32],
     /// As many, for what is made of them.
     pub(super) room: &'a mut [f32],
+    /// Room for one example's target, which grows once.
+    pub(super) target_row: &'a mut Vec<f32>,
     /// Which steps count, (examples, steps), of a sequence with a mask.
     pub(super) mask: Option<&'a [f32]>,
 }

@@ -133,7 +133,7 @@ impl Engine {
         let (mut total, mut tally) = (scoring.tally(), scoring.tally());
         let mut gradients: Vec<Vec<f32>> =
             (0..plan.heads.len()).map(|head| vec![0.0; pass.examples * plan.output_len(head)]).collect();
-        let mut room = vec![0.0; plan.widest_output() * chunk_len(plan)];
+        let (mut room, mut target_row) = (vec![0.0; plan.widest_output() * chunk_len(plan)], Vec::new());
         for shard in pass.chunks.shards() {
             tally.reset();
             for Chunk { places, workspace } in shard {
@@ -147,7 +147,8 @@ impl Engine {
                     let room = &mut room[..logits.len()];
                     let mask = head.mask.map(|mask| workspace.value(mask));
                     let targets = targets.targets(index, places.clone());
-                    tally.heads[index].add_chunk(scoring, HeadChunk { logits, room, mask }, targets, Some(gradient));
+                    let chunk = HeadChunk { logits, room, target_row: &mut target_row, mask };
+                    tally.heads[index].add_chunk(scoring, chunk, &targets, Some(gradient));
                 }
             }
             total.merge(&tally);

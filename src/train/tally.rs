@@ -192,12 +192,12 @@ impl Tally {
         self.add_activities(plan, workspace, places.len());
         for (index, (head, of_head)) in plan.heads.iter().zip(&scoring.heads).enumerate() {
             let values = places.len() * of_head.outputs();
-            let OutputBuffers { logits, room, gradient, mask } = workspace.output_buffers(plan, head);
+            let OutputBuffers { logits, room, gradient, mask, target_row } = workspace.output_buffers(plan, head);
             let scale = scale.map(|scale| scale.of(index) * scoring.loss_weights[index]);
             let gradient = scale.map(|scale| (&mut gradient[..values], scale));
             let targets = examples.targets(index, places.clone());
-            let chunk = HeadChunk { logits: &logits[..values], room: &mut room[..values], mask };
-            self.heads[index].add_chunk(of_head, chunk, targets, gradient);
+            let chunk = HeadChunk { logits: &logits[..values], room: &mut room[..values], target_row, mask };
+            self.heads[index].add_chunk(of_head, chunk, &targets, gradient);
         }
     }
 

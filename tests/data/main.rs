@@ -9,6 +9,7 @@ mod bad_input_table;
 mod dataset;
 mod download;
 mod idx;
+mod image_targets;
 mod mnist;
 mod own_pictures;
 mod pictures;

@@ -279,7 +279,7 @@ fn outputs_add_to_the_loss_whatever_reads_them() {
         network.compile(Sgd::new(0.1), MeanSquaredError, []).unwrap()
     };
     let (with, without) = (described(Some(l2)), described(None));
-    let targets = (ndarray::Array2::zeros((3, 2)), Array4::zeros((3, 4, 4, 3)));
+    let targets = (ndarray::Array2::zeros((3, 2)), Array4::<f32>::zeros((3, 4, 4, 3)));
     let data = (&x, (&targets.0, &targets.1));
     let stem = &with.predict_all(&x).unwrap()[1];
     let scores = with.evaluate(data).unwrap().loss - without.evaluate(data).unwrap().loss;
