@@ -70,8 +70,8 @@ impl<'a> ImageRows<'a> {
         })
     }
 
-    /// A copy of all values.
-    pub(crate) fn copied(&self) -> Rows<'static> {
+    /// A copy of all values, row by row.
+    pub(crate) fn to_rows(&self) -> Rows<'static> {
         let values = self.0.table().into_raw_vec_and_offset().0;
         Rows::new(Cow::Owned(values), self.0.len())
     }

@@ -99,7 +99,7 @@ impl HeadScoring {
                 self.check_rows(&OrderedTargets::Values(rows.cut(steps)), self.step_len())
             }
             (OrderedTargets::Images(images), Some(steps)) if images.dim().1 == self.outputs => {
-                self.check_rows(&OrderedTargets::Values(images.copied().cut(steps)), self.step_len())
+                self.check_rows(&OrderedTargets::Values(images.to_rows().cut(steps)), self.step_len())
             }
             (OrderedTargets::Values(_) | OrderedTargets::Images(_) | OrderedTargets::Classes(_), _) => {
                 self.check_rows(targets, self.outputs)

@@ -33,6 +33,7 @@ const COMMON: &[&str] = &[
     "all",
     "append",
     "chain",
+    "clear",
     "collect",
     "count",
     "data",
