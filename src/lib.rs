@@ -41,7 +41,8 @@
 //! Names, arguments and defaults are those of [Keras](https://keras.io); images are (N, H, W, C), channels last.
 //! [For Keras users](for_keras_users) sets calls side by side, and goes from data to a deployed model;
 //! [sequences](mod@sequences) has texts, signals and masks; [transfer learning](transfer_learning) goes on from a
-//! trained model; [autoencoders](mod@autoencoders) has models that end with an image.
+//! trained model; [autoencoders](mod@autoencoders) has models that end with an image, [generative](mod@generative)
+//! networks that draw them.
 //!
 //! # Debug builds
 //!
@@ -106,6 +107,9 @@ pub mod evaluation;
 mod exec;
 mod fit;
 mod functional;
+mod gan;
+#[doc = include_str!("generative.md")]
+pub mod generative {}
 #[doc = include_str!("for_keras_users.md")]
 pub mod for_keras_users {}
 mod history;
@@ -153,6 +157,7 @@ pub use error::{Error, IdxFault, ModelFault, Result};
 pub use evaluation::EvaluationReport;
 pub use fit::FitConfig;
 pub use functional::{Functional, Input, Node, Shared};
+pub use gan::{Gan, GanConfig, GanEpoch, GanHistory, GanLoss, GanScores, GanWarning};
 pub use history::{Epoch, History};
 pub use loss::{
     BinaryCrossentropy, CategoricalCrossentropy, Huber, KlDivergence, Loss, MeanAbsoluteError, MeanSquaredError,

@@ -22,6 +22,10 @@ pub(crate) enum Stream {
     Dropout { call: usize, step: u64, example: usize },
     /// What a call of a recurrent layer drops of the states of one example of one step.
     RecurrentDropout { call: usize, step: u64, example: usize },
+    /// What a generator makes one example of one step of.
+    Latent { step: u64, example: usize },
+    /// What is added to one example that a discriminator sees in one of the passes of a step.
+    InstanceNoise { pass: usize, step: u64, example: usize },
 }
 
 /// The generator for one use of a seed.
@@ -34,6 +38,8 @@ pub(crate) fn stream(seed: u64, stream: Stream) -> Xoshiro256PlusPlus {
         Stream::Augment { step, example } => [6, step, example as u64, 0],
         Stream::Dropout { call, step, example } => [3, call as u64, step, example as u64],
         Stream::RecurrentDropout { call, step, example } => [7, call as u64, step, example as u64],
+        Stream::Latent { step, example } => [8, step, example as u64, 0],
+        Stream::InstanceNoise { pass, step, example } => [9, pass as u64, step, example as u64],
     };
     Xoshiro256PlusPlus::seed_from_u64(words.iter().fold(seed, |state, &word| mix(state ^ mix(word))))
 }
@@ -79,6 +85,10 @@ mod tests {
             first(0, Stream::Dropout { call: 0, step: 0, example: 1 }),
             first(0, Stream::Dropout { call: 0, step: 1, example: 0 }),
             first(0, Stream::RecurrentDropout { call: 0, step: 1, example: 0 }),
+            first(0, Stream::Latent { step: 0, example: 1 }),
+            first(0, Stream::Latent { step: 1, example: 0 }),
+            first(0, Stream::InstanceNoise { pass: 0, step: 1, example: 0 }),
+            first(0, Stream::InstanceNoise { pass: 1, step: 1, example: 0 }),
         ];
         for (i, a) in streams.iter().enumerate() {
             assert!(streams[i + 1..].iter().all(|b| a != b), "stream {i} repeats another");

@@ -58,6 +58,12 @@ pub enum ModelFault {
          takes a model, and `quantize` makes it a quantized one"
     )]
     NotQuantized,
+    /// It holds the two models of a GAN.
+    #[error("expected a model, found the two of a GAN: `Gan::resume` takes them")]
+    Gan,
+    /// It holds no GAN.
+    #[error("expected the checkpoint of a GAN, as `Gan::save_checkpoint` writes it, found something else")]
+    NotAGan,
     /// It has a model, but nothing of its training.
     #[error(
         "expected a checkpoint, as `save_checkpoint` writes them, found a model without the state of its training: `Model::load` \

@@ -4,6 +4,7 @@
 mod calibration;
 mod checks;
 mod confusion_matrix;
+mod frechet;
 mod log_loss;
 mod mistakes;
 mod of_model;
@@ -13,6 +14,7 @@ mod scores;
 
 pub use calibration::{Calibration, CalibrationBin};
 pub use confusion_matrix::ConfusionMatrix;
+pub use frechet::frechet_distance;
 pub use mistakes::Mistake;
 pub use report::EvaluationReport;
 pub use roc_auc::RocAuc;

@@ -1,11 +1,13 @@
 //! The parts of a training step, for training loops of one's own.
 
+mod flat;
+
 use super::{Model, Weight, check_tokens, named, shaped, store};
 use crate::data::{Inputs, Targets};
 use crate::error::{Error, Result};
 use crate::exec::Purpose;
 use crate::metrics::Scores;
-use crate::train::{Draws, Examples, HeadGradient, KeptPass, Side};
+use crate::train::{Draws, Examples, HeadGradient, KeptPass, Moments, Side};
 use ndarray::{Array2, ArrayD, Dimension};
 
 /// What a forward pass is for.
@@ -57,6 +59,46 @@ impl ForwardPass {
     #[must_use]
     pub fn outputs(&self) -> &[ArrayD<f32>] {
         &self.outputs
+    }
+}
+
+impl Gradients {
+    /// Adds the weights' gradients of another backward pass of the same model, so that both go into one step: of the
+    /// real and the generated examples that a discriminator sees, or of parts of a batch that is too large for memory.
+    /// Those of inputs stay as they are.
+    ///
+    /// Each part's gradients are of its mean loss: of parts of one batch give `backward` the gradients of its share.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if they are of other weights, by number, name or shape; then nothing is added.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// use inkstone::Mode;
+    /// use inkstone::ndarray::array;
+    /// let model = Sequential::new([2]).add(Dense::new(1)).compile(Adam::default(), MeanSquaredError, [])?;
+    /// let gradients = |x: [f32; 2]| model.backward(model.forward(&[x], Mode::Training)?, array![[1.0_f32]]);
+    /// let mut sum = gradients([3.0, 5.0])?;
+    /// sum.accumulate(&gradients([10.0, 20.0])?)?;
+    /// assert_eq!(sum.weights[0].values.as_slice().unwrap(), [13.0, 25.0]);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn accumulate(&mut self, other: &Self) -> Result<()> {
+        let place = |weights: &[Weight]| {
+            let of = |weight: &Weight| format!("{} {:?}", weight.name, weight.values.shape());
+            weights.iter().map(of).collect::<Vec<_>>().join(", ")
+        };
+        let same =
+            |(own, other): (&Weight, &Weight)| own.name == other.name && own.values.shape() == other.values.shape();
+        if self.weights.len() != other.weights.len() || !self.weights.iter().zip(&other.weights).all(same) {
+            return Err(Error::Data(format!(
+                "expected gradients of the same weights, {}, got those of {}: add gradients of one model alone",
+                place(&self.weights),
+                place(&other.weights)
+            )));
+        }
+        self.weights.iter_mut().zip(&other.weights).for_each(|(own, other)| own.values += &other.values);
+        Ok(())
     }
 }
 
@@ -220,7 +262,8 @@ impl Model {
         let heads: Vec<HeadGradient<'_>> =
             values.iter().map(|values| in_order(values.as_slice().expect("in the standard layout"))).collect();
         let examples = kept.examples;
-        let found = self.engine.crew_of_pass(examples).run(|| self.engine.backward_pass(kept, &heads));
+        let found =
+            self.engine.crew_of_pass(examples).run(|| self.engine.backward_pass(kept, &heads, Moments::TakenUp));
         let plan = &self.engine.plan;
         let inputs = found.inputs.into_iter().zip(plan.input_shapes());
         Ok(Gradients {

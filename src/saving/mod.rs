@@ -9,6 +9,7 @@ mod header;
 mod json;
 mod limits;
 mod options;
+mod pair;
 mod quantized;
 mod read;
 mod tracked;
@@ -19,6 +20,7 @@ mod write;
 pub use custom_objects::CustomObjects;
 pub use limits::LoadLimits;
 pub use options::LoadOptions;
+pub(crate) use pair::Pair;
 pub use weights::Mismatch;
 #[cfg(feature = "onnx")]
 pub(crate) use write::check_finite;

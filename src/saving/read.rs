@@ -7,6 +7,7 @@ use super::format::{
 };
 use super::header::{self, Header, HeaderError};
 use super::options::LoadOptions;
+use super::pair::PAIR_ENTRY;
 use super::tracked;
 use super::training::{FOLDERS, Rows, Training};
 use super::weights::{Mismatch, Wanted, check, checksum, decode, decode_finite, decode_sums, select};
@@ -191,6 +192,9 @@ impl At<'_> {
 /// Inkstone's metadata; `None` if another program wrote the file.
 pub(super) fn envelope(header: &Header) -> std::result::Result<Option<Envelope>, ModelFault> {
     let Some(entry) = header.metadata.get(ENTRY) else {
+        if header.metadata.contains_key(PAIR_ENTRY) {
+            return Err(ModelFault::Gan);
+        }
         // Other programs may write anything there, but our entry under a damaged name must not pass unchecked.
         let is_ours = |entry: &str| serde_json::from_str::<Envelope>(entry).is_ok();
         return match header.metadata.iter().find(|(_, entry)| is_ours(entry)) {

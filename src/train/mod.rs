@@ -37,7 +37,7 @@ pub(crate) use carried::States;
 pub(crate) use crew::Crew;
 pub(crate) use decision::{Decision, Undecided};
 pub(crate) use examples::Examples;
-pub(crate) use passes::{Draws, HeadGradient, KeptPass, Side};
+pub(crate) use passes::{Draws, HeadGradient, KeptPass, Moments, PassGradients, Side};
 pub(crate) use predicting::Inference;
 pub(crate) use tally::{Scoring, Tally};
 

@@ -75,6 +75,13 @@ pub(crate) enum Side {
     Logits,
 }
 
+/// Whether moving statistics take up the moments of a pass with the next step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moments {
+    TakenUp,
+    LeftOut,
+}
+
 /// What a backward pass finds.
 pub(crate) struct PassGradients {
     /// Of the trained parameters, laid out as they are.
@@ -160,7 +167,12 @@ impl Engine {
 
     /// Runs the backward pass from the gradients of the outputs; the pass has been one for training. To those of the
     /// loss belong those of the penalties, which are a part of it.
-    pub(crate) fn backward_pass(&self, pass: KeptPass, gradients: &[HeadGradient<'_>]) -> PassGradients {
+    pub(crate) fn backward_pass(
+        &self,
+        pass: KeptPass,
+        gradients: &[HeadGradient<'_>],
+        moments: Moments,
+    ) -> PassGradients {
         let KeptPass { on, mut chunks, shards, examples, .. } = pass;
         let PackedPlan { plan, weights, level, .. } = &*on;
         let shard_len = examples.div_ceil(shards.max(1));
@@ -172,7 +184,7 @@ impl Engine {
             let heads = gradients.iter().enumerate();
             heads.for_each(|(index, gradient)| gradient.write(plan, index, places, workspace));
         });
-        if examples > 0 {
+        if examples > 0 && moments == Moments::TakenUp {
             self.pending.take_up(chunks.state_updates(plan));
         }
         let mut parameters = AlignedBuffer::zeroed(plan.parameters.trained_len);
@@ -202,6 +214,13 @@ impl Engine {
         take_step(self.level, optimizer, state, &Whole(gradients), weights);
         self.constraints.apply(self.level, weights);
         self.pending.take().iter().for_each(|update| update.apply(&mut self.weights.flat));
+        self.pack();
+    }
+
+    /// Brings every trained weight between `-limit` and `limit`.
+    pub(crate) fn clip_weights(&mut self, limit: f32) {
+        let weights = self.weights.trained_mut(&self.plan);
+        weights.iter_mut().for_each(|weight| *weight = weight.clamp(-limit, limit));
         self.pack();
     }
 }

@@ -21,7 +21,7 @@ const LEVELS: [&[&str]; 15] = [
     &["models", "saving"],
     &["onnx", "predictor", "report", "training"],
     &["callbacks"],
-    &["fit"],
+    &["fit", "gan"],
     &["custom", "lib", "prelude"],
 ];
 

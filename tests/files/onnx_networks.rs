@@ -65,6 +65,17 @@ fn states() -> Model {
     Functional::new([&x, &h], &outputs).seed(6).compile(Adam::default(), MeanSquaredError, []).unwrap()
 }
 
+/// The generator of a GAN, with a label: transposed convolutions whose kernels are multiples of their strides.
+fn generator() -> Model {
+    let (latent, label) = (Input::new([6]), Input::new([3]));
+    let normalized = |x: &Node| x.apply(BatchNormalization::new()).apply(Activation::new(Relu));
+    let x = normalized(&Concatenate::of([&latent, &label]).apply(Dense::new(4 * 4 * 8).use_bias(false)));
+    let up = |filters| Conv2DTranspose::new(filters, (4, 4)).strides((2, 2)).padding(Same);
+    let x = normalized(&x.apply(Reshape::new([4, 4, 8])).apply(up(5).use_bias(false)));
+    let image = x.apply(up(1).activation(Sigmoid));
+    Functional::new([&latent, &label], [&image]).seed(7).compile(Adam::default(), MeanSquaredError, []).unwrap()
+}
+
 /// A model with its inputs drawn at random, and what it makes of them.
 fn write(folder: &Path, number: usize, mut model: Model) {
     let mut random = Random::seed_from_u64(number as u64);
@@ -97,6 +108,7 @@ fn onnx_runtime_gives_every_output_of_every_network() {
     write(folder.path(), 0, several_ends());
     write(folder.path(), 1, turned());
     write(folder.path(), 2, states());
+    write(folder.path(), 3, generator());
     for old in [None, std::env::var_os("INKSTONE_OLD_ONNXRUNTIME").filter(|old| !old.is_empty())] {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/check_onnx_networks.py");
         let mut command = Command::new(&python);
@@ -104,7 +116,7 @@ fn onnx_runtime_gives_every_output_of_every_network() {
         let output = command.output().unwrap();
         let (said, complaints) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{said}{complaints}");
-        assert!(said.starts_with("3 networks, 32 outputs"), "{said}");
+        assert!(said.starts_with("4 networks, 33 outputs"), "{said}");
         eprint!("{said}");
     }
 }

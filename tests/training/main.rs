@@ -23,6 +23,7 @@ mod endings;
 mod evaluation;
 mod fit;
 mod frozen;
+mod gan;
 mod gradient_checks;
 mod gradients;
 mod graphs;
