@@ -78,8 +78,8 @@ impl Dataset {
     /// A data set of images of bytes, (N, H, W, C), which are scaled to 0.0..=1.0 as they are used.
     ///
     /// # Errors
-    /// [`Error::Data`] if there are no images or more than 2^28, an axis is zero, there is not exactly one label for
-    /// each image, or a label is 2^28 or more.
+    /// [`Error::Data`](crate::Error::Data) if there are no images or more than 2^28, an axis is zero, there is not
+    /// exactly one label for each image, or a label is 2^28 or more.
     pub fn from_bytes(images: Array4<u8>, labels: Vec<usize>) -> Result<Self> {
         Self::of_images(StoredInputs::bytes(images), Some(labels), None)
     }
@@ -87,7 +87,7 @@ impl Dataset {
     /// A data set of images of floats, (N, H, W, C), which are used as they are.
     ///
     /// # Errors
-    /// As [`from_bytes`](Self::from_bytes), and [`Error::Data`] if a value is NaN or infinite.
+    /// As [`from_bytes`](Self::from_bytes), and [`Error::Data`](crate::Error::Data) if a value is NaN or infinite.
     pub fn from_floats(images: Array4<f32>, labels: Vec<usize>) -> Result<Self> {
         Self::of_images(StoredInputs::floats(images), Some(labels), None)
     }
@@ -98,8 +98,8 @@ impl Dataset {
     ///   with an image, images
     ///
     /// # Errors
-    /// [`Error::Data`] if there are no images or more than 2^28, an axis is zero, there are not values for each image,
-    /// or one is NaN or infinite.
+    /// [`Error::Data`](crate::Error::Data) if there are no images or more than 2^28, an axis is zero, there are not
+    /// values for each image, or one is NaN or infinite.
     pub fn from_bytes_and_values(images: Array4<u8>, values: impl Into<Values>) -> Result<Self> {
         Self::of_images(StoredInputs::bytes(images), None, Some(values.into()))
     }
@@ -107,8 +107,8 @@ impl Dataset {
     /// A data set of images of floats, as [`from_floats`](Self::from_floats), with target values instead of classes.
     ///
     /// # Errors
-    /// As [`from_bytes_and_values`](Self::from_bytes_and_values), and [`Error::Data`] if an image holds NaN or
-    /// infinity.
+    /// As [`from_bytes_and_values`](Self::from_bytes_and_values), and [`Error::Data`](crate::Error::Data) if an image
+    /// holds NaN or infinity.
     pub fn from_floats_and_values(images: Array4<f32>, values: impl Into<Values>) -> Result<Self> {
         Self::of_images(StoredInputs::floats(images), None, Some(values.into()))
     }
@@ -254,7 +254,7 @@ impl Dataset {
     /// The same targets with these inputs, (N, H, W, C), in place of its own.
     ///
     /// # Errors
-    /// [`Error::Data`] if an axis is zero, or a value NaN or infinite.
+    /// [`Error::Data`](crate::Error::Data) if an axis is zero, or a value NaN or infinite.
     pub(super) fn with_inputs(&self, images: Array4<f32>) -> Result<Self> {
         let (count, height, width, channels) = images.dim();
         let shape = match self.shape.axes() {

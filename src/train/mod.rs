@@ -56,7 +56,7 @@ use gradients::BatchGradients;
 pub(crate) use initial::{initial_weights, initial_weights_of};
 use other_plan::OtherPlan;
 use packing::pack_steps;
-use passes::{EngineId, Pending};
+use passes::{EngineId, Pending, SparePasses};
 use pool::{Pool, make_workspaces};
 use shard::{Part, Shard, run_shard};
 use shards::{round_len, shard_count, shard_places};
@@ -93,6 +93,7 @@ pub(crate) struct Engine {
     inference: Option<ForInference>,
     /// What moving statistics take up of passes by hand.
     pending: Pending,
+    spare_passes: SparePasses,
     id: EngineId,
     /// One for each thread at work.
     workspaces: Pool,
@@ -157,6 +158,7 @@ impl Engine {
             pass_plan: OtherPlan::default(),
             inference: inference.map(|plan| ForInference::new(Arc::new(plan))),
             pending: Pending::default(),
+            spare_passes: SparePasses::default(),
             id: EngineId::default(),
             workspaces: Pool::default(),
             shards: Vec::new(),

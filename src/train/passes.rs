@@ -23,12 +23,40 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub(crate) struct KeptPass {
     on: Arc<PackedPlan>,
-    chunks: Chunks,
+    memory: PassMemory,
     shards: usize,
     pub(crate) examples: usize,
     pub(crate) purpose: Purpose,
     /// The engine whose pass it is.
     of: EngineId,
+}
+
+/// The memory of a pass: its chunks, and the gradients of shards that an earlier pass has left.
+#[derive(Debug, Default)]
+struct PassMemory {
+    chunks: Chunks,
+    shards: Vec<Shard>,
+}
+
+/// The memory of passes for training that have gone backward, for those that come. A loop by hand has as many at once as
+/// it has passes between two steps.
+#[derive(Debug, Default)]
+pub(super) struct SparePasses(Mutex<Vec<PassMemory>>);
+
+/// The most passes whose memory is kept.
+const MAX_SPARE: usize = 4;
+
+impl SparePasses {
+    fn take(&self) -> PassMemory {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn put_back(&self, memory: PassMemory) {
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < MAX_SPARE {
+            spare.push(memory);
+        }
+    }
 }
 
 /// What tells an engine from those of other models; a clone has its own.
@@ -117,7 +145,12 @@ impl Engine {
         };
         debug_assert_eq!(on.plan.parameters, self.plan.parameters, "what is wanted moves no parameter");
         let (count, shards) = (places.len(), shard_count(&self.plan, places.len()));
-        let mut chunks = Chunks::default();
+        // All passes for training have one plan.
+        let mut memory = match purpose {
+            Purpose::Training => self.spare_passes.take(),
+            Purpose::Inference => PassMemory::default(),
+        };
+        let chunks = &mut memory.chunks;
         chunks.cut(&on.plan, &places, shards, purpose);
         let pass = |places: &Range<usize>| match purpose {
             Purpose::Inference => Pass::Inference,
@@ -126,14 +159,14 @@ impl Engine {
         chunks.forward(on.run(), pass, |Chunk { places, workspace }| {
             dispatch!(on.level, simd => examples.write(simd, places.clone(), &on.plan, workspace));
         });
-        Ok(KeptPass { on, chunks, shards, examples: count, purpose, of: self.id.clone() })
+        Ok(KeptPass { on, memory, shards, examples: count, purpose, of: self.id.clone() })
     }
 
     /// Scores a pass, and finds the gradient of its mean loss at each output, before the output function.
     pub(crate) fn loss_of_pass(&self, pass: &KeptPass, targets: &Examples<'_>) -> (Tally, Vec<Vec<f32>>) {
         let (plan, scoring) = (&pass.on.plan, &self.scoring);
         let mut steps: Vec<Option<f64>> = plan.heads.iter().map(|head| head.mask.map(|_| 0.0)).collect();
-        let chunks = pass.chunks.iter();
+        let chunks = pass.memory.chunks.iter();
         chunks.for_each(|Chunk { places, workspace }| add_steps(plan, workspace, places.len(), &mut steps));
         steps.iter_mut().flatten().for_each(|steps| *steps = share(*steps));
         let scale = Scale { examples: 1.0 / pass.examples as f32, steps: &steps };
@@ -141,7 +174,7 @@ impl Engine {
         let mut gradients: Vec<Vec<f32>> =
             (0..plan.heads.len()).map(|head| vec![0.0; pass.examples * plan.output_len(head)]).collect();
         let (mut room, mut target_row) = (vec![0.0; plan.widest_output() * chunk_len(plan)], Vec::new());
-        for shard in pass.chunks.shards() {
+        for shard in pass.memory.chunks.shards() {
             tally.reset();
             for Chunk { places, workspace } in shard {
                 tally.count(places);
@@ -173,14 +206,22 @@ impl Engine {
         gradients: &[HeadGradient<'_>],
         moments: Moments,
     ) -> PassGradients {
-        let KeptPass { on, mut chunks, shards, examples, .. } = pass;
+        let KeptPass { on, mut memory, shards, examples, .. } = pass;
         let PackedPlan { plan, weights, level, .. } = &*on;
         let shard_len = examples.div_ceil(shards.max(1));
-        let mut found: Vec<Shard> = (0..shards).map(|_| Shard::new(plan, &self.scoring, shard_len)).collect();
+        let PassMemory { chunks, shards: spare } = &mut memory;
+        if spare.iter().take(shards).any(|shard| shard.max_examples < shard_len) {
+            spare.clear();
+        }
+        while spare.len() < shards {
+            spare.push(Shard::new(plan, &self.scoring, shard_len));
+        }
+        let found = &mut spare[..shards];
+        found.iter_mut().for_each(|shard| shard.gradients.clear());
         let is_of_loss = gradients.iter().any(|gradient| gradient.of == Side::Logits);
         let scale = if is_of_loss { 1.0 / examples as f32 } else { 0.0 };
         found.iter_mut().for_each(|shard| shard.gradients.activity_scale = scale);
-        chunks.backward(on.run(), &mut found, |Chunk { places, workspace }, _| {
+        chunks.backward(on.run(), found, |Chunk { places, workspace }, _| {
             let heads = gradients.iter().enumerate();
             heads.for_each(|(index, gradient)| gradient.write(plan, index, places, workspace));
         });
@@ -188,7 +229,7 @@ impl Engine {
             self.pending.take_up(chunks.state_updates(plan));
         }
         let mut parameters = AlignedBuffer::zeroed(plan.parameters.trained_len);
-        collect(*level, &BatchGradients { plan, shards: &found, examples, penalties: None }, &mut parameters);
+        collect(*level, &BatchGradients { plan, shards: found, examples, penalties: None }, &mut parameters);
         if is_of_loss {
             let penalties = self.penalties.iter();
             penalties.for_each(|penalties| penalties.add_to(*level, &weights.flat, &mut parameters));
@@ -199,7 +240,9 @@ impl Engine {
             };
             chunks.iter().flat_map(of_chunk).collect()
         };
-        PassGradients { parameters, inputs: (0..plan.inputs.len()).map(input).collect() }
+        let found = PassGradients { parameters, inputs: (0..plan.inputs.len()).map(input).collect() };
+        self.spare_passes.put_back(memory);
+        found
     }
 
     /// Whether a pass is one of this engine.
@@ -231,7 +274,7 @@ impl KeptPass {
         let plan = &self.on.plan;
         let (head, len) = (&plan.heads[index], plan.output_len(index));
         let of_chunk = |Chunk { places, workspace }: &Chunk| workspace.output(head)[..places.len() * len].to_vec();
-        let values = self.chunks.iter().flat_map(of_chunk);
+        let values = self.memory.chunks.iter().flat_map(of_chunk);
         let mut values: Vec<f32> = values.collect();
         head.function.apply(&mut values, len);
         values

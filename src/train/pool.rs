@@ -2,7 +2,7 @@
 
 use super::chunks::Chunks;
 use super::other_plan::OtherPlan;
-use super::passes::EngineId;
+use super::passes::{EngineId, SparePasses};
 use super::{Engine, ForInference, LastBatch};
 use crate::aligned::AlignedBuffer;
 use crate::exec::{Purpose, Workspace};
@@ -71,6 +71,7 @@ impl Clone for Engine {
             pass_plan: OtherPlan::default(),
             inference: self.inference.as_ref().map(|other| ForInference::new(Arc::clone(&other.plan))),
             pending: self.pending.clone(),
+            spare_passes: SparePasses::default(),
             id: EngineId::default(),
             workspaces: Pool::default(),
             shards: Vec::new(),
