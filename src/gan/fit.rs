@@ -39,16 +39,16 @@ impl Gan {
     pub fn fit(&mut self, data: &Dataset, config: GanConfig<'_>) -> Result<GanHistory> {
         config.check()?;
         self.settings.check()?;
-        self.check_data(data)?;
         let GanConfig { epochs, batch_size, checkpoint, interrupt, verbose, mut on_batch_end, mut on_epoch_end } =
             config;
-        self.position.check(data.len(), batch_size)?;
-        (self.position.batch_size, self.position.examples) = (batch_size, data.len());
+        self.open(data, batch_size)?;
         let (interrupt, mut history) = (interrupt.unwrap_or_default(), GanHistory::default());
         let mut has_ended = self.position.epochs >= epochs;
         let trains = !has_ended;
         while !has_ended {
             let start = Instant::now();
+            // A callback may have put another `Gan` in place of this one.
+            self.open(data, batch_size)?;
             if let Batches::Interrupted = self.batches(data, &interrupt, &mut on_batch_end)? {
                 self.write(checkpoint.as_ref())?;
                 return Ok(history);
@@ -69,6 +69,14 @@ impl Gan {
             }
         }
         Ok(history)
+    }
+
+    /// Makes sure that the data fits, and that an epoch goes on with the batches that it was begun with.
+    fn open(&mut self, data: &Dataset, batch_size: usize) -> Result<()> {
+        self.check_data(data)?;
+        self.position.check(data.len(), batch_size)?;
+        (self.position.batch_size, self.position.examples) = (batch_size, data.len());
+        Ok(())
     }
 
     /// # Errors

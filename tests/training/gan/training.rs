@@ -135,6 +135,21 @@ fn a_callback_sees_both_models_and_ends_the_training() {
     assert_eq!(gan.generator().learning_rate(), 0.001);
 }
 
+#[test]
+fn a_callback_may_start_anew() {
+    let mut gan = conditional(Adam::new(0.002), GanLoss::Hinge);
+    let (untrained, mut calls) = (gan.clone(), 0);
+    let config = config(2).on_epoch_end(|_, gan| {
+        calls += 1;
+        if calls == 1 {
+            *gan = untrained.clone();
+        }
+        Ok(ControlFlow::Continue(()))
+    });
+    let history = gan.fit(&data(32), config).unwrap();
+    assert_eq!(history.epochs.iter().map(|epoch| epoch.epoch).collect::<Vec<_>>(), [0, 0, 1]);
+}
+
 fn compiled(model: Sequential) -> Model {
     model.compile(Adam::default(), MeanSquaredError, []).unwrap()
 }
