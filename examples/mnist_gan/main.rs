@@ -76,6 +76,12 @@ fn main() -> Result<()> {
     let checkpoint = folder.join("checkpoint.safetensors");
     let mut gan = if arguments.resume && checkpoint.exists() {
         let gan = Gan::resume(&checkpoint)?;
+        if conditional != (gan.generator().input_shapes().len() > 1) {
+            return Err(
+                "the checkpoint is of a training the other kind: give or leave out --conditional as when it was begun"
+                    .into(),
+            );
+        }
         println!("Going on behind epoch {}", gan.epochs());
         gan
     } else {
@@ -98,8 +104,10 @@ fn main() -> Result<()> {
             Ok(ControlFlow::Continue(()))
         }),
     )?;
-    fs::write(folder.join("history.csv"), history.to_csv())?;
-    if interrupt.is_interrupted() {
+    if !history.epochs.is_empty() {
+        fs::write(folder.join("history.csv"), history.to_csv())?;
+    }
+    if gan.epochs() < epochs {
         println!("`--resume` goes on from here");
         return Ok(());
     }

@@ -103,6 +103,7 @@ mod tests {
         assert_eq!(found(3..4), [40.0]);
         assert_eq!(found(5..6), [22.0]);
     }
+
     #[test]
     fn a_row_that_occurs_very_often_loses_no_digits() {
         const TIMES: usize = 100_003;

@@ -83,6 +83,6 @@ impl Gan {
         };
         let [generator, discriminator] = [load(&models[0])?, load(&models[1])?];
         check_models(&generator, &discriminator).map_err(|error| fault(ModelFault::Description(error.to_string())))?;
-        Ok(Self { generator, discriminator, settings, position })
+        Ok(Self { generator, discriminator, settings, position, is_averaged: false })
     }
 }

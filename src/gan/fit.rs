@@ -44,7 +44,6 @@ impl Gan {
         self.open(data, batch_size)?;
         let (interrupt, mut history) = (interrupt.unwrap_or_default(), GanHistory::default());
         let mut has_ended = self.position.epochs >= epochs;
-        let trains = !has_ended;
         while !has_ended {
             let start = Instant::now();
             // A callback may have put another `Gan` in place of this one.
@@ -63,18 +62,39 @@ impl Gan {
             self.write(checkpoint.as_ref())?;
             has_ended = wish.is_break() || self.position.epochs >= epochs;
         }
-        if trains {
-            for model in [&mut self.generator, &mut self.discriminator] {
-                model.engine.finalize_weights(&model.state);
-            }
-        }
+        self.finalize();
         Ok(history)
     }
 
-    /// Makes sure that the data fits, and that an epoch goes on with the batches that it was begun with.
+    /// Makes the moving averages of the weights the weights, once: a checkpoint of a training that was complete has
+    /// those behind its last step.
+    fn finalize(&mut self) {
+        if self.is_averaged || self.position.steps == 0 {
+            return;
+        }
+        for model in [&mut self.generator, &mut self.discriminator] {
+            model.engine.finalize_weights(&model.state);
+        }
+        // The average is one of weights before they were clipped.
+        if let Some(limit) = self.settings.loss.clip() {
+            self.discriminator.clip_weights(limit);
+        }
+        self.is_averaged = true;
+    }
+
+    /// Makes sure that the data fits, that an epoch goes on with the batches that it was begun with, and that it trains
+    /// both models.
     fn open(&mut self, data: &Dataset, batch_size: usize) -> Result<()> {
         self.check_data(data)?;
         self.position.check(data.len(), batch_size)?;
+        let batches = data.len().div_ceil(batch_size) as u64;
+        if self.settings.discriminator_steps > batches {
+            return Err(Error::Setting {
+                name: "discriminator_steps",
+                expected: "at most the batches of an epoch, so that the generator takes a step in it",
+                received: format!("{} with {batches} batches", self.settings.discriminator_steps),
+            });
+        }
         (self.position.batch_size, self.position.examples) = (batch_size, data.len());
         Ok(())
     }
@@ -122,6 +142,9 @@ impl Gan {
 
     /// Ends the epoch with what is to be told of it.
     fn measure(&mut self, data: &Dataset) -> Result<GanEpoch> {
+        [&self.generator, &self.discriminator]
+            .into_iter()
+            .try_for_each(|model| model.check_weights(self.epochs() + 1))?;
         let means = self.position.sums.means();
         let mut epoch = GanEpoch {
             epoch: self.position.epochs,
@@ -143,7 +166,8 @@ impl Gan {
     /// How much images differ that the generator makes of different vectors and the same label, relative to the data.
     /// Half the mean squared difference of two is the variance.
     fn diversity(&self, data: &Dataset) -> Result<f64> {
-        let some = data.take(SAMPLED)?;
+        // Data may lie in the order of its classes.
+        let some = data.shuffle(self.settings.seed).take(SAMPLED)?;
         let labels = self.labels_of(&some);
         let latent = self.latent_vectors(2 * some.len(), self.settings.seed);
         let (first, second) = latent.view().split_at(Axis(0), some.len());

@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 ///   labels of the step's real ones.
 ///
 /// Each model is compiled with its own optimizer, whose moving average of the weights, if it keeps one, replaces them
-/// when `fit` ends. The losses that they are compiled with are not used: [`GanLoss`] has what they are trained for.
+/// when `fit` ends, but for one that is interrupted. The losses that they are compiled with are not used: [`GanLoss`] has what they are trained for.
 /// Normalization over the batch takes real and generated images apart, and moving statistics of the discriminator
 /// follow its own steps alone. Dropout drops the same of the real and of the generated example at one place of a batch.
 ///
@@ -72,6 +72,8 @@ pub struct Gan {
     discriminator: Model,
     settings: Settings,
     position: Position,
+    /// Whether the weights are their moving averages, if the optimizers keep some, as behind the last epoch of a `fit`.
+    is_averaged: bool,
 }
 
 /// How the models are trained.
@@ -117,7 +119,7 @@ impl Gan {
             discriminator_steps: 1,
             seed: fresh_seed(),
         };
-        Ok(Self { generator, discriminator, settings, position: Position::default() })
+        Ok(Self { generator, discriminator, settings, position: Position::default(), is_averaged: false })
     }
 
     /// Sets the seed of latent vectors, of the order of the data and of instance noise; another one for each `Gan`. The

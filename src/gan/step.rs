@@ -45,7 +45,7 @@ impl Gan {
     ///   latent: (N, latent numbers)
     ///
     /// # Errors
-    /// [`Error::Data`] if they don't fit the models or each other; [`Error::Diverged`] if a loss is NaN or infinite,
+    /// [`Error::Data`] if they don't fit the models or each other; [`Error::Diverged`] if a loss or a generated image is NaN or infinite,
     /// [`Error::WeightDiverged`] if a gradient is: then that model takes no step.
     ///
     /// ```
@@ -77,6 +77,10 @@ impl Gan {
         let latent = latent.view().into_dyn().into_owned();
         let rows = label_rows(&self.generator, labels, count)?;
         let generated = self.generator.forward(inputs(&latent, rows.as_ref()), Mode::Training)?;
+        if let Some(value) = generated.output().iter().find(|value| !value.is_finite()) {
+            self.finite(f64::from(*value))?;
+        }
+        self.is_averaged = false;
         let rows = label_rows(&self.discriminator, labels, count)?;
         let mut scores = self.step_of_discriminator(images, generated.output(), rows.as_ref())?;
         self.position.steps += 1;
@@ -106,7 +110,10 @@ impl Gan {
         let discriminator_loss = self.finite(real.loss + generated.loss)?;
         let mut sum = model.backward_flat(pass_of_real, &real.gradient, Moments::TakenUp);
         sum.accumulate_flat(&model.backward_flat(pass_of_generated, &generated.gradient, Moments::TakenUp));
-        self.check_gradients(model, &sum.parameters)?;
+        if let Err(error) = self.check_gradients(model, &sum.parameters) {
+            self.discriminator.engine.drop_moments();
+            return Err(error);
+        }
         self.discriminator.apply_flat(&sum.parameters);
         if let Some(limit) = loss.clip() {
             self.discriminator.clip_weights(limit);
@@ -124,7 +131,10 @@ impl Gan {
         let generator_loss = self.finite(judged.loss)?;
         let through = self.discriminator.backward_flat(pass, &judged.gradient, Moments::LeftOut);
         let found = self.generator.backward_flat(generated, &through.input, Moments::TakenUp);
-        self.check_gradients(&self.generator, &found.parameters)?;
+        if let Err(error) = self.check_gradients(&self.generator, &found.parameters) {
+            self.generator.engine.drop_moments();
+            return Err(error);
+        }
         self.generator.apply_flat(&found.parameters);
         Ok(generator_loss)
     }
@@ -145,7 +155,7 @@ impl Gan {
     }
 
     /// # Errors
-    /// [`Error::Diverged`] unless a loss is finite.
+    /// [`Error::Diverged`] unless a loss, or a value of an image that has been generated, is finite.
     fn finite(&self, loss: f64) -> Result<f64> {
         if loss.is_finite() {
             return Ok(loss);

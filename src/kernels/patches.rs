@@ -31,22 +31,19 @@ impl Dilated {
         let (out_height, out_width) = window.out;
         // Taps that stand apart are runs of one.
         let at_once = if dilation.1 == 1 { taps.1 } else { 1 };
-        for image in 0..images {
-            for y in 0..out_height {
-                for x in 0..out_width {
-                    let patch = ((image * out_height + y) * out_width + x) * taps.0 * taps.1;
-                    for row in 0..taps.0 {
-                        let at_y = (y * window.strides.0 + row * dilation.0).checked_sub(window.before.0);
-                        let Some(at_y) = at_y.filter(|at_y| *at_y < height) else { continue };
-                        for column in (0..taps.1).step_by(at_once) {
-                            // In columns of the padded image.
-                            let start = x * window.strides.1 + column * dilation.1;
-                            let inside = start.max(window.before.1)..(start + at_once).min(window.before.1 + width);
-                            if !inside.is_empty() {
-                                let pixel = (image * height + at_y) * width + inside.start - window.before.1;
-                                with(pixel, patch + row * taps.1 + column + inside.start - start, inside.len());
-                            }
-                        }
+        for place in 0..images * out_height * out_width {
+            let (x, y, image) = (place % out_width, place / out_width % out_height, place / out_width / out_height);
+            for row in 0..taps.0 {
+                let at_y = (y * window.strides.0 + row * dilation.0).checked_sub(window.before.0);
+                let Some(at_y) = at_y.filter(|at_y| *at_y < height) else { continue };
+                let of_row = (place * taps.0 + row) * taps.1;
+                for column in (0..taps.1).step_by(at_once) {
+                    // In columns of the padded image.
+                    let start = x * window.strides.1 + column * dilation.1;
+                    let inside = start.max(window.before.1)..(start + at_once).min(window.before.1 + width);
+                    if !inside.is_empty() {
+                        let pixel = (image * height + at_y) * width + inside.start - window.before.1;
+                        with(pixel, of_row + column + inside.start - start, inside.len());
                     }
                 }
             }

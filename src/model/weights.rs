@@ -11,6 +11,25 @@ use std::collections::HashMap;
 
 /// Reading and writing weights.
 impl Model {
+    /// The check of all trained weights, and of what the optimizer keeps for them.
+    ///
+    /// # Errors
+    /// [`Error::WeightDiverged`], in this epoch, unless all are finite.
+    pub(crate) fn check_weights(&self, epoch: usize) -> Result<()> {
+        let Self { engine, state, .. } = self;
+        let buffers = state.named().map(|(buffer, flat)| (format!("optimizer/{buffer}/"), flat));
+        for (folder, flat) in [(String::new(), &engine.weights.flat[..])].into_iter().chain(buffers) {
+            for parameter in engine.plan.parameters.trained() {
+                let values = &flat[parameter.range.clone()];
+                if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+                    let name = format!("{folder}{}", parameter.name);
+                    return Err(Error::WeightDiverged { epoch, name, value: *value });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// A copy of every kernel and bias, in the order of the layers.
     ///
     /// ```

@@ -260,6 +260,11 @@ impl Engine {
         self.pack();
     }
 
+    /// Forgets the moments of passes whose step is not taken.
+    pub(crate) fn drop_moments(&mut self) {
+        self.pending = Pending::default();
+    }
+
     /// Brings every trained weight between `-limit` and `limit`.
     pub(crate) fn clip_weights(&mut self, limit: f32) {
         let weights = self.weights.trained_mut(&self.plan);

@@ -241,19 +241,7 @@ impl Training<'_> {
     /// # Errors
     /// [`Error::WeightDiverged`] unless all are finite.
     pub(crate) fn check_weights(&self) -> Result<()> {
-        let Model { engine, state, ongoing, .. } = &*self.model;
-        let epoch = ongoing.position.map_or(0, |position| position.epoch) + 1;
-        let buffers = state.named().map(|(buffer, flat)| (format!("optimizer/{buffer}/"), flat));
-        for (folder, flat) in [(String::new(), &engine.weights.flat[..])].into_iter().chain(buffers) {
-            for parameter in engine.plan.parameters.trained() {
-                let values = &flat[parameter.range.clone()];
-                if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-                    let name = format!("{folder}{}", parameter.name);
-                    return Err(Error::WeightDiverged { epoch, name, value: *value });
-                }
-            }
-        }
-        Ok(())
+        self.model.check_weights(self.model.ongoing.position.map_or(0, |position| position.epoch) + 1)
     }
 
     /// The names of an epoch's logs, without values yet.

@@ -56,6 +56,7 @@ mod small;
 mod stateful;
 mod stateful_pieces;
 mod states;
+mod tensor;
 mod threads;
 mod threads_of_sequences;
 mod tokens;

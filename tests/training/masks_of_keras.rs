@@ -1,6 +1,7 @@
 //! Models with masks, and recurrent layers with states, against Keras: outputs, losses, metrics, and the weights that
 //! steps leave. `tests/fixtures/make_masks.py` and `make_states.py` made the numbers.
 
+use crate::tensor::Tensor;
 use inkstone::ndarray::ArrayD;
 use inkstone::prelude::*;
 use inkstone::{Inputs, Loss, Optimizer, Weight};
@@ -28,18 +29,6 @@ struct Case {
     output: Tensor,
     scores: BTreeMap<String, f64>,
     after: Vec<Vec<f32>>,
-}
-
-#[derive(Deserialize)]
-struct Tensor {
-    shape: Vec<usize>,
-    values: Vec<f32>,
-}
-
-impl Tensor {
-    fn array(&self) -> ArrayD<f32> {
-        ArrayD::from_shape_vec(&self.shape[..], self.values.clone()).unwrap()
-    }
 }
 
 fn cases() -> Vec<Case> {

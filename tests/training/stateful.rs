@@ -1,6 +1,7 @@
 //! Stateful layers: training on consecutive pieces of series and predicting on them, against Keras and against whole
 //! series; what `fit`, checkpoints and threads make of them, and what is said of uses that cannot be.
 
+use crate::tensor::Tensor;
 use inkstone::callbacks::LambdaCallback;
 use inkstone::layers::Layer;
 use inkstone::ndarray::{Array2, Array3, ArrayD, Axis, Ix3, Slice};
@@ -28,20 +29,8 @@ struct Case {
     predicted: Vec<Vec<f32>>,
 }
 
-#[derive(Deserialize)]
-struct Tensor {
-    shape: Vec<usize>,
-    values: Vec<f32>,
-}
-
-impl Tensor {
-    fn array(&self) -> ArrayD<f32> {
-        ArrayD::from_shape_vec(&self.shape[..], self.values.clone()).unwrap()
-    }
-
-    fn sequences(&self) -> Array3<f32> {
-        self.array().into_dimensionality::<Ix3>().unwrap()
-    }
+fn sequences(tensor: &Tensor) -> Array3<f32> {
+    tensor.array().into_dimensionality::<Ix3>().unwrap()
 }
 
 /// `tests/fixtures/make_stateful.py` made the numbers.
@@ -64,7 +53,7 @@ fn pieces_train_and_predict_as_in_keras() {
             if index == reset_before {
                 model.reset_states();
             }
-            let loss = model.train_on_batch(&x.sequences(), &y.array()).unwrap().loss;
+            let loss = model.train_on_batch(&sequences(x), &y.array()).unwrap().loss;
             let expected = case.losses[index];
             assert!(
                 (loss - expected).abs() <= 2e-5 * (0.1 + expected),
@@ -78,7 +67,7 @@ fn pieces_train_and_predict_as_in_keras() {
         }
         let mut stream = model.into_predictor().stream().unwrap();
         for (x, expected) in case.pieces.iter().zip(&case.predicted) {
-            let found = stream.predict(&x.sequences()).unwrap();
+            let found = stream.predict(&sequences(x)).unwrap();
             crate::common::assert_close(&case.name, &found, expected, 1e-4, 2e-5);
         }
     }

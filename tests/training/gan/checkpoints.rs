@@ -35,6 +35,28 @@ fn a_training_that_is_resumed_gives_the_bits_of_one_that_was_not_interrupted() {
     }
 }
 
+/// The checkpoint of a complete training has the weights behind its last step; `fit` makes their average of them, even
+/// if there is nothing left to train.
+#[test]
+fn a_complete_training_that_is_resumed_has_averaged_weights() {
+    let path = tempfile::tempdir().unwrap().keep().join("gan.safetensors");
+    let mut whole = gan();
+    whole.fit(&data(70), config(2).checkpoint(&path)).unwrap();
+    let mut resumed = Gan::resume(&path).unwrap();
+    assert!(bits(&resumed) != bits(&whole), "the average differs from the weights");
+    assert!(resumed.fit(&data(70), config(2)).unwrap().epochs.is_empty());
+    assert!(bits(&resumed) == bits(&whole));
+    // Weights that are set later stay.
+    let zeros = resumed.generator().get_weights().into_iter().map(|mut weight| {
+        weight.values.fill(0.0);
+        weight
+    });
+    let zeros: Vec<_> = zeros.collect();
+    resumed.generator_mut().set_weights(&zeros).unwrap();
+    resumed.fit(&data(70), config(2)).unwrap();
+    assert_eq!(resumed.generator().get_weights(), zeros);
+}
+
 /// A training that is interrupted behind a batch of an epoch, resumed from its checkpoint.
 fn interrupted(epoch: usize, batch: usize) -> Gan {
     let path = tempfile::tempdir().unwrap().keep().join("gan.safetensors");

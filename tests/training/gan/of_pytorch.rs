@@ -1,6 +1,7 @@
 //! Steps with each loss against PyTorch's, weight by weight; `tests/fixtures/make_gan.py` made the numbers.
 
 use crate::common::{assert_close, large_fixture};
+use crate::tensor::Tensor;
 use inkstone::ndarray::{Array2, ArrayD};
 use inkstone::prelude::*;
 use inkstone::{Gan, GanLoss, Weight};
@@ -33,12 +34,6 @@ struct Step {
     losses: [f64; 2],
 }
 
-#[derive(Deserialize)]
-struct Tensor {
-    shape: Vec<usize>,
-    values: Vec<f32>,
-}
-
 const EXAMPLES: usize = 6;
 
 fn build(case: &Case) -> Gan {
@@ -58,10 +53,7 @@ fn build(case: &Case) -> Gan {
     };
     let compile = |network: Functional, weights: &BTreeMap<String, Tensor>| {
         let mut model = network.compile(Sgd::new(0.05).momentum(0.9), MeanSquaredError, []).unwrap();
-        let weight = |(name, Tensor { shape, values }): (&String, &Tensor)| Weight {
-            name: name.clone(),
-            values: ArrayD::from_shape_vec(shape.clone(), values.clone()).unwrap(),
-        };
+        let weight = |(name, values): (&String, &Tensor)| Weight { name: name.clone(), values: values.array() };
         let weights: Vec<Weight> = weights.iter().map(weight).collect();
         assert_eq!(weights.len(), model.get_weights().len());
         model.set_weights_by_name(&weights).unwrap();

@@ -3,7 +3,7 @@
 use super::{bits, conditional, data};
 use inkstone::ndarray::{Array2, ArrayD};
 use inkstone::prelude::*;
-use inkstone::{Gan, GanConfig, GanLoss, GanWarning};
+use inkstone::{Error, Gan, GanConfig, GanLoss, GanWarning};
 use std::ops::ControlFlow;
 
 fn config<'a>(epochs: usize) -> GanConfig<'a> {
@@ -150,6 +150,31 @@ fn a_callback_may_start_anew() {
     assert_eq!(history.epochs.iter().map(|epoch| epoch.epoch).collect::<Vec<_>>(), [0, 0, 1]);
 }
 
+#[test]
+fn a_generator_that_diverges_is_told_from_data_that_is_no_number() {
+    let generator = compiled(Sequential::new([4]).add(Dense::new(6)));
+    let discriminator = compiled(Sequential::new([6]).add(Dense::new(1)));
+    let mut gan = Gan::new(generator, discriminator, GanLoss::Hinge).unwrap();
+    let mut weights = gan.generator().get_weights();
+    weights.iter_mut().for_each(|weight| weight.values.fill(f32::MAX));
+    gan.generator_mut().set_weights(&weights).unwrap();
+    let (images, latent) = (ArrayD::zeros(vec![4, 6]), gan.latent_vectors(4, 0));
+    let before = bits(&gan);
+    let error = gan.train_on_batch(&images, &[], &latent).unwrap_err();
+    assert!(matches!(error, Error::Diverged { .. }), "{error}");
+    assert!(bits(&gan) == before, "no model takes a step");
+}
+
+#[test]
+fn averaged_weights_are_clipped_too() {
+    let optimizer = RmsProp::new(0.05).use_ema(true).ema_momentum(0.5);
+    let mut gan = conditional(optimizer, GanLoss::Wasserstein { clip: 0.01 });
+    gan.fit(&data(32), config(2)).unwrap();
+    for weight in gan.discriminator().get_weights().iter().filter(|weight| !weight.name.contains("moving")) {
+        assert!(weight.values.iter().all(|value| value.abs() <= 0.01), "{}", weight.name);
+    }
+}
+
 fn compiled(model: Sequential) -> Model {
     model.compile(Adam::default(), MeanSquaredError, []).unwrap()
 }
@@ -217,6 +242,8 @@ fn data_labels_and_settings_that_do_not_fit_are_refused() {
     );
     let set = |change: fn(Gan) -> Gan| change(gan.clone()).fit(&data(8), config(1)).unwrap_err().to_string();
     assert!(set(|gan| gan.discriminator_steps(0)).starts_with("discriminator_steps must be at least 1"));
+    let many = set(|gan| gan.discriminator_steps(9));
+    assert!(many.starts_with("discriminator_steps must be at most the batches of an epoch"), "{many}");
     assert!(set(|gan| gan.instance_noise(-1.0, 3)).starts_with("instance_noise must be finite and at least 0"));
     assert!(set(|gan| gan.label_smoothing(0.1)).starts_with("label_smoothing must be 0 with"));
     let none = GanConfig::new().batch_size(0);

@@ -4,6 +4,7 @@
 mod layers;
 
 use crate::common::assert_close;
+use crate::tensor::Tensor;
 use inkstone::ndarray::{Array1, Array2, Array3, ArrayD, Axis};
 use inkstone::ops::{
     self, RecurrentFunctions, RecurrentGradients, RecurrentInput, RecurrentOutput, RecurrentWeights, ResetGate,
@@ -51,12 +52,6 @@ enum Function {
 }
 
 #[derive(Deserialize)]
-struct Tensor {
-    shape: Vec<usize>,
-    values: Vec<f32>,
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
     of: Of,
@@ -90,10 +85,6 @@ struct Case {
 }
 
 impl Tensor {
-    fn array(&self) -> ArrayD<f32> {
-        ArrayD::from_shape_vec(&self.shape[..], self.values.clone()).unwrap()
-    }
-
     fn one(&self) -> Array1<f32> {
         self.array().into_dimensionality().unwrap()
     }
