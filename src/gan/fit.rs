@@ -62,13 +62,13 @@ impl Gan {
             self.write(checkpoint.as_ref())?;
             has_ended = wish.is_break() || self.position.epochs >= epochs;
         }
-        self.finalize();
+        self.put_averages_in_place();
         Ok(history)
     }
 
     /// Makes the moving averages of the weights the weights, once: a checkpoint of a training that was complete has
     /// those behind its last step.
-    fn finalize(&mut self) {
+    fn put_averages_in_place(&mut self) {
         if self.is_averaged || self.position.steps == 0 {
             return;
         }
