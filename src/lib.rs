@@ -128,6 +128,7 @@ mod plan;
 mod predictor;
 pub mod prelude;
 mod pretrained;
+pub mod privacy;
 mod program;
 mod quantized;
 mod random;

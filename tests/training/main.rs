@@ -44,6 +44,7 @@ mod optimizers;
 mod passes;
 mod predictions;
 mod predictor;
+mod privacy;
 mod quantized;
 mod recurrent;
 mod recurrent_fixtures;
