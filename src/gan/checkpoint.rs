@@ -1,6 +1,7 @@
 //! Saves both models with the state of their training in one file, and resumes them.
 
 use super::position::Position;
+use super::step::Room;
 use super::{Gan, Settings, check_models};
 use crate::error::{Error, ModelFault, Result};
 use crate::model::Model;
@@ -83,6 +84,6 @@ impl Gan {
         };
         let [generator, discriminator] = [load(&models[0])?, load(&models[1])?];
         check_models(&generator, &discriminator).map_err(|error| fault(ModelFault::Description(error.to_string())))?;
-        Ok(Self { generator, discriminator, settings, position, is_averaged: false })
+        Ok(Self { generator, discriminator, settings, position, is_averaged: false, room: Room::default() })
     }
 }

@@ -23,6 +23,7 @@ use crate::shape::Shape;
 use ndarray::{Array2, ArrayD};
 use position::Position;
 use serde::{Deserialize, Serialize};
+use step::Room;
 
 /// A generative adversarial network: a generator, which makes images of vectors of random numbers, and a
 /// discriminator, which tells them from real ones. [The chapter on generative networks](crate::generative) explains
@@ -74,6 +75,7 @@ pub struct Gan {
     position: Position,
     /// Whether the weights are their moving averages, if the optimizers keep some, as behind the last epoch of a `fit`.
     is_averaged: bool,
+    room: Room,
 }
 
 /// How the models are trained.
@@ -119,7 +121,14 @@ impl Gan {
             discriminator_steps: 1,
             seed: fresh_seed(),
         };
-        Ok(Self { generator, discriminator, settings, position: Position::default(), is_averaged: false })
+        Ok(Self {
+            generator,
+            discriminator,
+            settings,
+            position: Position::default(),
+            is_averaged: false,
+            room: Room::default(),
+        })
     }
 
     /// Sets the seed of latent vectors, of the order of the data and of instance noise; another one for each `Gan`. The

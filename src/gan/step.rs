@@ -3,9 +3,9 @@
 use super::loss::{Judged, ScoreLoss};
 use super::{Gan, inputs, label_rows};
 use crate::error::{Error, Result};
-use crate::model::{ForwardPass, Mode, Model};
+use crate::model::{ForwardPass, Model};
 use crate::random::{Stream, normal, stream};
-use crate::train::Moments;
+use crate::train::{Moments, PassGradients};
 use ndarray::{Array2, ArrayD};
 use std::borrow::Cow;
 
@@ -27,6 +27,15 @@ struct Judgement {
     loss: f64,
     gradient: Vec<f32>,
     taken_for_real: f64,
+}
+
+/// Room for the gradients of a step's backward passes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Room {
+    of_real: PassGradients,
+    of_generated: PassGradients,
+    of_images: PassGradients,
+    of_generator: PassGradients,
 }
 
 /// The passes of a step that see an image, each with noise of its own.
@@ -76,7 +85,7 @@ impl Gan {
         }
         let latent = latent.view().into_dyn().into_owned();
         let rows = label_rows(&self.generator, labels, count)?;
-        let generated = self.generator.forward(inputs(&latent, rows.as_ref()), Mode::Training)?;
+        let generated = self.generator.forward_to_train(inputs(&latent, rows.as_ref()))?;
         if let Some(value) = generated.output().iter().find(|value| !value.is_finite()) {
             self.finite(f64::from(*value))?;
         }
@@ -100,7 +109,7 @@ impl Gan {
         let (loss, smoothing) = (self.settings.loss, self.settings.label_smoothing);
         let model = &self.discriminator;
         let judge = |images: &ArrayD<f32>, pass, judged| -> Result<(ForwardPass, Judgement)> {
-            let pass = model.forward(inputs(&self.noised(images, pass), labels), Mode::Training)?;
+            let pass = model.forward_to_train(inputs(&self.noised(images, pass), labels))?;
             let of_score = |score| loss.of_discriminator(score, judged, smoothing);
             let judgement = Judgement::of(pass.output(), loss.threshold(), of_score);
             Ok((pass, judgement))
@@ -108,13 +117,18 @@ impl Gan {
         let (pass_of_real, real) = judge(real, Pass::Real, Judged::Real)?;
         let (pass_of_generated, generated) = judge(generated, Pass::Generated, Judged::Generated)?;
         let discriminator_loss = self.finite(real.loss + generated.loss)?;
-        let mut sum = model.backward_flat(pass_of_real, &real.gradient, Moments::TakenUp);
-        sum.accumulate_flat(&model.backward_flat(pass_of_generated, &generated.gradient, Moments::TakenUp));
-        if let Err(error) = self.check_gradients(model, &sum.parameters) {
+        let mut room = std::mem::take(&mut self.room);
+        let model = &self.discriminator;
+        model.backward_flat(pass_of_real, &real.gradient, Moments::TakenUp, &mut room.of_real);
+        model.backward_flat(pass_of_generated, &generated.gradient, Moments::TakenUp, &mut room.of_generated);
+        let sum = &mut room.of_real.parameters;
+        sum.iter_mut().zip(room.of_generated.parameters.iter()).for_each(|(sum, other)| *sum += other);
+        if let Err(error) = self.check_gradients(model, sum) {
             self.discriminator.engine.drop_moments();
             return Err(error);
         }
-        self.discriminator.apply_flat(&sum.parameters);
+        self.discriminator.apply_flat(sum);
+        self.room = room;
         if let Some(limit) = loss.clip() {
             self.discriminator.clip_weights(limit);
         }
@@ -126,16 +140,19 @@ impl Gan {
     fn step_of_generator(&mut self, generated: ForwardPass, labels: Option<&Array2<f32>>) -> Result<f64> {
         let loss = self.settings.loss;
         let images = self.noised(generated.output(), Pass::OfGenerator);
-        let pass = self.discriminator.forward(inputs(&images, labels), Mode::Training)?;
+        let pass = self.discriminator.forward_to_see_through(inputs(&images, labels))?;
         let judged = Judgement::of(pass.output(), loss.threshold(), |score| loss.of_generator(score));
         let generator_loss = self.finite(judged.loss)?;
-        let through = self.discriminator.backward_flat(pass, &judged.gradient, Moments::LeftOut);
-        let found = self.generator.backward_flat(generated, &through.input, Moments::TakenUp);
-        if let Err(error) = self.check_gradients(&self.generator, &found.parameters) {
+        let mut room = std::mem::take(&mut self.room);
+        let Room { of_images, of_generator, .. } = &mut room;
+        self.discriminator.backward_flat(pass, &judged.gradient, Moments::LeftOut, of_images);
+        self.generator.backward_flat(generated, &of_images.inputs[0], Moments::TakenUp, of_generator);
+        if let Err(error) = self.check_gradients(&self.generator, &of_generator.parameters) {
             self.generator.engine.drop_moments();
             return Err(error);
         }
-        self.generator.apply_flat(&found.parameters);
+        self.generator.apply_flat(&of_generator.parameters);
+        self.room = room;
         Ok(generator_loss)
     }
 

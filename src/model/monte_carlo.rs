@@ -4,7 +4,7 @@ use super::Model;
 use super::predicting::shaped;
 use crate::data::Inputs;
 use crate::error::{Error, Result};
-use crate::exec::Purpose;
+use crate::plan::Wanted;
 use crate::train::{Draws, Examples};
 use ndarray::ArrayD;
 
@@ -70,8 +70,8 @@ impl Model {
                 let places = start..(start + AT_ONCE).min(count);
                 let crew = self.engine.crew_of_pass(places.len());
                 let pass =
-                    || self.engine.forward_pass(&self.network, &examples, places.clone(), Purpose::Training, draws);
-                let values = crew.run(pass)?.output(0);
+                    || self.engine.forward_pass(&self.network, &examples, places.clone(), Wanted::OfParameters, draws);
+                let values = self.engine.output_of(&crew.run(pass)?, 0);
                 let sums = means[start * len..].iter_mut().zip(&mut squares[start * len..]);
                 for ((mean, square), value) in sums.zip(values) {
                     // Welford's way, which loses no digits.

@@ -5,9 +5,9 @@ mod flat;
 use super::{Model, Weight, check_tokens, named, shaped, store};
 use crate::data::{Inputs, Targets};
 use crate::error::{Error, Result};
-use crate::exec::Purpose;
 use crate::metrics::Scores;
-use crate::train::{Draws, Examples, HeadGradient, KeptPass, Moments, Side};
+use crate::plan::Wanted;
+use crate::train::{Draws, Examples, HeadGradient, KeptPass, Moments, PassGradients, Side};
 use ndarray::{Array2, ArrayD, Dimension};
 
 /// What a forward pass is for.
@@ -166,22 +166,27 @@ impl Model {
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn forward<'a>(&self, inputs: impl Into<Inputs<'a>>, mode: Mode) -> Result<ForwardPass> {
-        let inputs = inputs.into();
+        let wanted = match mode {
+            Mode::Training => Wanted::OfInputs,
+            Mode::Inference => Wanted::Nothing,
+        };
+        self.forward_for(wanted, inputs.into())
+    }
+
+    /// - wanted: what its backward pass is to find
+    fn forward_for(&self, wanted: Wanted, inputs: Inputs<'_>) -> Result<ForwardPass> {
         self.check_shapes(&inputs)?;
         let inputs = inputs.checked()?;
         check_tokens(&self.engine.plan, &inputs)?;
-        let purpose = match mode {
-            Mode::Training => Purpose::Training,
-            Mode::Inference => Purpose::Inference,
-        };
         let draws = Draws { seed: self.seed, step: self.state.step };
         let examples = Examples::of_images(&inputs);
         let kept = self
             .engine
             .crew_of_pass(examples.len())
-            .run(|| self.engine.forward_pass(&self.network, &examples, 0..examples.len(), purpose, draws))?;
+            .run(|| self.engine.forward_pass(&self.network, &examples, 0..examples.len(), wanted, draws))?;
         let heads = self.engine.plan.heads.iter().enumerate();
-        let outputs = heads.map(|(index, head)| shaped(kept.output(index), kept.examples, head.shape)).collect();
+        let shaped = heads.map(|(index, head)| shaped(self.engine.output_of(&kept, index), kept.examples, head.shape));
+        let outputs = shaped.collect();
         Ok(ForwardPass { kept, outputs })
     }
 
@@ -240,7 +245,7 @@ impl Model {
         let OutputGradients { values, of } = gradients.into();
         let ForwardPass { kept, outputs } = pass;
         self.check_pass(&kept)?;
-        if kept.purpose == Purpose::Inference {
+        if kept.wanted == Wanted::Nothing {
             return Err(Error::Data("the pass was one for inference: call `forward` with `Mode::Training`".into()));
         }
         if values.len() != outputs.len() {
@@ -263,8 +268,9 @@ impl Model {
         let heads: Vec<HeadGradient<'_>> =
             values.iter().map(|values| in_order(values.as_slice().expect("in the standard layout"))).collect();
         let examples = kept.examples;
-        let found =
-            self.engine.crew_of_pass(examples).run(|| self.engine.backward_pass(kept, &heads, Moments::TakenUp));
+        let mut found = PassGradients::default();
+        let crew = self.engine.crew_of_pass(examples);
+        crew.run(|| self.engine.backward_pass(kept, &heads, Moments::TakenUp, &mut found));
         let plan = &self.engine.plan;
         let inputs = found.inputs.into_iter().zip(plan.input_shapes());
         Ok(Gradients {

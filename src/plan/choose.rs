@@ -99,10 +99,10 @@ pub(super) fn choose(
                         behind_trained,
                         needs_input_gradient: match wanted {
                             Wanted::OfParameters => behind_trained,
-                            Wanted::OfInputs => true,
+                            Wanted::OfInputs | Wanted::OfInputsAlone => true,
                             Wanted::Nothing => false,
                         },
-                        trains: wanted != Wanted::Nothing,
+                        trains: wanted.includes_parameters(),
                         density: density(conv, readings.of[writes.0]),
                         place_over_batch: places_over_batch.next_if(|_| over_batch.contains(&conv.kernel)),
                     },
@@ -114,7 +114,7 @@ pub(super) fn choose(
             OperationKind::Plain(plain) => Step::Plain(plain.clone()),
         };
         let mut weights: Vec<WeightPlace> = weights.iter().map(|id| weight_place(parameters, id)).collect();
-        if wanted == Wanted::Nothing {
+        if !wanted.includes_parameters() {
             weights.iter_mut().for_each(|weight| weight.is_trained = false);
         }
         let placed = Placed { step, reads: reads.clone(), writes: *writes, weights, flows: None };
@@ -189,7 +189,7 @@ struct Surroundings {
     /// Whether its input depends on a parameter that is trained.
     behind_trained: bool,
     needs_input_gradient: bool,
-    /// Whether gradients are wanted at all.
+    /// Whether gradients of weights are wanted at all.
     trains: bool,
     density: Density,
     /// Its place among those whose weight gradient is summed over a whole batch at once.

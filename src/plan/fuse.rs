@@ -17,7 +17,7 @@ const MAX_FUSED_POOL: usize = 256;
 /// - values: how many there are
 pub(super) fn fuse(operations: &mut Vec<Operation>, values: usize, outputs: &[ValueId], wanted: Wanted) {
     match wanted {
-        Wanted::OfParameters | Wanted::OfInputs => {}
+        Wanted::OfParameters | Wanted::OfInputs | Wanted::OfInputsAlone => {}
         Wanted::Nothing => operations.iter_mut().for_each(normalize_with_moving_statistics),
     }
     let mut only_reader = only_readers(operations, values);

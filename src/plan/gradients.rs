@@ -5,13 +5,26 @@
 use super::step::{Flow, Placed};
 use crate::program::{MAX_READS, ValueId};
 
-/// Whether gradients of a model's inputs are wanted as well as those of its parameters.
+/// Which gradients are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     OfParameters,
+    /// Those of the model's inputs as well as those of its parameters.
     OfInputs,
+    /// Those of the inputs, through weights that stay as they are.
+    OfInputsAlone,
     /// No gradients: the plan is for inference, where normalizations become part of kernels.
     Nothing,
+}
+
+impl Wanted {
+    pub(crate) fn includes_parameters(self) -> bool {
+        matches!(self, Self::OfParameters | Self::OfInputs)
+    }
+
+    pub(crate) fn includes_inputs(self) -> bool {
+        matches!(self, Self::OfInputs | Self::OfInputsAlone)
+    }
 }
 
 /// Where the gradients of a plan's values lie.
@@ -78,10 +91,7 @@ fn only_in_place(placed: &Placed, place: usize) -> bool {
 /// wanted.
 fn needed(steps: &[Placed], values: usize, inputs: &[ValueId], wanted: Wanted) -> Vec<bool> {
     let mut needed = vec![false; values];
-    match wanted {
-        Wanted::OfParameters | Wanted::Nothing => {}
-        Wanted::OfInputs => inputs.iter().for_each(|input| needed[input.0] = true),
-    }
+    inputs.iter().for_each(|input| needed[input.0] = wanted.includes_inputs());
     for placed in steps {
         let depends = placed.has_gradient() && placed.reads.iter().any(|value| needed[value.0]);
         needed[placed.writes.0] = placed.trains() || depends;

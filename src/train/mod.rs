@@ -56,7 +56,7 @@ use gradients::BatchGradients;
 pub(crate) use initial::{initial_weights, initial_weights_of};
 use other_plan::OtherPlan;
 use packing::pack_steps;
-use passes::{EngineId, Pending, SparePasses};
+use passes::{EngineId, PassRoom, Pending};
 use pool::{Pool, make_workspaces};
 use shard::{Part, Shard, run_shard};
 use shards::{round_len, shard_count, shard_places};
@@ -87,13 +87,12 @@ pub(crate) struct Engine {
     level: Level,
     /// How often the weights have changed.
     version: u64,
-    /// For passes by hand, which find the gradients of inputs too.
-    pass_plan: OtherPlan,
+    /// For passes by hand.
+    passes: PassRoom,
     /// What predicts and scores, where it is not the plan that trains.
     inference: Option<ForInference>,
     /// What moving statistics take up of passes by hand.
     pending: Pending,
-    spare_passes: SparePasses,
     id: EngineId,
     /// One for each thread at work.
     workspaces: Pool,
@@ -155,10 +154,9 @@ impl Engine {
             scoring,
             level,
             version: 0,
-            pass_plan: OtherPlan::default(),
+            passes: PassRoom::default(),
             inference: inference.map(|plan| ForInference::new(Arc::new(plan))),
             pending: Pending::default(),
-            spare_passes: SparePasses::default(),
             id: EngineId::default(),
             workspaces: Pool::default(),
             shards: Vec::new(),

@@ -37,17 +37,23 @@ impl OtherPlan {
         if let Some(last) = last.as_ref().filter(|last| last.version == engine.version) {
             return Ok(Arc::clone(last));
         }
-        let plan = match last.as_ref() {
-            Some(last) => Arc::clone(&last.plan),
-            None => make()?,
+        let (level, version) = (engine.level, engine.version);
+        // The memory of the last serves again, unless somebody still reads it.
+        let (plan, mut weights) = match last.take().map(Arc::try_unwrap) {
+            Some(Ok(PackedPlan { plan, weights, .. })) => (plan, weights),
+            Some(Err(other)) => (Arc::clone(&other.plan), Weights::zeroed(&other.plan)),
+            None => {
+                let plan = make()?;
+                let weights = Weights::zeroed(&plan);
+                (plan, weights)
+            }
         };
-        let (mut weights, level) = (Weights::zeroed(&plan), engine.level);
         weights.flat.copy_from_slice(&engine.weights.flat);
         let Weights { flat, packed } = &mut weights;
         pack_steps(&plan.steps, packed, &|conv, filters, packed| {
             dispatch!(level, simd => pack_filters(simd, conv, filters, flat, packed));
         });
-        let made = Arc::new(PackedPlan { plan, weights, level, version: engine.version });
+        let made = Arc::new(PackedPlan { plan, weights, level, version });
         *last = Some(Arc::clone(&made));
         Ok(made)
     }

@@ -1,8 +1,7 @@
 //! Keeps workspaces between calls, so that scoring and predicting need no exclusive access to the model.
 
 use super::chunks::Chunks;
-use super::other_plan::OtherPlan;
-use super::passes::{EngineId, SparePasses};
+use super::passes::{EngineId, PassRoom};
 use super::{Engine, ForInference, LastBatch};
 use crate::aligned::AlignedBuffer;
 use crate::exec::{Purpose, Workspace};
@@ -68,10 +67,9 @@ impl Clone for Engine {
             constraints: self.constraints.clone(),
             level: self.level,
             version: self.version,
-            pass_plan: OtherPlan::default(),
+            passes: PassRoom::default(),
             inference: self.inference.as_ref().map(|other| ForInference::new(Arc::clone(&other.plan))),
             pending: self.pending.clone(),
-            spare_passes: SparePasses::default(),
             id: EngineId::default(),
             workspaces: Pool::default(),
             shards: Vec::new(),

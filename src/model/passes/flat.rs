@@ -1,36 +1,45 @@
-//! The parts of a step for a training of two models: gradients stay laid out as the weights are, and nothing takes
-//! their detour over arrays with names.
+//! The parts of a step for a training of two models: gradients stay laid out as the weights are, only those that are
+//! wanted are found, and nothing takes their detour over arrays with names.
 
 use super::{ForwardPass, Model};
-use crate::aligned::AlignedBuffer;
+use crate::data::Inputs;
+use crate::error::Result;
+use crate::plan::Wanted;
 use crate::train::{HeadGradient, Moments, PassGradients, Side};
 
-/// What a backward pass finds.
-pub(crate) struct FlatGradients {
-    /// Of the trained weights, laid out as they are.
-    pub(crate) parameters: AlignedBuffer,
-    /// Of the first input: (N, values).
-    pub(crate) input: Vec<f32>,
-}
-
-impl FlatGradients {
-    /// Adds the weights' gradients of another pass of the same model.
-    pub(crate) fn accumulate_flat(&mut self, other: &Self) {
-        self.parameters.iter_mut().zip(other.parameters.iter()).for_each(|(own, other)| *own += other);
-    }
-}
-
 impl Model {
+    /// Runs the forward pass of a training whose backward pass finds the gradients of the weights alone. The weights
+    /// must not change until then.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub(crate) fn forward_to_train(&self, inputs: Inputs<'_>) -> Result<ForwardPass> {
+        self.forward_for(Wanted::OfParameters, inputs)
+    }
+
+    /// Runs the forward pass of a training whose backward pass finds the gradients of the inputs alone.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub(crate) fn forward_to_see_through(&self, inputs: Inputs<'_>) -> Result<ForwardPass> {
+        self.forward_for(Wanted::OfInputsAlone, inputs)
+    }
+
     /// Runs the backward pass from the gradient of the only output. Regularizers add nothing.
     ///
     /// - gradient: (N, values of the output)
-    pub(crate) fn backward_flat(&self, pass: ForwardPass, gradient: &[f32], moments: Moments) -> FlatGradients {
+    pub(crate) fn backward_flat(
+        &self,
+        pass: ForwardPass,
+        gradient: &[f32],
+        moments: Moments,
+        found: &mut PassGradients,
+    ) {
         let kept = pass.kept;
         debug_assert!(self.engine.made(&kept), "the pass is one of this model");
         let heads = [HeadGradient { values: gradient, of: Side::Output }];
         let crew = self.engine.crew_of_pass(kept.examples);
-        let PassGradients { parameters, mut inputs } = crew.run(|| self.engine.backward_pass(kept, &heads, moments));
-        FlatGradients { parameters, input: inputs.swap_remove(0) }
+        crew.run(|| self.engine.backward_pass(kept, &heads, moments, found));
     }
 
     /// Takes one step of the optimizer with gradients that are laid out as the trained weights are.

@@ -1,7 +1,11 @@
 //! The parts of a step one by one: a forward pass that keeps what it finds, the loss of its outputs, and a backward
 //! pass from gradients of the outputs. Batches are cut as for a whole step, so that the parts give its bits.
 
-use super::chunks::{Chunk, Chunks};
+mod memory;
+
+pub(super) use memory::PassRoom;
+
+use super::chunks::{Chunk, Run};
 use super::counts::{Scale, add_steps, share};
 use super::gradients::BatchGradients;
 use super::head::HeadChunk;
@@ -16,45 +20,40 @@ use crate::layers::Network;
 use crate::optimizer::{Optimizer, OptimizerState, Whole, collect, take_step};
 use crate::plan::{Plan, Wanted};
 use crate::simd::dispatch;
+use memory::PassMemory;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A forward pass over a batch, with all that it found.
 #[derive(Debug)]
 pub(crate) struct KeptPass {
-    on: Arc<PackedPlan>,
+    on: On,
     memory: PassMemory,
     shards: usize,
     pub(crate) examples: usize,
-    pub(crate) purpose: Purpose,
+    pub(crate) wanted: Wanted,
     /// The engine whose pass it is.
     of: EngineId,
 }
 
-/// The memory of a pass: its chunks, and the gradients of shards that an earlier pass has left.
-#[derive(Debug, Default)]
-struct PassMemory {
-    chunks: Chunks,
-    shards: Vec<Shard>,
+/// The plan and the weights of a pass.
+#[derive(Debug)]
+enum On {
+    /// Those of the engine: its weights must not change before the pass has gone backward.
+    Engine {
+        version: u64,
+    },
+    Other(Arc<PackedPlan>),
 }
 
-/// The memory of passes for training that have gone backward, for those that come. A loop by hand has as many at once as
-/// it has passes between two steps.
-#[derive(Debug, Default)]
-pub(super) struct SparePasses(Mutex<Vec<PassMemory>>);
-
-/// The most passes whose memory is kept.
-const MAX_SPARE: usize = 4;
-
-impl SparePasses {
-    fn take(&self) -> PassMemory {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
-    }
-
-    fn put_back(&self, memory: PassMemory) {
-        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < MAX_SPARE {
-            spare.push(memory);
+impl On {
+    fn run<'a>(&'a self, engine: &'a Engine) -> Run<'a> {
+        match self {
+            Self::Engine { version } => {
+                debug_assert_eq!(*version, engine.version, "the weights are those of the forward pass");
+                Run { plan: &engine.plan, weights: &engine.weights, level: engine.level }
+            }
+            Self::Other(packed) => packed.run(),
         }
     }
 }
@@ -110,11 +109,12 @@ pub(crate) enum Moments {
     LeftOut,
 }
 
-/// What a backward pass finds.
+/// What a backward pass finds. It serves the next one as room.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PassGradients {
-    /// Of the trained parameters, laid out as they are.
+    /// Of the trained parameters, laid out as they are; none if they were not wanted.
     pub(crate) parameters: AlignedBuffer,
-    /// Of each input: (N, values).
+    /// Of each input: (N, values); none if they were not wanted.
     pub(crate) inputs: Vec<Vec<f32>>,
 }
 
@@ -126,45 +126,44 @@ pub(crate) struct Draws {
 }
 
 impl Engine {
-    /// Runs the forward pass of some examples, and keeps the workspaces of all chunks.
+    /// Runs the forward pass of some examples, and keeps the workspaces of all chunks. `Wanted::Nothing` is a pass for
+    /// inference; one for `Wanted::OfParameters` is one through the weights of the engine, which must not change until
+    /// it has gone backward.
     pub(crate) fn forward_pass(
         &self,
         network: &Network,
         examples: &Examples<'_>,
         places: Range<usize>,
-        purpose: Purpose,
+        wanted: Wanted,
         draws: Draws,
     ) -> Result<KeptPass> {
-        let for_inference = match purpose {
-            Purpose::Inference => self.inference_plan(),
-            Purpose::Training => None,
+        let (other, purpose) = match wanted {
+            Wanted::Nothing => (self.inference_plan(), Purpose::Inference),
+            Wanted::OfParameters | Wanted::OfInputs | Wanted::OfInputsAlone => {
+                (self.passes.plan(wanted, self, network)?, Purpose::Training)
+            }
         };
-        let on = match for_inference {
-            Some(on) => on,
-            None => self.pass_plan.packed(self, || Plan::new(network, Wanted::OfInputs).map(Arc::new))?,
-        };
-        debug_assert_eq!(on.plan.parameters, self.plan.parameters, "what is wanted moves no parameter");
+        let on = other.map_or(On::Engine { version: self.version }, On::Other);
+        let run = on.run(self);
+        debug_assert_eq!(run.plan.parameters, self.plan.parameters, "what is wanted moves no parameter");
         let (count, shards) = (places.len(), shard_count(&self.plan, places.len()));
-        // All passes for training have one plan.
-        let mut memory = match purpose {
-            Purpose::Training => self.spare_passes.take(),
-            Purpose::Inference => PassMemory::default(),
-        };
+        let mut memory = self.passes.take(wanted);
         let chunks = &mut memory.chunks;
-        chunks.cut(&on.plan, &places, shards, purpose);
+        chunks.cut(run.plan, &places, shards, purpose);
         let pass = |places: &Range<usize>| match purpose {
             Purpose::Inference => Pass::Inference,
             Purpose::Training => Pass::Training { seed: draws.seed, step: draws.step, first_example: places.start },
         };
-        chunks.forward(on.run(), pass, |Chunk { places, workspace }| {
-            dispatch!(on.level, simd => examples.write(simd, places.clone(), &on.plan, workspace));
+        chunks.forward(run, pass, |Chunk { places, workspace }| {
+            dispatch!(run.level, simd => examples.write(simd, places.clone(), run.plan, workspace));
         });
-        Ok(KeptPass { on, memory, shards, examples: count, purpose, of: self.id.clone() })
+        Ok(KeptPass { on, memory, shards, examples: count, wanted, of: self.id.clone() })
     }
 
     /// Scores a pass, and finds the gradient of its mean loss at each output, before the output function.
     pub(crate) fn loss_of_pass(&self, pass: &KeptPass, targets: &Examples<'_>) -> (Tally, Vec<Vec<f32>>) {
-        let (plan, scoring) = (&pass.on.plan, &self.scoring);
+        let Run { plan, weights, .. } = pass.on.run(self);
+        let scoring = &self.scoring;
         let mut steps: Vec<Option<f64>> = plan.heads.iter().map(|head| head.mask.map(|_| 0.0)).collect();
         let chunks = pass.memory.chunks.iter();
         chunks.for_each(|Chunk { places, workspace }| add_steps(plan, workspace, places.len(), &mut steps));
@@ -193,8 +192,8 @@ impl Engine {
             }
             total.merge(&tally);
         }
-        let weights = &pass.on.weights.flat;
-        self.penalties.iter().for_each(|penalties| total.add_penalty(penalties.value(self.level, weights)));
+        let penalties = self.penalties.iter();
+        penalties.for_each(|penalties| total.add_penalty(penalties.value(self.level, &weights.flat)));
         (total, gradients)
     }
 
@@ -205,9 +204,11 @@ impl Engine {
         pass: KeptPass,
         gradients: &[HeadGradient<'_>],
         moments: Moments,
-    ) -> PassGradients {
-        let KeptPass { on, mut memory, shards, examples, .. } = pass;
-        let PackedPlan { plan, weights, level, .. } = &*on;
+        found: &mut PassGradients,
+    ) {
+        let KeptPass { on, mut memory, shards, examples, wanted, .. } = pass;
+        let run = on.run(self);
+        let Run { plan, weights, level } = run;
         let shard_len = examples.div_ceil(shards.max(1));
         let PassMemory { chunks, shards: spare } = &mut memory;
         if spare.iter().take(shards).any(|shard| shard.max_examples < shard_len) {
@@ -216,33 +217,40 @@ impl Engine {
         while spare.len() < shards {
             spare.push(Shard::new(plan, &self.scoring, shard_len));
         }
-        let found = &mut spare[..shards];
-        found.iter_mut().for_each(|shard| shard.gradients.clear());
+        let in_use = &mut spare[..shards];
+        in_use.iter_mut().for_each(|shard| shard.gradients.clear());
         let is_of_loss = gradients.iter().any(|gradient| gradient.of == Side::Logits);
         let scale = if is_of_loss { 1.0 / examples as f32 } else { 0.0 };
-        found.iter_mut().for_each(|shard| shard.gradients.activity_scale = scale);
-        chunks.backward(on.run(), found, |Chunk { places, workspace }, _| {
+        in_use.iter_mut().for_each(|shard| shard.gradients.activity_scale = scale);
+        chunks.backward(run, in_use, |Chunk { places, workspace }, _| {
             let heads = gradients.iter().enumerate();
             heads.for_each(|(index, gradient)| gradient.write(plan, index, places, workspace));
         });
         if examples > 0 && moments == Moments::TakenUp {
             self.pending.take_up(chunks.state_updates(plan));
         }
-        let mut parameters = AlignedBuffer::zeroed(plan.parameters.trained_len);
-        collect(*level, &BatchGradients { plan, shards: found, examples, penalties: None }, &mut parameters);
-        if is_of_loss {
-            let penalties = self.penalties.iter();
-            penalties.for_each(|penalties| penalties.add_to(*level, &weights.flat, &mut parameters));
+        let PassGradients { parameters, inputs } = found;
+        if wanted.includes_parameters() {
+            if parameters.is_empty() {
+                *parameters = AlignedBuffer::zeroed(plan.parameters.trained_len);
+            }
+            collect(level, &BatchGradients { plan, shards: in_use, examples, penalties: None }, parameters);
+            if is_of_loss {
+                let penalties = self.penalties.iter();
+                penalties.for_each(|penalties| penalties.add_to(level, &weights.flat, parameters));
+            }
         }
-        let input = |index: usize| {
-            let of_chunk = |Chunk { places, workspace }: &Chunk| {
-                workspace.input_gradient(plan, index)[..places.len() * plan.input_len(index)].to_vec()
-            };
-            chunks.iter().flat_map(of_chunk).collect()
-        };
-        let found = PassGradients { parameters, inputs: (0..plan.inputs.len()).map(input).collect() };
-        self.spare_passes.put_back(memory);
-        found
+        if wanted.includes_inputs() {
+            inputs.resize_with(plan.inputs.len(), Vec::new);
+            for (index, found) in inputs.iter_mut().enumerate() {
+                found.clear();
+                for Chunk { places, workspace } in chunks.iter() {
+                    let gradient = workspace.input_gradient(plan, index);
+                    found.extend_from_slice(&gradient[..places.len() * plan.input_len(index)]);
+                }
+            }
+        }
+        self.passes.put_back(wanted, memory);
     }
 
     /// Whether a pass is one of this engine.
@@ -271,16 +279,15 @@ impl Engine {
         weights.iter_mut().for_each(|weight| *weight = weight.clamp(-limit, limit));
         self.pack();
     }
-}
 
-impl KeptPass {
-    /// What the model gives at an output: (N, values).
-    pub(crate) fn output(&self, index: usize) -> Vec<f32> {
-        let plan = &self.on.plan;
+    /// What a pass has given at an output: (N, values).
+    pub(crate) fn output_of(&self, pass: &KeptPass, index: usize) -> Vec<f32> {
+        let plan = pass.on.run(self).plan;
         let (head, len) = (&plan.heads[index], plan.output_len(index));
-        let of_chunk = |Chunk { places, workspace }: &Chunk| workspace.output(head)[..places.len() * len].to_vec();
-        let values = self.memory.chunks.iter().flat_map(of_chunk);
-        let mut values: Vec<f32> = values.collect();
+        let mut values = Vec::with_capacity(pass.examples * len);
+        for Chunk { places, workspace } in pass.memory.chunks.iter() {
+            values.extend_from_slice(&workspace.output(head)[..places.len() * len]);
+        }
         head.function.apply(&mut values, len);
         values
     }
