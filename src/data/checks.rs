@@ -8,18 +8,8 @@ use ndarray::{Array4, ArrayView, Axis, Dimension};
 /// # Errors
 /// [`Error::Data`] for the first value of images, (N, H, W, C), or of a table, (N, F), that is NaN or infinite.
 pub(crate) fn check_finite<D: Dimension>(values: &ArrayView<'_, f32, D>) -> Result<()> {
-    // The common case. Finding the index for the error costs more.
-    let is_finite = match values.as_slice_memory_order() {
-        Some(values) => all_finite(values),
-        None => values.iter().all(|value| value.is_finite()),
-    };
-    if is_finite {
-        return Ok(());
-    }
-    let values = values.view().into_dyn();
-    let Some((index, value)) = values.indexed_iter().find(|(_, value)| !value.is_finite()) else { return Ok(()) };
-    let index: Vec<String> = index.slice().iter().map(usize::to_string).collect();
-    let index = index.join(", ");
+    let Some((index, value)) = first_not_finite(values) else { return Ok(()) };
+    let index = index.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
     let (what, axes) = match values.ndim() {
         2 => ("the table's values", "N, F"),
         3 => ("sequences", "N, T, F"),
@@ -28,8 +18,23 @@ pub(crate) fn check_finite<D: Dimension>(values: &ArrayView<'_, f32, D>) -> Resu
     Err(Error::Data(format!("{what} must be finite, got {value} at ({index}) ({axes})")))
 }
 
+/// The first value that is NaN or infinite, and its index.
+pub(crate) fn first_not_finite<D: Dimension>(values: &ArrayView<'_, f32, D>) -> Option<(Vec<usize>, f32)> {
+    // The common case. Finding the index costs more.
+    let is_finite = match values.as_slice_memory_order() {
+        Some(values) => all_finite(values),
+        None => values.iter().all(|value| value.is_finite()),
+    };
+    if is_finite {
+        return None;
+    }
+    let values = values.view().into_dyn();
+    let found = values.indexed_iter().find(|(_, value)| !value.is_finite());
+    found.map(|(index, value)| (index.slice().to_vec(), *value))
+}
+
 /// Whether all values are finite: looked at in runs without a way out, which become vector instructions.
-pub(super) fn all_finite(values: &[f32]) -> bool {
+pub(crate) fn all_finite(values: &[f32]) -> bool {
     values.chunks(64).all(|run| run.iter().fold(true, |all, value| all & value.is_finite()))
 }
 

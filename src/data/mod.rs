@@ -56,6 +56,7 @@ mod values;
 
 pub use augment::{Augment, Flip};
 pub use categorical::to_categorical;
+pub(crate) use checks::first_not_finite;
 pub use cleaning::Oddities;
 pub use dataset::Dataset;
 pub(crate) use dataset::Stored;

@@ -1,6 +1,6 @@
 //! Decides what a model's outputs may be compared with: a class for each example, or a value for each output.
 
-use super::checks::all_finite;
+use super::checks::{all_finite, first_not_finite};
 use super::dataset::Dataset;
 use super::image_targets::{ImageRows, StoredRows};
 use super::inputs::{OneOrMore, in_memory_order};
@@ -307,9 +307,9 @@ fn not_finite(place: (usize, usize), value: f32) -> Error {
 /// # Errors
 /// [`Error::Data`] for the first value that is NaN or infinite.
 pub(super) fn check_values(values: &ArrayView2<'_, f32>) -> Result<()> {
-    match values.indexed_iter().find(|(_, value)| !value.is_finite()) {
+    match first_not_finite(values) {
         None => Ok(()),
-        Some((place, value)) => Err(not_finite(place, *value)),
+        Some((index, value)) => Err(not_finite((index[0], index[1]), value)),
     }
 }
 

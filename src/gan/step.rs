@@ -2,11 +2,12 @@
 
 use super::loss::{Judged, ScoreLoss};
 use super::{Gan, inputs, label_rows};
+use crate::data::first_not_finite;
 use crate::error::{Error, Result};
 use crate::model::{ForwardPass, Model};
 use crate::random::{Stream, normal, stream};
 use crate::train::{Moments, PassGradients};
-use ndarray::{Array2, ArrayD};
+use ndarray::{Array2, ArrayD, ArrayView1};
 use std::borrow::Cow;
 
 /// The losses of a batch, as [`Gan::train_on_batch`] returns them: those before its steps.
@@ -86,8 +87,8 @@ impl Gan {
         let latent = latent.view().into_dyn().into_owned();
         let rows = label_rows(&self.generator, labels, count)?;
         let generated = self.generator.forward_to_train(inputs(&latent, rows.as_ref()))?;
-        if let Some(value) = generated.output().iter().find(|value| !value.is_finite()) {
-            self.finite(f64::from(*value))?;
+        if let Some((_, value)) = first_not_finite(&generated.output().view()) {
+            self.finite(f64::from(value))?;
         }
         self.is_averaged = false;
         let rows = label_rows(&self.discriminator, labels, count)?;
@@ -183,13 +184,12 @@ impl Gan {
     /// # Errors
     /// [`Error::WeightDiverged`] unless all gradients are finite.
     fn check_gradients(&self, model: &Model, gradients: &[f32]) -> Result<()> {
-        let Some((place, value)) = gradients.iter().enumerate().find(|(_, value)| !value.is_finite()) else {
-            return Ok(());
-        };
+        let Some((place, value)) = first_not_finite(&ArrayView1::from(gradients)) else { return Ok(()) };
         let mut trained = model.engine.plan.parameters.trained();
-        let name = trained.find(|parameter| parameter.range.contains(&place)).map(|parameter| parameter.name.as_str());
+        let name =
+            trained.find(|parameter| parameter.range.contains(&place[0])).map(|parameter| parameter.name.as_str());
         let name = format!("the gradient of {}", name.unwrap_or_default());
-        Err(Error::WeightDiverged { epoch: self.position.epochs + 1, name, value: *value })
+        Err(Error::WeightDiverged { epoch: self.position.epochs + 1, name, value })
     }
 }
 

@@ -3,7 +3,7 @@
 //! A window of `kernel_height` x `kernel_width` x `channels` is, channels last, `rows` runs of contiguous floats: that
 //! is all the kernels know of it. A padded convolution works on a copy of its input with a border of zeros.
 
-use super::winograd::Winograd;
+use super::winograd::{Tiling, Winograd};
 use crate::aligned::{LINE_FLOATS, round_up_to_line};
 use crate::shape::Window2d;
 use crate::simd::{Simd, SimdBase, has_32_registers};
@@ -90,8 +90,11 @@ impl ConvLayout {
         let columns = filters.checked_next_multiple_of(LINE_FLOATS)?;
         let packed = |window_len: usize| window_len.checked_add(1)?.checked_mul(columns);
         let direct = packed(window.size.0.checked_mul(window.size.1)?.checked_mul(channels)?)?;
-        match Winograd::side_for(window, channels, filters, pool) {
-            Some(side) => direct.checked_add(packed(channels)?.checked_mul((side + 2).pow(2))?),
+        match Tiling::of(window, channels, filters, pool) {
+            Some(tiling) => {
+                let transformed = packed(tiling.patch_channels(channels)?)?.checked_mul(tiling.numbers())?;
+                direct.checked_add(transformed)
+            }
             None => Some(direct),
         }
     }

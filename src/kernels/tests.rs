@@ -101,12 +101,14 @@ impl Case {
         let mut packed = vec![0.0; turned.layout.packed_len()];
         let mut bordered = vec![f32::NAN; turned.bordered_len(self.images)];
         let mut scratch = vec![f32::NAN; turned.layout.scratch_len(self.images)];
-        let mut dx = vec![f32::NAN; self.dx.len()];
+        let mut found = vec![f32::NAN; turned.gradients_len(self.images)];
         let (weights, dy) = (&self.weights[..self.kernel_len()], self.dy.as_slice().unwrap());
         dispatch!(level, simd => {
             turned.pack(simd, weights, &mut packed);
-            turned.convolve(simd, dy, &packed, &mut bordered, &mut scratch, &mut dx);
+            turned.convolve(simd, dy, &packed, &mut bordered, &mut scratch, &mut found);
         });
+        let mut dx = vec![f32::NAN; self.dx.len()];
+        turned.for_each_part(&found, |at, part| dx[at..][..part.len()].copy_from_slice(part));
         Some(dx)
     }
 }
@@ -151,6 +153,18 @@ fn gradients_that_are_dense_agree_with_the_reference() {
         ((5, 4), (3, 3), (1, 1), Valid, 16, 16, 5),
         ((5, 5), (3, 3), (1, 1), Valid, 48, 16, 1),
         ((26, 26), (3, 3), (1, 1), Same, 16, 16, 13),
+        // Windows of 2x2, and of 4x4 and 6x6 with strides, where 2x2 pixels are taken together: the same tiles, alone,
+        // side by side and overlapping, with borders of none, one and two, and images that end within such pixels.
+        ((6, 6), (2, 2), (1, 1), Same, 16, 32, 3),
+        ((5, 4), (2, 2), (1, 1), Valid, 32, 16, 3),
+        ((14, 14), (4, 4), (2, 2), Same, 32, 64, 2),
+        ((15, 13), (4, 4), (2, 2), Valid, 16, 32, 3),
+        ((7, 8), (4, 4), (2, 2), Same, 16, 16, 5),
+        ((11, 12), (6, 6), (2, 2), Same, 16, 16, 2),
+        ((9, 10), (6, 6), (2, 2), Valid, 16, 32, 2),
+        // Turned with strides, but not by tiles.
+        ((9, 7), (4, 2), (2, 2), Same, 5, 9, 2),
+        ((6, 6), (2, 4), (2, 2), Valid, 3, 17, 2),
     ];
     for (image, size, strides, padding, channels, filters, images) in shapes {
         let window = Window2d::new(image, size, strides, padding).unwrap();
@@ -160,13 +174,17 @@ fn gradients_that_are_dense_agree_with_the_reference() {
             assert_close(&format!("{what}: dw"), &case.weight_gradients(level), &case.dw);
             let dw = case.weight_gradients_winograd(level);
             let (rows, columns) = window.out;
-            let suits = size == (3, 3) && strides == (1, 1) && channels % 16 == 0 && filters % 16 == 0;
+            let has_tiles = [((2, 2), (1, 1)), ((3, 3), (1, 1)), ((4, 4), (2, 2)), ((6, 6), (2, 2))];
+            let suits = has_tiles.contains(&(size, strides)) && channels % 16 == 0 && filters % 16 == 0;
             assert_eq!(dw.is_some(), suits && rows.min(columns) > 1, "{what}: tiles");
             dw.iter().for_each(|dw| assert_close(&format!("{what}: dw, Winograd"), dw, &case.dw));
             assert_close(&format!("{what}: dx"), &case.input_gradients(level), &case.dx);
             match case.turned(level) {
                 Some(dx) => assert_close(&format!("{what}: dx, turned"), &dx, &case.dx),
-                None => assert!(strides != (1, 1), "{what}: only strides keep a convolution from being turned"),
+                None => assert!(
+                    strides != (1, 1) && (strides != (2, 2) || size.0 % 2 + size.1 % 2 > 0),
+                    "{what}: only strides keep a convolution from being turned"
+                ),
             }
         }
     }

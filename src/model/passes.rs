@@ -3,12 +3,12 @@
 mod flat;
 
 use super::{Model, Weight, check_tokens, named, shaped, store};
-use crate::data::{Inputs, Targets};
+use crate::data::{Inputs, Targets, first_not_finite};
 use crate::error::{Error, Result};
 use crate::metrics::Scores;
 use crate::plan::Wanted;
 use crate::train::{Draws, Examples, HeadGradient, KeptPass, Moments, PassGradients, Side};
-use ndarray::{Array2, ArrayD, Dimension};
+use ndarray::{Array2, ArrayD};
 
 /// What a forward pass is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -259,8 +259,8 @@ impl Model {
                     "a gradient must have its output's shape, {expected:?}, got {found:?}"
                 )));
             }
-            if let Some((place, value)) = gradient.indexed_iter().find(|(_, value)| !value.is_finite()) {
-                return Err(Error::Data(format!("gradients must be finite, got {value} at {:?}", place.slice())));
+            if let Some((place, value)) = first_not_finite(&gradient.view()) {
+                return Err(Error::Data(format!("gradients must be finite, got {value} at {place:?}")));
             }
         }
         let values: Vec<_> = values.iter().map(|values| values.as_standard_layout()).collect();
@@ -311,7 +311,7 @@ impl Model {
                     gradient.values.shape()
                 )));
             }
-            if let Some(value) = gradient.values.iter().find(|value| !value.is_finite()) {
+            if let Some((_, value)) = first_not_finite(&gradient.values.view()) {
                 return Err(Error::Data(format!("gradients must be finite, got {value} in that of {}", gradient.name)));
             }
         }

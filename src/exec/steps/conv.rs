@@ -61,7 +61,7 @@ impl Run for ConvStep {
                 Memory { padded_gradient: padded, cached_weights: COPIED_WEIGHTS, ..Memory::default() }
             }
             plan::InputGradient::Turned(turned) => Memory {
-                padded_gradient: images * turned.layout.outputs() * turned.layout.filters,
+                padded_gradient: turned.gradients_len(images),
                 bordered_dy: turned.bordered_len(images),
                 forward: turned.layout.scratch_len(images),
                 ..Memory::default()
@@ -234,16 +234,21 @@ fn convolve_turned<S: Simd>(
     dx: &mut InputGradient<'_>,
 ) {
     let Scratch { padded_gradient, bordered_dy, forward, .. } = scratch;
-    let len = of.images * turned.layout.outputs() * turned.layout.filters;
-    match dx.flow {
-        Flow::Nobody | Flow::InPlace => {}
-        Flow::Write => turned.convolve(simd, of.dy, packed, bordered_dy, forward, &mut dx.to[..len]),
-        Flow::Add => {
-            let to = &mut padded_gradient[..len];
-            turned.convolve(simd, of.dy, packed, bordered_dy, forward, to);
-            add(simd, to, &mut dx.to[..len]);
+    let len = turned.gradients_len(of.images);
+    let adds = match dx.flow {
+        Flow::Nobody | Flow::InPlace => return,
+        Flow::Write if turned.is_in_place() => {
+            return turned.convolve(simd, of.dy, packed, bordered_dy, forward, &mut dx.to[..len]);
         }
-    }
+        Flow::Write => false,
+        Flow::Add => true,
+    };
+    let found = &mut padded_gradient[..len];
+    turned.convolve(simd, of.dy, packed, bordered_dy, forward, found);
+    turned.for_each_part(found, |at, part| {
+        let to = &mut dx.to[at..][..part.len()];
+        if adds { add(simd, part, to) } else { to.copy_from_slice(part) }
+    });
 }
 
 /// A kernel's place, and what vectors at its end may touch behind it.

@@ -2,7 +2,7 @@
 
 use super::products::{Each, Sizes, products};
 use super::transforms::narrow;
-use super::{GROUP, Strides, Winograd, apart, numbers, transform_patch};
+use super::{GROUP, Winograd, apart};
 use crate::kernels::activation::{Elementwise, activate};
 use crate::kernels::conv2d::{ConvLayout, Inputs, Outputs, blocks};
 use crate::kernels::finite::{Sums, sums_of};
@@ -15,8 +15,8 @@ impl Winograd {
         let group = |values: usize| GROUP.saturating_mul(values);
         // Saturated on machines of 32 bits, whose memory it is more than.
         let products = apart(group(self.channels)).saturating_add(apart(group(self.product.filters)));
-        let outputs = group(self.side.pow(2) * self.product.filters);
-        numbers(self.side).saturating_mul(products).saturating_add(outputs)
+        let outputs = group(self.tiling.side.pow(2) * self.product.filters);
+        self.tiling.numbers().saturating_mul(products).saturating_add(outputs)
     }
 }
 
@@ -32,9 +32,11 @@ pub(crate) fn winograd_forward<S: Simd>(
     scratch: &mut [f32],
     outputs: Outputs<'_>,
 ) {
-    match winograd.side {
-        2 => forward::<S, 2, 4>(simd, layout, winograd, activation, inputs, scratch, outputs),
-        _ => forward::<S, 3, 5>(simd, layout, winograd, activation, inputs, scratch, outputs),
+    match (winograd.tiling.side, winograd.tiling.taps) {
+        (2, 3) => forward::<S, 2, 4>(simd, layout, winograd, activation, inputs, scratch, outputs),
+        (_, 3) => forward::<S, 3, 5>(simd, layout, winograd, activation, inputs, scratch, outputs),
+        (3, _) => forward::<S, 3, 4>(simd, layout, winograd, activation, inputs, scratch, outputs),
+        (_, _) => forward::<S, 4, 5>(simd, layout, winograd, activation, inputs, scratch, outputs),
     }
 }
 
@@ -51,9 +53,8 @@ fn forward<S: Simd, const M: usize, const N: usize>(
     let Inputs { images, x, packed } = inputs;
     let (filters, channels) = (layout.filters, winograd.channels);
     let (direct, transformed) = packed.split_at(layout.direct_packed_len());
-    let strides = Strides { channels, row: layout.row_stride, number: apart(GROUP * channels) };
-    let of_sums = apart(GROUP * filters);
-    let (patches, scratch) = scratch.split_at_mut(N * N * strides.number);
+    let (of_patches, of_sums) = (apart(GROUP * channels), apart(GROUP * filters));
+    let (patches, scratch) = scratch.split_at_mut(N * N * of_patches);
     let (sums, scratch) = scratch.split_at_mut(N * N * of_sums);
     let tiles = images * winograd.tiles.len();
     let pooled = if winograd.out_columns.is_some() { Sums::Any } else { sums_of(simd, x, direct) };
@@ -62,11 +63,11 @@ fn forward<S: Simd, const M: usize, const N: usize>(
         for tile in 0..count {
             let (image, place) = ((first + tile) / winograd.tiles.len(), (first + tile) % winograd.tiles.len());
             let x = &x[image * layout.image_len + winograd.tiles[place].patch as usize..];
-            transform_patch::<S, N>(simd, strides, x, &mut patches[tile * channels..]);
+            winograd.transform_patch::<S, N>(simd, layout.row_stride, x, of_patches, &mut patches[tile * channels..]);
         }
         let sizes = Sizes { channels, filters, tiles: count };
         let weights = Each { of: transformed, stride: winograd.product.packed_len() };
-        let patches = Each { of: &*patches, stride: strides.number };
+        let patches = Each { of: &*patches, stride: of_patches };
         products(simd, sizes, patches, weights, Each { of: sums, stride: of_sums });
         let band = &mut scratch[..count * M * M * filters];
         back_transform::<S, M, N>(simd, layout, direct, sums, band);

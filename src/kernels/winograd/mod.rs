@@ -1,5 +1,5 @@
-//! 3x3 convolutions in fewer multiplications: Winograd's F(2x2, 3x3) and F(3x3, 3x3), as in
-//! [Lavin and Gray, 2015](https://arxiv.org/abs/1509.09308).
+//! Convolutions of small windows in fewer multiplications: Winograd's F(2x2, 3x3) and F(3x3, 3x3), as in
+//! [Lavin and Gray, 2015](https://arxiv.org/abs/1509.09308), and F(3x3, 2x2) and F(4x4, 2x2).
 //!
 //! The simple versions are `ops::conv2d` and `ops::conv2d_backward`. The changes made here:
 //!
@@ -11,7 +11,10 @@
 //! 3. Behind a 2x2 pooling a tile of 2x2 is just one pooling window. Elsewhere the last tiles of a row and of a column
 //!    overlap those before them where tiles don't fill the output.
 //!
-//! `M` is the side of a tile's outputs, `N = M + 2` that of its numbers.
+//! 4. With strides of two, each 2x2 pixels are one of four times the channels, and a window of 4x4 is one of 2x2. Those
+//!    pixels are in the image as they are: two of a row lie side by side, and only the rows are apart.
+//!
+//! `K` is the side of a window, `M` that of a tile's outputs, `N = M + K - 1` that of its numbers.
 //!
 //! The rounding differs from the direct way's in the last bits; the layout is chosen by shape alone, so a model always
 //! computes alike.
@@ -36,15 +39,25 @@ const GROUP: usize = 24;
 /// The layout of a convolution that goes this way.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Winograd {
-    /// Outputs on a side of a tile: 2 or 3.
-    side: usize,
+    tiling: Tiling,
+    /// Channels of a patch: those of `stride` x `stride` pixels.
     channels: usize,
     tiles: Vec<Tile>,
-    /// Columns of the output, and so of the image less 2. `None` with pooling: there the tiles are in the order of the
-    /// pooled outputs.
+    /// Columns of the output. `None` with pooling: there the tiles are in the order of the pooled outputs.
     out_columns: Option<usize>,
     /// One of the matrix products as a convolution: a transformed patch is a pixel, its window 1x1.
     product: ConvLayout,
+}
+
+/// How a convolution is cut into tiles.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Tiling {
+    /// Outputs on a side of a tile.
+    pub(super) side: usize,
+    /// Weights on a side of a window, over pixels that are taken together: 2 or 3.
+    taps: usize,
+    /// Pixels on a side that are taken together: 1 or 2.
+    stride: usize,
 }
 
 /// Some outputs that are computed together.
@@ -59,8 +72,7 @@ struct Tile {
 }
 
 impl Winograd {
-    /// The layout, if this way suits the convolution: 3x3, no strides, whole vectors of channels and filters, and room
-    /// for a tile.
+    /// The layout, if this way suits the convolution: see [`Tiling::of`].
     pub(super) fn new(
         window: &Window2d,
         channels: usize,
@@ -68,7 +80,9 @@ impl Winograd {
         pool: Option<&Window2d>,
         windows: &[u32],
     ) -> Option<Self> {
-        let side = Self::side_for(window, channels, filters, pool)?;
+        let tiling = Tiling::of(window, channels, filters, pool)?;
+        let Tiling { side, stride, .. } = tiling;
+        let channels = stride * stride * channels;
         let tiles = if pool.is_some() {
             let patches = windows.iter().step_by(side * side);
             patches.map(|patch| Tile { patch: *patch, output: 0, shared: (0, 0) }).collect()
@@ -90,34 +104,13 @@ impl Winograd {
             pool: 1,
             winograd: None,
         };
-        Some(Self { side, channels, tiles, out_columns: pool.is_none().then_some(window.out.1), product })
-    }
-
-    /// Outputs on a side of a tile, where this way suits the convolution: what takes fewer multiplications.
-    pub(super) fn side_for(
-        window: &Window2d,
-        channels: usize,
-        filters: usize,
-        pool: Option<&Window2d>,
-    ) -> Option<usize> {
-        let whole = |size: usize| size.is_multiple_of(LINE_FLOATS);
-        if window.size != (3, 3) || window.strides != (1, 1) || !whole(channels) || !whole(filters) {
-            return None;
-        }
-        let (rows, columns) = window.out;
-        match pool {
-            Some(pool) => (pool.size == (2, 2)).then_some(2),
-            None => [2, 3]
-                .into_iter()
-                .filter(|side| rows.min(columns) >= *side)
-                .min_by_key(|side| rows.div_ceil(*side) * columns.div_ceil(*side) * numbers(*side)),
-        }
+        Some(Self { tiling, channels, tiles, out_columns: pool.is_none().then_some(window.out.1), product })
     }
 
     /// Outputs on a side of a tile.
     #[cfg(test)]
     pub(super) fn side(&self) -> usize {
-        self.side
+        self.tiling.side
     }
 
     /// Places of the lists of tiles and windows.
@@ -127,12 +120,12 @@ impl Winograd {
 
     /// Multiplications for one image, one channel and one filter.
     pub(super) fn multiplications(&self) -> usize {
-        self.tiles.len() * numbers(self.side)
+        self.tiles.len() * self.tiling.numbers() * self.tiling.stride.pow(2)
     }
 
     /// Floats of transformed weights.
     pub(super) fn packed_len(&self) -> usize {
-        numbers(self.side) * self.product.packed_len()
+        self.tiling.numbers() * self.product.packed_len()
     }
 
     /// Transforms the weights, `G w Gᵀ` for every channel and filter.
@@ -140,26 +133,92 @@ impl Winograd {
     /// - direct: the weights as [`super::pack`] makes them; packed: for each number as `pack` makes a 1x1 kernel, with
     ///   zero biases
     pub(super) fn pack<S: Simd>(&self, simd: S, direct: &[f32], packed: &mut [f32]) {
-        let (channels, stride) = (self.channels, self.product.packed_len());
+        let Self { tiling, channels, .. } = self;
+        let (of_image, window_len) = (channels / tiling.stride.pow(2), channels * tiling.taps.pow(2));
         let mut direct = direct;
         let mut start = 0;
         for (_, vectors) in blocks::<S>(self.product.filters) {
             let columns = vectors * S::f32s::LEN;
-            let (block, rest) = direct.split_at((9 * channels + 1) * columns);
+            let (block, rest) = direct.split_at((window_len + 1) * columns);
             direct = rest;
-            let (packed, len) = (&mut packed[start..], channels * columns);
-            match self.side {
-                2 => transform_weights::<S, 4>(simd, block, packed, len, stride),
-                _ => transform_weights::<S, 5>(simd, block, packed, len, stride),
+            let part = KernelPart { stride: tiling.stride, len: of_image * columns, number: self.product.packed_len() };
+            let packed = &mut packed[start..];
+            match (tiling.side, tiling.taps) {
+                (2, 3) => transform_weights::<S, 3, 4>(simd, part, block, packed),
+                (_, 3) => transform_weights::<S, 3, 5>(simd, part, block, packed),
+                (3, _) => transform_weights::<S, 2, 4>(simd, part, block, packed),
+                (_, _) => transform_weights::<S, 2, 5>(simd, part, block, packed),
             }
             start += (channels + 1) * columns;
         }
     }
+
+    /// Transforms the patch of a tile.
+    ///
+    /// - x: from the patch on; number: floats from one number to the next; patches: from the tile's place on
+    fn transform_patch<S: Simd, const N: usize>(
+        &self,
+        simd: S,
+        row_stride: usize,
+        x: &[f32],
+        number: usize,
+        patches: &mut [f32],
+    ) {
+        let stride = self.tiling.stride;
+        let channels = self.channels / stride;
+        let strides = Strides { channels, row: stride * row_stride, number };
+        for row in 0..stride {
+            transform_patch::<S, N>(simd, strides, &x[row * row_stride..], &mut patches[row * channels..]);
+        }
+    }
 }
 
-/// Numbers in a transformed patch of tiles with that side, and matrix products.
-fn numbers(side: usize) -> usize {
-    (side + 2).pow(2)
+impl Tiling {
+    /// What takes the fewest multiplications, where this way suits the convolution: windows of 2x2 or 3x3 without
+    /// strides, or twice that with strides of two, whole vectors of channels and filters, and room for a tile.
+    pub(super) fn of(window: &Window2d, channels: usize, filters: usize, pool: Option<&Window2d>) -> Option<Self> {
+        let whole = |size: usize| size.is_multiple_of(LINE_FLOATS);
+        let (taps, stride) = match (window.size, window.strides) {
+            ((3, 3), (1, 1)) => (3, 1),
+            ((2, 2), (1, 1)) => (2, 1),
+            ((4, 4), (2, 2)) => (2, 2),
+            ((6, 6), (2, 2)) => (3, 2),
+            _ => return None,
+        };
+        if !whole(channels) || !whole(filters) {
+            return None;
+        }
+        let tiling = |side| Self { side, taps, stride };
+        let (rows, columns) = window.out;
+        match pool {
+            Some(pool) => (pool.size == (2, 2) && window.size == (3, 3)).then(|| tiling(2)),
+            None => [5 - taps, 6 - taps]
+                .into_iter()
+                .filter(|side| rows.min(columns) >= *side)
+                .map(tiling)
+                .min_by_key(|tiling| tiling.tiles(rows, columns) * tiling.numbers())
+                .filter(|tiling| tiling.saves(rows, columns)),
+        }
+    }
+
+    /// Numbers in a transformed patch, and matrix products.
+    pub(super) fn numbers(&self) -> usize {
+        (self.side + self.taps - 1).pow(2)
+    }
+
+    /// Channels of a patch of an image that has so many; `None` if that overflows.
+    pub(super) fn patch_channels(&self, channels: usize) -> Option<usize> {
+        channels.checked_mul(self.stride * self.stride)
+    }
+
+    fn tiles(&self, rows: usize, columns: usize) -> usize {
+        rows.div_ceil(self.side) * columns.div_ceil(self.side)
+    }
+
+    /// Whether windows of 2x2 save enough: of those of 3x3 even half a tile saves something.
+    fn saves(&self, rows: usize, columns: usize) -> bool {
+        self.taps == 3 || 4 * self.tiles(rows, columns) * self.numbers() <= 3 * rows * columns * self.taps.pow(2)
+    }
 }
 
 /// The floats from one number's values to the next's: a line more than they take. Many distances would be multiples of
@@ -176,25 +235,47 @@ fn starts(size: usize, side: usize) -> impl Iterator<Item = (usize, u8)> {
     })
 }
 
-/// - weights: (3, 3, len); packed: for each of N x N numbers (len), `stride` apart
-fn transform_weights<S: Simd, const N: usize>(simd: S, weights: &[f32], packed: &mut [f32], len: usize, stride: usize) {
+/// Some weights of a kernel that is transformed.
+#[derive(Clone, Copy)]
+struct KernelPart {
+    /// Pixels on a side that are taken together.
+    stride: usize,
+    /// Floats of one pixel of a window.
+    len: usize,
+    /// Floats from one number of the transformed kernel to the next.
+    number: usize,
+}
+
+/// - weights: (stride K, stride K, len); packed: for each of N x N numbers (stride, stride, len)
+fn transform_weights<S: Simd, const K: usize, const N: usize>(
+    simd: S,
+    KernelPart { stride, len, number }: KernelPart,
+    weights: &[f32],
+    packed: &mut [f32],
+) {
     simd.vectorize(
         #[inline(always)]
         || {
             let lanes = S::f32s::LEN;
-            for at in (0..len).step_by(lanes) {
-                let mut half = [[S::f32s::splat(simd, 0.0); 3]; N];
-                for x in 0..3 {
-                    let load = |y: usize| S::f32s::from_slice(simd, &weights[(y * 3 + x) * len + at..][..lanes]);
-                    let column = widen::<S, _, N>([load(0), load(1), load(2)]);
+            for (phase, at) in (0..stride * stride).flat_map(|phase| (0..len).step_by(lanes).map(move |at| (phase, at)))
+            {
+                let (row, column) = (phase / stride, phase % stride);
+                let mut half = [[S::f32s::splat(simd, 0.0); K]; N];
+                for x in 0..K {
+                    let mut weights_of = [S::f32s::splat(simd, 0.0); K];
+                    for y in 0..K {
+                        let pixel = (y * stride + row) * stride * K + x * stride + column;
+                        weights_of[y] = S::f32s::from_slice(simd, &weights[pixel * len + at..][..lanes]);
+                    }
+                    let numbers: [S::f32s; N] = widen(weights_of);
                     for y in 0..N {
-                        half[y][x] = column[y];
+                        half[y][x] = numbers[y];
                     }
                 }
                 for y in 0..N {
-                    let row = widen::<S, _, N>(half[y]);
+                    let numbers: [S::f32s; N] = widen(half[y]);
                     for x in 0..N {
-                        row[x].store_slice(&mut packed[(y * N + x) * stride + at..][..lanes]);
+                        numbers[x].store_slice(&mut packed[(y * N + x) * number + phase * len + at..][..lanes]);
                     }
                 }
             }

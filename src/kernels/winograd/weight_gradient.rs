@@ -1,7 +1,7 @@
 //! The weight gradients, where nearly all outputs have a gradient.
 
 use super::transforms::{narrow_back, widen_back};
-use super::{Strides, Tile, Winograd, apart, numbers, transform_patch};
+use super::{Strides, Tile, Winograd, apart};
 use crate::kernels::conv2d::ConvLayout;
 use crate::kernels::conv2d_weight_gradient_dense::add_products;
 use crate::kernels::sum::SHORT;
@@ -32,7 +32,7 @@ impl Winograd {
         let (channels, filters, group) = (self.channels, self.product.filters, self.gradient_group());
         // Saturated on machines of 32 bits, whose memory it is more than.
         let parts = [channels.saturating_mul(filters), group.saturating_mul(channels), group.saturating_mul(filters)];
-        numbers(self.side).saturating_mul(parts.into_iter().map(apart).fold(0, usize::saturating_add))
+        self.tiling.numbers().saturating_mul(parts.into_iter().map(apart).fold(0, usize::saturating_add))
     }
 }
 
@@ -56,15 +56,17 @@ pub(crate) fn weight_gradients_winograd<S: Simd>(
     let images = SHORT / winograd.tiles.len();
     let dy = dy.chunks(images * layout.windows.len() * layout.filters);
     for (x, dy) in x.chunks(images * layout.image_len).zip(dy) {
-        match winograd.side {
-            2 => weight_gradients::<S, 2, 4>(simd, layout, winograd, x, dy, scratch, dw),
-            _ => weight_gradients::<S, 3, 5>(simd, layout, winograd, x, dy, scratch, dw),
+        match (winograd.tiling.side, winograd.tiling.taps) {
+            (2, 3) => weight_gradients::<S, 3, 2, 4>(simd, layout, winograd, x, dy, scratch, dw),
+            (_, 3) => weight_gradients::<S, 3, 3, 5>(simd, layout, winograd, x, dy, scratch, dw),
+            (3, _) => weight_gradients::<S, 2, 3, 4>(simd, layout, winograd, x, dy, scratch, dw),
+            (_, _) => weight_gradients::<S, 2, 4, 5>(simd, layout, winograd, x, dy, scratch, dw),
         }
     }
 }
 
 /// [`weight_gradients_winograd`] for one size of tiles, and images whose sums are short together.
-fn weight_gradients<S: Simd, const M: usize, const N: usize>(
+fn weight_gradients<S: Simd, const K: usize, const M: usize, const N: usize>(
     simd: S,
     layout: &ConvLayout,
     winograd: &Winograd,
@@ -75,11 +77,11 @@ fn weight_gradients<S: Simd, const M: usize, const N: usize>(
 ) {
     let (filters, channels, group) = (layout.filters, winograd.channels, winograd.gradient_group());
     let of_sums = apart(filters * channels);
-    let of_patches = Strides { channels, row: layout.row_stride, number: apart(group * channels) };
+    let of_patches = apart(group * channels);
     let out_columns = winograd.out_columns.unwrap_or(1);
     let of_gradients = Strides { channels: filters, row: out_columns * filters, number: apart(group * filters) };
     let (sums, scratch) = scratch.split_at_mut(N * N * of_sums);
-    let (patches, gradients) = scratch.split_at_mut(N * N * of_patches.number);
+    let (patches, gradients) = scratch.split_at_mut(N * N * of_patches);
     sums.fill(0.0);
     let images = dy.len() / (layout.windows.len() * filters);
     let tiles = images * winograd.tiles.len();
@@ -89,16 +91,17 @@ fn weight_gradients<S: Simd, const M: usize, const N: usize>(
             let (image, place) = ((first + at) / winograd.tiles.len(), (first + at) % winograd.tiles.len());
             let tile = winograd.tiles[place];
             let x = &x[image * layout.image_len + tile.patch as usize..];
-            transform_patch::<S, N>(simd, of_patches, x, &mut patches[at * channels..]);
+            winograd.transform_patch::<S, N>(simd, layout.row_stride, x, of_patches, &mut patches[at * channels..]);
             let dy = &dy[(image * layout.windows.len() + tile.output as usize) * filters..];
             transform_gradient::<S, M, N>(simd, of_gradients, tile, dy, &mut gradients[at * filters..]);
         }
-        let numbers = patches.chunks_exact(of_patches.number).zip(gradients.chunks_exact(of_gradients.number));
+        let numbers = patches.chunks_exact(of_patches).zip(gradients.chunks_exact(of_gradients.number));
         for ((patches, gradients), sums) in numbers.zip(sums.chunks_exact_mut(of_sums)) {
             add_products(simd, &winograd.product, patches, &gradients[..count * filters], sums);
         }
     }
-    add_back_transformed::<S, N>(simd, channels, sums, &mut dw[..filters * layout.window_len()]);
+    let stride = winograd.tiling.stride;
+    add_back_transformed::<S, K, N>(simd, stride, channels, sums, &mut dw[..filters * layout.window_len()]);
 }
 
 /// `A dy Aᵀ` of one tile, for every filter; outputs that belong to other tiles count as zeros.
@@ -146,32 +149,41 @@ fn transform_gradient<S: Simd, const M: usize, const N: usize>(
 
 /// Adds `Gᵀ sums G`.
 ///
-/// - sums: (N x N, filters, channels); dw: (filters, 3, 3, channels)
-fn add_back_transformed<S: Simd, const N: usize>(simd: S, channels: usize, sums: &[f32], dw: &mut [f32]) {
+/// - stride: pixels on a side that are taken together; channels: of all of them
+/// - sums: (N x N, filters, channels); dw: (filters, stride K, stride K, channels of a pixel)
+fn add_back_transformed<S: Simd, const K: usize, const N: usize>(
+    simd: S,
+    stride: usize,
+    channels: usize,
+    sums: &[f32],
+    dw: &mut [f32],
+) {
     simd.vectorize(
         #[inline(always)]
         || {
             let lanes = S::f32s::LEN;
-            let stride = sums.len() / (N * N);
-            for (filter, dw) in dw.chunks_exact_mut(9 * channels).enumerate() {
+            let (of_number, of_pixel) = (sums.len() / (N * N), channels / (stride * stride));
+            for (filter, dw) in dw.chunks_exact_mut(K * K * channels).enumerate() {
                 for at in (0..channels).step_by(lanes) {
                     let sums = &sums[filter * channels + at..];
-                    let mut half = [[S::f32s::splat(simd, 0.0); N]; 3];
+                    let mut half = [[S::f32s::splat(simd, 0.0); N]; K];
                     for column in 0..N {
                         let mut numbers = [S::f32s::splat(simd, 0.0); N];
                         for row in 0..N {
-                            let place = (row * N + column) * stride;
+                            let place = (row * N + column) * of_number;
                             numbers[row] = S::f32s::from_slice(simd, &sums[place..][..lanes]);
                         }
-                        let rows = widen_back(numbers);
-                        for row in 0..3 {
+                        let rows: [S::f32s; K] = widen_back(numbers);
+                        for row in 0..K {
                             half[row][column] = rows[row];
                         }
                     }
-                    for row in 0..3 {
-                        let weights = widen_back(half[row]);
-                        for column in 0..3 {
-                            let dw = &mut dw[(row * 3 + column) * channels + at..][..lanes];
+                    let (pixel, channel) = (at / of_pixel, at % of_pixel);
+                    for row in 0..K {
+                        let weights: [S::f32s; K] = widen_back(half[row]);
+                        for column in 0..K {
+                            let (y, x) = (row * stride + pixel / stride, column * stride + pixel % stride);
+                            let dw = &mut dw[(y * stride * K + x) * of_pixel + channel..][..lanes];
                             (S::f32s::from_slice(simd, dw) + weights[column]).store_slice(dw);
                         }
                     }
