@@ -24,7 +24,7 @@ impl Winograd {
 
     /// Tiles that are taken at a time.
     fn gradient_group(&self) -> usize {
-        (GROUP_FLOATS / self.channels.max(self.product.filters)).clamp(16, 96)
+        (GROUP_FLOATS / self.channels.max(self.product.filters)).clamp(32, 96)
     }
 
     /// Floats of scratch memory that the weight gradients need: sums, and a group's transformed patches and gradients.
