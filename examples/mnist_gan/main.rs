@@ -35,11 +35,11 @@ struct Arguments {
     /// Images in a step
     #[arg(long, default_value_t = 64)]
     batch_size: usize,
-    /// The learning rate of the first step
+    /// The generator's learning rate in the first step
     #[arg(long, default_value_t = 0.0005)]
     learning_rate: f32,
     /// What the networks are trained for
-    #[arg(long, value_enum, default_value_t = Objective::NonSaturating)]
+    #[arg(long, value_enum, default_value_t = Objective::Hinge)]
     loss: Objective,
     /// Where sheets, models and the checkpoint go
     #[arg(long, value_name = "FOLDER", default_value = "mnist_gan")]
@@ -47,6 +47,9 @@ struct Arguments {
     /// Goes on from the folder's checkpoint, if there is one
     #[arg(long)]
     resume: bool,
+    /// Writes a page with samples of each epoch; needs `--features plot` before the `--` of cargo run
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     #[command(flatten)]
     origin: Origin,
 }
@@ -64,6 +67,9 @@ const SIDE: usize = 10;
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let Arguments { conditional, epochs, batch_size, learning_rate, ref folder, .. } = arguments;
+    if arguments.report.is_some() && cfg!(not(feature = "plot")) {
+        return Err("--report needs the feature plot: cargo run --release --features image,plot --example ...".into());
+    }
     let data = arguments.origin.start()?;
     let steps = (epochs * data.train.len().div_ceil(batch_size.max(1))) as u64;
     let plan = Plan {
@@ -97,10 +103,14 @@ fn main() -> Result<()> {
     let latent = gan.latent_vectors(SIDE * SIDE, 0);
     let interrupt = interrupt_on_ctrl_c()?;
     let config = GanConfig::new().epochs(epochs).batch_size(batch_size).checkpoint(&checkpoint).interrupt(&interrupt);
+    let mut film = Vec::new();
     let history = gan.fit(
         &data.train,
         config.on_epoch_end(|epoch, gan| {
-            write_sheet(gan, &latent, conditional, &folder.join(format!("epoch-{:02}.png", epoch.epoch + 1)))?;
+            let number = epoch.epoch + 1;
+            let samples = samples(gan, &latent)?;
+            write_contact_sheet(folder.join(format!("epoch-{number:02}.png")), &samples, SIDE)?;
+            film.push((format!("epoch {number}"), samples.take(SIDE)?));
             Ok(ControlFlow::Continue(()))
         }),
     )?;
@@ -112,19 +122,39 @@ fn main() -> Result<()> {
         return Ok(());
     }
     // The weights are the generator's moving average now.
-    write_sheet(&gan, &latent, conditional, &folder.join("samples.png"))?;
+    let samples = samples(&gan, &latent)?;
+    write_contact_sheet(folder.join("samples.png"), &samples, SIDE)?;
+    film.push(("at the end, with averaged weights".into(), samples.take(SIDE)?));
     gan.generator().save(folder.join("generator.safetensors"))?;
     gan.discriminator().save(folder.join("discriminator.safetensors"))?;
     println!("Wrote sheets and models to {}", folder.display());
+    if let Some(path) = &arguments.report {
+        write_report(path, gan.generator(), film)?;
+    }
     measure::measure(&gan, &mut plan.classifier()?, &data, conditional)?;
     Ok(())
 }
 
-/// Writes what the generator makes of these vectors as a picture.
-fn write_sheet(gan: &Gan, latent: &Array2<f32>, conditional: bool, path: &Path) -> inkstone::Result<()> {
+/// What the generator makes of these vectors; of the digits 0 to 9 in turn, if it takes labels.
+fn samples(gan: &Gan, latent: &Array2<f32>) -> inkstone::Result<Dataset> {
     let count = latent.nrows();
-    let labels: Vec<usize> = if conditional { (0..count).map(|n| n % SIDE).collect() } else { Vec::new() };
+    let takes_labels = gan.generator().input_shapes().len() > 1;
+    let labels: Vec<usize> = if takes_labels { (0..count).map(|n| n % SIDE).collect() } else { Vec::new() };
     let images = gan.generate(latent, &labels)?;
     let images = images.into_dimensionality::<Ix4>().map_err(|error| Error::Data(error.to_string()))?;
-    write_contact_sheet(path, &Dataset::from_floats(images, vec![0; count])?, SIDE)
+    Dataset::from_floats(images, vec![0; count])
+}
+
+/// Writes a page with a row of samples for each epoch.
+#[cfg(feature = "plot")]
+fn write_report(path: &Path, generator: &Model, film: Vec<(String, Dataset)>) -> Result<()> {
+    let report = inkstone::report::Report::new(generator).title("A GAN that draws digits");
+    report.film("Samples of the same latent vectors", film).write(path)?;
+    println!("Wrote the report to {}", path.display());
+    Ok(())
+}
+
+#[cfg(not(feature = "plot"))]
+fn write_report(_path: &Path, _generator: &Model, _film: Vec<(String, Dataset)>) -> Result<()> {
+    Ok(())
 }

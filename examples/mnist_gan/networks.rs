@@ -8,6 +8,10 @@ const LATENT: usize = 64;
 /// Values that the discriminator knows an image by.
 const FEATURES: usize = 128;
 
+/// How fast the discriminator learns, relative to the generator. At the same rate it gets far ahead, and the generator
+/// keeps to the digits that it makes best: after 12 epochs a third of the distance to real digits goes with this.
+const DISCRIMINATOR_RATE: f32 = 0.4;
+
 /// What the networks are to be.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan {
@@ -19,8 +23,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    fn optimizer(&self) -> Optimizer {
-        Adam::new(CosineDecay::new(self.learning_rate, self.steps)).beta_1(0.5).into()
+    fn optimizer(&self, rate: f32) -> Optimizer {
+        Adam::new(CosineDecay::new(rate * self.learning_rate, self.steps)).beta_1(0.5).into()
     }
 
     /// Images of latent vectors, and of a label as one of ten values. Every kernel is a multiple of its stride.
@@ -33,7 +37,7 @@ impl Plan {
         let x = normalized(&x.apply(up(32).use_bias(false)));
         let image = x.apply(up(1).activation(Sigmoid));
         let inputs = if self.conditional { vec![&latent, &label] } else { vec![&latent] };
-        let optimizer = self.optimizer().use_ema(true).ema_momentum(0.998);
+        let optimizer = self.optimizer(1.0).use_ema(true).ema_momentum(0.998);
         Functional::new(inputs, [&image]).seed(self.seed).compile(optimizer, MeanSquaredError, [])
     }
 
@@ -53,7 +57,7 @@ impl Plan {
         };
         let score = end.apply(Dense::new(1));
         Functional::new(inputs, [&score]).seed(self.seed.wrapping_add(1)).compile(
-            self.optimizer(),
+            self.optimizer(DISCRIMINATOR_RATE),
             MeanSquaredError,
             [],
         )

@@ -205,6 +205,14 @@ mod tests {
                 assert_eq!(layout.winograd.as_ref().map(|winograd| winograd.side()), side);
             }
         }
+        // Windows of 2x2, and of 4x4 where 2x2 pixels are taken together.
+        for (size, stride, side) in [(2, 1, 4), (4, 2, 4), (6, 2, 3)] {
+            let image = 3 * side * stride + size - stride;
+            let window = Window2d::new((image, image), (size, size), (stride, stride), Padding::Valid).unwrap();
+            let layout = ConvLayout::new(&window, 16, 48, None);
+            assert_eq!(ConvLayout::packed_len_of(&window, 16, 48, None), Some(layout.packed_len()), "{size} {stride}");
+            assert_eq!(layout.winograd.as_ref().map(|winograd| winograd.side()), Some(side), "{size} {stride}");
+        }
         let window = |size| Window2d::new((8, 8), size, (1, 1), Padding::Valid).unwrap();
         for (size, pool, channels, filters) in
             [((3, 3), 2, 16, 32), ((3, 3), 3, 16, 16), ((1, 1), 2, 16, 16), ((2, 5), 2, 3, 7)]

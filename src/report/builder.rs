@@ -1,8 +1,9 @@
 //! What a page is made of, and what is left out of it.
 
 use super::page::{Evaluated, Page, page};
-use super::{filters, mistakes, svg};
-use crate::data::LabelledInputs;
+use super::sheet::Sheet;
+use super::{film, filters, mistakes, svg};
+use crate::data::{Dataset, LabelledInputs};
 use crate::error::Result;
 use crate::history::History;
 use crate::model::Model;
@@ -34,13 +35,14 @@ pub struct Report<'a> {
     test: Option<LabelledInputs<'a>>,
     class_names: Vec<String>,
     mistakes: usize,
+    films: Vec<Sheet>,
 }
 
 impl<'a> Report<'a> {
     /// A page on this model's description and settings.
     pub fn new(model: &'a Model) -> Self {
         let title = "Training report".into();
-        Self { model, title, history: None, test: None, class_names: Vec::new(), mistakes: 24 }
+        Self { model, title, history: None, test: None, class_names: Vec::new(), mistakes: 24, films: Vec::new() }
     }
 
     /// Its heading, "Training report" if none is given.
@@ -69,6 +71,37 @@ impl<'a> Report<'a> {
         Self { mistakes: n, ..self }
     }
 
+    /// Adds a section with a row of up to ten pictures for each moment: what a generator makes of the same latent
+    /// vectors after each epoch, or inputs above what an autoencoder makes of them. Call it for each section.
+    ///
+    /// - frames: what each row shows, with its images
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("report.html");
+    /// use inkstone::prelude::*;
+    /// use inkstone::{data::synthetic, report::Report};
+    /// let digits = synthetic::digits(20, 2)?;
+    /// let model = Sequential::new([28, 28, 1])
+    ///     .add(Flatten::new())
+    ///     .add(Dense::new(10).activation(Softmax))
+    ///     .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
+    /// let frames = [("first", digits.take(10)?), ("then", digits.skip(10)?)];
+    /// Report::new(&model).film("Digits", frames).write(&path)?;
+    /// assert!(std::fs::read_to_string(&path).unwrap().contains("<h2>Digits</h2>"));
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn film(
+        mut self,
+        title: impl AsRef<str>,
+        frames: impl IntoIterator<Item = (impl Into<String>, Dataset)>,
+    ) -> Self {
+        let frames: Vec<(String, Dataset)> =
+            frames.into_iter().map(|(moment, images)| (moment.into(), images)).collect();
+        self.films.push(film::sheet(title.as_ref(), &frames));
+        self
+    }
+
     /// Writes the page; MNIST's takes about 120 KB, with three epochs of the Keras example.
     ///
     /// # Errors
@@ -76,12 +109,12 @@ impl<'a> Report<'a> {
     /// [`Error::NotWritten`](crate::Error::Io) if the file cannot be written, then what was there before is still
     /// there.
     pub fn write(self, path: impl AsRef<Path>) -> Result<()> {
-        let Self { model, title, history, test, class_names, mistakes } = self;
+        let Self { model, title, history, test, class_names, mistakes, films } = self;
         let evaluated = test.map(|test| evaluate(model, test, class_names, mistakes)).transpose()?;
         // A model on vectors has no filters to show, and its page is as good without.
         let filters = filters::sheet(model).ok();
         let history = history.filter(|history| !history.epochs.is_empty());
-        let page = page(&Page { model, title: &title, history, evaluated, filters });
+        let page = page(&Page { model, title: &title, history, evaluated, filters, films });
         svg::write(path.as_ref(), &page.into_string())
     }
 }

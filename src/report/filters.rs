@@ -109,5 +109,5 @@ fn of_kernel(layer: &str, filters: ArrayView4<'_, f32>) -> Sheet {
         2 => 4,
         _ => 3,
     };
-    Sheet { title: "First layer's weights", note, tiles: tiles.collect(), columns }
+    Sheet { title: "First layer's weights".into(), note, tiles: tiles.collect(), columns }
 }

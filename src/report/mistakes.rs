@@ -86,7 +86,7 @@ pub(super) fn sheet(report: &EvaluationReport, images: &Inputs<'_>, n: usize) ->
         ],
     });
     Sheet {
-        title: "Most confident mistakes",
+        title: "Most confident mistakes".into(),
         note: note(report, mistakes.len()),
         tiles: tiles.collect(),
         columns: COLUMNS,

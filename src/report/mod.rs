@@ -36,6 +36,7 @@
 mod builder;
 mod confusion;
 mod curves;
+mod film;
 mod filters;
 mod layers;
 mod layers_layout;

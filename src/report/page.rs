@@ -17,6 +17,7 @@ pub(super) struct Page<'a> {
     pub(super) history: Option<&'a History>,
     pub(super) evaluated: Option<Evaluated>,
     pub(super) filters: Option<Sheet>,
+    pub(super) films: Vec<Sheet>,
 }
 
 /// What a model made of the test examples.
@@ -33,7 +34,7 @@ pub(super) struct Evaluated {
 
 /// The page.
 pub(super) fn page(content: &Page<'_>) -> Markup {
-    let Page { model, title, history, evaluated, filters } = content;
+    let Page { model, title, history, evaluated, filters, films } = content;
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -51,17 +52,23 @@ pub(super) fn page(content: &Page<'_>) -> Markup {
                 main {
                     @if let Some(history) = history { (training(history)) }
                     @if let Some(evaluated) = evaluated { (evaluation(evaluated)) }
-                    @if let Some(filters) = filters {
-                        section id="filters" {
-                            h2 { (filters.title) }
-                            p { (filters.note) }
-                            (filters.html())
-                        }
-                    }
+                    @for (place, film) in films.iter().enumerate() { (pictures(&format!("film-{}", place + 1), film)) }
+                    @if let Some(filters) = filters { (pictures("filters", filters)) }
                     section id="summary" { h2 { "Model" } (summary(model)) }
                     section id="settings" { h2 { "Settings" } (settings(model, *history)) }
                 }
             }
+        }
+    }
+}
+
+/// A section of pictures.
+fn pictures(id: &str, sheet: &Sheet) -> Markup {
+    html! {
+        section id=(id) {
+            h2 { (sheet.title) }
+            p { (sheet.note) }
+            (sheet.html())
         }
     }
 }

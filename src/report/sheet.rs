@@ -7,7 +7,7 @@ use maud::{Markup, html};
 /// Pictures with words.
 #[derive(Clone, Debug)]
 pub(super) struct Sheet {
-    pub(super) title: &'static str,
+    pub(super) title: String,
     /// A sentence on what is shown.
     pub(super) note: String,
     pub(super) tiles: Vec<Tile>,
@@ -57,7 +57,7 @@ impl Sheet {
         let widest = self.tiles.iter().map(Tile::width).max().unwrap_or_default() + MARGIN;
         let tallest = self.tiles.iter().map(Tile::height).max().unwrap_or_default() + MARGIN;
         let columns = self.columns.min(self.tiles.len()).max(1);
-        let head = (width(self.title, HEADING) as usize).max(width(&self.note, LABEL) as usize);
+        let head = (width(&self.title, HEADING) as usize).max(width(&self.note, LABEL) as usize);
         let wide = (MARGIN + columns * widest).max(head + 2 * MARGIN);
         let tall = HEAD + self.tiles.len().div_ceil(columns) * tallest + MARGIN;
         let content = html! {

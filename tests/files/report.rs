@@ -147,6 +147,20 @@ fn what_does_not_fit_is_told_and_nothing_is_written() {
 /// Others, such as a web server, may read a report, as far as the user's mask lets them.
 #[cfg(unix)]
 #[test]
+fn a_film_has_a_row_of_at_most_ten_pictures_for_each_moment() {
+    let digits = synthetic::digits(12, 1).unwrap();
+    let model = classifier();
+    let frames = [("epoch 1", digits.take(3).unwrap()), ("epoch 2 < 3", digits.clone())];
+    let page = page(Report::new(&model).film("Drawn", frames).film("Drawn again", [("once", digits)]));
+    assert_eq!(parts(&page), ["film-1", "film-2", "filters", "summary", "settings"]);
+    let film = page.split("<section id=\"film-1\">").nth(1).unwrap().split("</section>").next().unwrap();
+    assert!(film.starts_with("<h2>Drawn</h2>"));
+    let rows: Vec<usize> = film.split("<figure>").skip(1).map(|row| row.matches("<img").count()).collect();
+    assert_eq!(rows, [3, 10]);
+    assert!(film.contains("<span>epoch 1</span>") && film.contains("<span>epoch 2 &lt; 3</span>"));
+}
+
+#[test]
 fn the_page_can_be_read_by_whom_other_new_files_can_be() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();

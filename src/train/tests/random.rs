@@ -123,15 +123,17 @@ proptest! {
     #[test]
     fn random_winograd_convolutions_agree_with_the_reference(
         (height, width) in (4..=12_usize, 4..=12_usize), channels in 1..=2_usize, filters in 1..=6_usize,
+        (size, stride) in prop_oneof![Just((3, 1)), Just((2, 1)), Just((4, 2)), Just((6, 2))],
         padding in paddings(), pools: bool, function in functions(), count in 1..=9_usize, seed: u64,
     ) {
-        let mut layers = vec![Conv2D::new(filters * 16, (3, 3)).padding(padding).activation(function).into()];
-        if pools {
+        let conv = Conv2D::new(filters * 16, (size, size)).strides((stride, stride));
+        let mut layers = vec![conv.padding(padding).activation(function).into()];
+        if pools && size == 3 {
             layers.push(MaxPooling2D::new((2, 2)).into());
         }
         layers.push(Flatten::new().into());
         layers.push(Dense::new(5).activation(ActivationFunction::Softmax).into());
-        let input = Shape::from([height, width, channels * 16]);
+        let input = Shape::from([height * stride, width * stride, channels * 16]);
         let plan = planned(input, &layers);
         prop_assume!(plan.is_ok_and(|plan| plan.steps[0].step.conv().is_some_and(|conv| conv.layout.winograd.is_some())));
         check_model(input, &layers, count, seed);
@@ -157,15 +159,16 @@ proptest! {
     #[test]
     fn random_turned_convolutions_agree_with_the_reference(
         (height, width) in (4..=12_usize, 4..=12_usize), inner in 1..=3_usize, outer in 1..=3_usize,
+        (size, stride) in prop_oneof![Just((3, 1)), Just((4, 2)), Just((6, 2))],
         padding in paddings(), function in smooth_functions(), count in 1..=9_usize, seed: u64,
     ) {
         let layers = [
             Conv2D::new(inner * 16, (1, 1)).activation(function).into(),
-            Conv2D::new(outer * 16, (3, 3)).padding(padding).activation(function).into(),
+            Conv2D::new(outer * 16, (size, size)).strides((stride, stride)).padding(padding).activation(function).into(),
             Flatten::new().into(),
             Dense::new(5).activation(ActivationFunction::Softmax).into(),
         ];
-        let input = Shape::from([height, width, 2]);
+        let input = Shape::from([height * stride, width * stride, 2]);
         let is_turned = |placed: &Placed| {
             placed.step.conv().is_some_and(|conv| matches!(conv.input_gradient, InputGradient::Turned(_)))
         };
