@@ -106,6 +106,13 @@ impl History {
         text
     }
 
+    /// The epsilon after each epoch of a [private training](crate::privacy), of all of the model's private trainings so
+    /// far; none of another.
+    #[must_use]
+    pub fn epsilon(&self) -> Vec<f64> {
+        self.get("epsilon").unwrap_or_default()
+    }
+
     /// The training loss of each epoch.
     #[must_use]
     pub fn losses(&self) -> Vec<f64> {

@@ -7,6 +7,7 @@ mod monte_carlo;
 mod ongoing;
 mod passes;
 mod predicting;
+mod privacy;
 mod states;
 mod text;
 mod weights;
@@ -26,6 +27,7 @@ use crate::metrics::{Metric, Scores};
 use crate::objective::Objective;
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::plan::{Plan, Wanted};
+use crate::privacy::Accountant;
 use crate::shape::Shape;
 use crate::simd::Level;
 use crate::train::{Decision, Engine, Examples, Scoring, Tally, Undecided, initial_weights};
@@ -50,6 +52,8 @@ pub struct Model {
     /// Epochs of training so far, over all calls of `fit`.
     pub(crate) epochs: usize,
     pub(crate) ongoing: Ongoing,
+    /// What its private trainings have told of each example.
+    pub(crate) privacy: Accountant,
     /// How its tokens are made of texts, if that was said.
     pub(crate) text: Option<Arc<data::TextVectorization>>,
 }
@@ -93,7 +97,7 @@ impl Model {
         let ongoing = Ongoing::new(scoring.tally());
         let inference = plan.for_inference(&network)?;
         let engine = Engine::new(plan, inference, scoring, weights, Level::new());
-        Ok(Self { network, seed, optimizer, state, engine, epochs: 0, ongoing, text: None })
+        Ok(Self { network, seed, optimizer, state, engine, epochs: 0, ongoing, privacy: Accountant::new(), text: None })
     }
 
     /// The optimizer's rate for the next step.

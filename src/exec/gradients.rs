@@ -13,22 +13,22 @@ pub(crate) struct Gradients {
     /// Summed over the shard's examples; laid out as the first part of the trained parameters is.
     pub(crate) summed: AlignedBuffer,
     /// For each kernel whose gradient is summed over the whole batch, its inputs and output gradients.
-    kept: Vec<Kept>,
+    pub(super) kept: Vec<Kept>,
     /// For each step that looks rows up in a table which is trained, what it has looked up.
-    looked_up: Vec<LookedUp>,
+    pub(super) looked_up: Vec<LookedUp>,
     /// How many examples have been through the backward pass.
-    examples: usize,
+    pub(super) examples: usize,
     /// What the penalties of outputs are multiplied by: for a mean loss, one part of the batch.
     pub(crate) activity_scale: f32,
 }
 
 /// The two factors of a kernel's gradient.
 #[derive(Debug)]
-struct Kept {
+pub(super) struct Kept {
     /// (examples, stride).
-    x: AlignedBuffer,
+    pub(super) x: AlignedBuffer,
     /// (examples, stride of the filters).
-    dy: AlignedBuffer,
+    pub(super) dy: AlignedBuffer,
     filters: usize,
 }
 

@@ -41,6 +41,32 @@ impl LookedUp {
         self.occurrences[..examples * self.steps].sort_unstable();
     }
 
+    /// The gradients of the rows that one example has looked up.
+    #[cfg(feature = "privacy")]
+    pub(super) fn gradients_of(&mut self, example: usize) -> &mut [f32] {
+        let len = self.steps * self.len;
+        &mut self.dy[example * len..][..len]
+    }
+
+    /// The square of the length of the table's gradient that one example leaves.
+    #[cfg(feature = "privacy")]
+    pub(super) fn square_norm(&mut self, example: usize) -> f64 {
+        const AT_ONCE: usize = 64;
+        let of_example = example * self.steps..(example + 1) * self.steps;
+        // All occurrences of the shard are sorted in the end.
+        self.occurrences[of_example.clone()].sort_unstable();
+        let mut square = 0.0;
+        for of_row in self.occurrences[of_example].chunk_by(|a, b| row(*a) == row(*b)) {
+            for first in (0..self.len).step_by(AT_ONCE) {
+                let mut sums = [0.0; AT_ONCE];
+                let sums = &mut sums[..AT_ONCE.min(self.len - first)];
+                self.add_row(of_row, first, sums);
+                square += sums.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
+            }
+        }
+        square
+    }
+
     /// The first row from this one on that occurs, of this many examples, which have been sorted.
     pub(super) fn next_occurring(&self, examples: usize, first: usize) -> Option<usize> {
         let occurrences = &self.occurrences[..examples * self.steps];

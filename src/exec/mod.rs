@@ -2,6 +2,8 @@
 //! knows nothing of threads, batches, losses or optimizers.
 
 mod backward;
+#[cfg(feature = "privacy")]
+mod clipped;
 mod forward;
 mod gradients;
 mod looked_up;

@@ -5,6 +5,8 @@ use crate::callbacks::{BackupAndRestore, Callback};
 use crate::data::{Augment, LabelledInputs};
 use crate::error::{Error, Result};
 use crate::model::Position;
+#[cfg(feature = "privacy")]
+use crate::privacy::DpSgd;
 use crate::training::Interrupt;
 use std::fmt;
 
@@ -40,6 +42,9 @@ pub struct FitConfig<'a> {
     pub callbacks: Vec<Box<dyn Callback + Send + 'a>>,
     /// Where to write checkpoints and from where to resume; none.
     pub(super) backup: Option<Box<dyn Backup>>,
+    /// How the training keeps its examples private; not at all.
+    #[cfg(feature = "privacy")]
+    pub differential_privacy: Option<DpSgd>,
     /// A handle that interrupts the training from outside; none.
     pub interrupt: Option<Interrupt>,
     /// 0 prints nothing, 1 shows a progress bar on a terminal and a line for each epoch elsewhere, 2 prints a line for
@@ -69,6 +74,8 @@ impl<'a> FitConfig<'a> {
             sample_weight: None,
             callbacks: Vec::new(),
             backup: None,
+            #[cfg(feature = "privacy")]
+            differential_privacy: None,
             interrupt: None,
             verbose: 1,
         }
@@ -168,6 +175,19 @@ impl<'a> FitConfig<'a> {
     #[must_use]
     pub fn backup(self, backup: BackupAndRestore) -> Self {
         Self { backup: Some(Box::new(backup)), ..self }
+    }
+
+    /// Trains so that no single example can be read out of the model, as far as [`DpSgd`] says. `batch_size` is the
+    /// number of examples that a step takes on average, and `shuffle` says nothing. The epsilon so far is in the logs,
+    /// and so in the progress line and the [`History`](crate::History); [`Model::privacy`](crate::Model::privacy) has all
+    /// of the model's trainings, and its file too.
+    ///
+    /// `fit` then returns [`Error::Model`] for a model whose examples see each other: one that normalizes over the batch,
+    /// that is stateful, or whose output is a sequence with a mask.
+    #[cfg(feature = "privacy")]
+    #[must_use]
+    pub fn differential_privacy(self, settings: DpSgd) -> Self {
+        Self { differential_privacy: Some(settings), ..self }
     }
 
     /// Sets a handle with which another thread or a signal handler interrupts the training.

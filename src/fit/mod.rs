@@ -6,6 +6,8 @@ mod backup;
 mod bar;
 mod config;
 mod notes;
+#[cfg(feature = "privacy")]
+mod private;
 mod progress;
 mod run;
 mod weights;
@@ -16,6 +18,8 @@ use crate::data::LabelledInputs;
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::model::Model;
+#[cfg(feature = "privacy")]
+use crate::model::Position;
 use crate::train::Examples;
 use crate::training::say;
 use run::Run;
@@ -114,7 +118,12 @@ impl Model {
         let start = self.ongoing.start(config.beginning(parts.trained, self.state.step))?;
         let (resumed, states) = (self.ongoing.position, mem::take(&mut self.ongoing.callbacks));
         let history = self.ongoing.history.clone();
-        let mut run = Run::new(self, &parts, config, start);
+        #[cfg(feature = "privacy")]
+        let private = self.private_training(&config, trained, start)?;
+        let run = Run::new(self, &parts, config, start);
+        #[cfg(feature = "privacy")]
+        let run = run.kept_private(private);
+        let mut run = run;
         match run.begin(&states) {
             Ok(()) => run.train(),
             Err(error) => {
@@ -126,6 +135,23 @@ impl Model {
                 Err(error)
             }
         }
+    }
+
+    /// How a training from this position keeps its examples private, if it is to; it says what is no guarantee.
+    #[cfg(feature = "privacy")]
+    fn private_training(
+        &self,
+        config: &FitConfig<'_>,
+        trained: usize,
+        start: Position,
+    ) -> Result<Option<private::Private>> {
+        let Some(settings) = &config.differential_privacy else { return Ok(None) };
+        let (epochs, left) = (config.epochs, config.epochs.saturating_sub(start.epoch));
+        let private = private::Private::new(settings, self, (trained, config.batch_size), (epochs, left))?;
+        if config.verbose > 0 {
+            say(&private.to_string());
+        }
+        Ok(Some(private))
     }
 
     /// The completed epochs of the last [`fit`](Self::fit), even if it ended with an error or a panic of a callback.

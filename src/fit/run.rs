@@ -1,6 +1,8 @@
 //! The training loop: epochs, their batches, validation, and the callbacks for each.
 
 use super::backup::Backup;
+#[cfg(feature = "privacy")]
+use super::private::Private;
 use super::progress::Progress;
 use super::{FitConfig, Parts};
 use crate::callbacks::Callbacks;
@@ -18,6 +20,10 @@ use std::time::{Duration, Instant};
 /// How long the steps of one training may occupy the pool while other trainings wait.
 const POOL_TURN: Duration = Duration::from_millis(3);
 
+/// The name of what private trainings log.
+#[cfg(feature = "privacy")]
+const EPSILON: &str = "epsilon";
+
 /// How the batches of an epoch ended.
 enum Batches {
     Trained,
@@ -33,10 +39,16 @@ pub(super) struct Run<'m, 'p, 'c> {
     backup: Option<Box<dyn Backup>>,
     progress: Progress,
     shuffle: bool,
+    /// How examples are kept private, if they are.
+    #[cfg(feature = "privacy")]
+    private: Option<Private>,
     /// The current position.
     position: Position,
     /// The examples in the order of this epoch.
     order: Vec<u32>,
+    /// Those of a private step.
+    #[cfg(feature = "privacy")]
+    drawn: Vec<u32>,
     /// What callbacks see after a batch.
     batch_logs: Logs,
 }
@@ -75,10 +87,20 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             backup,
             progress: Progress::new(verbose, steps),
             shuffle,
+            #[cfg(feature = "privacy")]
+            private: None,
             position,
             order: Vec::with_capacity(parts.trained),
+            #[cfg(feature = "privacy")]
+            drawn: Vec::new(),
             batch_logs: Logs::without_values(Logs::names(&names, Validates::No)),
         }
+    }
+
+    /// The same, but private.
+    #[cfg(feature = "privacy")]
+    pub(super) fn kept_private(self, private: Option<Private>) -> Self {
+        Self { private, ..self }
     }
 
     /// Begins, with what callbacks remember of a training that is resumed.
@@ -87,6 +109,10 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
     /// The first one; callbacks have ended then.
     pub(super) fn begin(&mut self, states: &[CallbackState]) -> Result<()> {
         self.training.stand_at(self.position);
+        #[cfg(feature = "privacy")]
+        if self.private.is_some() {
+            self.training.declare(vec![EPSILON.into()])?;
+        }
         self.training.declare(self.callbacks.log_names())?;
         let begun = self.callbacks.begin(&mut self.training).and_then(|()| self.callbacks.restore_all(states));
         if begun.is_err() {
@@ -156,6 +182,12 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
         let mut logs = Logs::default();
         logs.add("", &scores);
         validation.iter().for_each(|scores| logs.add("val_", scores));
+        #[cfg(feature = "privacy")]
+        if let Some(private) = &self.private {
+            let epsilon = self.training.model.privacy().epsilon(private.delta)?;
+            self.training.log(EPSILON, epsilon)?;
+            logs.put(EPSILON, epsilon);
+        }
         self.training.model.epochs += 1;
         let (learning_rate, seconds) = (self.position.learning_rate, start.elapsed().as_secs_f64());
         self.progress.end_epoch(seconds, &logs);
@@ -226,10 +258,19 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
         let start = Instant::now();
         loop {
             let Self { parts, training, callbacks, backup, progress, position, order, .. } = self;
+            #[cfg(feature = "privacy")]
+            let (private, drawn) = (&self.private, &mut self.drawn);
             let first = position.batches * training.batch_size;
             let order = &order[first..order.len().min(first + training.batch_size)];
             position.batches += 1;
-            let outcome = step(training.model, &parts.training.ordered(order), (epoch + 1, position.batches));
+            let at = (epoch + 1, position.batches);
+            #[cfg(feature = "privacy")]
+            let outcome = match private {
+                Some(private) => private.step(training.model, &parts.training, parts.trained, drawn, at),
+                None => step(training.model, &parts.training.ordered(order), at),
+            };
+            #[cfg(not(feature = "privacy"))]
+            let outcome = step(training.model, &parts.training.ordered(order), at);
             training.stand_at(*position);
             let Model { ongoing, engine, .. } = &*training.model;
             progress.end_batch(&ongoing.total, &engine.scoring);

@@ -68,6 +68,15 @@ pub(crate) fn add<S: Simd>(simd: S, values: &[f32], sums: &mut [f32]) {
     );
 }
 
+/// `sums += factor * values`.
+#[cfg(feature = "privacy")]
+pub(crate) fn add_scaled<S: Simd>(simd: S, factor: f32, values: &[f32], sums: &mut [f32]) {
+    simd.vectorize(
+        #[inline(always)]
+        || sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += factor * value),
+    );
+}
+
 /// `sums += rows`, summed over the rows.
 ///
 /// - rows: (any number, sums)

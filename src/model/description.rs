@@ -123,7 +123,7 @@ impl Model {
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { network, seed, optimizer, epochs, state: _, engine: _, ongoing: _, text: _ } = self;
+        let Self { network, seed, optimizer, epochs, state: _, engine: _, ongoing: _, privacy: _, text: _ } = self;
         let mut model = f.debug_struct("Model");
         model.field("layers", &network.layers).field("seed", seed);
         model.field("objectives", &self.engine.scoring.objectives().collect::<Vec<_>>());

@@ -41,6 +41,8 @@
 mod accountant;
 mod convolution;
 mod discretize;
+#[cfg(feature = "privacy")]
+mod dp_sgd;
 mod erfc;
 mod losses;
 mod noise;
@@ -49,4 +51,6 @@ mod rdp;
 mod step;
 
 pub use accountant::{Accountant, AccountantMethod, epsilon};
+#[cfg(feature = "privacy")]
+pub use dp_sgd::DpSgd;
 pub use noise::noise_multiplier_for;

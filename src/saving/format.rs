@@ -22,6 +22,7 @@ use crate::loss::Loss;
 use crate::metrics::Metric;
 use crate::objective::Objective;
 use crate::optimizer::Optimizer;
+use crate::privacy::Accountant;
 use crate::shape::Shape;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -82,6 +83,9 @@ pub(super) struct Description<'a> {
     /// How tokens are made of texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) text_vectorization: Option<Cow<'a, TextVectorization>>,
+    /// What private trainings have told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) privacy: Option<Cow<'a, Accountant>>,
 }
 
 /// The same before version 3: a chain of layers.
@@ -106,6 +110,7 @@ impl From<ChainDescription> for Description<'_> {
             objectives: vec![Objective::new(loss).metrics(metrics)],
             epochs,
             text_vectorization: None,
+            privacy: None,
         }
     }
 }

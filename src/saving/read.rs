@@ -55,7 +55,7 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
         NETWORK_VERSION => description(text),
         _ => description::<ChainDescription>(text).map(Description::from),
     };
-    let Description { network, seed, optimizer, mut objectives, epochs, text_vectorization } =
+    let Description { network, seed, optimizer, mut objectives, epochs, text_vectorization, privacy } =
         described.map_err(|fault| at.fault(fault))?;
     let LoadOptions { limits, custom_objects } = options;
     let mut network = network.into_owned();
@@ -103,6 +103,7 @@ pub(super) fn model(mut source: impl Read, len: u64, place: &str, part: Part, op
     let mut model = model.map_err(impossible)?;
     model.set_weights(&own)?;
     model.epochs = epochs as usize;
+    model.privacy = privacy.map(Cow::into_owned).unwrap_or_default();
     model.text = text_vectorization.map(|text| Arc::new(text.into_owned()));
     if let (Some(training), Part::Checkpoint) = (training, part) {
         // Values that an optimizer keeps may be infinite without ending the training.

@@ -71,6 +71,7 @@ fn describe(model: &Model) -> Box<RawValue> {
         objectives: model.objectives(),
         epochs: u32::try_from(model.epochs).unwrap_or(u32::MAX),
         text_vectorization: model.text_vectorization().map(Cow::Borrowed),
+        privacy: (model.privacy().steps() > 0).then(|| Cow::Borrowed(model.privacy())),
     };
     to_raw_value(&description).expect("a description is plain data")
 }

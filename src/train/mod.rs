@@ -8,6 +8,8 @@
 
 mod carried;
 mod chunks;
+#[cfg(feature = "privacy")]
+mod clipped;
 mod constraints;
 #[cfg(test)]
 mod cores;
@@ -34,6 +36,8 @@ mod tests;
 mod workers;
 
 pub(crate) use carried::States;
+#[cfg(feature = "privacy")]
+pub(crate) use clipped::Clipping;
 pub(crate) use crew::Crew;
 pub(crate) use decision::{Decision, Undecided};
 pub(crate) use examples::Examples;
@@ -104,6 +108,9 @@ pub(crate) struct Engine {
     /// The gradients of a batch, laid out as the parameters are, with those of penalties: when its rounds have been
     /// added up, and where all of them are looked at before the optimizer's step.
     gradients: AlignedBuffer,
+    /// Of each thread, the sum over a shard of gradients that are found example by example; none until there are some.
+    #[cfg(feature = "privacy")]
+    totals: Vec<AlignedBuffer>,
     /// What the additions of rounds have lost; empty until a batch has several.
     lost: AlignedBuffer,
     /// For each output one part of the steps that count in the last batch; empty until one has a mask.
@@ -162,6 +169,8 @@ impl Engine {
             shards: Vec::new(),
             chunks: Chunks::default(),
             last: LastBatch::InShards { used: 0, examples: 0 },
+            #[cfg(feature = "privacy")]
+            totals: Vec::new(),
             lost: AlignedBuffer::default(),
             step_shares: Vec::new(),
             states: States::default(),

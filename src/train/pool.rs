@@ -76,6 +76,8 @@ impl Clone for Engine {
             chunks: Chunks::default(),
             last: LastBatch::InShards { used: 0, examples: 0 },
             gradients: AlignedBuffer::zeroed(self.gradients.len()),
+            #[cfg(feature = "privacy")]
+            totals: Vec::new(),
             lost: AlignedBuffer::default(),
             step_shares: Vec::new(),
             tally: self.tally.clone(),
