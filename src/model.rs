@@ -17,6 +17,7 @@ pub use monte_carlo::DropoutPrediction;
 pub(crate) use ongoing::{Ongoing, Position};
 pub use passes::{ForwardPass, Gradients, Mode, OutputGradients};
 pub(crate) use predicting::{check_room, check_scratch, shaped, shaped_rows, split_outputs, write_outputs};
+pub use weights::Weight;
 pub(crate) use weights::{named, store};
 
 use crate::data::{self, Inputs, LabelledInputs, OneOrMore, OrderedExamples, OrderedImages, Targets, nouns};
@@ -31,7 +32,6 @@ use crate::privacy::Accountant;
 use crate::shape::Shape;
 use crate::simd::Level;
 use crate::train::{Decision, Engine, Examples, Scoring, Tally, Undecided, initial_weights};
-use ndarray::ArrayD;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -56,16 +56,6 @@ pub struct Model {
     pub(crate) privacy: Accountant,
     /// How its tokens are made of texts, if that was said.
     pub(crate) text: Option<Arc<data::TextVectorization>>,
-}
-
-/// A kernel or bias, or the gradient of one, under Keras' name and in Keras' layout: a convolution's kernel is
-/// (kernel height, kernel width, channels, filters), a dense layer's (features, units).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Weight {
-    /// As in `conv2d_1/kernel`.
-    pub name: String,
-    /// The numbers.
-    pub values: ArrayD<f32>,
 }
 
 impl Model {

@@ -30,7 +30,7 @@ struct Arguments {
     #[arg(long)]
     conditional: bool,
     /// Epochs of training
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 12)]
     epochs: usize,
     /// Images in a step
     #[arg(long, default_value_t = 64)]

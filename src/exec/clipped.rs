@@ -10,8 +10,11 @@ use crate::kernels::sum::add_scaled;
 use crate::plan::{OverBatch, Plan};
 use crate::simd::Simd;
 
-/// How much longer a gradient may be than it is reckoned to be: sums of squares lose some of their last digits.
-const ROUNDING: f64 = 1e-5;
+/// How much larger the square of a length may be than it is reckoned to be: sums of squares lose some of their last
+/// digits, in runs of [`RUN`] values less than this.
+const ROUNDING: f64 = 1e-4;
+/// Values whose squares are summed up in floats.
+const RUN: usize = 4096;
 
 impl Gradients {
     /// Makes room for the gradient of the next example alone.
@@ -49,15 +52,25 @@ impl Gradients {
     /// The square of the length of the last example's gradient, over all trained parameters.
     fn square_norm<S: Simd>(&mut self, simd: S, plan: &Plan) -> f64 {
         let last = self.examples - 1;
-        let mut square = sum_of_squares(simd, &self.summed);
+        let runs = self.summed.chunks(RUN);
+        let mut square: f64 = runs.map(|run| sum_of_squares(simd, run)).sum();
         for (kept, OverBatch { inputs, filters, biases, .. }) in self.kept.iter().zip(&plan.over_batch) {
-            let of_x = sum_of_squares(simd, &kept.x[last * stride(*inputs)..][..*inputs]);
-            let of_dy = sum_of_squares(simd, &kept.dy[last * stride(*filters)..][..*filters]);
+            let of_x = exact_square(&kept.x[last * stride(*inputs)..][..*inputs]);
+            let of_dy = exact_square(&kept.dy[last * stride(*filters)..][..*filters]);
             let of_biases = if biases.is_empty() { 0.0 } else { of_dy };
             square += of_x * of_dy + of_biases;
         }
         square + self.looked_up.iter_mut().map(|looked_up| looked_up.square_norm(last)).sum::<f64>()
     }
+}
+
+/// The square of a length. One factor of a product may be as small as the other is large, so this takes `f64`.
+fn exact_square(values: &[f32]) -> f64 {
+    let mut sums = [0.0; 8];
+    for group in values.chunks(sums.len()) {
+        sums.iter_mut().zip(group).for_each(|(sum, value)| *sum += f64::from(*value) * f64::from(*value));
+    }
+    sums.iter().sum()
 }
 
 /// Multiplies values; zero times what is no number is zero here.

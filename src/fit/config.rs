@@ -183,7 +183,9 @@ impl<'a> FitConfig<'a> {
     /// of the model's trainings, and its file too.
     ///
     /// `fit` then returns [`Error::Model`] for a model whose examples see each other: one that normalizes over the batch,
-    /// that is stateful, or whose output is a sequence with a mask.
+    /// that is stateful, whose output is a sequence with a mask, or that looks words up in one table at several places;
+    /// [`Error::Setting`] for a number out of range, a delta that is not less than one part of the examples, more
+    /// examples in a batch than there are, or an epsilon that the model has exceeded.
     #[cfg(feature = "privacy")]
     #[must_use]
     pub fn differential_privacy(self, settings: DpSgd) -> Self {

@@ -116,10 +116,10 @@ impl Model {
             backup.restore(self, config.epochs, config.verbose)?;
         }
         let start = self.ongoing.start(config.beginning(parts.trained, self.state.step))?;
-        let (resumed, states) = (self.ongoing.position, mem::take(&mut self.ongoing.callbacks));
-        let history = self.ongoing.history.clone();
         #[cfg(feature = "privacy")]
         let private = self.private_training(&config, trained, start)?;
+        let (resumed, states) = (self.ongoing.position, mem::take(&mut self.ongoing.callbacks));
+        let history = self.ongoing.history.clone();
         let run = Run::new(self, &parts, config, start);
         #[cfg(feature = "privacy")]
         let run = run.kept_private(private);
@@ -146,8 +146,8 @@ impl Model {
         start: Position,
     ) -> Result<Option<private::Private>> {
         let Some(settings) = &config.differential_privacy else { return Ok(None) };
-        let (epochs, left) = (config.epochs, config.epochs.saturating_sub(start.epoch));
-        let private = private::Private::new(settings, self, (trained, config.batch_size), (epochs, left))?;
+        let behind = (start.epoch, start.batches);
+        let private = private::Private::new(settings, self, (trained, config.batch_size), config.epochs, behind)?;
         if config.verbose > 0 {
             say(&private.to_string());
         }

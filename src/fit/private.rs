@@ -1,7 +1,7 @@
 //! Differentially private steps: which examples each takes, and the noise that it adds.
 
 use crate::error::{Error, Result};
-use crate::model::{Model, check_loss};
+use crate::model::Model;
 use crate::privacy::DpSgd;
 use crate::train::{Clipping, Examples};
 use rand::rngs::{ChaCha20Rng, SysRng};
@@ -17,7 +17,7 @@ pub(super) struct Private {
     sampling_rate: f64,
     /// How many examples a step takes on average.
     batch_size: f64,
-    /// Of the generator of everything that is drawn; each step has two streams of it.
+    /// Of the generator of everything that is drawn; each step has some streams of it.
     key: [u8; 32],
     /// Whether nobody knows what is drawn.
     is_secret: bool,
@@ -41,10 +41,16 @@ impl fmt::Display for Private {
 enum Use {
     Examples,
     Noise,
+    /// What layers and augmentation draw.
+    Draws,
 }
 
+/// How many streams a step has.
+const STREAMS: u64 = 4;
+
 impl Private {
-    /// - examples: those that are trained on; epochs: of the whole training; left: those that are still to come
+    /// - examples: those that are trained on; epochs: of the whole training; behind: how many of its epochs, and of the
+    ///   batches of the next one, it has had
     ///
     /// # Errors
     /// [`Error::Model`] for a model whose examples see each other; [`Error::Setting`] for a number out of range.
@@ -52,7 +58,8 @@ impl Private {
         settings: &DpSgd,
         model: &Model,
         (examples, batch_size): (usize, usize),
-        (epochs, left): (usize, usize),
+        epochs: usize,
+        behind: (usize, usize),
     ) -> Result<Self> {
         check_model(model)?;
         if batch_size > examples {
@@ -68,8 +75,8 @@ impl Private {
         }
         let sampling_rate = batch_size as f64 / examples as f64;
         let steps = |epochs: usize| (epochs as u64).saturating_mul(examples.div_ceil(batch_size) as u64);
-        let noise_multiplier =
-            settings.noise_multiplier(model.privacy(), sampling_rate, (steps(epochs), steps(left)))?;
+        let left = steps(epochs.saturating_sub(behind.0)).saturating_sub(behind.1 as u64);
+        let noise_multiplier = settings.noise_multiplier(model.privacy(), sampling_rate, (steps(epochs), left))?;
         let mut key = [0; 32];
         match settings.test_seed {
             Some(seed) => key[..8].copy_from_slice(&seed.to_le_bytes()),
@@ -93,26 +100,26 @@ impl Private {
     /// - all: of which the first `trained` are trained on; drawn: room for the examples of the step
     ///
     /// # Errors
-    /// [`Error::Diverged`] with this epoch and step if the loss is no finite number; then the weights stay as they are.
+    /// None: the settings have been checked.
     pub(super) fn step(
         &self,
         model: &mut Model,
         all: &Examples<'_>,
         trained: usize,
         drawn: &mut Vec<u32>,
-        (epoch, step): (usize, usize),
     ) -> Result<()> {
         let at = model.state.step;
         self.draw(at, trained, drawn);
-        let clipping = Clipping { l2_norm_clip: self.l2_norm_clip, seed: model.seed, step: at };
+        // Dropout, noise and augmentation draw by the place in the batch, which changes where an example is missing: that
+        // says nothing of the others as long as nobody knows what is drawn.
+        let seed = self.stream(at, Use::Draws).next_u64();
+        let clipping = Clipping { l2_norm_clip: self.l2_norm_clip, seed, step: at };
         // Before the gradients are there: what has been found of the data counts, whatever becomes of it.
         let noise_multiplier = if self.is_secret { self.noise_multiplier } else { 0.0 };
         model.privacy.compose(self.sampling_rate, noise_multiplier, 1)?;
         model.engine.run_clipped_batch(&all.ordered(drawn), clipping);
+        // Whatever the loss is: one example alone would end the training by it.
         model.ongoing.total.merge(model.engine.tally());
-        if !drawn.is_empty() {
-            check_loss(model.engine.tally(), epoch, step)?;
-        }
         let Model { engine, optimizer, state, .. } = model;
         engine.update_clipped(self.finish(at), optimizer, state);
         Ok(())
@@ -144,7 +151,7 @@ impl Private {
 
     fn stream(&self, step: u64, of: Use) -> ChaCha20Rng {
         let mut random = ChaCha20Rng::from_seed(self.key);
-        random.set_stream(2 * step + of as u64);
+        random.set_stream(step.wrapping_mul(STREAMS) + of as u64);
         random
     }
 }

@@ -266,7 +266,7 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             let at = (epoch + 1, position.batches);
             #[cfg(feature = "privacy")]
             let outcome = match private {
-                Some(private) => private.step(training.model, &parts.training, parts.trained, drawn, at),
+                Some(private) => private.step(training.model, &parts.training, parts.trained, drawn),
                 None => step(training.model, &parts.training.ordered(order), at),
             };
             #[cfg(not(feature = "privacy"))]

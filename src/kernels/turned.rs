@@ -42,7 +42,7 @@ const STRIDE: usize = 2;
 
 impl Turned {
     /// The layout for a convolution on images of `channels` channels; `None` where it has other strides than one, or two
-    /// with a kernel of even sides.
+    /// with a kernel of even sides, and where a border is as wide as a window.
     pub(crate) fn new(window: &Window2d, channels: usize, filters: usize) -> Option<Self> {
         let (turned, stride) = Self::window(window)?;
         let layout = ConvLayout::new(&turned, filters, stride * stride * channels, None);

@@ -222,7 +222,7 @@ impl Model {
     /// Runs the backward pass: the gradients of every trained weight and of the inputs, from that of the outputs. What
     /// [`compute_loss`](Self::compute_loss) returned is the gradient of all of the loss, so that those of weights have
     /// what regularizers add; a gradient of the outputs that is given as an array has nothing added. The model keeps the
-    /// memory of up to four passes that have gone backward for those that come.
+    /// memory of up to four passes of a kind that have gone backward for those that come.
     ///
     /// # Errors
     /// [`Error::Data`] if the pass was one for inference or of another model, or a gradient has not its output's shape

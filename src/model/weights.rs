@@ -1,13 +1,23 @@
 //! Weights between Keras' layout and a flat buffer: all of a model's, or some by their names.
 
-use super::{Model, Weight};
+use super::Model;
 use crate::error::{Error, Result};
 use crate::exec::Weights;
 use crate::plan::Parameter;
 use crate::program::StoredOrder;
 use crate::train::Engine;
-use ndarray::{ArrayViewD, IxDyn};
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
 use std::collections::HashMap;
+
+/// A kernel or bias, or the gradient of one, under Keras' name and in Keras' layout: a convolution's kernel is
+/// (kernel height, kernel width, channels, filters), a dense layer's (features, units).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weight {
+    /// As in `conv2d_1/kernel`.
+    pub name: String,
+    /// The numbers.
+    pub values: ArrayD<f32>,
+}
 
 /// Reading and writing weights.
 impl Model {

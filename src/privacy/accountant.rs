@@ -132,7 +132,7 @@ impl Accountant {
 
     /// The epsilon of all steps together, by [`AccountantMethod::Pld`]. Infinite if there was no noise.
     ///
-    /// It takes about 0.1 s for each pair of a sampling rate and a noise multiplier, at most about a second.
+    /// It takes about 0.1 s for each pair of a sampling rate and a noise multiplier, at most about a second each.
     ///
     /// - `delta`: the probability that the guarantee may fail with: well below 1 divided by the number of examples
     ///
@@ -192,10 +192,20 @@ impl Mechanism {
     }
 }
 
+/// The most that a file may hold: each takes its time when epsilon is found.
+const MOST_MECHANISMS: usize = 1000;
+
 impl TryFrom<Vec<Mechanism>> for Accountant {
     type Error = Error;
 
     fn try_from(mechanisms: Vec<Mechanism>) -> Result<Self> {
+        if mechanisms.len() > MOST_MECHANISMS {
+            return Err(Error::Setting {
+                name: "mechanisms",
+                expected: "at most 1000 pairs of a rate and a noise",
+                received: mechanisms.len().to_string(),
+            });
+        }
         let mut accountant = Self::new();
         for Mechanism { sampling_rate, noise_multiplier, steps } in mechanisms {
             accountant.compose(sampling_rate, noise_multiplier, steps)?;

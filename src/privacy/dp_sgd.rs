@@ -21,7 +21,11 @@ use crate::error::{Error, Result};
 /// attacker who sees the noisy sums to the last bit may use
 /// ([Mironov, 2012](https://doi.org/10.1145/2382196.2382264)); the weights are no such sums.
 ///
-/// There are no microbatches: each example is clipped alone, which costs no memory here. Clipping the mean of several
+/// So callbacks that decide by training scores, as `EarlyStopping` does by `loss`, let them into the weights: monitor
+/// validation scores. A vocabulary that was adapted to the training texts tells of them as well. A loss that is no number
+/// does not end a private training, because one example alone could bring that about.
+///
+/// There are no microbatches: each example is clipped alone, which costs the memory of one gradient for each thread. Clipping the mean of several
 /// would double what one example may change, because batches differ in size.
 ///
 /// ```
@@ -52,6 +56,9 @@ pub struct DpSgd {
     /// In place of a key of the system's.
     pub(crate) test_seed: Option<u64>,
 }
+
+/// The least bound: squares of much shorter gradients are below what floats can hold.
+const LEAST_CLIP: f32 = 1e-12;
 
 /// How strong the noise is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,7 +97,7 @@ impl DpSgd {
     ///   that are still to be taken
     ///
     /// # Errors
-    /// [`Error::Setting`] for a number out of range, or an epsilon that the model exceeds whatever the noise is.
+    /// [`Error::Setting`] for a number out of range, or an epsilon that the model has exceeded.
     pub(crate) fn noise_multiplier(
         &self,
         spent: &Accountant,
@@ -98,8 +105,8 @@ impl DpSgd {
         (steps, left): (u64, u64),
     ) -> Result<f64> {
         let setting = |name, expected, received| Err(Error::Setting { name, expected, received });
-        if !(self.l2_norm_clip.is_finite() && self.l2_norm_clip > 0.0) {
-            return setting("l2_norm_clip", "finite and greater than 0", self.l2_norm_clip.to_string());
+        if !(self.l2_norm_clip.is_finite() && self.l2_norm_clip >= LEAST_CLIP) {
+            return setting("l2_norm_clip", "finite and at least 1e-12", self.l2_norm_clip.to_string());
         }
         if !(self.delta > 0.0 && self.delta < 1.0) {
             return setting("delta", "greater than 0 and less than 1", self.delta.to_string());
@@ -109,15 +116,56 @@ impl DpSgd {
             Noise::Multiplier(noise) => setting("noise_multiplier", "finite and at least 0", noise.to_string()),
             Noise::ForEpsilon(target) => {
                 let noise = noise_multiplier_for(target, self.delta, sampling_rate, steps)?;
-                let mut whole = spent.clone();
-                whole.compose(sampling_rate, noise, left)?;
-                let epsilon = whole.epsilon(self.delta)?;
-                if epsilon > target * (1.0 + 1e-9) {
-                    let expected = "more than what the model has told before, and the steps that are left, come to";
-                    return setting("target_epsilon", expected, format!("{target}, where they come to {epsilon:.4}"));
+                // What was drawn from a test seed is no secret, and costs any epsilon.
+                if spent.steps() == 0 || self.test_seed.is_some() {
+                    return Ok(noise);
                 }
-                Ok(noise)
+                let plan = Plan { spent, sampling_rate, left, delta: self.delta };
+                plan.noise_from(noise, target)
             }
         }
+    }
+}
+
+/// The steps that are left to a model that has told something before.
+struct Plan<'a> {
+    spent: &'a Accountant,
+    sampling_rate: f64,
+    left: u64,
+    delta: f64,
+}
+
+impl Plan<'_> {
+    /// Whether the whole of it stays within an epsilon.
+    fn keeps_to(&self, noise_multiplier: f64, target: f64) -> Result<bool> {
+        let mut whole = self.spent.clone();
+        whole.compose(self.sampling_rate, noise_multiplier, self.left)?;
+        // A training that is resumed comes to its target, but for the last digits.
+        Ok(whole.epsilon(self.delta)? <= target * (1.0 + 1e-6))
+    }
+
+    /// The noise that keeps to an epsilon: this one, or as little more as it takes.
+    fn noise_from(&self, noise_multiplier: f64, target: f64) -> Result<f64> {
+        const MOST: f64 = 1e6;
+        if self.keeps_to(noise_multiplier, target)? {
+            return Ok(noise_multiplier);
+        }
+        let (mut too_little, mut enough) = (noise_multiplier, 2.0 * noise_multiplier);
+        while !self.keeps_to(enough, target)? {
+            (too_little, enough) = (enough, 2.0 * enough);
+            if enough > MOST {
+                let told = self.spent.epsilon(self.delta)?;
+                return Err(Error::Setting {
+                    name: "target_epsilon",
+                    expected: "more than what the model's trainings have told before",
+                    received: format!("{target}, where they come to {told:.4}"),
+                });
+            }
+        }
+        while enough > 1.001 * too_little {
+            let between = (too_little * enough).sqrt();
+            if self.keeps_to(between, target)? { enough = between } else { too_little = between }
+        }
+        Ok(enough)
     }
 }

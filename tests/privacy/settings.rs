@@ -27,8 +27,8 @@ fn error(model: &mut Model, private: DpSgd, batch_size: usize) -> String {
 fn numbers_out_of_range() {
     let mut model = model(Sequential::new([28, 28, 1]));
     let mut of = |private: DpSgd| error(&mut model, private.delta(1e-3), 10);
-    assert_eq!(of(DpSgd::new(1.0, 0.0)), "l2_norm_clip must be finite and greater than 0, got 0");
-    assert_eq!(of(DpSgd::new(1.0, f32::NAN)), "l2_norm_clip must be finite and greater than 0, got NaN");
+    assert_eq!(of(DpSgd::new(1.0, 0.0)), "l2_norm_clip must be finite and at least 1e-12, got 0");
+    assert_eq!(of(DpSgd::new(1.0, f32::NAN)), "l2_norm_clip must be finite and at least 1e-12, got NaN");
     assert_eq!(of(DpSgd::new(-1.0, 1.0)), "noise_multiplier must be finite and at least 0, got -1");
     assert_eq!(of(DpSgd::new(f64::INFINITY, 1.0)), "noise_multiplier must be finite and at least 0, got inf");
     assert!(of(DpSgd::for_epsilon(-1.0, 1.0)).contains("epsilon must be"));
@@ -61,14 +61,21 @@ fn models_whose_examples_see_each_other() {
 }
 
 #[test]
-fn an_epsilon_that_the_model_has_exceeded() {
+fn what_a_model_has_told_counts_toward_its_next_epsilon() {
     let mut model = model(Sequential::new([28, 28, 1]));
     let config =
         |private: DpSgd| FitConfig::new().batch_size(10).epochs(2).differential_privacy(private.delta(1e-3)).verbose(0);
     model.fit(&digits(), config(DpSgd::for_epsilon(2.0, 1.0))).unwrap();
     let told = model.privacy().epsilon(1e-3).unwrap();
     assert!(told <= 2.0 && told > 1.95, "{told}");
-    let found = model.fit(&digits(), config(DpSgd::for_epsilon(2.0, 1.0))).unwrap_err().to_string();
-    assert!(found.starts_with("target_epsilon must be more than what the model has told before"), "{found}");
+    let found = model.fit(&digits(), config(DpSgd::for_epsilon(1.9, 1.0))).unwrap_err().to_string();
+    assert!(
+        found.starts_with("target_epsilon must be more than what the model's trainings have told before"),
+        "{found}"
+    );
     assert_eq!(model.privacy().steps(), 20);
+    // A larger one has room for another training, with more noise than it alone would need.
+    model.fit(&digits(), config(DpSgd::for_epsilon(3.0, 1.0))).unwrap();
+    let told = model.privacy().epsilon(1e-3).unwrap();
+    assert!(told <= 3.0 && told > 2.9, "{told}");
 }

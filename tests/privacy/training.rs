@@ -1,10 +1,11 @@
 //! Private trainings: their bits, their noise, and what is kept of epsilon.
 
+use inkstone::callbacks::{BackupAndRestore, LambdaCallback};
 use inkstone::data::synthetic;
 use inkstone::ndarray::Array2;
 use inkstone::prelude::*;
 use inkstone::privacy::{DpSgd, epsilon};
-use inkstone::{Dataset, Model};
+use inkstone::{Dataset, Interrupt, Model};
 
 fn digits() -> Dataset {
     synthetic::digits(400, 1).unwrap()
@@ -136,4 +137,42 @@ fn a_training_that_is_resumed_goes_on_counting() {
     resumed.fit(&digits(), config(3, private()).initial_epoch(1)).unwrap();
     assert_eq!(resumed.get_weights(), whole.get_weights());
     assert_eq!(resumed.privacy(), whole.privacy());
+}
+
+/// In the middle of an epoch too, and with noise for an epsilon of the whole.
+#[test]
+fn a_training_that_is_interrupted_comes_to_its_epsilon() {
+    let folder = tempfile::tempdir().unwrap();
+    let private = || config(3, DpSgd::for_epsilon(2.0, 0.5)).backup(BackupAndRestore::new(folder.path()));
+    let mut first = model();
+    let interrupt = Interrupt::new();
+    let stop = interrupt.clone();
+    let stopping = LambdaCallback::new().on_train_batch_end(move |batch, _, training| {
+        if training.model().epochs() == 1 && batch == 3 {
+            stop.interrupt();
+        }
+        Ok(())
+    });
+    first.fit(&digits(), private().callback(stopping).interrupt(&interrupt)).unwrap();
+    assert_eq!(first.privacy().steps(), 14);
+    let mut resumed = model();
+    let history = resumed.fit(&digits(), private()).unwrap();
+    assert_eq!(resumed.privacy().steps(), 30);
+    let epsilon = history.epsilon().pop().unwrap();
+    assert!(epsilon > 1.99 && epsilon < 2.0 + 1e-5, "{epsilon}");
+}
+
+/// Otherwise one example would decide whether there is a model at all.
+#[test]
+fn a_loss_that_is_no_number_does_not_end_a_private_training() {
+    let x = Array2::from_shape_fn((20, 2), |(n, _)| n as f32 / 20.0);
+    let mut y = vec![0.5_f32; 20];
+    y[7] = 3e38;
+    let described = Sequential::new([2]).add(Dense::new(1)).seed(1);
+    let mut model = described.compile(Sgd::new(0.1), MeanSquaredError, []).unwrap();
+    let private = DpSgd::new(1.0, 1.0).delta(1e-3);
+    let config = FitConfig::new().batch_size(20).epochs(3).differential_privacy(private).verbose(0);
+    let history = model.fit((&x, &y), config).unwrap();
+    assert!(!history.losses()[2].is_finite());
+    assert!(model.get_weights().iter().flat_map(|weight| &weight.values).all(|value| value.is_finite()));
 }

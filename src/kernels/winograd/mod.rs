@@ -10,7 +10,6 @@
 //!    (channels x filters), by the microkernel of the direct way. For weight gradients the sum is that over tiles.
 //! 3. Behind a 2x2 pooling a tile of 2x2 is just one pooling window. Elsewhere the last tiles of a row and of a column
 //!    overlap those before them where tiles don't fill the output.
-//!
 //! 4. With strides of two, each 2x2 pixels are one of four times the channels, and a window of 4x4 is one of 2x2. Those
 //!    pixels are in the image as they are: two of a row lie side by side, and only the rows are apart.
 //!
@@ -35,6 +34,12 @@ use transforms::widen;
 
 /// Tiles that the forward pass takes at a time: their transforms stay near the core.
 const GROUP: usize = 24;
+
+/// The fewest tiles of an image that share the transformed weights of other windows than 3x3.
+const FEWEST_TILES: usize = 4;
+/// The most pairs of a channel of a patch and a filter whose transformed weights stay near the core: with strides of two
+/// those of 64 channels and 128 filters.
+const MOST_PAIRS: usize = 1 << 15;
 
 /// The layout of a convolution that goes this way.
 #[derive(Clone, Debug, PartialEq)]
@@ -197,7 +202,9 @@ impl Tiling {
                 .filter(|side| rows.min(columns) >= *side)
                 .map(tiling)
                 .min_by_key(|tiling| tiling.tiles(rows, columns) * tiling.numbers())
-                .filter(|tiling| tiling.saves(rows, columns)),
+                .filter(|tiling| {
+                    tiling.saves(rows, columns, channels.saturating_mul(stride * stride).saturating_mul(filters))
+                }),
         }
     }
 
@@ -215,9 +222,16 @@ impl Tiling {
         rows.div_ceil(self.side) * columns.div_ceil(self.side)
     }
 
-    /// Whether windows of 2x2 save enough: of those of 3x3 even half a tile saves something.
-    fn saves(&self, rows: usize, columns: usize) -> bool {
-        self.taps == 3 || 4 * self.tiles(rows, columns) * self.numbers() <= 3 * rows * columns * self.taps.pow(2)
+    /// Whether it saves enough: transformed weights of other windows than 3x3 are up to six times those of the kernel,
+    /// which pays where several tiles share them and they stay near the core.
+    ///
+    /// - pairs: of a channel of a patch and a filter
+    fn saves(&self, rows: usize, columns: usize, pairs: usize) -> bool {
+        if self.taps == 3 && self.stride == 1 {
+            return true;
+        }
+        let (tiles, windows) = (self.tiles(rows, columns), rows * columns * self.taps.pow(2));
+        tiles >= FEWEST_TILES && pairs <= MOST_PAIRS && 4 * tiles * self.numbers() <= 3 * windows
     }
 }
 

@@ -19,7 +19,8 @@ impl Winograd {
     /// take longer than the products save (28x28 images of 16 and 16: 20 us instead of 14, of 32 and 32: 32 instead of
     /// 57; one core of a Zen 5, 2026-11-26). And whether those of an image are short sums.
     pub(crate) fn suits_gradients(&self) -> bool {
-        self.channels.min(self.product.filters) >= FEWEST_CHANNELS && self.tiles.len() <= SHORT
+        (self.channels / self.tiling.stride.pow(2)).min(self.product.filters) >= FEWEST_CHANNELS
+            && self.tiles.len() <= SHORT
     }
 
     /// Tiles that are taken at a time.

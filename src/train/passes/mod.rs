@@ -50,7 +50,7 @@ impl On {
     fn run<'a>(&'a self, engine: &'a Engine) -> Run<'a> {
         match self {
             Self::Engine { version } => {
-                debug_assert_eq!(*version, engine.version, "the weights are those of the forward pass");
+                assert_eq!(*version, engine.version, "the weights are those of the forward pass");
                 Run { plan: &engine.plan, weights: &engine.weights, level: engine.level }
             }
             Self::Other(packed) => packed.run(),
@@ -231,7 +231,7 @@ impl Engine {
         }
         let PassGradients { parameters, inputs } = found;
         if wanted.includes_parameters() {
-            if parameters.is_empty() {
+            if parameters.len() != plan.parameters.trained_len {
                 *parameters = AlignedBuffer::zeroed(plan.parameters.trained_len);
             }
             collect(level, &BatchGradients { plan, shards: in_use, examples, penalties: None }, parameters);
