@@ -35,12 +35,15 @@ struct Arguments {
     batch_size: usize,
     #[arg(long, default_value_t = 0.5)]
     learning_rate: f32,
+    /// Trains without privacy, to compare
+    #[arg(long)]
+    plain: bool,
     #[command(flatten)]
     common: Common,
 }
 
 fn main() -> Result<()> {
-    let Arguments { epsilon, delta, clip, epochs, batch_size, learning_rate, common } = Arguments::parse();
+    let Arguments { epsilon, delta, clip, epochs, batch_size, learning_rate, plain, common } = Arguments::parse();
     let data = common.start()?;
     let network = Sequential::new([28, 28, 1])
         .add(Conv2D::new(16, (8, 8)).strides((2, 2)).padding(Same).activation(Tanh))
@@ -57,9 +60,13 @@ fn main() -> Result<()> {
     )?;
     println!("{}", model.summary());
     let interrupt = interrupt_on_ctrl_c()?;
-    let private = DpSgd::for_epsilon(epsilon, clip).delta(delta);
-    let config = FitConfig::new().epochs(epochs).batch_size(batch_size).differential_privacy(private);
-    let history = model.fit(&data.train, config.interrupt(&interrupt).verbose(2))?;
-    println!("Epsilon {:.3} at delta {delta:e}", model.privacy().epsilon(delta)?);
+    let mut config = FitConfig::new().epochs(epochs).batch_size(batch_size).interrupt(&interrupt).verbose(2);
+    if !plain {
+        config = config.differential_privacy(DpSgd::for_epsilon(epsilon, clip).delta(delta));
+    }
+    let history = model.fit(&data.train, config)?;
+    if !plain {
+        println!("Epsilon {:.3} at delta {delta:e}", model.privacy().epsilon(delta)?);
+    }
     common.finish(&mut model, &history, &data)
 }

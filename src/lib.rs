@@ -129,6 +129,9 @@ mod predictor;
 pub mod prelude;
 mod pretrained;
 pub mod privacy;
+#[cfg(feature = "privacy")]
+#[doc = include_str!("private_training.md")]
+pub mod private_training {}
 mod program;
 mod quantized;
 mod random;

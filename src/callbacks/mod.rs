@@ -34,6 +34,8 @@ mod lambda;
 mod learning_rate_scheduler;
 mod model_checkpoint;
 mod monitor;
+#[cfg(feature = "privacy")]
+mod privacy_budget;
 mod reduce_lr_on_plateau;
 #[cfg(feature = "tensorboard")]
 mod tensorboard;
@@ -48,6 +50,8 @@ pub use lambda::LambdaCallback;
 pub use learning_rate_scheduler::LearningRateScheduler;
 pub use model_checkpoint::{ModelCheckpoint, SaveFreq};
 pub use monitor::Mode;
+#[cfg(feature = "privacy")]
+pub use privacy_budget::PrivacyBudget;
 pub use reduce_lr_on_plateau::ReduceLROnPlateau;
 #[cfg(feature = "tensorboard")]
 pub use tensorboard::TensorBoard;

@@ -195,6 +195,25 @@ impl Mechanism {
 /// The most that a file may hold: each takes its time when epsilon is found.
 const MOST_MECHANISMS: usize = 1000;
 
+#[cfg(feature = "privacy")]
+impl Accountant {
+    /// The same, and once more what has come to it since another moment.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for more steps than can be counted.
+    pub(crate) fn with_as_much_again(&self, before: &Self) -> Result<Self> {
+        let mut whole = self.clone();
+        for Mechanism { sampling_rate, noise_multiplier, steps } in &self.mechanisms {
+            let is_alike = |known: &&Mechanism| {
+                (known.sampling_rate, known.noise_multiplier) == (*sampling_rate, *noise_multiplier)
+            };
+            let had = before.mechanisms.iter().find(is_alike).map_or(0, |known| known.steps);
+            whole.compose(*sampling_rate, *noise_multiplier, steps.saturating_sub(had))?;
+        }
+        Ok(whole)
+    }
+}
+
 impl TryFrom<Vec<Mechanism>> for Accountant {
     type Error = Error;
 

@@ -1,6 +1,6 @@
 //! Private trainings: their bits, their noise, and what is kept of epsilon.
 
-use inkstone::callbacks::{BackupAndRestore, LambdaCallback};
+use inkstone::callbacks::{BackupAndRestore, LambdaCallback, PrivacyBudget};
 use inkstone::data::synthetic;
 use inkstone::ndarray::Array2;
 use inkstone::prelude::*;
@@ -175,4 +175,20 @@ fn a_loss_that_is_no_number_does_not_end_a_private_training() {
     let history = model.fit((&x, &y), config).unwrap();
     assert!(!history.losses()[2].is_finite());
     assert!(model.get_weights().iter().flat_map(|weight| &weight.values).all(|value| value.is_finite()));
+}
+
+#[test]
+fn a_budget_ends_a_training_before_it_is_exceeded() {
+    let mut model = model();
+    let budget = || PrivacyBudget::new(3.0).delta(1e-4);
+    let config = |epochs| config(epochs, DpSgd::new(1.0, 0.5)).callback(budget());
+    let history = model.fit(&digits(), config(100)).unwrap();
+    let epsilons = history.epsilon();
+    let told = *epsilons.last().unwrap();
+    let step = told - epsilons[epsilons.len() - 2];
+    assert!(told <= 3.0 && told + 1.1 * step > 3.0, "{epsilons:?}");
+    // Another training of the model has an epoch that its budget has no room for, and says so.
+    model.fit(&digits(), config(1)).unwrap();
+    let error = model.fit(&digits(), config(1)).unwrap_err().to_string();
+    assert!(error.contains("have told an epsilon of 3."), "{error}");
 }
