@@ -25,8 +25,8 @@ use crate::error::{Error, Result};
 /// validation scores. A vocabulary that was adapted to the training texts tells of them as well. A loss that is no number
 /// does not end a private training, because one example alone could bring that about.
 ///
-/// There are no microbatches: each example is clipped alone, which costs the memory of one gradient for each thread. Clipping the mean of several
-/// would double what one example may change, because batches differ in size.
+/// There are no microbatches: each example is clipped alone, which costs the memory of one gradient for each thread.
+/// Clipping the mean of several would double what one example may change, because batches differ in size.
 ///
 /// ```
 /// use inkstone::prelude::*;
