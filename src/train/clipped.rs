@@ -5,7 +5,7 @@
 use super::counts::Scale;
 use super::gradients::BatchGradients;
 use super::pool::make_workspaces;
-use super::shard::Shard;
+use super::shard::{Shard, make_shards};
 use super::shards::{round_len, shard_count, shard_places};
 use super::tally::Scoring;
 use super::workers::{Then, hand_out};
@@ -44,12 +44,7 @@ impl Engine {
     fn run_clipped_round(&mut self, batch: &Examples<'_>, places: Range<usize>, clipping: Clipping) {
         let used = shard_count(&self.plan, places.len());
         let shard_len = places.len().div_ceil(used);
-        if self.shards.iter().take(used).any(|shard| shard.max_examples < shard_len) {
-            self.shards.clear();
-        }
-        while self.shards.len() < used {
-            self.shards.push(Shard::new(&self.plan, &self.scoring, shard_len));
-        }
+        make_shards(&mut self.shards, &self.plan, &self.scoring, used, shard_len);
         // Taken out, so that what a panic of a user's own layer or loss leaves of them is dropped.
         let mut workspaces = std::mem::take(self.workspaces.get_mut());
         let threads = Crew::Pool.threads(used);

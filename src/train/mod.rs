@@ -62,7 +62,7 @@ use other_plan::OtherPlan;
 use packing::pack_steps;
 use passes::{EngineId, PassRoom, Pending};
 use pool::{Pool, make_workspaces};
-use shard::{Part, Shard, run_shard};
+use shard::{Part, Shard, make_shards, run_shard};
 use shards::{round_len, shard_count, shard_places};
 use std::ops::Range;
 use std::sync::Arc;
@@ -223,12 +223,7 @@ impl Engine {
     fn run_round(&mut self, batch: &Examples<'_>, places: Range<usize>, seed: u64, step: u64) {
         let used = shard_count(&self.plan, places.len());
         let shard_len = places.len().div_ceil(used);
-        if self.shards.iter().take(used).any(|shard| shard.max_examples < shard_len) {
-            self.shards.clear();
-        }
-        while self.shards.len() < used {
-            self.shards.push(Shard::new(&self.plan, &self.scoring, shard_len));
-        }
+        make_shards(&mut self.shards, &self.plan, &self.scoring, used, shard_len);
         self.last = LastBatch::InShards { used, examples: places.len() };
         if self.plan.meetings().next().is_some() {
             return self.run_phases(batch, &places, used, (seed, step));

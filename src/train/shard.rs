@@ -27,6 +27,16 @@ impl Shard {
     }
 }
 
+/// Makes sure that there are so many shards with room for so many examples.
+pub(super) fn make_shards(shards: &mut Vec<Shard>, plan: &Plan, scoring: &Scoring, count: usize, max_examples: usize) {
+    if shards.iter().take(count).any(|shard| shard.max_examples < max_examples) {
+        shards.clear();
+    }
+    while shards.len() < count {
+        shards.push(Shard::new(plan, scoring, max_examples));
+    }
+}
+
 /// Which examples of a batch a shard has, and what their random numbers hang on.
 pub(super) struct Part<'a> {
     pub(super) batch: &'a Examples<'a>,

@@ -10,7 +10,7 @@ use super::counts::{Scale, add_steps, share};
 use super::gradients::BatchGradients;
 use super::head::HeadChunk;
 use super::other_plan::PackedPlan;
-use super::shard::Shard;
+use super::shard::make_shards;
 use super::shards::shard_count;
 use super::{Engine, Examples, Tally, chunk_len};
 use crate::aligned::AlignedBuffer;
@@ -211,12 +211,7 @@ impl Engine {
         let Run { plan, weights, level } = run;
         let shard_len = examples.div_ceil(shards.max(1));
         let PassMemory { chunks, shards: spare } = &mut memory;
-        if spare.iter().take(shards).any(|shard| shard.max_examples < shard_len) {
-            spare.clear();
-        }
-        while spare.len() < shards {
-            spare.push(Shard::new(plan, &self.scoring, shard_len));
-        }
+        make_shards(spare, plan, &self.scoring, shards, shard_len);
         let in_use = &mut spare[..shards];
         in_use.iter_mut().for_each(|shard| shard.gradients.clear());
         let is_of_loss = gradients.iter().any(|gradient| gradient.of == Side::Logits);
