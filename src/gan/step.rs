@@ -55,8 +55,8 @@ impl Gan {
     ///   latent: (N, latent numbers)
     ///
     /// # Errors
-    /// [`Error::Data`] if they don't fit the models or each other; [`Error::Diverged`] if a loss or a generated image is NaN or infinite,
-    /// [`Error::WeightDiverged`] if a gradient is: then that model takes no step.
+    /// [`Error::Data`] if they don't fit the models or each other; [`Error::Diverged`] if a loss or a generated image is
+    /// NaN or infinite, [`Error::WeightDiverged`] if a gradient is: then that model takes no step.
     ///
     /// ```
     /// use inkstone::prelude::*;
