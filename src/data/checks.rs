@@ -34,7 +34,7 @@ pub(crate) fn first_not_finite<D: Dimension>(values: &ArrayView<'_, f32, D>) -> 
 }
 
 /// Whether all values are finite: looked at in runs without a way out, which become vector instructions.
-pub(crate) fn all_finite(values: &[f32]) -> bool {
+pub(super) fn all_finite(values: &[f32]) -> bool {
     values.chunks(64).all(|run| run.iter().fold(true, |all, value| all & value.is_finite()))
 }
 

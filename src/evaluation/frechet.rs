@@ -1,5 +1,6 @@
 //! The Fréchet distance between two sets of vectors, with the eigenvalues that it needs.
 
+use crate::data::first_not_finite;
 use crate::error::{Error, Result};
 use ndarray::{Array1, Array2, Axis};
 
@@ -41,7 +42,8 @@ pub fn frechet_distance(first: &Array2<f32>, second: &Array2<f32>) -> Result<f64
         if set.nrows() < 2 {
             return Err(Error::Data(format!("a covariance takes at least 2 vectors, got {}", set.nrows())));
         }
-        if let Some((place, value)) = set.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        if let Some((place, value)) = first_not_finite(&set.view()) {
+            let place = (place[0], place[1]);
             return Err(Error::Data(format!("vectors must be finite, got {value} at {place:?} (N, features)")));
         }
     }

@@ -120,10 +120,9 @@ impl Model {
         let private = self.private_training(&config, trained, start)?;
         let (resumed, states) = (self.ongoing.position, mem::take(&mut self.ongoing.callbacks));
         let history = self.ongoing.history.clone();
-        let run = Run::new(self, &parts, config, start);
+        let mut run = Run::new(self, &parts, config, start);
         #[cfg(feature = "privacy")]
-        let run = run.kept_private(private);
-        let mut run = run;
+        run.keep_private(private);
         match run.begin(&states) {
             Ok(()) => run.train(),
             Err(error) => {

@@ -21,6 +21,8 @@ pub(super) struct Private {
     key: [u8; 32],
     /// Whether nobody knows what is drawn.
     is_secret: bool,
+    /// The examples of the last step.
+    drawn: Vec<u32>,
 }
 
 /// As `fit` says it when it begins.
@@ -92,24 +94,19 @@ impl Private {
             batch_size: batch_size as f64,
             key,
             is_secret: settings.test_seed.is_none(),
+            drawn: Vec::new(),
         })
     }
 
     /// One step, whose scores are added to those of the epoch.
     ///
-    /// - all: of which the first `trained` are trained on; drawn: room for the examples of the step
+    /// - all: of which the first `trained` are trained on
     ///
     /// # Errors
-    /// None: the settings have been checked.
-    pub(super) fn step(
-        &self,
-        model: &mut Model,
-        all: &Examples<'_>,
-        trained: usize,
-        drawn: &mut Vec<u32>,
-    ) -> Result<()> {
+    /// [`Error::Setting`] for more steps than can be counted.
+    pub(super) fn step(&mut self, model: &mut Model, all: &Examples<'_>, trained: usize) -> Result<()> {
         let at = model.state.step;
-        self.draw(at, trained, drawn);
+        self.draw(at, trained);
         // Dropout, noise and augmentation draw by the place in the batch, which changes where an example is missing: that
         // says nothing of the others as long as nobody knows what is drawn.
         let seed = self.stream(at, Use::Draws).next_u64();
@@ -117,7 +114,7 @@ impl Private {
         // Before the gradients are there: what has been found of the data counts, whatever becomes of it.
         let noise_multiplier = if self.is_secret { self.noise_multiplier } else { 0.0 };
         model.privacy.compose(self.sampling_rate, noise_multiplier, 1)?;
-        model.engine.run_clipped_batch(&all.ordered(drawn), clipping);
+        model.engine.run_clipped_batch(&all.ordered(&self.drawn), clipping);
         // Whatever the loss is: one example alone would end the training by it.
         model.ongoing.total.merge(model.engine.tally());
         let Model { engine, optimizer, state, .. } = model;
@@ -125,14 +122,14 @@ impl Private {
         Ok(())
     }
 
-    /// The examples of a step: each of so many, by chance.
-    fn draw(&self, step: u64, examples: usize, order: &mut Vec<u32>) {
+    /// Draws the examples of a step: each of so many, by chance.
+    fn draw(&mut self, step: u64, examples: usize) {
         let mut random = self.stream(step, Use::Examples);
         // As many of 2^64 numbers as the rate is of one; all of them if it is one.
         let below = (self.sampling_rate * 2.0_f64.powi(64)) as u64;
         let takes_all = self.sampling_rate >= 1.0;
-        order.clear();
-        order.extend((0..examples as u32).filter(|_| random.next_u64() < below || takes_all));
+        self.drawn.clear();
+        self.drawn.extend((0..examples as u32).filter(|_| random.next_u64() < below || takes_all));
     }
 
     /// What adds noise to the sum of a step's gradients, parameter by parameter, and divides it by the expected number of

@@ -46,9 +46,6 @@ pub(super) struct Run<'m, 'p, 'c> {
     position: Position,
     /// The examples in the order of this epoch.
     order: Vec<u32>,
-    /// Those of a private step.
-    #[cfg(feature = "privacy")]
-    drawn: Vec<u32>,
     /// What callbacks see after a batch.
     batch_logs: Logs,
 }
@@ -91,16 +88,14 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             private: None,
             position,
             order: Vec::with_capacity(parts.trained),
-            #[cfg(feature = "privacy")]
-            drawn: Vec::new(),
             batch_logs: Logs::without_values(Logs::names(&names, Validates::No)),
         }
     }
 
-    /// The same, but private.
+    /// Keeps its examples private, if they are to be.
     #[cfg(feature = "privacy")]
-    pub(super) fn kept_private(self, private: Option<Private>) -> Self {
-        Self { private, ..self }
+    pub(super) fn keep_private(&mut self, private: Option<Private>) {
+        self.private = private;
     }
 
     /// Begins, with what callbacks remember of a training that is resumed.
@@ -259,14 +254,14 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
         loop {
             let Self { parts, training, callbacks, backup, progress, position, order, .. } = self;
             #[cfg(feature = "privacy")]
-            let (private, drawn) = (&self.private, &mut self.drawn);
+            let private = &mut self.private;
             let first = position.batches * training.batch_size;
             let order = &order[first..order.len().min(first + training.batch_size)];
             position.batches += 1;
             let at = (epoch + 1, position.batches);
             #[cfg(feature = "privacy")]
             let outcome = match private {
-                Some(private) => private.step(training.model, &parts.training, parts.trained, drawn),
+                Some(private) => private.step(training.model, &parts.training, parts.trained),
                 None => step(training.model, &parts.training.ordered(order), at),
             };
             #[cfg(not(feature = "privacy"))]

@@ -30,7 +30,7 @@ impl Gan {
     /// images apart and of a generator that makes nearly one image alone: in the history and, unless `verbose` is 0, in
     /// what it prints.
     ///
-    /// It allocates in each step: what the models give, gradients, and a packed copy of the weights.
+    /// It allocates in each step: what the models give.
     ///
     /// # Errors
     /// [`Error::Data`] if the data does not fit the models, or has no classes and they take labels; [`Error::Setting`]

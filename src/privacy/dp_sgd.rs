@@ -1,5 +1,6 @@
 //! The settings of differentially private training.
 
+use super::noise::least_noise;
 use super::{Accountant, noise_multiplier_for};
 use crate::error::{Error, Result};
 
@@ -120,52 +121,22 @@ impl DpSgd {
                 if spent.steps() == 0 || self.test_seed.is_some() {
                     return Ok(noise);
                 }
-                let plan = Plan { spent, sampling_rate, left, delta: self.delta };
-                plan.noise_from(noise, target)
+                let epsilon_of = |noise: f64| {
+                    let mut whole = spent.clone();
+                    whole.compose(sampling_rate, noise, left)?;
+                    whole.epsilon(self.delta)
+                };
+                // A training that is resumed comes to its target, but for the last digits.
+                if epsilon_of(noise)? <= target * (1.0 + 1e-6) {
+                    return Ok(noise);
+                }
+                let told = spent.epsilon(self.delta)?;
+                if told > target {
+                    let expected = "more than what the model's trainings have told before";
+                    return setting("target_epsilon", expected, format!("{target}, where they come to {told:.4}"));
+                }
+                least_noise(target, epsilon_of)
             }
         }
-    }
-}
-
-/// The steps that are left to a model that has told something before.
-struct Plan<'a> {
-    spent: &'a Accountant,
-    sampling_rate: f64,
-    left: u64,
-    delta: f64,
-}
-
-impl Plan<'_> {
-    /// Whether the whole of it stays within an epsilon.
-    fn keeps_to(&self, noise_multiplier: f64, target: f64) -> Result<bool> {
-        let mut whole = self.spent.clone();
-        whole.compose(self.sampling_rate, noise_multiplier, self.left)?;
-        // A training that is resumed comes to its target, but for the last digits.
-        Ok(whole.epsilon(self.delta)? <= target * (1.0 + 1e-6))
-    }
-
-    /// The noise that keeps to an epsilon: this one, or as little more as it takes.
-    fn noise_from(&self, noise_multiplier: f64, target: f64) -> Result<f64> {
-        const MOST: f64 = 1e6;
-        if self.keeps_to(noise_multiplier, target)? {
-            return Ok(noise_multiplier);
-        }
-        let (mut too_little, mut enough) = (noise_multiplier, 2.0 * noise_multiplier);
-        while !self.keeps_to(enough, target)? {
-            (too_little, enough) = (enough, 2.0 * enough);
-            if enough > MOST {
-                let told = self.spent.epsilon(self.delta)?;
-                return Err(Error::Setting {
-                    name: "target_epsilon",
-                    expected: "more than what the model's trainings have told before",
-                    received: format!("{target}, where they come to {told:.4}"),
-                });
-            }
-        }
-        while enough > 1.001 * too_little {
-            let between = (too_little * enough).sqrt();
-            if self.keeps_to(between, target)? { enough = between } else { too_little = between }
-        }
-        Ok(enough)
     }
 }

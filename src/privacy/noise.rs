@@ -30,7 +30,14 @@ pub fn noise_multiplier_for(target_epsilon: f64, delta: f64, sampling_rate: f64,
     if !(target_epsilon > 0.0 && target_epsilon.is_finite()) {
         return Err(setting("target_epsilon", "finite and above 0", target_epsilon));
     }
-    let epsilon_of = |noise| epsilon(sampling_rate, noise, steps, delta);
+    least_noise(target_epsilon, |noise| epsilon(sampling_rate, noise, steps, delta))
+}
+
+/// The least noise multiplier, within 0.01 %, whose epsilon is not above the target.
+///
+/// # Errors
+/// [`Error::Setting`](crate::Error::Setting) if none up to 1e9 is enough; the first one of `epsilon_of`.
+pub(super) fn least_noise(target_epsilon: f64, epsilon_of: impl Fn(f64) -> Result<f64>) -> Result<f64> {
     if epsilon_of(0.0)? <= target_epsilon {
         return Ok(0.0);
     }

@@ -39,6 +39,8 @@ impl Engine {
         for start in (0..batch.len()).step_by(round_len) {
             self.run_clipped_round(batch, start..(start + round_len).min(batch.len()), clipping);
         }
+        let Self { weights, tally, penalties, level, .. } = self;
+        penalties.iter().for_each(|penalties| tally.add_penalty(penalties.value(*level, &weights.flat)));
     }
 
     fn run_clipped_round(&mut self, batch: &Examples<'_>, places: Range<usize>, clipping: Clipping) {

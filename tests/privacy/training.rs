@@ -192,3 +192,22 @@ fn a_budget_ends_a_training_before_it_is_exceeded() {
     let error = model.fit(&digits(), config(1)).unwrap_err().to_string();
     assert!(error.contains("have told an epsilon of 3."), "{error}");
 }
+
+/// Both score a batch before its step.
+#[test]
+fn losses_have_what_regularizers_add() {
+    let x = Array2::from_shape_fn((20, 2), |(n, column)| ((n * 7 + column * 3) % 11) as f32 / 11.0);
+    let y: Vec<usize> = (0..20).map(|n| n % 3).collect();
+    let loss = |private: bool| {
+        let dense = Dense::new(3).activation(Softmax).kernel_regularizer(Regularizer::l2(0.3));
+        let described = Sequential::new([2]).add(dense).seed(1);
+        let mut model = described.compile(Sgd::new(0.1), SparseCategoricalCrossentropy::default(), []).unwrap();
+        let mut config = FitConfig::new().batch_size(20).shuffle(false).verbose(0);
+        if private {
+            config = config.differential_privacy(DpSgd::new(1.0, 1.0).delta(1e-3));
+        }
+        model.fit((&x, &y), config).unwrap().losses()[0]
+    };
+    let (plain, private) = (loss(false), loss(true));
+    assert!((plain - private).abs() < 1e-6, "{plain} without privacy, {private} with it");
+}

@@ -159,6 +159,21 @@ fn inference_predicts_and_has_no_backward_pass() {
     );
 }
 
+/// With a normalization over the batch a pass for inference has a plan of its own, without it that of training.
+#[test]
+fn a_pass_for_inference_is_scored_whatever_has_become_of_the_model() {
+    let (images, labels) = data(8);
+    let plain = Sequential::new([9, 8, 2]).add(Flatten::new()).add(Dense::new(4).activation(Softmax)).seed(3);
+    let plain = plain.compile(Sgd::new(0.5), SparseCategoricalCrossentropy::default(), []).unwrap();
+    for mut model in [plain, model()] {
+        let pass = model.forward(&images, Mode::Inference).unwrap();
+        let (before, _) = model.compute_loss(&pass, &labels).unwrap();
+        model.train_on_batch(&images, &labels).unwrap();
+        let (after, _) = model.compute_loss(&pass, &labels).unwrap();
+        assert_eq!(before, after);
+    }
+}
+
 #[test]
 fn what_does_not_fit_a_pass_is_told() {
     let ((images, labels), mut model) = (data(6), model());

@@ -39,7 +39,7 @@ pub(crate) struct KeptPass {
 /// The plan and the weights of a pass.
 #[derive(Debug)]
 enum On {
-    /// Those of the engine: its weights must not change before the pass has gone backward.
+    /// Those of the engine: its weights must not change while the pass is kept.
     Engine {
         version: u64,
     },
@@ -127,8 +127,8 @@ pub(crate) struct Draws {
 
 impl Engine {
     /// Runs the forward pass of some examples, and keeps the workspaces of all chunks. `Wanted::Nothing` is a pass for
-    /// inference; one for `Wanted::OfParameters` is one through the weights of the engine, which must not change until
-    /// it has gone backward.
+    /// inference; one for `Wanted::OfParameters` is one through the weights of the engine, which must not change while
+    /// it is kept.
     pub(crate) fn forward_pass(
         &self,
         network: &Network,
@@ -138,7 +138,11 @@ impl Engine {
         draws: Draws,
     ) -> Result<KeptPass> {
         let (other, purpose) = match wanted {
-            Wanted::Nothing => (self.inference_plan(), Purpose::Inference),
+            // A user may keep it while the weights change, as those that find the gradients of inputs.
+            Wanted::Nothing => match self.inference_plan() {
+                Some(on) => (Some(on), Purpose::Inference),
+                None => (self.passes.plan(Wanted::OfInputs, self, network)?, Purpose::Inference),
+            },
             Wanted::OfParameters | Wanted::OfInputs | Wanted::OfInputsAlone => {
                 (self.passes.plan(wanted, self, network)?, Purpose::Training)
             }
