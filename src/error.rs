@@ -1,8 +1,12 @@
 //! Errors: where, what was expected, what was found, what to do. One variant a kind of fault, by
 //! who can mend it: the environment, a file, the description of a model, the data, or a training run.
 
+#[cfg(feature = "protect")]
+mod encryption_fault;
 mod model_fault;
 
+#[cfg(feature = "protect")]
+pub use encryption_fault::EncryptionFault;
 pub use model_fault::ModelFault;
 
 use std::fmt;
@@ -63,6 +67,19 @@ pub enum Error {
         /// What is wrong with its content.
         fault: IdxFault,
     },
+    /// An encrypted file was not opened.
+    #[cfg(feature = "protect")]
+    #[error("{place}: {fault}")]
+    Encrypted {
+        /// The file, or what the caller named it.
+        place: String,
+        /// Why.
+        fault: EncryptionFault,
+    },
+    /// Keys or a passphrase are not what they should be. They are never shown.
+    #[cfg(feature = "protect")]
+    #[error("{0}")]
+    Key(String),
     /// A data set's files were found nowhere.
     #[error("{}", missing_data(name, searched, files, mirror))]
     MissingData {

@@ -63,6 +63,10 @@
 //! - `progress`, on by default: [`Model::fit`] shows a progress bar on a terminal.
 //! - `image`, off by default: `data::pictures` reads PNG files as digits in MNIST's form, and writes data sets as PNG
 //!   files.
+//! - `privacy`, off by default: differentially private training, `privacy::DpSgd`. It takes a cryptographic generator and
+//!   the system's random numbers. What reckons epsilon is always there.
+//! - `protect`, off by default: `protect` has encrypted files, data sets in them, and pseudonyms for names.
+//!   It takes the library of the format age, with a hundred crates.
 //! - `tensorboard`, off by default: `callbacks::TensorBoard` writes what TensorBoard shows: curves of losses, metrics
 //!   and learning rates, and histograms of weights.
 //! - `plot`, off by default: `report` draws the curves of a training, the confusion matrix, the mistakes, the filters
@@ -133,6 +137,8 @@ pub mod privacy;
 #[doc = include_str!("private_training.md")]
 pub mod private_training {}
 mod program;
+#[cfg(feature = "protect")]
+pub mod protect;
 mod quantized;
 mod random;
 #[cfg(feature = "plot")]
@@ -157,6 +163,8 @@ mod whole_file;
 pub use ndarray;
 
 pub use data::{Dataset, Inputs, LabelledInputs, Targets};
+#[cfg(feature = "protect")]
+pub use error::EncryptionFault;
 pub use error::{Error, IdxFault, ModelFault, Result};
 pub use evaluation::EvaluationReport;
 pub use fit::FitConfig;

@@ -9,7 +9,7 @@ use ndarray::{Array4, Axis, concatenate};
 
 impl Dataset {
     /// The examples of this data set and after them those of another one. Their pixels are copied; bytes stay bytes
-    /// where both are stored as bytes and neither is scaled.
+    /// where both are stored as bytes and neither is scaled. They have names if both have.
     ///
     /// # Errors
     /// [`Error::Data`] if the examples differ in shape, or only one of the data sets has classes, or values, the values
@@ -63,7 +63,11 @@ impl Dataset {
                 StoredInputs::floats(joined(concatenate(Axis(0), &[first.view(), second.view()]))?)
             }
         };
-        Self::of_parts(images, self.shape(), labels, values)
+        let both = Self::of_parts(images, self.shape(), labels, values)?;
+        if self.ids.is_empty() || other.ids.is_empty() {
+            return Ok(both);
+        }
+        both.with_ids(self.ids().chain(other.ids()).collect::<Vec<_>>())
     }
 
     /// A copy of the bytes that it has, if it has some as they are.

@@ -49,7 +49,9 @@ pub struct Dataset {
     labels: Arc<[usize]>,
     /// The values of each, in this order, if they have some.
     pub(super) values: Option<StoredValues>,
-    /// The part of order, labels and values that belongs to this data set.
+    /// The name of each, in this order; empty if they have none.
+    pub(super) ids: Arc<[Arc<str>]>,
+    /// The part of order, labels, values and names that belongs to this data set.
     pub(super) range: Range<usize>,
 }
 
@@ -172,7 +174,8 @@ impl Dataset {
         values: Option<Values>,
     ) -> Result<Self> {
         let range = 0..images.dim().0;
-        let whole = Self { images, shape, scaling: None, order: None, labels: labels.into(), values: None, range };
+        let (labels, ids) = (labels.into(), Arc::default());
+        let whole = Self { images, shape, scaling: None, order: None, labels, values: None, ids, range };
         match values {
             Some(values) => whole.with_values(values),
             None => Ok(whole),
@@ -248,7 +251,11 @@ impl Dataset {
         let labels = examples.iter().filter_map(|example| own.get(*example)).copied().collect();
         let values = self.values.as_ref().map(|values| values.choose(&self.range, examples));
         let order = examples.iter().map(|example| self.stored(*example) as u32).collect();
-        Self { order: Some(order), range: 0..examples.len(), labels, values, ..self.clone() }
+        let ids = match &self.ids[..] {
+            [] => Arc::default(),
+            ids => examples.iter().map(|example| ids[self.range.start + example].clone()).collect(),
+        };
+        Self { order: Some(order), range: 0..examples.len(), labels, values, ids, ..self.clone() }
     }
 
     /// The same targets with these inputs, (N, H, W, C), in place of its own.
@@ -279,6 +286,11 @@ impl Dataset {
     /// The same inputs with these values for each.
     pub(super) fn with_stored(&self, values: StoredValues) -> Self {
         Self { values: Some(values), ..self.rebased() }
+    }
+
+    /// The same examples with these names for each.
+    pub(super) fn with_names(&self, ids: Arc<[Arc<str>]>) -> Self {
+        Self { ids, ..self.rebased() }
     }
 
     /// The same inputs without targets.

@@ -36,6 +36,12 @@ impl<'a> Example<'a> {
         self.dataset.labels().get(self.index).copied()
     }
 
+    /// Its name, if [the examples have names](Dataset::with_ids).
+    #[must_use]
+    pub fn id(&self) -> Option<&'a str> {
+        self.dataset.ids().nth(self.index)
+    }
+
     /// The target values, (outputs), if the data set has any, and they are no images.
     #[must_use]
     pub fn values(&self) -> Option<ArrayView1<'a, f32>> {

@@ -35,9 +35,12 @@ mod concat;
 mod dataset;
 #[cfg(feature = "download")]
 mod download;
+#[cfg(feature = "protect")]
+mod encrypted;
 mod example;
 mod family;
 mod gzip;
+mod ids;
 mod image_targets;
 mod inputs;
 mod labelled;

@@ -12,6 +12,7 @@ mod idx;
 mod image_targets;
 mod mnist;
 mod own_pictures;
+mod picture_metadata;
 mod pictures;
 mod sequences;
 mod synthetic;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The levels of ARCHITECTURE.md, from the ground up; a folder counts as the file of its name.
 const LEVELS: [&[&str]; 15] = [
     &["error", "random", "setters", "shape", "user_object"],
-    &["aligned", "data", "privacy", "simd", "whole_file"],
+    &["aligned", "data", "privacy", "protect", "simd", "whole_file"],
     &["kernels", "ops"],
     &["program"],
     &["layers"],

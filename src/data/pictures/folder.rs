@@ -66,7 +66,37 @@ pub fn from_folder(folder: impl AsRef<Path>) -> Result<(Dataset, Vec<String>)> {
 /// # Errors
 /// As [`from_folder`].
 pub fn from_folder_in(folder: impl AsRef<Path>, order: Order) -> Result<(Dataset, Vec<String>)> {
-    let folder = folder.as_ref();
+    let Folder { dataset, classes, .. } = read(folder.as_ref())?;
+    Ok((in_order(dataset, order), classes))
+}
+
+/// As [`from_folder_in`], with the place of each picture in the folder as its [id](Dataset::with_ids), as in `7/scan12.png`:
+/// to find the picture that a model got wrong. The other two functions forget file names, which may say who wrote what.
+///
+/// # Errors
+/// As [`from_folder`].
+pub fn from_folder_with_ids(folder: impl AsRef<Path>, order: Order) -> Result<(Dataset, Vec<String>)> {
+    let Folder { dataset, classes, names } = read(folder.as_ref())?;
+    let ids = dataset.labels().iter().zip(names).map(|(label, name)| format!("{}/{name}", classes[*label]));
+    Ok((in_order(dataset.with_ids(ids.collect::<Vec<_>>())?, order), classes))
+}
+
+/// What is in a folder, by name.
+struct Folder {
+    dataset: Dataset,
+    classes: Vec<String>,
+    /// Of the pictures.
+    names: Vec<String>,
+}
+
+fn in_order(dataset: Dataset, order: Order) -> Dataset {
+    match order {
+        Order::Shuffled { seed } => dataset.shuffle(seed),
+        Order::ByName => dataset,
+    }
+}
+
+fn read(folder: &Path) -> Result<Folder> {
     let mut classes: Vec<(String, PathBuf)> = entries(folder)?.into_iter().filter(|(_, path)| path.is_dir()).collect();
     if classes.is_empty() {
         return Err(fault(folder, "expected a folder for each class, found none".into()));
@@ -74,26 +104,23 @@ pub fn from_folder_in(folder: impl AsRef<Path>, order: Order) -> Result<(Dataset
     if classes.iter().all(|(name, _)| name.parse::<u64>().is_ok()) {
         classes.sort_by_key(|(name, _)| name.parse::<u64>().unwrap_or(u64::MAX));
     }
-    let (mut images, mut labels) = (Vec::new(), Vec::new());
+    let (mut images, mut labels, mut names) = (Vec::new(), Vec::new(), Vec::new());
     for (label, (_, class)) in classes.iter().enumerate() {
         let is_png = |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
         let pictures: Vec<_> = entries(class)?.into_iter().filter(|(_, path)| is_png(path)).collect();
         if pictures.is_empty() {
             return Err(fault(class, "expected .png files of this class, found none".into()));
         }
-        for (_, picture) in pictures {
+        for (name, picture) in pictures {
             images.push(read_digit(picture)?);
             labels.push(label);
+            names.push(name);
         }
     }
     let views: Vec<_> = images.iter().map(|image| image.view()).collect();
     let images = concatenate(Axis(0), &views).map_err(|error| Error::Data(error.to_string()))?;
     let dataset = Dataset::from_bytes(images, labels)?;
-    let dataset = match order {
-        Order::Shuffled { seed } => dataset.shuffle(seed),
-        Order::ByName => dataset,
-    };
-    Ok((dataset, classes.into_iter().map(|(name, _)| name).collect()))
+    Ok(Folder { dataset, classes: classes.into_iter().map(|(name, _)| name).collect(), names })
 }
 
 /// What is in a folder and not hidden, by name.

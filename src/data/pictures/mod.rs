@@ -15,6 +15,11 @@
 //! assert_eq!(image.dim(), (1, 28, 28, 1));
 //! # Ok::<(), inkstone::Error>(())
 //! ```
+//!
+//! # What a picture tells besides its pixels
+//!
+//! Place and time of a photograph, the name of a camera or of an author, comments, a file's name: of all that nothing is
+//! kept. Reading takes the pixels alone, and what is written has a picture's size and its pixels and nothing else.
 
 mod background;
 mod folder;
@@ -28,7 +33,7 @@ mod shrink;
 mod transparency;
 mod two_shades;
 
-pub use folder::{Order, from_folder, from_folder_in};
+pub use folder::{Order, from_folder, from_folder_in, from_folder_with_ids};
 pub use mnist_form::to_mnist;
 pub use png_file::{read_png, write_png};
 pub use sheet::write_contact_sheet;
