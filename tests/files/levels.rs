@@ -46,6 +46,7 @@ const COMMON: &[&str] = &[
     "iter",
     "last",
     "len",
+    "lines",
     "load",
     "map",
     "max",
