@@ -4,10 +4,14 @@
 #[cfg(feature = "protect")]
 mod encryption_fault;
 mod model_fault;
+#[cfg(feature = "protect")]
+mod trust_fault;
 
 #[cfg(feature = "protect")]
 pub use encryption_fault::EncryptionFault;
 pub use model_fault::ModelFault;
+#[cfg(feature = "protect")]
+pub use trust_fault::TrustFault;
 
 use std::fmt;
 use std::io;
@@ -75,6 +79,15 @@ pub enum Error {
         place: String,
         /// Why.
         fault: EncryptionFault,
+    },
+    /// The signature or the licence of a file was not accepted.
+    #[cfg(feature = "protect")]
+    #[error("{place}: {fault}")]
+    NotTrusted {
+        /// The signature or the licence.
+        place: String,
+        /// Why.
+        fault: TrustFault,
     },
     /// Keys or a passphrase are not what they should be. They are never shown.
     #[cfg(feature = "protect")]

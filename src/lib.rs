@@ -164,7 +164,7 @@ pub use ndarray;
 
 pub use data::{Dataset, Inputs, LabelledInputs, Targets};
 #[cfg(feature = "protect")]
-pub use error::EncryptionFault;
+pub use error::{EncryptionFault, TrustFault};
 pub use error::{Error, IdxFault, ModelFault, Result};
 pub use evaluation::EvaluationReport;
 pub use fit::FitConfig;

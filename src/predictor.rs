@@ -88,6 +88,24 @@ impl Predictor {
         Model::load(path).map(Model::into_predictor)
     }
 
+    /// Loads a model for predicting alone, from an encrypted file that [`Model::save_encrypted`] wrote.
+    ///
+    /// # Errors
+    /// As [`Model::load_encrypted`].
+    #[cfg(feature = "protect")]
+    pub fn load_encrypted(path: impl AsRef<Path>, identities: &crate::protect::Identities) -> Result<Self> {
+        Model::load_encrypted(path, identities).map(Model::into_predictor)
+    }
+
+    /// Loads a model for predicting alone that one of these keys has signed.
+    ///
+    /// # Errors
+    /// As [`Model::load_verified`].
+    #[cfg(feature = "protect")]
+    pub fn load_verified(path: impl AsRef<Path>, trusted: &crate::protect::TrustedKeys) -> Result<Self> {
+        Model::load_verified(path, trusted).map(Model::into_predictor)
+    }
+
     /// A predictor out of the bytes of a file that [`Model::save`] wrote, as `include_bytes!` has them.
     ///
     /// # Errors

@@ -28,14 +28,18 @@
 //! IDX files as they are encrypted by the tool (`age -r age1... -o images.age train-images-idx3-ubyte`) go to
 //! [`idx::read`](crate::data::idx::read), which takes any reader.
 
+mod access;
+mod decrypt;
 mod identities;
 mod pseudonyms;
-mod reading;
 mod recipients;
 mod secrets;
+mod signing;
 
+pub use access::{Access, Opened};
+pub(crate) use decrypt::reading_error;
+pub use decrypt::{Decrypted, read_encrypted};
 pub use identities::Identities;
 pub use pseudonyms::PseudonymKey;
-pub(crate) use reading::reading_error;
-pub use reading::{Decrypted, read_encrypted};
 pub use recipients::{Recipients, write_encrypted};
+pub use signing::{Licence, SignedFile, SigningKey, TrustedKeys, Validity, file_digest, sign_file};

@@ -10,6 +10,8 @@ mod json;
 mod limits;
 mod options;
 mod pair;
+#[cfg(feature = "protect")]
+mod protected;
 mod quantized;
 mod read;
 mod tracked;

@@ -167,8 +167,14 @@ impl At<'_> {
         Error::ModelFile { place: self.place.to_owned(), fault }
     }
 
+    #[cfg(not(feature = "protect"))]
     fn io(&self, source: io::Error) -> Error {
         Error::Io { place: self.place.to_owned(), source }
+    }
+
+    #[cfg(feature = "protect")]
+    fn io(&self, source: io::Error) -> Error {
+        crate::protect::reading_error(self.place, source)
     }
 
     pub(super) fn header(&self, source: &mut impl Read) -> Result<Header> {
@@ -183,6 +189,11 @@ impl At<'_> {
         // `header` has checked that this many bytes are left in the file.
         let mut data = vec![0; header.data_len];
         source.read_exact(&mut data).map_err(|source| self.io(source))?;
+        // What is encrypted is known to be whole when its end was read.
+        if source.read(&mut [0]).map_err(|source| self.io(source))? != 0 {
+            let expected = self.len;
+            return Err(self.fault(ModelFault::Length { expected, found: expected + 1 }));
+        }
         if let Some(envelope) = envelope {
             check_sum(envelope, header, &data).map_err(|fault| self.fault(fault))?;
         }

@@ -43,19 +43,34 @@ pub fn read_encrypted(path: impl AsRef<Path>, identities: &Identities) -> Result
         let len = file.metadata()?.len();
         Ok((file, len))
     });
-    let opened = opened.map_err(Opening::Io).and_then(|(file, len)| open(file, len, identities));
-    opened.map_err(|error| match error {
-        Opening::Io(source) => Error::Io { place, source },
-        Opening::Fault(fault) => Error::Encrypted { place, fault },
-        Opening::Other(error) => error,
-    })
+    let opened = opened.map_err(Opening::Io).and_then(|(file, len)| open(BufReader::new(file), len, identities));
+    opened.map(Decrypted).map_err(|error| error.at(&place))
+}
+
+/// Whether these bytes are those of an encrypted file.
+pub(super) fn is_encrypted(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC) || bytes.starts_with(ARMOR)
+}
+
+/// The content of an encrypted file that is in memory.
+///
+/// # Errors
+/// As [`read_encrypted`], and for all of its content.
+pub(super) fn bytes(encrypted: &[u8], place: &str, identities: &Identities) -> Result<Vec<u8>> {
+    let mut content = open(encrypted, encrypted.len() as u64, identities).map_err(|error| error.at(place))?;
+    let mut bytes = Vec::with_capacity(content.len as usize);
+    content.read_to_end(&mut bytes).map_err(|source| reading_error(place, source))?;
+    Ok(bytes)
 }
 
 /// The content of an encrypted file, as [`read_encrypted`] opens it.
 ///
 /// Reading fails with [`ErrorKind::InvalidData`] and an [`EncryptionFault`] where the file was changed or cut off.
-pub struct Decrypted {
-    content: StreamReader<Chain<Cursor<Vec<u8>>, BufReader<File>>>,
+pub struct Decrypted(Content<BufReader<File>>);
+
+/// The content of an encrypted file or text.
+struct Content<R> {
+    stream: StreamReader<Chain<Cursor<Vec<u8>>, R>>,
     len: u64,
 }
 
@@ -64,13 +79,19 @@ impl Decrypted {
     /// the file was cut off; then reading fails.
     #[must_use]
     pub fn content_len(&self) -> u64 {
-        self.len
+        self.0.len
     }
 }
 
 impl Read for Decrypted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.content.read(buffer).map_err(|error| match error.kind() {
+        self.0.read(buffer)
+    }
+}
+
+impl<R: Read> Read for Content<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer).map_err(|error| match error.kind() {
             ErrorKind::UnexpectedEof => io::Error::new(ErrorKind::InvalidData, EncryptionFault::CutOff),
             ErrorKind::InvalidData => io::Error::new(ErrorKind::InvalidData, EncryptionFault::Changed),
             _ => error,
@@ -80,7 +101,7 @@ impl Read for Decrypted {
 
 impl fmt::Debug for Decrypted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Decrypted({} bytes)", self.len)
+        write!(f, "Decrypted({} bytes)", self.0.len)
     }
 }
 
@@ -101,14 +122,25 @@ enum Opening {
     Other(Error),
 }
 
+impl Opening {
+    fn at(self, place: &str) -> Error {
+        let place = place.to_owned();
+        match self {
+            Self::Io(source) => Error::Io { place, source },
+            Self::Fault(fault) => Error::Encrypted { place, fault },
+            Self::Other(error) => error,
+        }
+    }
+}
+
 impl From<EncryptionFault> for Opening {
     fn from(fault: EncryptionFault) -> Self {
         Self::Fault(fault)
     }
 }
 
-fn open(file: File, len: u64, identities: &Identities) -> std::result::Result<Decrypted, Opening> {
-    let mut file = BufReader::new(file);
+/// - len: how many bytes there are
+fn open<R: BufRead>(mut file: R, len: u64, identities: &Identities) -> std::result::Result<Content<R>, Opening> {
     let header = header(&mut file)?;
     let content = len.saturating_sub(header.len() as u64 + NONCE);
     let decryptor = Decryptor::new_buffered(Cursor::new(header).chain(file)).map_err(|error| fault(error, 0))?;
@@ -125,7 +157,7 @@ fn open(file: File, len: u64, identities: &Identities) -> std::result::Result<De
         }
     };
     let chunks = content.div_ceil(CHUNK + TAG);
-    Ok(Decrypted { content: opened?, len: content.saturating_sub(chunks * TAG) })
+    Ok(Content { stream: opened?, len: content.saturating_sub(chunks * TAG) })
 }
 
 fn passphrase_key(passphrase: &SecretString) -> scrypt::Identity {

@@ -1,0 +1,97 @@
+//! What a program has to open files, and what it asks of them.
+
+use super::signing::{Licence, SignedFile, TrustedKeys, check_licence, check_signature, sha256_hex};
+use super::{Identities, decrypt};
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// What a program has to open protected files, and what it asks of them: [`Model::load_protected`](crate::Model::load_protected)
+/// and its siblings take it, servers do. It asks nothing until it is told to.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    identities: Option<Identities>,
+    signed_by: Option<TrustedKeys>,
+    licensed_by: Option<TrustedKeys>,
+}
+
+/// A file that was opened, and what is known of it.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Opened {
+    /// What is in it, decrypted.
+    pub content: Vec<u8>,
+    /// The SHA-256 digest of the file as it is on the disk, in hexadecimal.
+    pub digest: String,
+    /// Who signed it, if that was asked.
+    pub signed: Option<SignedFile>,
+    /// What it may be used for, if that was asked.
+    pub licence: Option<Licence>,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+}
+
+impl Access {
+    /// Opens plain files, and asks nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens encrypted files with these. Plain ones are opened as well: what they are is in [`Opened::encrypted`].
+    #[must_use]
+    pub fn identities(self, identities: Identities) -> Self {
+        Self { identities: Some(identities), ..self }
+    }
+
+    /// Opens files only that one of these keys has signed.
+    #[must_use]
+    pub fn signed(self, trusted: TrustedKeys) -> Self {
+        Self { signed_by: Some(trusted), ..self }
+    }
+
+    /// Opens files only that have a [`Licence`], signed with one of these keys.
+    #[must_use]
+    pub fn licensed(self, trusted: TrustedKeys) -> Self {
+        Self { licensed_by: Some(trusted), ..self }
+    }
+
+    /// Reads a file: first all of its bytes, then the signature and the licence beside it, then what is encrypted. So what
+    /// was checked is what is used, even if the file changes meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::NotTrusted`] if its signature or licence is missing or not accepted,
+    /// [`Error::Encrypted`] if it cannot be decrypted, [`Error::Key`] if it is encrypted and there are no identities.
+    pub fn read(&self, path: impl AsRef<Path>) -> Result<Opened> {
+        let path = path.as_ref();
+        let place = path.display().to_string();
+        let bytes = whole(path).map_err(|source| Error::Io { place: place.clone(), source })?;
+        let signed = self.signed_by.as_ref().map(|keys| check_signature(path, &bytes, keys)).transpose()?;
+        let digest = sha256_hex(&bytes);
+        let licence = self.licensed_by.as_ref().map(|keys| check_licence(path, &digest, keys)).transpose()?;
+        if !decrypt::is_encrypted(&bytes) {
+            return Ok(Opened { content: bytes, digest, signed, licence, encrypted: false });
+        }
+        let Some(identities) = &self.identities else {
+            return Err(Error::Key(format!("{place}: the file is encrypted, and there is no key to open it with")));
+        };
+        let content = decrypt::bytes(&bytes, &place, identities)?;
+        Ok(Opened { content, digest, signed, licence, encrypted: true })
+    }
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Opened({} bytes of the file {})", self.content.len(), self.digest)
+    }
+}
+
+fn whole(path: &Path) -> io::Result<Vec<u8>> {
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "expected a file, found a folder, a device or a pipe"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
