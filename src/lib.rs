@@ -65,8 +65,8 @@
 //!   files.
 //! - `privacy`, off by default: differentially private training, `privacy::DpSgd`. It takes a cryptographic generator and
 //!   the system's random numbers. What reckons epsilon is always there.
-//! - `protect`, off by default: `protect` has encrypted files, data sets in them, and pseudonyms for names.
-//!   It takes the library of the format age, with a hundred crates.
+//! - `protect`, off by default: `protect` has encrypted files, with models and data sets in them, signatures, licences,
+//!   and pseudonyms for names. It takes the library of the format age, with a hundred crates.
 //! - `tensorboard`, off by default: `callbacks::TensorBoard` writes what TensorBoard shows: curves of losses, metrics
 //!   and learning rates, and histograms of weights.
 //! - `plot`, off by default: `report` draws the curves of a training, the confusion matrix, the mistakes, the filters

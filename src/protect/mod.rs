@@ -1,5 +1,8 @@
-//! Files that only the right people can read: data sets, models and anything else, encrypted as the
-//! [age format](https://age-encryption.org/v1) says. With the feature `protect`.
+//! Files that only the right people can read, and that nobody else can change: data sets, models and anything else,
+//! encrypted as the [age format](https://age-encryption.org/v1) says, and signed as
+//! [OpenSSF Model Signing](https://github.com/sigstore/model-transparency) does. With the feature `protect`.
+//!
+//! # Encrypted files
 //!
 //! The command line tool [`age`](https://github.com/FiloSottile/age) reads and writes the same files: `age -d -i key.txt
 //! data.age` shows what [`Dataset::save_encrypted`](crate::Dataset::save_encrypted) wrote, `age-keygen -o key.txt` makes a
@@ -24,6 +27,17 @@
 //! assert!(error.to_string().ends_with("no key that was given opens the file, of 1 tried: it is encrypted for others"));
 //! # Ok::<(), inkstone::Error>(())
 //! ```
+//!
+//! # Signed files
+//!
+//! [`sign_file`] writes a signature beside a file; [`Model::load_verified`](crate::Model::load_verified) loads the file only
+//! if one of the [`TrustedKeys`] has made it. A [`Licence`] says who may use a model, until when and how much. An
+//! [`Access`] has all that a program needs to open files that are protected in any of these ways.
+//!
+//! What cannot be protected so: whoever runs a model has its weights in memory. Encryption keeps them from others on the
+//! way and on the disk, signatures show that they are the right ones; neither keeps them from those who use them.
+//!
+//! # Data of other programs
 //!
 //! IDX files as they are encrypted by the tool (`age -r age1... -o images.age train-images-idx3-ubyte`) go to
 //! [`idx::read`](crate::data::idx::read), which takes any reader.

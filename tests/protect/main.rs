@@ -5,3 +5,5 @@ mod age_tool;
 mod damage;
 mod datasets;
 mod keys;
+mod models;
+mod signatures;
