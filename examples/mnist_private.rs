@@ -5,8 +5,12 @@
 //! accuracy beside epsilon: the accuracy that goes with an epsilon is the whole result, neither says anything alone.
 //!
 //! The network, the clip and the rate are those of Tramèr and Boneh, 2021, <https://arxiv.org/abs/2011.11660>: small,
-//! with `tanh`, whose gradients are bounded. Trying settings on the same data costs epsilon as well: those here were
-//! chosen by others on MNIST, and the epsilon that is printed is that of one training.
+//! with `tanh`, whose gradients are bounded. They were chosen by others on MNIST, and the epsilon that is printed is that
+//! of one training alone, which is not the whole truth: each training on the same data costs its own epsilon. An honest
+//! count of `n` equal trainings is that of one of `n` times the steps; the best of a random number of them costs about two
+//! to three times the epsilon of one, if nothing else is published (Papernot and Steinke, 2021,
+//! <https://arxiv.org/abs/2110.03620>). The chapter `private_training` has more on it; the example
+//! `membership_inference` attacks such a training.
 
 mod arguments;
 

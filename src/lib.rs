@@ -100,6 +100,7 @@ struct Readme;
 #[macro_use]
 mod setters;
 
+mod accounting;
 mod aligned;
 #[doc = include_str!("autoencoders.md")]
 pub mod autoencoders {}
@@ -120,6 +121,7 @@ mod history;
 mod kernels;
 pub mod layers;
 mod loss;
+mod membership;
 pub mod metrics;
 mod model;
 pub mod models;

@@ -20,6 +20,7 @@ pub(crate) use predicting::{check_room, check_scratch, shaped, shaped_rows, spli
 pub use weights::Weight;
 pub(crate) use weights::{named, store};
 
+use crate::accounting::Accountant;
 use crate::data::{self, Inputs, LabelledInputs, OneOrMore, OrderedExamples, OrderedImages, Targets, nouns};
 use crate::error::{Error, Result};
 use crate::exec::Weights;
@@ -28,7 +29,6 @@ use crate::metrics::{Metric, Scores};
 use crate::objective::Objective;
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::plan::{Plan, Wanted};
-use crate::privacy::Accountant;
 use crate::shape::Shape;
 use crate::simd::Level;
 use crate::train::{Decision, Engine, Examples, Scoring, Tally, Undecided, initial_weights};

@@ -26,6 +26,10 @@ pub(crate) enum Stream {
     Latent { step: u64, example: usize },
     /// What is added to one example that a discriminator sees in one of the passes of a step.
     InstanceNoise { pass: usize, step: u64, example: usize },
+    /// Which examples the two shadow models of a pair are trained on.
+    ShadowModels { pair: usize },
+    /// Which canaries are among the examples.
+    Canaries,
 }
 
 /// The generator for one use of a seed.
@@ -40,6 +44,8 @@ pub(crate) fn stream(seed: u64, stream: Stream) -> Xoshiro256PlusPlus {
         Stream::RecurrentDropout { call, step, example } => [7, call as u64, step, example as u64],
         Stream::Latent { step, example } => [8, step, example as u64, 0],
         Stream::InstanceNoise { pass, step, example } => [9, pass as u64, step, example as u64],
+        Stream::ShadowModels { pair } => [10, pair as u64, 0, 0],
+        Stream::Canaries => [11, 0, 0, 0],
     };
     Xoshiro256PlusPlus::seed_from_u64(words.iter().fold(seed, |state, &word| mix(state ^ mix(word))))
 }
@@ -89,6 +95,9 @@ mod tests {
             first(0, Stream::Latent { step: 1, example: 0 }),
             first(0, Stream::InstanceNoise { pass: 0, step: 1, example: 0 }),
             first(0, Stream::InstanceNoise { pass: 1, step: 1, example: 0 }),
+            first(0, Stream::ShadowModels { pair: 0 }),
+            first(0, Stream::ShadowModels { pair: 1 }),
+            first(0, Stream::Canaries),
         ];
         for (i, a) in streams.iter().enumerate() {
             assert!(streams[i + 1..].iter().all(|b| a != b), "stream {i} repeats another");

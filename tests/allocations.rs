@@ -59,6 +59,21 @@ fn steps_and_predictions_allocate_nothing_of_their_own() {
     let twenty_steps = blocks(|| drop(clipped.fit(&long, quiet()).unwrap()));
     assert!(twenty_steps <= ten_steps + 2, "clipped, {ten_steps} blocks for 10 steps, {twenty_steps} for 20");
 
+    // Of a test seed, so that no epsilon is reckoned at the end of the epoch.
+    #[cfg(feature = "privacy")]
+    {
+        let mut private = model_with(Adam::default());
+        let config = || quiet().differential_privacy(inkstone::privacy::DpSgd::new(1.0, 1.0).test_seed(1));
+        let mut steps =
+            |data: &Dataset, size: usize| blocks(|| drop(private.fit(data, config().batch_size(size)).unwrap()));
+        steps(&long, 32);
+        let (ten_steps, twenty_steps) = (steps(&short, 32), steps(&long, 32));
+        assert!(twenty_steps <= ten_steps + 2, "private, {ten_steps} blocks for 10 steps, {twenty_steps} for 20");
+        // Batches differ in size, and each may be the largest so far: there is room from the beginning on.
+        let (few_steps, many_steps) = (steps(&long, 320), steps(&long, 20));
+        assert!(many_steps <= few_steps + 2, "private, {few_steps} blocks for 2 steps, {many_steps} for 32");
+    }
+
     let l2 = Regularizer::l2(0.01);
     let conv = Conv2D::new(8, (3, 3)).kernel_regularizer(l2).activity_regularizer(l2);
     let conv = conv.kernel_constraint(Constraint::max_norm(1.0)).bias_constraint(Constraint::NonNeg);

@@ -1,8 +1,8 @@
 //! Stops a private training before it tells too much.
 
 use super::{Callback, Logs, Training};
+use crate::accounting::Accountant;
 use crate::error::{Error, Result};
-use crate::privacy::Accountant;
 use crate::training::say;
 
 /// Stops a [private training](crate::privacy::DpSgd) after the last epoch that keeps to an epsilon: when another epoch

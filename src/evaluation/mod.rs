@@ -18,4 +18,5 @@ pub use frechet::frechet_distance;
 pub use mistakes::Mistake;
 pub use report::EvaluationReport;
 pub use roc_auc::RocAuc;
+pub(crate) use roc_auc::area_of;
 pub use scores::ClassScores;

@@ -56,11 +56,18 @@ fn key(probability: f32, label: usize, class: usize) -> u32 {
 
 /// The area of sorted keys; `None` without positives, or without negatives.
 fn area(keys: &[u32]) -> Option<f64> {
+    area_of(keys.chunk_by(|a, b| a >> 1 == b >> 1).map(|equals| {
+        let positive = equals.iter().filter(|key| *key & 1 == 1).count();
+        (positive, equals.len() - positive)
+    }))
+}
+
+/// The area of groups of examples with the same score, from the lowest to the highest: how many positives and negatives
+/// each has. `None` without positives, or without negatives.
+pub(crate) fn area_of(groups: impl Iterator<Item = (usize, usize)>) -> Option<f64> {
     // Twice the number of pairs in which the positive is higher, where a tie is half a pair.
     let (mut pairs, mut positives, mut negatives) = (0_u64, 0_u64, 0_u64);
-    for equals in keys.chunk_by(|a, b| a >> 1 == b >> 1) {
-        let positive = equals.iter().filter(|key| *key & 1 == 1).count() as u64;
-        let negative = equals.len() as u64 - positive;
+    for (positive, negative) in groups.map(|(positive, negative)| (positive as u64, negative as u64)) {
         pairs += positive * (2 * negatives + negative);
         positives += positive;
         negatives += negative;

@@ -1,12 +1,12 @@
 //! The arguments of `fit`.
 
 use super::backup::Backup;
+#[cfg(feature = "privacy")]
+use crate::accounting::DpSgd;
 use crate::callbacks::{BackupAndRestore, Callback};
 use crate::data::{Augment, LabelledInputs};
 use crate::error::{Error, Result};
 use crate::model::Position;
-#[cfg(feature = "privacy")]
-use crate::privacy::DpSgd;
 use crate::training::Interrupt;
 use std::fmt;
 

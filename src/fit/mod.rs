@@ -139,7 +139,7 @@ impl Model {
     /// How a training from this position keeps its examples private, if it is to; it says what is no guarantee.
     #[cfg(feature = "privacy")]
     fn private_training(
-        &self,
+        &mut self,
         config: &FitConfig<'_>,
         trained: usize,
         start: Position,
@@ -147,6 +147,7 @@ impl Model {
         let Some(settings) = &config.differential_privacy else { return Ok(None) };
         let behind = (start.epoch, start.batches);
         let private = private::Private::new(settings, self, (trained, config.batch_size), config.epochs, behind)?;
+        self.engine.reserve_clipped(private.most_at_once());
         if config.verbose > 0 {
             say(&private.to_string());
         }

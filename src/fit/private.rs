@@ -1,8 +1,8 @@
 //! Differentially private steps: which examples each takes, and the noise that it adds.
 
+use crate::accounting::DpSgd;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::privacy::DpSgd;
 use crate::train::{Clipping, Examples};
 use rand::rngs::{ChaCha20Rng, SysRng};
 use rand::{Rng, RngExt, SeedableRng, TryRng};
@@ -94,8 +94,15 @@ impl Private {
             batch_size: batch_size as f64,
             key,
             is_secret: settings.test_seed.is_none(),
-            drawn: Vec::new(),
+            // A step takes all of them at most.
+            drawn: Vec::with_capacity(examples),
         })
+    }
+
+    /// How many examples a step takes at most, but for one of very many trainings: eight deviations above the mean.
+    pub(super) fn most_at_once(&self) -> usize {
+        let most = self.batch_size + 8.0 * self.batch_size.sqrt() + 8.0;
+        (most as usize).min(self.drawn.capacity())
     }
 
     /// One step, whose scores are added to those of the epoch.

@@ -1,7 +1,7 @@
 //! What a model tells of the examples it was trained on.
 
 use super::Model;
-use crate::privacy::Accountant;
+use crate::accounting::Accountant;
 
 impl Model {
     /// What the model's [differentially private](crate::privacy) trainings tell of each example: its

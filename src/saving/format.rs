@@ -16,13 +16,13 @@
 //!
 //! Additions get a new format version, which older versions of the crate refuse by its number.
 
+use crate::accounting::Accountant;
 use crate::data::TextVectorization;
 use crate::layers::{Layer, Network};
 use crate::loss::Loss;
 use crate::metrics::Metric;
 use crate::objective::Objective;
 use crate::optimizer::Optimizer;
-use crate::privacy::Accountant;
 use crate::shape::Shape;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

@@ -16,6 +16,7 @@ use crate::optimizer::{Optimizer, OptimizerState, Whole, collect, take_step};
 use crate::plan::Plan;
 use crate::simd::{Simd, dispatch};
 use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What finding the gradients of a batch hangs on.
 #[derive(Clone, Copy, Debug)]
@@ -26,10 +27,54 @@ pub(crate) struct Clipping {
     pub(crate) step: u64,
 }
 
-/// Memory of a thread: the sum over a shard, where its own buffer holds the gradient of one example.
+/// The sum over a shard, where its own buffer holds the gradient of one example.
 type Total = AlignedBuffer;
 
+/// Those of all threads, one for each that works on a shard.
+#[derive(Debug, Default)]
+pub(super) struct Totals(Mutex<Vec<Total>>);
+
+impl Totals {
+    /// Makes sure that there are so many of this length.
+    fn make(&mut self, count: usize, len: usize) {
+        let totals = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        while totals.len() < count {
+            totals.push(AlignedBuffer::zeroed(len));
+        }
+    }
+
+    /// One that nobody works in.
+    fn take(&self) -> Total {
+        self.lock().pop().expect("there is one for each thread")
+    }
+
+    fn put_back(&self, total: Total) {
+        self.lock().push(total);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Total>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Engine {
+    /// Makes room for batches of up to so many examples, so that no step has to, however their sizes go up and down.
+    pub(crate) fn reserve_clipped(&mut self, examples: usize) {
+        let Self { plan, scoring, shards, workspaces, totals, lost, .. } = self;
+        let cuts = (1..=examples.min(round_len(plan))).map(|examples| {
+            let used = shard_count(plan, examples);
+            (used, examples.div_ceil(used))
+        });
+        let (used, shard_len) = cuts.fold((1, 1), |most, cut| (most.0.max(cut.0), most.1.max(cut.1)));
+        make_shards(shards, plan, scoring, used, shard_len);
+        let threads = Crew::Pool.threads(used);
+        make_workspaces(plan, workspaces.get_mut(), threads, 1);
+        totals.make(threads, plan.parameters.sharded_len);
+        if examples > round_len(plan) && lost.is_empty() {
+            *lost = AlignedBuffer::zeroed(plan.parameters.trained_len);
+        }
+    }
+
     /// Scores a batch, and adds the gradients of its examples up, each of its own loss and shortened where it is too
     /// long. Chunks must not meet.
     pub(crate) fn run_clipped_batch(&mut self, batch: &Examples<'_>, clipping: Clipping) {
@@ -50,17 +95,16 @@ impl Engine {
         // Taken out, so that what a panic of a user's own layer or loss leaves of them is dropped.
         let mut workspaces = std::mem::take(self.workspaces.get_mut());
         let threads = Crew::Pool.threads(used);
-        let Self { plan, weights, scoring, level, totals, .. } = self;
+        let Self { plan, weights, scoring, level, totals, lost, .. } = self;
         make_workspaces(plan, &mut workspaces, threads, 1);
-        while totals.len() < threads {
-            totals.push(AlignedBuffer::zeroed(plan.parameters.sharded_len));
-        }
+        totals.make(threads, plan.parameters.sharded_len);
         let shards = &mut self.shards[..used];
-        let mut rooms: Vec<(&mut Workspace, &mut Total)> = workspaces.iter_mut().zip(totals.iter_mut()).collect();
-        hand_out(shards.iter_mut(), &mut rooms[..threads], Then::Work, |index, shard, (workspace, total)| {
+        hand_out(shards.iter_mut(), &mut workspaces[..threads], Then::Work, |index, shard, workspace| {
             let Range { start, end } = shard_places(places.len(), used, index);
             let part = Part { batch, places: places.start + start..places.start + end, clipping };
-            dispatch!(*level, simd => run_shard(simd, plan, weights, scoring, &part, shard, (workspace, total)));
+            let mut total = totals.take();
+            dispatch!(*level, simd => run_shard(simd, plan, weights, scoring, &part, shard, (workspace, &mut total)));
+            totals.put_back(total);
         });
         shards.iter().for_each(|shard| self.tally.merge(&shard.tally));
         *self.workspaces.get_mut() = workspaces;
@@ -68,8 +112,12 @@ impl Engine {
         if places.start == 0 {
             collect(*level, &source, &mut self.gradients);
         } else {
-            let mut round = AlignedBuffer::zeroed(plan.parameters.trained_len);
-            collect(*level, &source, &mut round);
+            // Which rounds of other batches need for something else, and clear first.
+            let round = lost;
+            if round.is_empty() {
+                *round = AlignedBuffer::zeroed(plan.parameters.trained_len);
+            }
+            collect(*level, &source, round);
             self.gradients.iter_mut().zip(round.iter()).for_each(|(sum, value)| *sum += value);
         }
     }

@@ -38,6 +38,8 @@ mod workers;
 pub(crate) use carried::States;
 #[cfg(feature = "privacy")]
 pub(crate) use clipped::Clipping;
+#[cfg(feature = "privacy")]
+use clipped::Totals;
 pub(crate) use crew::Crew;
 pub(crate) use decision::{Decision, Undecided};
 pub(crate) use examples::Examples;
@@ -110,8 +112,9 @@ pub(crate) struct Engine {
     gradients: AlignedBuffer,
     /// Of each thread, the sum over a shard of gradients that are found example by example; none until there are some.
     #[cfg(feature = "privacy")]
-    totals: Vec<AlignedBuffer>,
-    /// What the additions of rounds have lost; empty until a batch has several.
+    totals: Totals,
+    /// What the additions of rounds have lost, or where gradients are clipped, those of a round; empty until a batch has
+    /// several.
     lost: AlignedBuffer,
     /// For each output one part of the steps that count in the last batch; empty until one has a mask.
     step_shares: Vec<Option<f64>>,
@@ -170,7 +173,7 @@ impl Engine {
             chunks: Chunks::default(),
             last: LastBatch::InShards { used: 0, examples: 0 },
             #[cfg(feature = "privacy")]
-            totals: Vec::new(),
+            totals: Totals::default(),
             lost: AlignedBuffer::default(),
             step_shares: Vec::new(),
             states: States::default(),

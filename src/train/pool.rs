@@ -1,6 +1,8 @@
 //! Keeps workspaces between calls, so that scoring and predicting need no exclusive access to the model.
 
 use super::chunks::Chunks;
+#[cfg(feature = "privacy")]
+use super::clipped::Totals;
 use super::passes::{EngineId, PassRoom};
 use super::{Engine, ForInference, LastBatch};
 use crate::aligned::AlignedBuffer;
@@ -77,7 +79,7 @@ impl Clone for Engine {
             last: LastBatch::InShards { used: 0, examples: 0 },
             gradients: AlignedBuffer::zeroed(self.gradients.len()),
             #[cfg(feature = "privacy")]
-            totals: Vec::new(),
+            totals: Totals::default(),
             lost: AlignedBuffer::default(),
             step_shares: Vec::new(),
             tally: self.tally.clone(),

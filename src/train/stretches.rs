@@ -50,6 +50,11 @@ impl Engine {
         self.apply(examples, |_, head| self.scoring.heads[head].function(), out);
     }
 
+    /// What those probabilities are made of: the values that softmax or sigmoid is applied to.
+    pub(crate) fn logits(&self, examples: &Examples<'_>, out: &mut [f32]) {
+        self.apply(examples, |_, _| OutputFunction::Linear, out);
+    }
+
     fn apply(
         &self,
         examples: &Examples<'_>,

@@ -1,4 +1,5 @@
-//! The accountant of differentially private training: how much a model may tell of each example it was trained on.
+//! How much a model may tell of each example it was trained on, by proof and by attack: the accountant of differentially
+//! private training gives what a model tells at most, attacks and audits what it tells at least.
 //!
 //! # What is guaranteed
 //!
@@ -37,20 +38,19 @@
 //! assert!(epsilon(sampling_rate, noise_multiplier, steps, 1e-5)? <= 1.0);
 //! # Ok::<(), inkstone::Error>(())
 //! ```
+//!
+//! # Attacks
+//!
+//! | | what it finds | sources |
+//! | --- | --- | --- |
+//! | [`membership_inference`] | who was among the examples, by the loss of each | [Yeom et al., 2018](https://arxiv.org/abs/1709.01604) |
+//! | [`likelihood_ratio`] | the same, compared with models trained with each example and without it | [Carlini et al., 2022](https://arxiv.org/abs/2112.03570) |
+//! | [`Canaries`] | a lower bound on epsilon, from one training | [Steinke, Nasr and Jagielski, 2023](https://arxiv.org/abs/2305.08846) |
+//!
+//! An attack that finds little proves nothing: a better one may find more. One that finds more than the accountant allows
+//! proves that something is wrong.
 
-mod accountant;
-mod convolution;
-mod discretize;
 #[cfg(feature = "privacy")]
-mod dp_sgd;
-mod erfc;
-mod losses;
-mod noise;
-mod pld;
-mod rdp;
-mod step;
-
-pub use accountant::{Accountant, AccountantMethod, epsilon};
-#[cfg(feature = "privacy")]
-pub use dp_sgd::DpSgd;
-pub use noise::noise_multiplier_for;
+pub use crate::accounting::DpSgd;
+pub use crate::accounting::{Accountant, AccountantMethod, epsilon, noise_multiplier_for};
+pub use crate::membership::{Canaries, CanaryAudit, MembershipInference, likelihood_ratio, membership_inference};
