@@ -42,6 +42,7 @@ const COMMON: &[&str] = &[
     "flush",
     "get",
     "get_mut",
+    "insert",
     "is_empty",
     "iter",
     "last",
