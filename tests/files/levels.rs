@@ -53,6 +53,7 @@ const COMMON: &[&str] = &[
     "max",
     "mode",
     "push",
+    "skip",
     "split_at",
     "start",
     "sum",
