@@ -1,0 +1,65 @@
+//! Before and after each request: who asks, whether that may be, and what is counted and written down of it.
+
+use super::target::{model_of, route_of};
+use crate::access::Caller;
+use crate::fault::Refusal;
+use crate::state::State;
+use axum::extract::{ConnectInfo, Request, State as Shared};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// How much a request was about, for the audit log: handlers put it into their responses.
+#[derive(Clone, Copy)]
+pub(super) struct Examples(pub(super) usize);
+
+/// Checks who asks before anything is read of a request's body.
+pub(super) async fn guard(Shared(state): Shared<Arc<State>>, request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let (path, method) = (request.uri().path().to_owned(), request.method().clone());
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| *address);
+    let route = route_of(&path);
+    let (caller, response) = match check(&state, &request, route, &path) {
+        Ok(caller) => (caller, next.run(request).await),
+        Err(refusal) => (None, refusal.into_response()),
+    };
+    // Only models that there are become labels.
+    let model = model_of(&path).filter(|name| state.models.model(name).is_ok()).unwrap_or_default();
+    let (status, time) = (response.status().as_u16(), start.elapsed());
+    state.metrics.answered(route, model, status, time);
+    if let Some(audit) = state.audit.as_ref().filter(|_| !matches!(route, "health" | "metrics")) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        audit.write(&serde_json::json!({
+            "time": now.as_secs_f64(),
+            "caller": caller.as_ref().map(|caller| &caller.name),
+            "address": peer.map(|peer| peer.ip().to_string()),
+            "method": method.as_str(),
+            "path": path.chars().take(200).collect::<String>(),
+            "model": model,
+            "examples": response.extensions().get::<Examples>().map(|Examples(count)| count),
+            "status": status,
+            "milliseconds": time.as_secs_f64() * 1e3,
+        }));
+    }
+    response
+}
+
+/// # Errors
+/// [`Refusal`] if this caller may not ask for this.
+fn check(state: &State, request: &Request, route: &str, path: &str) -> Result<Option<Arc<Caller>>, Refusal> {
+    // Probes have no keys, and the page has nothing to hide.
+    if matches!(route, "health" | "page" | "openapi") {
+        return Ok(None);
+    }
+    let caller = state.keys.caller(request.headers())?;
+    if let Some(caller) = &caller {
+        match (route, model_of(path)) {
+            ("metrics", _) => caller.check_metrics()?,
+            (_, Some(model)) => caller.check_model(model)?,
+            (_, None) => {}
+        }
+    }
+    Ok(caller)
+}

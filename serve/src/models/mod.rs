@@ -1,0 +1,118 @@
+//! The models that are served: by name and version, and how they come and go.
+
+mod card;
+mod files;
+mod loaded;
+mod watch;
+
+pub(crate) use loaded::Loaded;
+pub(crate) use watch::{Sources, watch};
+
+use crate::fault::Refusal;
+use axum::http::StatusCode;
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+
+/// All models, and what is wrong with those that did not load. A request takes a model out, and keeps it to its end:
+/// what replaces it meanwhile is for those that come.
+#[derive(Default)]
+pub(crate) struct Registry(RwLock<BTreeMap<String, Model>>);
+
+/// The versions of a model.
+#[derive(Clone, Default)]
+pub(crate) struct Model {
+    pub(crate) versions: BTreeMap<u64, Version>,
+}
+
+/// A version: what is served of it, and why what is in its file now is not.
+#[derive(Clone, Default)]
+pub(crate) struct Version {
+    pub(crate) loaded: Option<Arc<Loaded>>,
+    pub(crate) fault: Option<String>,
+}
+
+impl Registry {
+    /// Serves this model from now on.
+    fn put(&self, loaded: Loaded) {
+        let loaded = Arc::new(loaded);
+        self.change(|models| {
+            let model = models.entry(loaded.name.clone()).or_default();
+            model.versions.insert(loaded.version, Version { loaded: Some(loaded.clone()), fault: None });
+        });
+    }
+
+    /// Remembers that a file does not load. What was served before is served still.
+    fn fail(&self, name: &str, version: u64, fault: String) {
+        self.change(|models| {
+            let model = models.entry(name.to_owned()).or_default();
+            model.versions.entry(version).or_default().fault = Some(fault);
+        });
+    }
+
+    /// Serves this version no more.
+    fn remove(&self, name: &str, version: u64) {
+        self.change(|models| {
+            let Some(model) = models.get_mut(name) else { return };
+            model.versions.remove(&version);
+            if model.versions.is_empty() {
+                models.remove(name);
+            }
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<String, Model>)) {
+        change(&mut self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    /// The models as they are now.
+    pub(crate) fn all(&self) -> BTreeMap<String, Model> {
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Whether there are models, and each has a version that is served.
+    pub(crate) fn is_ready(&self) -> bool {
+        let models = self.all();
+        !models.is_empty()
+            && models.values().all(|model| model.versions.values().any(|version| version.loaded.is_some()))
+    }
+
+    /// The versions of a model.
+    ///
+    /// # Errors
+    /// [`Refusal`] if there is no such model.
+    pub(crate) fn model(&self, name: &str) -> Result<Model, Refusal> {
+        let models = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        models.get(name).cloned().ok_or_else(|| unknown(name, None))
+    }
+
+    /// A model to predict with: this version, or the highest that is served.
+    ///
+    /// # Errors
+    /// [`Refusal`] if there is no such model or version, or it did not load, with why.
+    pub(crate) fn get(&self, name: &str, version: Option<u64>) -> Result<Arc<Loaded>, Refusal> {
+        let models = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let model = models.get(name).ok_or_else(|| unknown(name, None))?;
+        let found = match version {
+            Some(version) => model.versions.get(&version),
+            None => model
+                .versions
+                .values()
+                .rev()
+                .find(|version| version.loaded.is_some())
+                .or(model.versions.values().next()),
+        };
+        let found = found.ok_or_else(|| unknown(name, version))?;
+        found.loaded.clone().ok_or_else(|| {
+            let fault = found.fault.as_deref().unwrap_or("it is not loaded yet");
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, format!("the model `{name}` is not served: {fault}"))
+        })
+    }
+}
+
+fn unknown(name: &str, version: Option<u64>) -> Refusal {
+    let name: String = name.chars().take(100).collect();
+    Refusal::not_found(match version {
+        Some(version) => format!("there is no version {version} of the model `{name}`"),
+        None => format!("there is no model `{name}`"),
+    })
+}
