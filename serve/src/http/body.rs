@@ -1,4 +1,5 @@
-//! Bodies of requests: read with a limit, in time.
+//! Bodies of requests: read with a limit, in time. They are read before anything else is looked at: a connection on which a
+//! body was left unread is closed, and its client would have to make a new one after each wrong request.
 
 use crate::fault::Refusal;
 use crate::state::State;

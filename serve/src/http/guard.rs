@@ -4,7 +4,9 @@ use super::target::{model_of, route_of};
 use crate::access::Caller;
 use crate::fault::Refusal;
 use crate::state::State;
+use axum::body::HttpBody;
 use axum::extract::{ConnectInfo, Request, State as Shared};
+use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::SocketAddr;
@@ -21,10 +23,15 @@ pub(super) async fn guard(Shared(state): Shared<Arc<State>>, request: Request, n
     let (path, method) = (request.uri().path().to_owned(), request.method().clone());
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| *address);
     let route = route_of(&path);
-    let (caller, response) = match check(&state, &request, route, &path) {
+    let has_body = !request.body().is_end_stream();
+    let (caller, mut response) = match check(&state, &request, route, &path) {
         Ok(caller) => (caller, next.run(request).await),
         Err(refusal) => (None, refusal.into_response()),
     };
+    // Those whose body is not read: the connection ends with the answer, and the client is told so.
+    if has_body && matches!(response.status().as_u16(), 401 | 403 | 405 | 408 | 413 | 429) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     // Only models that there are become labels.
     let model = model_of(&path).filter(|name| state.models.model(name).is_ok()).unwrap_or_default();
     let (status, time) = (response.status().as_u16(), start.elapsed());

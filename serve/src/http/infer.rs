@@ -78,8 +78,8 @@ pub(super) async fn infer(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let model = state.models.get(&name, None)?;
-    run(&state, model, &headers, body).await
+    let bytes = body::read(&state, &headers, body).await?;
+    run(&state, state.models.get(&name, None)?, &headers, &bytes).await
 }
 
 /// `POST /v2/models/NAME/versions/VERSION/infer`.
@@ -89,23 +89,20 @@ pub(super) async fn infer_of_version(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let model = state.models.get(&name, Some(version(&number)?))?;
-    run(&state, model, &headers, body).await
+    let bytes = body::read(&state, &headers, body).await?;
+    run(&state, state.models.get(&name, Some(version(&number)?))?, &headers, &bytes).await
 }
 
-async fn run(state: &State, model: Arc<Loaded>, headers: &HeaderMap, body: Body) -> Result<Response, Refusal> {
+async fn run(state: &State, model: Arc<Loaded>, headers: &HeaderMap, bytes: &[u8]) -> Result<Response, Refusal> {
     model.check_licence()?;
-    let bytes = body::read(state, headers, body).await?;
-    let (text, tail) = binary::split(headers, &bytes)?;
+    let (text, tail) = binary::split(headers, bytes)?;
     let request: Request = serde_json::from_slice(text).map_err(|error| {
         Refusal::bad(format!("expected `{{\"inputs\": [{{\"name\", \"shape\", \"datatype\", \"data\"}}]}}`: {error}"))
     })?;
     let as_bytes = binary_output(&request)?;
-    let Request { id, mut inputs, .. } = request;
-    let input = match (inputs.pop(), inputs.len()) {
-        (Some(input), 0) => input,
-        (_, others) => return Err(Refusal::bad(format!("expected one input, `{INPUT}`, found {}", others + 1))),
-    };
+    let Request { id, inputs, .. } = request;
+    let [input] = <[Input; 1]>::try_from(inputs)
+        .map_err(|inputs| Refusal::bad(format!("expected one input, `{INPUT}`, found {}", inputs.len())))?;
     let (examples, values) = values(input, tail, &model)?;
     let outputs = state.queue.predict(model.clone(), examples, values).await?;
     let shape: Vec<usize> = std::iter::once(examples).chain(model.output.iter().copied()).collect();

@@ -35,9 +35,9 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
+    let bytes = body::read(&state, &headers, body).await?;
     let (name, verb) = verb(&segment)?;
-    let model = state.models.get(name, None)?;
-    run(&state, model, verb, query.as_deref(), &headers, body).await
+    run(&state, state.models.get(name, None)?, verb, query.as_deref(), bytes).await
 }
 
 /// `POST /v1/models/NAME/versions/VERSION:predict` and `:classify`.
@@ -48,9 +48,9 @@ pub(super) async fn post_of_version(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
+    let bytes = body::read(&state, &headers, body).await?;
     let (number, verb) = verb(&segment)?;
-    let model = state.models.get(&name, Some(version(number)?))?;
-    run(&state, model, verb, query.as_deref(), &headers, body).await
+    run(&state, state.models.get(&name, Some(version(number)?))?, verb, query.as_deref(), bytes).await
 }
 
 async fn run(
@@ -58,11 +58,9 @@ async fn run(
     model: Arc<Loaded>,
     verb: Verb,
     query: Option<&str>,
-    headers: &HeaderMap,
-    body: Body,
+    bytes: Bytes,
 ) -> Result<Response, Refusal> {
     model.check_licence()?;
-    let bytes = body::read(state, headers, body).await?;
     match verb {
         Verb::Predict => predict(state, model, &bytes).await,
         Verb::Classify => classify::classify(state, model, query, bytes).await,

@@ -1,0 +1,23 @@
+"""The same model behind FastAPI and ONNX Runtime, as a Python service has it: `uvicorn fastapi_onnx:app --port 8000`.
+
+`MODEL` names the ONNX file, which `Model::export_onnx` writes. The request and the answer are TensorFlow Serving's, as
+those of inkstone-serve. One process, as inkstone-serve is one; ONNX Runtime uses as many threads as it likes.
+"""
+
+import os
+
+import numpy
+import onnxruntime
+from fastapi import FastAPI, Request
+from fastapi.responses import ORJSONResponse
+import orjson
+
+app = FastAPI(default_response_class=ORJSONResponse)
+session = onnxruntime.InferenceSession(os.environ["MODEL"])
+name = session.get_inputs()[0].name
+
+
+@app.post("/v1/models/digits:predict")
+async def predict(request: Request):
+    instances = numpy.array(orjson.loads(await request.body())["instances"], numpy.float32)
+    return {"predictions": session.run(None, {name: instances})[0].tolist()}
