@@ -42,7 +42,8 @@
 //! [For Keras users](for_keras_users) sets calls side by side, and goes from data to a deployed model;
 //! [sequences](mod@sequences) has texts, signals and masks; [transfer learning](transfer_learning) goes on from a
 //! trained model; [autoencoders](mod@autoencoders) has models that end with an image, [generative](mod@generative)
-//! networks that draw them.
+//! networks that draw them. With the feature `privacy` there is `private_training`, for people's data, and with
+//! `protect` there is `from_a_file_to_a_service`, from a model's file to a server.
 //!
 //! # Debug builds
 //!
@@ -111,6 +112,9 @@ mod error;
 pub mod evaluation;
 mod exec;
 mod fit;
+#[cfg(feature = "protect")]
+#[doc = include_str!("from_a_file_to_a_service.md")]
+pub mod from_a_file_to_a_service {}
 mod functional;
 mod gan;
 #[doc = include_str!("generative.md")]

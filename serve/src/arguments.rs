@@ -106,6 +106,39 @@ pub(crate) struct Limits {
 pub(crate) enum Command {
     /// Makes an API key: prints it, and the line for the file of keys, which has its hash
     Key(NewKey),
+    /// Signs a model's file: writes MODEL.sig, a bundle that OpenSSF Model Signing's tool checks as well
+    Sign(Sign),
+    /// Writes a licence for a model beside its file, MODEL.licence
+    Licence(NewLicence),
+}
+
+/// A file to sign.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Sign {
+    pub(crate) model: PathBuf,
+
+    /// The secret key, of the curve P-256, as PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+
+    /// How many days the signature is valid; without an end if it is not given
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) days: Option<u32>,
+}
+
+/// A licence to write.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct NewLicence {
+    #[command(flatten)]
+    pub(crate) sign: Sign,
+
+    /// Who may use the model
+    #[arg(long, value_name = "NAME")]
+    pub(crate) licensee: String,
+
+    /// Requests a minute
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) requests_per_minute: Option<u32>,
 }
 
 /// A key to make.

@@ -9,12 +9,14 @@ mod logs;
 mod metrics;
 mod models;
 mod pictures;
+mod protect;
 mod queue;
 mod server;
 mod state;
 mod tensor;
 mod tls;
 
+use arguments::Command;
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -30,8 +32,11 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: arguments::Arguments) -> Result<(), fault::Start> {
-    if let Some(arguments::Command::Key(key)) = &arguments.command {
-        return access::print_new_key(key);
+    match &arguments.command {
+        Some(Command::Key(key)) => return access::print_new_key(key),
+        Some(Command::Sign(sign)) => return protect::sign(sign),
+        Some(Command::Licence(licence)) => return protect::licence(licence),
+        None => {}
     }
     logs::start(&arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(fault::Start::Runtime)?;

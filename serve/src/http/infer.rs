@@ -169,7 +169,8 @@ fn with_data(answer: Value, output: Value, values: &[f32]) -> String {
     let mut text = answer.to_string();
     let mut output = output.to_string();
     // Both end with a brace, which what is added comes before.
-    (text.pop(), output.pop());
+    text.pop();
+    output.pop();
     text.push_str(",\"outputs\":[");
     text.push_str(&output);
     text.push_str(",\"data\":");
