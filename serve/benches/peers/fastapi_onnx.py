@@ -9,10 +9,10 @@ import os
 import numpy
 import onnxruntime
 from fastapi import FastAPI, Request
-from fastapi.responses import ORJSONResponse
+from fastapi.responses import Response
 import orjson
 
-app = FastAPI(default_response_class=ORJSONResponse)
+app = FastAPI()
 session = onnxruntime.InferenceSession(os.environ["MODEL"])
 name = session.get_inputs()[0].name
 
@@ -20,4 +20,5 @@ name = session.get_inputs()[0].name
 @app.post("/v1/models/digits:predict")
 async def predict(request: Request):
     instances = numpy.array(orjson.loads(await request.body())["instances"], numpy.float32)
-    return {"predictions": session.run(None, {name: instances})[0].tolist()}
+    answer = {"predictions": session.run(None, {name: instances})[0].tolist()}
+    return Response(orjson.dumps(answer), media_type="application/json")
