@@ -11,6 +11,12 @@ use tokio_rustls::rustls::ServerConfig;
 /// # Errors
 /// [`Start::Tls`] if the files are no certificates and key, or do not belong together.
 pub(crate) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Start> {
+    if let Some(missing) = missing_instruction() {
+        let problem = format!(
+            "TLS needs a processor with the instructions {missing}: put a proxy that speaks TLS before the server"
+        );
+        return Err(Start::Tls(certificate.to_owned(), problem));
+    }
     let fault = |path: &Path, problem: &dyn std::fmt::Display| Start::Tls(path.to_owned(), problem.to_string());
     let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
@@ -25,4 +31,24 @@ pub(crate) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, St
         .with_single_cert(certificates, secret)
         .map_err(|error| fault(key, &error))?;
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// One of the instructions that the cryptography needs and this processor has not.
+#[cfg(target_arch = "x86_64")]
+fn missing_instruction() -> Option<&'static str> {
+    use std::arch::is_x86_feature_detected as has;
+    let needed = [
+        ("AES", has!("aes")),
+        ("SSSE3", has!("ssse3")),
+        ("AVX2", has!("avx2")),
+        ("ADX", has!("adx")),
+        ("BMI2", has!("bmi2")),
+        ("PCLMULQDQ", has!("pclmulqdq")),
+    ];
+    needed.into_iter().find_map(|(name, has)| (!has).then_some(name))
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn missing_instruction() -> Option<&'static str> {
+    None
 }

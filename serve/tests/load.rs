@@ -22,17 +22,20 @@ fn body(examples: usize) -> String {
     format!("{{\"instances\":[{}]}}", vec![image; examples].join(","))
 }
 
-#[test]
-fn what_is_too_much_is_answered_429_with_when_to_come_again() {
-    let folder = tempfile::tempdir().unwrap();
-    // A model that takes long.
-    let slow = Sequential::new([28, 28, 1])
+/// A model that takes long.
+fn slow() -> inkstone::Model {
+    let described = Sequential::new([28, 28, 1])
         .add(Conv2D::new(64, (5, 5)).activation(Relu))
         .add(Conv2D::new(64, (5, 5)).activation(Relu))
         .add(Flatten::new())
         .add(Dense::new(10).activation(Softmax));
-    let slow = slow.compile(Sgd::new(0.1), SparseCategoricalCrossentropy::default(), []).unwrap();
-    slow.save(folder.path().join("slow.safetensors")).unwrap();
+    described.compile(Sgd::new(0.1), SparseCategoricalCrossentropy::default(), []).unwrap()
+}
+
+#[test]
+fn what_is_too_much_is_answered_429_with_when_to_come_again() {
+    let folder = tempfile::tempdir().unwrap();
+    slow().save(folder.path().join("slow.safetensors")).unwrap();
     let server = Server::of(folder.path(), &["--threads", "1", "--max-queue", "2"]);
     let (body, refused, answered) = (body(64), AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
@@ -55,6 +58,32 @@ fn what_is_too_much_is_answered_429_with_when_to_come_again() {
     });
     assert!(refused.load(Ordering::Relaxed) > 0 && answered.load(Ordering::Relaxed) > 2);
     assert_eq!(agent().post(server.at("/v1/models/slow:predict")).send(&body).unwrap().status().as_u16(), 200);
+}
+
+#[test]
+fn what_waits_is_predicted_together() {
+    let folder = tempfile::tempdir().unwrap();
+    slow().save(folder.path().join("slow.safetensors")).unwrap();
+    let server = Server::of(folder.path(), &["--threads", "1"]);
+    let body = body(1);
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                let agent = agent();
+                for _ in 0..8 {
+                    let response = agent.post(server.at("/v1/models/slow:predict")).send(&body).unwrap();
+                    assert_eq!(response.status().as_u16(), 200);
+                }
+            });
+        }
+    });
+    let metrics = agent().get(server.at("/metrics")).call().unwrap().body_mut().read_to_string().unwrap();
+    let number = |name: &str| {
+        let line = metrics.lines().find(|line| line.starts_with(name)).unwrap();
+        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    let (batches, examples) = (number("inkstone_batch_examples_count"), number("inkstone_batch_examples_sum"));
+    assert!(examples == 128.0 && batches < 100.0, "{examples} examples in {batches} batches");
 }
 
 /// What the process has in memory, in KiB.

@@ -68,11 +68,29 @@ fn swaps_lose_no_request() {
     });
     assert!(answered.load(Ordering::Relaxed) > 100);
     let status = ureq::get(server.at("/v1/models/digits")).call().unwrap().body_mut().read_to_string().unwrap();
-    assert!(status.contains("AVAILABLE") && status.contains("the file ends after 8"), "{status}");
+    assert!(status.contains("AVAILABLE") && status.contains("it is damaged, or no safetensors file"), "{status}");
     // It is ready still; what is put in its place next is served.
     assert!(ureq::get(server.at("/v2/health/ready")).call().is_ok());
     put(folder.path(), "digits.safetensors", 1);
     server.wait_for("the mended model", || ask(&server, "digits").as_ref() == Ok(&all[0]));
+}
+
+#[test]
+fn a_server_that_is_killed_in_a_swap_starts_with_one_model_or_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "digits.safetensors", 1);
+    let all = [1, 2].map(expected);
+    for round in 0..4 {
+        let server = Server::of(folder.path(), &[]);
+        assert!(all.contains(&ask(&server, "digits").unwrap()));
+        std::thread::scope(|scope| {
+            scope.spawn(|| (0..20).for_each(|seed| put(folder.path(), "digits.safetensors", 1 + seed % 2)));
+            std::thread::sleep(std::time::Duration::from_millis(200 * round));
+            // Dropped, it is killed as it stands.
+            drop(server);
+        });
+    }
+    assert!(all.contains(&ask(&Server::of(folder.path(), &[]), "digits").unwrap()));
 }
 
 #[test]
