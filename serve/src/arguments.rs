@@ -110,6 +110,8 @@ pub(crate) enum Command {
     Sign(Sign),
     /// Writes a licence for a model beside its file, MODEL.licence
     Licence(NewLicence),
+    /// Asks a running server, without TLS, whether it is ready: for containers, which have nothing else to ask with
+    Health(Health),
 }
 
 /// A file to sign.
@@ -158,4 +160,12 @@ pub(crate) struct NewKey {
     /// It may read /metrics as well
     #[arg(long)]
     pub(crate) metrics: bool,
+}
+
+/// A server to ask.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Health {
+    /// Where it listens
+    #[arg(default_value = "127.0.0.1:8501", env = "INKSTONE_SERVE_LISTEN")]
+    pub(crate) address: SocketAddr,
 }

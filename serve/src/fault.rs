@@ -28,6 +28,8 @@ pub(crate) enum Start {
     Inkstone(#[from] inkstone::Error),
     #[error("{0}")]
     Models(String),
+    #[error("{0}: {1}")]
+    Health(SocketAddr, String),
     #[error("the operating system gives no random numbers for a key: {0}")]
     Random(String),
 }
@@ -39,11 +41,13 @@ pub(crate) struct Refusal {
     pub(crate) text: String,
     /// After how many seconds it may be tried again.
     pub(crate) retry_after: Option<u64>,
+    /// The methods that there are instead.
+    pub(crate) allow: Option<&'static str>,
 }
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self { status, text: text.into(), retry_after: None }
+        Self { status, text: text.into(), retry_after: None, allow: None }
     }
 
     pub(crate) fn bad(text: impl Into<String>) -> Self {
@@ -52,6 +56,12 @@ impl Refusal {
 
     pub(crate) fn not_found(text: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, text)
+    }
+
+    /// - allow: the methods that there are at this address; the router knows them if `None`
+    pub(crate) fn not_allowed(allow: Option<&'static str>) -> Self {
+        let text = "this address is not for this method: /openapi.json says which";
+        Self { allow, ..Self::new(StatusCode::METHOD_NOT_ALLOWED, text) }
     }
 
     pub(crate) fn too_many(text: impl Into<String>, seconds: u64) -> Self {
@@ -67,6 +77,9 @@ impl IntoResponse for Refusal {
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(methods) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -4,6 +4,7 @@
 mod access;
 mod arguments;
 mod fault;
+mod health;
 mod http;
 mod logs;
 mod metrics;
@@ -36,6 +37,7 @@ fn run(arguments: arguments::Arguments) -> Result<(), fault::Start> {
         Some(Command::Key(key)) => return access::print_new_key(key),
         Some(Command::Sign(sign)) => return protect::sign(sign),
         Some(Command::Licence(licence)) => return protect::licence(licence),
+        Some(Command::Health(health)) => return health::check(health.address),
         None => {}
     }
     logs::start(&arguments)?;

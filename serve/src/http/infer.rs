@@ -5,13 +5,13 @@ use super::guard::Examples;
 use super::infer_binary as binary;
 use super::models::{INPUT, OUTPUT};
 use super::predict::{count, write_nested};
-use super::target::version;
+use super::target::{Named, version};
 use crate::fault::Refusal;
 use crate::models::Loaded;
 use crate::state::State;
 use crate::tensor::Tensor;
 use axum::body::Body;
-use axum::extract::{Path, State as Shared};
+use axum::extract::State as Shared;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -74,7 +74,7 @@ pub(super) enum Datatype {
 /// `POST /v2/models/NAME/infer`.
 pub(super) async fn infer(
     Shared(state): Shared<Arc<State>>,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
@@ -85,7 +85,7 @@ pub(super) async fn infer(
 /// `POST /v2/models/NAME/versions/VERSION/infer`.
 pub(super) async fn infer_of_version(
     Shared(state): Shared<Arc<State>>,
-    Path((name, number)): Path<(String, String)>,
+    Named((name, number)): Named<(String, String)>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {

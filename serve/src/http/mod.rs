@@ -13,7 +13,7 @@ use crate::fault::Refusal;
 use crate::state::State;
 use axum::Router;
 use axum::extract::State as Shared;
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -47,12 +47,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .merge(v1)
         .merge(v2)
         .fallback(|| async { Refusal::not_found("there is nothing at this address: /openapi.json says what there is") })
-        .method_not_allowed_fallback(|| async {
-            Refusal::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "this address is not for this method: /openapi.json says which",
-            )
-        })
+        .method_not_allowed_fallback(|uri: Uri| async move { Refusal::not_allowed(target::allowed(uri.path())) })
         .layer(from_fn_with_state(state.clone(), guard::guard))
         .with_state(state)
 }
@@ -78,18 +73,6 @@ async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], include_str!("../openapi.json")).into_response()
 }
 
-/// The page to draw on, as one file.
-const PAGE: &str = concat!(
-    include_str!("../page/head.html"),
-    "<style>\n",
-    include_str!("../page/style.css"),
-    "</style>\n</head>\n<body>\n",
-    include_str!("../page/body.html"),
-    "<script>\n",
-    include_str!("../page/script.js"),
-    "</script>\n</body>\n</html>\n",
-);
-
 /// The page to draw on. It loads nothing from elsewhere, and no other page may show it in a frame.
 async fn page() -> Response {
     let policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; connect-src 'self'; \
@@ -100,10 +83,19 @@ async fn page() -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    (headers, PAGE).into_response()
+    (headers, include_str!("../page.html")).into_response()
 }
 
 /// A text in JSON.
 fn json(value: &serde_json::Value) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_description_is_of_this_version() {
+        let description: serde_json::Value = serde_json::from_str(include_str!("../openapi.json")).unwrap();
+        assert_eq!(description["info"]["version"], env!("CARGO_PKG_VERSION"));
+    }
 }

@@ -1,12 +1,12 @@
 //! What the server says of its models, in both protocols.
 
 use super::json;
-use super::target::version;
+use super::target::{Named, version, without_verb};
 use crate::access::Caller;
 use crate::fault::Refusal;
 use crate::models::{Loaded, Version};
 use crate::state::State;
-use axum::extract::{Path, State as Shared};
+use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -52,8 +52,8 @@ fn card(model: &Loaded) -> Value {
 }
 
 /// `GET /v1/models/NAME`.
-pub(super) async fn status(Shared(state): Shared<Arc<State>>, Path(name): Path<String>) -> Result<Response, Refusal> {
-    let model = state.models.model(&name)?;
+pub(super) async fn status(Shared(state): Shared<Arc<State>>, Named(name): Named<String>) -> Result<Response, Refusal> {
+    let model = state.models.model(without_verb(&name)?)?;
     // The newest first, as TensorFlow Serving has them.
     Ok(status_json(model.versions.iter().rev()))
 }
@@ -61,9 +61,9 @@ pub(super) async fn status(Shared(state): Shared<Arc<State>>, Path(name): Path<S
 /// `GET /v1/models/NAME/versions/VERSION`.
 pub(super) async fn status_of_version(
     Shared(state): Shared<Arc<State>>,
-    Path((name, number)): Path<(String, String)>,
+    Named((name, number)): Named<(String, String)>,
 ) -> Result<Response, Refusal> {
-    let (model, number) = (state.models.model(&name)?, version(&number)?);
+    let (model, number) = (state.models.model(&name)?, version(without_verb(&number)?)?);
     let found = model.versions.get_key_value(&number);
     let found =
         found.ok_or_else(|| Refusal::not_found(format!("there is no version {number} of the model `{name}`")))?;
@@ -89,7 +89,7 @@ fn state_of(version: &Version) -> &'static str {
 /// `GET /v1/models/NAME/metadata`.
 pub(super) async fn metadata_v1(
     Shared(state): Shared<Arc<State>>,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
 ) -> Result<Response, Refusal> {
     Ok(signature(&*state.models.get(&name, None)?))
 }
@@ -97,7 +97,7 @@ pub(super) async fn metadata_v1(
 /// `GET /v1/models/NAME/versions/VERSION/metadata`.
 pub(super) async fn metadata_v1_of_version(
     Shared(state): Shared<Arc<State>>,
-    Path((name, number)): Path<(String, String)>,
+    Named((name, number)): Named<(String, String)>,
 ) -> Result<Response, Refusal> {
     Ok(signature(&*state.models.get(&name, Some(version(&number)?))?))
 }
@@ -128,7 +128,7 @@ pub(super) async fn server() -> Response {
 /// `GET /v2/models/NAME`.
 pub(super) async fn metadata_v2(
     Shared(state): Shared<Arc<State>>,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
 ) -> Result<Response, Refusal> {
     let versions = state.models.model(&name)?.versions;
     let served = versions.iter().filter(|(_, version)| version.loaded.is_some());
@@ -139,7 +139,7 @@ pub(super) async fn metadata_v2(
 /// `GET /v2/models/NAME/versions/VERSION`.
 pub(super) async fn metadata_v2_of_version(
     Shared(state): Shared<Arc<State>>,
-    Path((name, number)): Path<(String, String)>,
+    Named((name, number)): Named<(String, String)>,
 ) -> Result<Response, Refusal> {
     let model = state.models.get(&name, Some(version(&number)?))?;
     Ok(tensors(&model, &[model.version.to_string()]))
@@ -157,14 +157,14 @@ fn tensors(model: &Loaded, versions: &[String]) -> Response {
 }
 
 /// `GET /v2/models/NAME/ready`.
-pub(super) async fn ready(Shared(state): Shared<Arc<State>>, Path(name): Path<String>) -> Result<Response, Refusal> {
+pub(super) async fn ready(Shared(state): Shared<Arc<State>>, Named(name): Named<String>) -> Result<Response, Refusal> {
     state.models.get(&name, None).map(|_| StatusCode::OK.into_response())
 }
 
 /// `GET /v2/models/NAME/versions/VERSION/ready`.
 pub(super) async fn ready_of_version(
     Shared(state): Shared<Arc<State>>,
-    Path((name, number)): Path<(String, String)>,
+    Named((name, number)): Named<(String, String)>,
 ) -> Result<Response, Refusal> {
     state.models.get(&name, Some(version(&number)?)).map(|_| StatusCode::OK.into_response())
 }

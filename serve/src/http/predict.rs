@@ -1,17 +1,17 @@
 //! TensorFlow Serving's `:predict`, and who else is asked behind a colon.
 
 use super::guard::Examples;
-use super::target::{Verb, verb, version};
+use super::target::{Named, Verb, verb, version};
 use super::{body, classify};
 use crate::fault::Refusal;
 use crate::models::Loaded;
 use crate::state::State;
 use crate::tensor::Tensor;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, State as Shared};
+use axum::extract::{RawQuery, State as Shared};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -20,17 +20,24 @@ use std::sync::Arc;
 #[serde(deny_unknown_fields)]
 struct Request {
     /// Example by example.
+    #[serde(default, deserialize_with = "present")]
     instances: Option<Tensor>,
     /// All together.
+    #[serde(default, deserialize_with = "present")]
     inputs: Option<Tensor>,
     #[serde(default)]
     signature_name: Option<String>,
 }
 
+/// What is there, which `null` is not.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Tensor>, D::Error> {
+    Tensor::deserialize(deserializer).map(Some)
+}
+
 /// `POST /v1/models/NAME:predict` and `:classify`.
 pub(super) async fn post(
     Shared(state): Shared<Arc<State>>,
-    Path(segment): Path<String>,
+    Named(segment): Named<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
@@ -43,7 +50,7 @@ pub(super) async fn post(
 /// `POST /v1/models/NAME/versions/VERSION:predict` and `:classify`.
 pub(super) async fn post_of_version(
     Shared(state): Shared<Arc<State>>,
-    Path((name, segment)): Path<(String, String)>,
+    Named((name, segment)): Named<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,

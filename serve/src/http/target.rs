@@ -1,6 +1,25 @@
 //! What an address names: a model, a version, and what is asked of it.
 
 use crate::fault::Refusal;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+/// The parts of an address that stand for names, decoded.
+pub(super) struct Named<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Named<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let names = Path::from_request_parts(parts, state).await;
+        names.map(|Path(names)| Self(names)).map_err(|error| Refusal::bad(error.body_text()))
+    }
+}
+
+/// The methods of addresses of TensorFlow Serving.
+const WITH_VERB: &str = "POST";
+const WITHOUT_VERB: &str = "GET,HEAD";
 
 /// What is asked of a model, behind the colon of its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +40,27 @@ pub(super) fn verb(segment: &str) -> Result<(&str, Verb), Refusal> {
             let other: String = other.chars().take(50).collect();
             Err(Refusal::not_found(format!("expected `:predict` or `:classify` behind the model, found `:{other}`")))
         }
-        None => Err(Refusal::not_found("expected `:predict` or `:classify` behind the model, found nothing")),
+        None => Err(Refusal::not_allowed(Some(WITHOUT_VERB))),
+    }
+}
+
+/// A name or version of which nothing is asked behind a colon.
+///
+/// # Errors
+/// [`Refusal`] if something is.
+pub(super) fn without_verb(segment: &str) -> Result<&str, Refusal> {
+    if segment.contains(':') {
+        return verb(segment).and_then(|_| Err(Refusal::not_allowed(Some(WITH_VERB))));
+    }
+    Ok(segment)
+}
+
+/// The methods of an address that the router takes for one, with a colon and without.
+pub(super) fn allowed(path: &str) -> Option<&'static str> {
+    let segments: Vec<&str> = path.strip_prefix("/v1/models/")?.split('/').collect();
+    match segments[..] {
+        [last] | [_, "versions", last] => Some(if last.contains(':') { WITH_VERB } else { WITHOUT_VERB }),
+        _ => None,
     }
 }
 
@@ -57,12 +96,19 @@ pub(super) fn route_of(path: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::StatusCode;
 
     #[test]
     fn addresses_name_models_and_verbs() {
         assert_eq!(verb("digits:predict").unwrap(), ("digits", Verb::Predict));
         assert_eq!(verb("1:classify").unwrap(), ("1", Verb::Classify));
-        assert!(verb("digits").is_err() && verb("digits:regress").is_err());
+        assert_eq!(verb("digits").unwrap_err().allow, Some("GET,HEAD"));
+        assert_eq!(verb("digits:regress").unwrap_err().status, StatusCode::NOT_FOUND);
+        assert_eq!(without_verb("digits").unwrap(), "digits");
+        assert_eq!(without_verb("digits:predict").unwrap_err().allow, Some("POST"));
+        assert_eq!(without_verb("digits:regress").unwrap_err().status, StatusCode::NOT_FOUND);
+        assert_eq!(allowed("/v1/models/digits/versions/1:predict"), Some("POST"));
+        assert_eq!((allowed("/v1/models/digits"), allowed("/v1/models/digits/metadata")), (Some("GET,HEAD"), None));
         assert_eq!(model_of("/v1/models/digits:predict"), Some("digits"));
         assert_eq!(model_of("/v2/models/digits/versions/2/infer"), Some("digits"));
         assert_eq!((model_of("/v1/models"), model_of("/v1/models/"), model_of("/")), (None, None, None));

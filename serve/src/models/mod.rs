@@ -11,12 +11,17 @@ pub(crate) use watch::{Sources, watch};
 use crate::fault::Refusal;
 use axum::http::StatusCode;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 /// All models, and what is wrong with those that did not load. A request takes a model out, and keeps it to its end:
 /// what replaces it meanwhile is for those that come.
 #[derive(Default)]
-pub(crate) struct Registry(RwLock<BTreeMap<String, Model>>);
+pub(crate) struct Registry {
+    models: RwLock<BTreeMap<String, Model>>,
+    /// Whether all that was there at the start has been tried.
+    is_complete: AtomicBool,
+}
 
 /// The versions of a model.
 #[derive(Clone, Default)]
@@ -61,18 +66,24 @@ impl Registry {
     }
 
     fn change(&self, change: impl FnOnce(&mut BTreeMap<String, Model>)) {
-        change(&mut self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner));
+        change(&mut self.models.write().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    /// All that was there at the start has been tried.
+    fn complete(&self) {
+        self.is_complete.store(true, Ordering::Release);
     }
 
     /// The models as they are now.
     pub(crate) fn all(&self) -> BTreeMap<String, Model> {
-        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.models.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// Whether there are models, and each has a version that is served.
+    /// Whether all were tried, there are models, and each has a version that is served.
     pub(crate) fn is_ready(&self) -> bool {
         let models = self.all();
-        !models.is_empty()
+        self.is_complete.load(Ordering::Acquire)
+            && !models.is_empty()
             && models.values().all(|model| model.versions.values().any(|version| version.loaded.is_some()))
     }
 
@@ -81,7 +92,7 @@ impl Registry {
     /// # Errors
     /// [`Refusal`] if there is no such model.
     pub(crate) fn model(&self, name: &str) -> Result<Model, Refusal> {
-        let models = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let models = self.models.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         models.get(name).cloned().ok_or_else(|| unknown(name, None))
     }
 
@@ -90,7 +101,7 @@ impl Registry {
     /// # Errors
     /// [`Refusal`] if there is no such model or version, or it did not load, with why.
     pub(crate) fn get(&self, name: &str, version: Option<u64>) -> Result<Arc<Loaded>, Refusal> {
-        let models = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let models = self.models.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let model = models.get(name).ok_or_else(|| unknown(name, None))?;
         let found = match version {
             Some(version) => model.versions.get(&version),
@@ -115,4 +126,26 @@ fn unknown(name: &str, version: Option<u64>) -> Refusal {
         Some(version) => format!("there is no version {version} of the model `{name}`"),
         None => format!("there is no model `{name}`"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use inkstone::prelude::*;
+    use inkstone::protect::Access;
+
+    #[test]
+    fn nothing_is_ready_before_all_were_tried() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let described = Sequential::new([2]).add(Dense::new(3).activation(Softmax));
+        let model = described.compile(Sgd::new(0.1), SparseCategoricalCrossentropy::default(), []).unwrap();
+        model.save(file.path()).unwrap();
+        let registry = Registry::default();
+        registry.put(Loaded::read("first", 1, file.path(), &Access::new()).unwrap());
+        assert!(registry.get("first", None).is_ok() && !registry.is_ready());
+        registry.complete();
+        assert!(registry.is_ready());
+        registry.fail("second", 1, "it is none".into());
+        assert!(!registry.is_ready());
+    }
 }

@@ -48,6 +48,7 @@ impl Sources {
                 tracing::error!(model = %name, "{}: there is no such file", path.display());
             }
         }
+        registry.complete();
     }
 
     /// Loads what has changed, and drops what is gone.
