@@ -73,6 +73,18 @@ async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], include_str!("../openapi.json")).into_response()
 }
 
+/// The page to draw on, as one file.
+const PAGE: &str = concat!(
+    include_str!("../page/head.html"),
+    "<style>\n",
+    include_str!("../page/style.css"),
+    "</style>\n</head>\n<body>\n",
+    include_str!("../page/body.html"),
+    "<script>\n",
+    include_str!("../page/script.js"),
+    "</script>\n</body>\n</html>\n",
+);
+
 /// The page to draw on. It loads nothing from elsewhere, and no other page may show it in a frame.
 async fn page() -> Response {
     let policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; connect-src 'self'; \
@@ -83,7 +95,7 @@ async fn page() -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    (headers, include_str!("../page.html")).into_response()
+    (headers, PAGE).into_response()
 }
 
 /// A text in JSON.
