@@ -65,6 +65,30 @@ LIT = """() => {
 }"""
 
 
+# What is shown as the answer from now on, each once.
+WATCH = """() => {
+  const shown = [], answer = document.getElementById("answer");
+  new MutationObserver(() => { if (shown.at(-1) !== answer.textContent) shown.push(answer.textContent); })
+    .observe(answer, { childList: true });
+  return shown;
+}"""
+
+
+class Held:
+    """Keeps requests waiting until they are let go."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def __call__(self, route):
+        self.waiting.append(route) if self.waiting is not None else route.continue_()
+
+    def let_go(self):
+        waiting, self.waiting = self.waiting, None
+        for route in waiting:
+            route.continue_()
+
+
 @contextmanager
 def opened(browser, url, width=1200, height=900, expected=(), **options):
     """The page in a window of its own. It may ask nobody else, and complain only of what is `expected`."""
@@ -159,6 +183,20 @@ def drawing(browser):
         page.get_by_role("button", name="Undo").focus()
         page.keyboard.press("Enter")
         expect_nothing(page)
+
+        # An answer that comes after its drawing was wiped away is not shown, though something else is drawn by then.
+        with page.expect_request("**/*:classify*"):
+            page.route("**/*:classify*", held := Held())
+            draw(page, SEVEN)
+        press(page, "Clear")
+        draw(page, ONE, lift=False)
+        shown = page.evaluate_handle(WATCH)
+        held.let_go()
+        expect_answer(page, "one")
+        assert page.evaluate("shown => shown.join()", shown) == "one"
+        page.mouse.up()
+        page.unroute("**/*:classify*")
+        press(page, "Clear")
 
         # Nobody is asked about a dot.
         draw(page, DOT)

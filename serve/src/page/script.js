@@ -147,7 +147,7 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden && ch
 // The paper: strokes and pictures, in the order that they came.
 
 const paper = $("paper"), pen = paper.getContext("2d"), SIDE = paper.width;
-let marks = [], stroke = null;
+let marks = [], stroke = null, sheet = 0;
 function draw() {
   pen.fillStyle = "#fff";
   pen.fillRect(0, 0, SIDE, SIDE);
@@ -198,6 +198,7 @@ for (const end of ["pointerup", "pointercancel"]) {
 }
 function keep(count) {
   marks.length = count;
+  sheet += 1;
   stroke = null;
   say("");
   changed();
@@ -243,12 +244,12 @@ async function keepAsking() {
     const state = asked = wanted;
     if (!isDrawn() || !chosen || !$("key-section").hidden || !$("other").hidden) continue;
     if (chosen.state !== "AVAILABLE") { say("This version is not served. Below is why."); continue; }
-    const { name, version } = chosen, start = performance.now();
+    const { name, version } = chosen, before = sheet, start = performance.now();
     try {
       const options = { method: "POST", body: await picture() };
       const answer = await ask(`v1/models/${name}/versions/${version}:classify?show=input`, options);
       // What was wiped away, or asked of another model, is not shown any more.
-      if (isDrawn() && name === chosen?.name && version === chosen.version) {
+      if (before === sheet && name === chosen?.name && version === chosen.version) {
         say("");
         showAnswer(answer, Math.round(performance.now() - start), state === wanted && !stroke);
       }
