@@ -291,8 +291,10 @@ pub enum IdxFault {
         shape: Vec<usize>,
     },
     /// It is a valid IDX file of labels, but one is out of range.
-    #[error("expected labels from 0 to {largest}, found {found} at index {index}")]
+    #[error("expected labels from {smallest} to {largest}, found {found} at index {index}")]
     Label {
+        /// The smallest that makes sense.
+        smallest: u8,
         /// The largest that makes sense.
         largest: u8,
         /// The one that does not.

@@ -3,13 +3,14 @@
 use super::{Dataset, idx};
 use crate::error::{Error, IdxFault, Result};
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
+use ndarray::Array4;
 use std::path::{Path, PathBuf};
 
 /// The files, as MNIST's makers named them.
 pub(super) const FILES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 /// The largest label.
-const LARGEST_LABEL: u8 = 9;
+const LARGEST_LABEL: usize = 9;
 
 /// A data set of MNIST's form.
 #[derive(Clone, Copy, Debug)]
@@ -65,24 +66,8 @@ impl Family {
     fn load_part(&self, folder: &Path, images: &str, labels: &str) -> Result<Dataset> {
         let file = |name| self.find(folder, name).ok_or_else(|| self.missing(vec![folder.to_owned()]));
         let (images_file, labels_file) = (file(images)?, file(labels)?);
-        let images = idx::read_file(&images_file)?;
-        let labels = idx::read_file(&labels_file)?;
-        let fault = |file: &Path, fault| Error::Idx { place: file.display().to_string(), fault };
-        let &[count, height, width] = images.shape() else {
-            let expected = "images (3 dimensions: number, rows, columns)".to_owned();
-            return Err(fault(&images_file, IdxFault::Shape { expected, shape: images.shape().to_vec() }));
-        };
-        if labels.shape() != [count] {
-            let expected = format!("{count} labels (1 dimension), one for each image of {}", images_file.display());
-            return Err(fault(&labels_file, IdxFault::Shape { expected, shape: labels.shape().to_vec() }));
-        }
-        if let Some((index, &found)) = labels.iter().enumerate().find(|(_, label)| **label > LARGEST_LABEL) {
-            return Err(fault(&labels_file, IdxFault::Label { largest: LARGEST_LABEL, found, index }));
-        }
-        let images = images
-            .into_shape_with_order((count, height, width, 1))
-            .map_err(|error| Error::Data(format!("{}: {error}", images_file.display())))?;
-        Dataset::from_bytes(images, labels.iter().map(|label| usize::from(*label)).collect())
+        let (images, labels) = read_pair(&images_file, &labels_file, (0, LARGEST_LABEL))?;
+        Dataset::from_bytes(images, labels)
     }
 
     /// Where the data may be, in the order of search.
@@ -107,10 +92,7 @@ impl Family {
         let folders = [folder.to_owned(), folder.join(self.torchvision), folder.join("raw")];
         folders.iter().find_map(|folder| {
             let places = [folder.join(file), folder.join(&dotted), folder.join(file).join(file)];
-            places.into_iter().find_map(|path| {
-                let compressed = path.with_file_name(format!("{}.gz", path.file_name()?.to_string_lossy()));
-                [path, compressed].into_iter().find(|path| path.is_file())
-            })
+            places.into_iter().find_map(plain_or_compressed)
         })
     }
 
@@ -118,6 +100,49 @@ impl Family {
         let mirror = self.mirrors.first().copied().unwrap_or_default();
         Error::MissingData { name: self.name, searched, files: FILES.to_vec(), mirror }
     }
+}
+
+/// The images of a file, (N, H, W, 1), and the labels of another, which are in this range, its end included.
+pub(super) fn read_pair(
+    images_file: &Path,
+    labels_file: &Path,
+    (first, last): (usize, usize),
+) -> Result<(Array4<u8>, Vec<usize>)> {
+    let images = pixels(images_file)?;
+    let labels = idx::read_file(labels_file)?;
+    let fault = |fault| Error::Idx { place: labels_file.display().to_string(), fault };
+    let count = images.dim().0;
+    if labels.shape() != [count] {
+        let expected = format!("{count} labels (1 dimension), one for each image of {}", images_file.display());
+        return Err(fault(IdxFault::Shape { expected, shape: labels.shape().to_vec() }));
+    }
+    let is_wrong = |label: &u8| !(first..=last).contains(&usize::from(*label));
+    if let Some((index, &found)) = labels.iter().enumerate().find(|(_, label)| is_wrong(label)) {
+        return Err(fault(IdxFault::Label { smallest: first as u8, largest: last as u8, found, index }));
+    }
+    Ok((images, labels.iter().map(|label| usize::from(*label)).collect()))
+}
+
+/// The images of a file, (N, H, W, 1).
+pub(super) fn pixels(file: &Path) -> Result<Array4<u8>> {
+    let images = idx::read_file(file)?;
+    let &[count, height, width] = images.shape() else {
+        let expected = "images (3 dimensions: number, rows, columns)".to_owned();
+        let fault = IdxFault::Shape { expected, shape: images.shape().to_vec() };
+        return Err(Error::Idx { place: file.display().to_string(), fault });
+    };
+    let images = images.into_shape_with_order((count, height, width, 1));
+    images.map_err(|error| Error::Data(format!("{}: {error}", file.display())))
+}
+
+/// The file of this name in a folder, plain or compressed.
+pub(super) fn named_file(folder: &Path, name: &str) -> Option<PathBuf> {
+    plain_or_compressed(folder.join(name))
+}
+
+fn plain_or_compressed(path: PathBuf) -> Option<PathBuf> {
+    let compressed = path.with_file_name(format!("{}.gz", path.file_name()?.to_string_lossy()));
+    [path, compressed].into_iter().find(|path| path.is_file())
 }
 
 /// The folder that `INKSTONE_DATA` names.

@@ -1,8 +1,13 @@
 //! The IDX format of the [MNIST database](http://yann.lecun.com/exdb/mnist/): a header of big-endian dimensions, then
-//! bytes. Only elements of unsigned bytes are read, which is what all files of the MNIST family hold.
+//! elements. [`read`] and [`read_file`] read unsigned bytes, which is what all files of the MNIST family hold;
+//! [`IdxArray`] reads elements of every type and arrays of every number of dimensions.
 //!
 //! The header is validated before anything is allocated, and memory grows with the data that is read, so a file cannot
 //! make the reader allocate more than twice its own (unpacked) size.
+
+mod array;
+
+pub use array::IdxArray;
 
 use super::gzip::Unpacked;
 use super::open::open;
@@ -91,6 +96,22 @@ pub fn write_file(path: impl AsRef<Path>, array: ArrayViewD<'_, u8>) -> Result<(
 /// # Ok::<(), inkstone::Error>(())
 /// ```
 pub fn read(reader: impl Read, place: &str) -> Result<ArrayD<u8>> {
+    unpacked(reader, place, &mut |reader| {
+        let (header, shape) = read_header(&mut *reader)?;
+        if header.element != UNSIGNED_BYTE {
+            return Err(IdxFault::ElementType { found: header.element }.into());
+        }
+        if !(1..=4).contains(&shape.len()) {
+            return Err(IdxFault::Dimensions { found: shape.len() as u8 }.into());
+        }
+        let data = read_data(reader, &shape, 1)?;
+        let (expected, found) = (data.len(), data.len());
+        ArrayD::from_shape_vec(IxDyn(&shape), data).map_err(|_| IdxFault::Truncated { shape, expected, found }.into())
+    })
+}
+
+/// What `parse` makes of IDX data, plain or gzip.
+fn unpacked<T>(reader: impl Read, place: &str, parse: &mut Parse<'_, T>) -> Result<T> {
     let mut reader = BufReader::new(reader);
     let at_place = |fault: Fault| match fault {
         Fault::Io(source) => Error::Io { place: place.to_owned(), source },
@@ -99,13 +120,16 @@ pub fn read(reader: impl Read, place: &str) -> Result<ArrayD<u8>> {
     let mut start = Vec::new();
     read_up_to(&mut reader, GZIP.len(), &mut start).map_err(|error| at_place(Fault::Io(error)))?;
     let compressed = start == GZIP;
-    let whole = Cursor::new(start).chain(reader);
+    let mut whole = Cursor::new(start).chain(reader);
     if compressed {
-        read_plain(Unpacked::new(whole)).map_err(Fault::in_gzip).map_err(at_place)
+        parse(&mut Unpacked::new(whole)).map_err(Fault::in_gzip).map_err(at_place)
     } else {
-        read_plain(whole).map_err(at_place)
+        parse(&mut whole).map_err(at_place)
     }
 }
+
+/// Parses what is unpacked.
+type Parse<'a, T> = dyn FnMut(&mut dyn Read) -> std::result::Result<T, Fault> + 'a;
 
 /// Who is at fault: the environment or the content.
 enum Fault {
@@ -132,24 +156,31 @@ impl Fault {
     }
 }
 
-fn read_plain(mut reader: impl Read) -> std::result::Result<ArrayD<u8>, Fault> {
-    let shape = read_header(&mut reader)?;
-    let expected: usize = shape.iter().product();
+/// The bytes of all elements, after which there is nothing.
+///
+/// - width: bytes of an element
+fn read_data(reader: &mut dyn Read, shape: &[usize], width: usize) -> std::result::Result<Vec<u8>, Fault> {
+    let expected = shape.iter().product::<usize>() * width;
     let mut data = Vec::new();
-    read_up_to(&mut reader, expected, &mut data).map_err(Fault::Io)?;
+    read_up_to(&mut *reader, expected, &mut data).map_err(Fault::Io)?;
     if data.len() < expected {
-        return Err(IdxFault::Truncated { shape, expected, found: data.len() }.into());
+        return Err(IdxFault::Truncated { shape: shape.to_vec(), expected, found: data.len() }.into());
     }
-    if read_up_to(&mut reader, 1, &mut Vec::new()).map_err(Fault::Io)? > 0 {
-        return Err(IdxFault::TooLong { shape, expected }.into());
+    if read_up_to(reader, 1, &mut Vec::new()).map_err(Fault::Io)? > 0 {
+        return Err(IdxFault::TooLong { shape: shape.to_vec(), expected }.into());
     }
     data.shrink_to_fit();
-    let found = data.len();
-    ArrayD::from_shape_vec(IxDyn(&shape), data).map_err(|_| IdxFault::Truncated { shape, expected, found }.into())
+    Ok(data)
 }
 
-/// Reads and checks the header: the dimensions.
-fn read_header(reader: &mut impl Read) -> std::result::Result<Vec<usize>, Fault> {
+/// What a header says besides the shape.
+struct Header {
+    /// The type of the elements.
+    element: u8,
+}
+
+/// Reads and checks the header: the type and the dimensions.
+fn read_header(reader: &mut dyn Read) -> std::result::Result<(Header, Vec<usize>), Fault> {
     let mut header = Vec::new();
     read_up_to(&mut *reader, 4, &mut header).map_err(Fault::Io)?;
     let [zero, other_zero, element, dimensions] = header[..] else {
@@ -158,10 +189,10 @@ fn read_header(reader: &mut impl Read) -> std::result::Result<Vec<usize>, Fault>
     if (zero, other_zero) != (0, 0) {
         return Err(IdxFault::Magic { found: [zero, other_zero] }.into());
     }
-    if element != UNSIGNED_BYTE {
+    if array::width(element).is_none() {
         return Err(IdxFault::ElementType { found: element }.into());
     }
-    if !(1..=4).contains(&dimensions) {
+    if dimensions == 0 {
         return Err(IdxFault::Dimensions { found: dimensions }.into());
     }
     let expected = 4 + 4 * usize::from(dimensions);
@@ -177,7 +208,7 @@ fn read_header(reader: &mut impl Read) -> std::result::Result<Vec<usize>, Fault>
     if len.is_none_or(|len| len > MAX_ELEMENTS) {
         return Err(IdxFault::TooLarge { shape, limit: MAX_ELEMENTS }.into());
     }
-    Ok(shape)
+    Ok((Header { element }, shape))
 }
 
 /// Appends up to `count` bytes, fewer only at the end of the input.

@@ -19,12 +19,14 @@
 #[doc = include_str!("bad_input.md")]
 pub mod bad_input {}
 
+pub mod emnist;
 pub mod fashion_mnist;
 pub mod idx;
 pub mod kmnist;
 pub mod mnist;
 #[cfg(feature = "image")]
 pub mod pictures;
+pub mod qmnist;
 pub mod synthetic;
 
 mod augment;

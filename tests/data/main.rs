@@ -14,6 +14,7 @@ mod mnist;
 mod own_pictures;
 mod picture_metadata;
 mod pictures;
+mod relatives;
 mod sequences;
 mod synthetic;
 mod tables;

@@ -4,6 +4,7 @@ mod compressed;
 mod header;
 mod places;
 mod random;
+mod types;
 mod writing;
 
 use flate2::Compression;
