@@ -143,7 +143,8 @@ impl Dataset {
         Self::new(StoredInputs::table(table), shape, None, Some(values.into()))
     }
 
-    fn of_images(images: StoredInputs, labels: Option<Vec<usize>>, values: Option<Values>) -> Result<Self> {
+    /// Images with targets of any kind, or none.
+    pub(super) fn of_images(images: StoredInputs, labels: Option<Vec<usize>>, values: Option<Values>) -> Result<Self> {
         let (_, height, width, channels) = images.dim();
         Self::new(images, Shape::from([height, width, channels]), labels, values)
     }
@@ -344,7 +345,7 @@ impl StoredInputs {
         Self::Floats(Arc::new(in_memory_order(images)))
     }
 
-    fn table(table: Array2<f32>) -> Self {
+    pub(super) fn table(table: Array2<f32>) -> Self {
         Self::floats(table.insert_axis(Axis(1)).insert_axis(Axis(1)))
     }
 

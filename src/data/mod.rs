@@ -19,6 +19,8 @@
 #[doc = include_str!("bad_input.md")]
 pub mod bad_input {}
 
+#[cfg(feature = "csv")]
+pub mod csv;
 pub mod emnist;
 pub mod fashion_mnist;
 pub mod idx;

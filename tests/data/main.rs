@@ -6,6 +6,7 @@ mod common_keras_example;
 
 mod augment;
 mod bad_input_table;
+mod csv;
 mod dataset;
 mod download;
 mod idx;

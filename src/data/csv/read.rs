@@ -1,0 +1,286 @@
+//! Reads a file row by row.
+
+use super::CsvTable;
+use super::columns::{Columns, Role};
+use super::options::{CsvOptions, Header};
+use crate::data::dataset::StoredInputs;
+use crate::data::gzip::Unpacked;
+use crate::data::open::open;
+use crate::data::{Dataset, Values};
+use crate::error::{Error, Result};
+use crate::shape::{MAX_ELEMENTS, Shape};
+use ::csv::{ByteRecord, Reader, ReaderBuilder};
+use ndarray::{Array2, Array4};
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+/// What stands for a value that is not known.
+const MISSING: [&str; 8] = ["", "NA", "N/A", "NaN", "nan", "null", "None", "?"];
+/// How many missing values are named.
+const NAMED: usize = 5;
+/// More different texts than these are no classes.
+const MOST_CLASSES: usize = 1 << 16;
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// The table of a file.
+pub(super) fn table(path: &Path, options: &CsvOptions) -> Result<CsvTable> {
+    let place = path.display().to_string();
+    let io = |source| Error::Io { place: place.clone(), source };
+    let file = open(path).map_err(io)?;
+    if file.metadata().map_err(io)?.is_dir() {
+        return Err(Error::Data(format!("{place}: expected a CSV file, found a folder")));
+    }
+    let mut file = BufReader::with_capacity(1 << 16, file);
+    let packed = file.fill_buf().map_err(io)?.starts_with(&GZIP);
+    let source: Box<dyn Read> = if packed { Box::new(Unpacked::new(file)) } else { Box::new(file) };
+    let reader =
+        ReaderBuilder::new().has_headers(false).flexible(true).delimiter(options.delimiter).from_reader(source);
+    Reading { place: &place, options, reader, record: ByteRecord::new() }.table()
+}
+
+struct Reading<'a> {
+    place: &'a str,
+    options: &'a CsvOptions,
+    reader: Reader<Box<dyn Read>>,
+    record: ByteRecord,
+}
+
+/// The rows so far.
+struct Rows {
+    columns: Columns,
+    inputs: Features,
+    values: Vec<f32>,
+    /// The number of each row's class, and the texts by number in the order of their coming.
+    labels: Vec<usize>,
+    classes: BTreeMap<String, usize>,
+    ids: Vec<String>,
+    count: usize,
+    /// Where values are missing: the first of them, and how many there are.
+    missing: (Vec<String>, usize),
+}
+
+enum Features {
+    Pixels(Vec<u8>, Shape),
+    Numbers(Vec<f32>),
+}
+
+impl Reading<'_> {
+    fn table(mut self) -> Result<CsvTable> {
+        if !self.next()? {
+            return Err(self.fault("expected at least one row, found an empty file"));
+        }
+        let first: Vec<String> =
+            self.record.iter().map(|field| text(field).trim_start_matches('\u{feff}').trim().to_owned()).collect();
+        let is_header = match self.options.header {
+            Header::Detect => first.iter().all(|field| field.parse::<f64>().is_err() && !MISSING.contains(&&field[..])),
+            Header::Present => true,
+            Header::Absent => false,
+        };
+        let count = first.len();
+        let columns =
+            Columns::new(self.options, is_header.then_some(first), count).map_err(|problem| self.fault(&problem))?;
+        let features = columns.features().count();
+        if let Some(shape) = self.options.images
+            && shape.len() != Some(features)
+        {
+            return Err(
+                self.fault(&format!("expected the pixels of images of {shape}, found {features} columns of features"))
+            );
+        }
+        let inputs = match self.options.images {
+            Some(shape) => Features::Pixels(Vec::new(), shape),
+            None => Features::Numbers(Vec::new()),
+        };
+        let mut rows = Rows {
+            columns,
+            inputs,
+            values: Vec::new(),
+            labels: Vec::new(),
+            classes: BTreeMap::new(),
+            ids: Vec::new(),
+            count: 0,
+            missing: (Vec::new(), 0),
+        };
+        if !is_header {
+            self.row(&mut rows)?;
+        }
+        while self.next()? {
+            self.row(&mut rows)?;
+        }
+        self.finish(rows, features)
+    }
+
+    /// Reads the next row; `false` at the end.
+    fn next(&mut self) -> Result<bool> {
+        self.reader.read_byte_record(&mut self.record).map_err(|error| match error.into_kind() {
+            ::csv::ErrorKind::Io(source)
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof
+                ) =>
+            {
+                Error::Data(format!(
+                    "{}: expected a whole gzip stream, found a damaged one ({source}): fetch the file again",
+                    self.place
+                ))
+            }
+            ::csv::ErrorKind::Io(source) => Error::Io { place: self.place.to_owned(), source },
+            other => Error::Data(format!("{}: {other:?}", self.place)),
+        })
+    }
+
+    fn row(&self, rows: &mut Rows) -> Result<()> {
+        let line = self.record.position().map_or(0, ::csv::Position::line);
+        let (expected, found) = (rows.columns.roles.len(), self.record.len());
+        if found != expected {
+            return Err(
+                self.fault(&format!("line {line}: expected {expected} fields, as in the first row, found {found}"))
+            );
+        }
+        if rows.count == MAX_ELEMENTS {
+            return Err(self.fault(&format!("expected at most {MAX_ELEMENTS} rows, found more")));
+        }
+        rows.count += 1;
+        let outputs = self.options.values.len();
+        let start = rows.values.len();
+        rows.values.resize(start + outputs, 0.0);
+        for place in 0..expected {
+            let field = &self.record[place];
+            let at = |rows: &Rows| format!("line {line}, {}", rows.columns.name(place));
+            let role = rows.columns.roles[place];
+            match role {
+                Role::Ignored => {}
+                Role::Id => rows.ids.push(text(field).into_owned()),
+                Role::Target => {
+                    let class = text(field);
+                    let class = class.trim();
+                    if MISSING.contains(&class) {
+                        rows.miss(at);
+                        continue;
+                    }
+                    let next = rows.classes.len();
+                    let known = rows.classes.get(class).copied();
+                    if known.is_none() {
+                        if next == MOST_CLASSES {
+                            return Err(self.fault(&format!("{}: expected classes, found more than {MOST_CLASSES} different texts: name a column of numbers by `values`", rows.columns.name(place))));
+                        }
+                        rows.classes.insert(class.to_owned(), next);
+                    }
+                    rows.labels.push(known.unwrap_or(next));
+                }
+                Role::Feature | Role::Value(_) => {
+                    let Some(value) = number(field) else {
+                        let shown: String = text(field).trim().chars().take(50).collect();
+                        if MISSING.contains(&&shown[..]) {
+                            rows.miss(at);
+                            continue;
+                        }
+                        return Err(self.fault(&format!("{}: expected a number, found `{shown}`", at(rows))));
+                    };
+                    match (role, &mut rows.inputs) {
+                        (Role::Value(output), _) => rows.values[start + output] = value,
+                        (_, Features::Numbers(numbers)) => numbers.push(value),
+                        (_, Features::Pixels(bytes, _)) => {
+                            let byte = value as u8;
+                            if f32::from(byte) != value {
+                                return Err(self.fault(&format!(
+                                    "{}: expected a pixel, a whole number from 0 to 255, found {value}",
+                                    at(rows)
+                                )));
+                            }
+                            bytes.push(byte);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&self, rows: Rows, features: usize) -> Result<CsvTable> {
+        let Rows { columns, inputs, values, labels, classes, ids, count, missing: (named, missing) } = rows;
+        if missing > 0 {
+            let (is, it) = if missing == 1 { ("value is", "it") } else { ("values are", "them") };
+            let its = if missing == 1 { "its row or column" } else { "their rows or columns" };
+            let more = if missing > named.len() { "; and others" } else { "" };
+            return Err(self.fault(&format!(
+                "{missing} {is} missing: {}{more}. Fill {it} in, or leave out {its}",
+                named.join("; ")
+            )));
+        }
+        if count == 0 {
+            return Err(self.fault("expected rows below the header, found none"));
+        }
+        let (labels, classes) = numbered(labels, classes);
+        let labels = self.options.target.is_some().then_some(labels);
+        let values = (!self.options.values.is_empty()).then(|| {
+            Values::from(
+                Array2::from_shape_vec((count, self.options.values.len()), values).expect("a row of values for each"),
+            )
+        });
+        let at_place = |error: Error| Error::Data(format!("{}: {error}", self.place));
+        let dataset = match inputs {
+            Features::Pixels(bytes, shape) => {
+                let (height, width, channels) = shape.as_image();
+                let images =
+                    Array4::from_shape_vec((count, height, width, channels), bytes).expect("pixels of each image");
+                Dataset::of_images(StoredInputs::bytes(images), labels, values)
+            }
+            Features::Numbers(numbers) => {
+                let table = Array2::from_shape_vec((count, features), numbers).expect("features of each row");
+                Dataset::new(StoredInputs::table(table), Shape::from([features]), labels, values)
+            }
+        };
+        let mut dataset = dataset.map_err(at_place)?;
+        if self.options.id.is_some() {
+            dataset = dataset.with_ids(ids)?;
+        }
+        let features = columns.features().map(|place| columns.plain_name(place)).collect();
+        Ok(CsvTable { dataset, features, classes })
+    }
+
+    fn fault(&self, problem: &str) -> Error {
+        Error::Data(format!("{}: {problem}", self.place))
+    }
+}
+
+impl Rows {
+    fn miss(&mut self, at: impl FnOnce(&Self) -> String) {
+        self.missing.1 += 1;
+        if self.missing.0.len() < NAMED {
+            let at = at(self);
+            self.missing.0.push(at);
+        }
+    }
+}
+
+/// Labels by the numbers that the classes are, or by their place in the alphabet, with their names.
+fn numbered(labels: Vec<usize>, classes: BTreeMap<String, usize>) -> (Vec<usize>, Vec<String>) {
+    let as_numbers: Option<Vec<usize>> = {
+        let mut numbers = vec![0; classes.len()];
+        let set = classes.iter().try_for_each(|(class, place)| {
+            numbers[*place] = class.parse().ok()?;
+            Some(())
+        });
+        set.map(|()| numbers)
+    };
+    match as_numbers {
+        Some(numbers) => (labels.into_iter().map(|place| numbers[place]).collect(), Vec::new()),
+        None => {
+            let mut order = vec![0; classes.len()];
+            classes.values().enumerate().for_each(|(number, place)| order[*place] = number);
+            (labels.into_iter().map(|place| order[place]).collect(), classes.into_keys().collect())
+        }
+    }
+}
+
+/// A finite number.
+fn number(field: &[u8]) -> Option<f32> {
+    let text = std::str::from_utf8(field).ok()?;
+    text.trim().parse::<f32>().ok().filter(|value| value.is_finite())
+}
+
+fn text(field: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(field)
+}
