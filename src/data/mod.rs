@@ -26,6 +26,8 @@ pub mod fashion_mnist;
 pub mod idx;
 pub mod kmnist;
 pub mod mnist;
+#[cfg(feature = "numpy")]
+pub mod numpy;
 #[cfg(feature = "image")]
 pub mod pictures;
 pub mod qmnist;

@@ -12,6 +12,7 @@ mod download;
 mod idx;
 mod image_targets;
 mod mnist;
+mod numpy;
 mod own_pictures;
 mod picture_metadata;
 mod pictures;

@@ -1,0 +1,182 @@
+//! Arrays in NumPy's files: `.npy`, and `.npz`, an archive of such. With the feature `numpy`.
+//!
+//! ```
+//! use inkstone::data::numpy;
+//! use inkstone::ndarray::array;
+//! let path = tempfile::tempdir().unwrap().keep().join("probabilities.npy");
+//! // For `numpy.load("probabilities.npy")`.
+//! numpy::write_npy(&path, array![[0.25, 0.75], [1.0, 0.0]].view().into_dyn())?;
+//! let array = numpy::read_npy(&path)?;
+//! assert_eq!(array.into_f32(), array![[0.25, 0.75], [1.0, 0.0]].into_dyn());
+//! # Ok::<(), inkstone::Error>(())
+//! ```
+//!
+//! Pictures and classes as `numpy.savez("digits.npz", x=images, y=labels)` writes them:
+//!
+//! ```no_run
+//! use inkstone::data::numpy::{self, NpyArray};
+//! let mut arrays = numpy::read_npz("digits.npz")?;
+//! let of = |name: &str, arrays: &mut std::collections::BTreeMap<String, NpyArray>| arrays.remove(name).expect("saved under this name");
+//! let digits = numpy::dataset(of("x", &mut arrays), of("y", &mut arrays))?;
+//! # Ok::<(), inkstone::Error>(())
+//! ```
+
+mod array;
+mod header;
+
+pub use array::NpyArray;
+
+use super::dataset::StoredInputs;
+use super::open::open;
+use super::{Dataset, Values};
+use crate::error::{Error, Result};
+use crate::shape::Shape;
+use crate::whole_file::write_whole;
+use ndarray::ArrayViewD;
+use npyz::WriterBuilder;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::Path;
+
+/// The most arrays of an archive.
+const MOST_ARRAYS: usize = 1 << 16;
+
+/// Reads an array of numbers, in C's or Fortran's order, of either byte order.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read; [`Error::Data`] if it is no whole NumPy file of at most 2^31 numbers.
+pub fn read_npy(path: impl AsRef<Path>) -> Result<NpyArray> {
+    let path = path.as_ref();
+    let place = path.display().to_string();
+    array::read(BufReader::new(opened(path)?), &place)
+}
+
+/// Reads all arrays of an archive, as `numpy.savez` and `savez_compressed` write it, by their names.
+///
+/// # Errors
+/// As [`read_npy`], and [`Error::Data`] if it is no archive, or has something else in it.
+pub fn read_npz(path: impl AsRef<Path>) -> Result<BTreeMap<String, NpyArray>> {
+    let path = path.as_ref();
+    let place = path.display().to_string();
+    let other = |error: zip::result::ZipError| match error {
+        zip::result::ZipError::Io(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
+            Error::Io { place: place.clone(), source }
+        }
+        other => Error::Data(format!("{place}: expected an archive of NumPy arrays, found something else ({other})")),
+    };
+    let mut archive = zip::ZipArchive::new(BufReader::new(opened(path)?)).map_err(other)?;
+    if archive.len() > MOST_ARRAYS {
+        return Err(Error::Data(format!("{place}: expected at most {MOST_ARRAYS} arrays, found {}", archive.len())));
+    }
+    let mut arrays = BTreeMap::new();
+    for index in 0..archive.len() {
+        let file = archive.by_index(index).map_err(other)?;
+        let name: String = file.name().map_err(other)?.chars().take(200).collect();
+        let of_file = format!("{place}, `{name}`");
+        let array = array::read(BufReader::new(file), &of_file)?;
+        arrays.insert(name.strip_suffix(".npy").unwrap_or(&name).to_owned(), array);
+    }
+    Ok(arrays)
+}
+
+/// The data set of an array of inputs and one of classes: images of bytes, (N, H, W) or (N, H, W, C), which become `x / 255`
+/// as they are used; of other numbers images, sequences or the rows of a table, (N, H, W, C), (N, T, F) or (N, F).
+///
+/// # Errors
+/// [`Error::Data`] if the classes are not whole numbers from 0, one for each input, or as [`Dataset::from_bytes`].
+pub fn dataset(inputs: NpyArray, labels: NpyArray) -> Result<Dataset> {
+    let labels = labels.into_labels()?;
+    with_targets(inputs, Some(labels), None)
+}
+
+/// The data set of an array of inputs and one of values, (N) or (N, outputs).
+///
+/// # Errors
+/// As [`dataset`], and [`Error::Data`] if there is not a row of values for each input.
+pub fn dataset_with_values(inputs: NpyArray, values: NpyArray) -> Result<Dataset> {
+    let values = values.into_f32();
+    let shape = values.shape().to_vec();
+    let rows = match shape[..] {
+        [rows] => values.into_shape_with_order((rows, 1)),
+        [rows, outputs] => values.into_shape_with_order((rows, outputs)),
+        _ => return Err(Error::Data(format!("values have the shape (N) or (N, outputs), got {shape:?}"))),
+    };
+    let rows = rows.map_err(|error| Error::Data(error.to_string()))?;
+    with_targets(inputs, None, Some(Values::from(rows)))
+}
+
+/// Keras' `mnist.npz`: the training set and the test set of its arrays `x_train`, `y_train`, `x_test` and `y_test`. Fashion-MNIST
+/// and others come in this form as well.
+///
+/// # Errors
+/// As [`read_npz`] and [`dataset`], and [`Error::Data`] if an array is missing.
+///
+/// ```no_run
+/// use inkstone::data::numpy;
+/// let (train, test) = numpy::load_keras_npz("mnist.npz")?;
+/// assert_eq!((train.len(), test.len()), (60_000, 10_000));
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+pub fn load_keras_npz(path: impl AsRef<Path>) -> Result<(Dataset, Dataset)> {
+    let path = path.as_ref();
+    let place = path.display();
+    let mut arrays = read_npz(path)?;
+    let names: Vec<String> = arrays.keys().take(10).cloned().collect();
+    let mut part = |part: &str| {
+        let mut array = |kind: &str| {
+            let name = format!("{kind}_{part}");
+            let found = arrays.remove(&name);
+            found.ok_or_else(|| Error::Data(format!("{place}: expected an array `{name}`, found {}", names.join(", "))))
+        };
+        let (inputs, labels) = (array("x")?, array("y")?);
+        dataset(inputs, labels).map_err(|error| Error::Data(format!("{place}, {part}: {error}")))
+    };
+    Ok((part("train")?, part("test")?))
+}
+
+/// Writes an array as a `.npy` file of 32-bit floats.
+///
+/// # Errors
+/// [`Error::NotWritten`] if it cannot be written.
+pub fn write_npy(path: impl AsRef<Path>, array: ArrayViewD<'_, f32>) -> Result<()> {
+    let shape: Vec<u64> = array.shape().iter().map(|axis| *axis as u64).collect();
+    write_whole(path.as_ref(), |file| {
+        let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file).begin_nd()?;
+        // In C's order, whatever the array's is.
+        writer.extend(array.iter().copied())?;
+        writer.finish()
+    })
+}
+
+fn opened(path: &Path) -> Result<File> {
+    let io = |source| Error::Io { place: path.display().to_string(), source };
+    let file = open(path).map_err(io)?;
+    if file.metadata().map_err(io)?.is_dir() {
+        return Err(Error::Data(format!("{}: expected a NumPy file, found a folder", path.display())));
+    }
+    Ok(file)
+}
+
+fn with_targets(inputs: NpyArray, labels: Option<Vec<usize>>, values: Option<Values>) -> Result<Dataset> {
+    let shape = inputs.shape().to_vec();
+    let fault = |error: ndarray::ShapeError| Error::Data(error.to_string());
+    match (inputs, &shape[..]) {
+        (NpyArray::Bytes(bytes), &[count, height, width]) => {
+            let images = bytes.into_shape_with_order((count, height, width, 1)).map_err(fault)?;
+            Dataset::of_images(StoredInputs::bytes(images), labels, values)
+        }
+        (NpyArray::Bytes(bytes), &[count, height, width, channels]) => {
+            let images = bytes.into_shape_with_order((count, height, width, channels)).map_err(fault)?;
+            Dataset::of_images(StoredInputs::bytes(images), labels, values)
+        }
+        (inputs, &[count, ref axes @ ..]) if (1..=3).contains(&axes.len()) => {
+            let of_one =
+                Shape::new(axes).ok_or_else(|| Error::Data(format!("inputs of the shape {shape:?} are too large")))?;
+            let (height, width, channels) = of_one.as_image();
+            let stored = inputs.into_f32().into_shape_with_order((count, height, width, channels)).map_err(fault)?;
+            Dataset::new(StoredInputs::floats(stored), of_one, labels, values)
+        }
+        _ => Err(Error::Data(format!("inputs have 2 to 4 axes, (N, ...), got the shape {shape:?}"))),
+    }
+}
