@@ -64,6 +64,8 @@
 //! - `progress`, on by default: [`Model::fit`] shows a progress bar on a terminal.
 //! - `image`, off by default: `data::pictures` reads PNG files as digits in MNIST's form, and writes data sets as PNG
 //!   files.
+//! - `csv`, off by default: `data::csv` reads tables and pictures from CSV files, and writes predictions.
+//! - `numpy`, off by default: `data::numpy` reads arrays from NumPy's files, `.npy` and `.npz`.
 //! - `privacy`, off by default: differentially private training, `privacy::DpSgd`. It takes a cryptographic generator and
 //!   the system's random numbers. What reckons epsilon is always there.
 //! - `protect`, off by default: `protect` has encrypted files, with models and data sets in them, signatures, licences,

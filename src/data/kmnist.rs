@@ -4,6 +4,8 @@
 use super::Dataset;
 use super::family::{Family, Sum};
 use crate::error::Result;
+#[cfg(feature = "numpy")]
+use std::path::Path;
 
 /// The character that each label stands for.
 pub const CLASSES: [&str; 10] = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"];
@@ -35,4 +37,29 @@ const FAMILY: Family = Family {
 /// ```
 pub fn load_data() -> Result<(Dataset, Dataset)> {
     FAMILY.load_data()
+}
+
+/// Loads Kuzushiji-49, which has 49 characters, from this folder: `k49-train-imgs.npz`, `k49-train-labels.npz`, and those of
+/// `test`, as its makers serve them. With the feature `numpy`.
+///
+/// # Errors
+/// As [`numpy::read_npz`](super::numpy::read_npz) and [`numpy::dataset`](super::numpy::dataset), and
+/// [`Error::Data`](crate::Error::Data) if a file has not the one array `arr_0`.
+///
+/// ```no_run
+/// use inkstone::data::kmnist;
+/// let (train, test) = kmnist::load_k49_from("kmnist")?;
+/// assert_eq!((train.len(), test.len()), (232_365, 38_547));
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+#[cfg(feature = "numpy")]
+pub fn load_k49_from(folder: impl AsRef<Path>) -> Result<(Dataset, Dataset)> {
+    let folder = folder.as_ref();
+    let array = |part: &str, kind: &str| {
+        let path = folder.join(format!("k49-{part}-{kind}.npz"));
+        let found = super::numpy::read_npz(&path)?.remove("arr_0");
+        found.ok_or_else(|| crate::Error::Data(format!("{}: expected an array `arr_0`, found others", path.display())))
+    };
+    let part = |part: &str| super::numpy::dataset(array(part, "imgs")?, array(part, "labels")?);
+    Ok((part("train")?, part("test")?))
 }

@@ -159,6 +159,16 @@ fn archives_have_names_and_keras_form() {
         ("y_test.npy", labels(&[7])),
     ]);
     assert!(said().contains("mnist.npz, train: ") && said().contains("label"), "{}", said());
+    let arr = |name: &str, bytes: Vec<u8>| {
+        write(&[("arr_0.npy", bytes)]);
+        std::fs::rename(&path, folder.path().join(name)).unwrap();
+    };
+    for part in ["train", "test"] {
+        arr(&format!("k49-{part}-imgs.npz"), images(2));
+        arr(&format!("k49-{part}-labels.npz"), file(&header("|u1", "False", "(2,)"), &[48, 3]));
+    }
+    let (train, _) = inkstone::data::kmnist::load_k49_from(folder.path()).unwrap();
+    assert_eq!(train.labels(), [48, 3]);
     write(&[("notes.txt", b"hello, world".to_vec())]);
     assert!(said().contains("mnist.npz, `notes.txt`: expected a whole NumPy array"), "{}", said());
     std::fs::write(&path, "no archive").unwrap();
