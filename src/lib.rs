@@ -62,8 +62,8 @@
 //! - `download`, on by default: `load_data` fetches MNIST and its relatives where they are missing
 //!   ([how](data#downloads)). Without it the crate has no network code at all.
 //! - `progress`, on by default: [`Model::fit`] shows a progress bar on a terminal.
-//! - `image`, off by default: `data::pictures` reads PNG files as digits in MNIST's form, and writes data sets as PNG
-//!   files.
+//! - `image`, off by default: `data::pictures` reads PNG files as digits in MNIST's form, folders of PNG and JPEG files in
+//!   colour, and writes data sets as PNG files.
 //! - `csv`, off by default: `data::csv` reads tables and pictures from CSV files, and writes predictions.
 //! - `numpy`, off by default: `data::numpy` reads arrays from NumPy's files, `.npy` and `.npz`.
 //! - `privacy`, off by default: differentially private training, `privacy::DpSgd`. It takes a cryptographic generator and

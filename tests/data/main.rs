@@ -14,6 +14,7 @@ mod image_targets;
 mod mnist;
 mod numpy;
 mod own_pictures;
+mod picture_folders;
 mod picture_metadata;
 mod pictures;
 mod relatives;

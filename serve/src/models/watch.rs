@@ -92,14 +92,16 @@ impl Sources {
         self.seen.insert(key.clone(), seen);
         match Loaded::read(name, *version, &found.path, &self.access) {
             Ok(loaded) => {
-                tracing::info!(model = %name, version, digest = %loaded.digest, "loaded");
+                let digest = loaded.digest.clone();
                 metrics.loaded(name, *version);
                 registry.put(loaded);
+                // Said when it is so.
+                tracing::info!(model = %name, version, %digest, "loaded");
             }
             Err(fault) => {
-                tracing::error!(model = %name, version, "not loaded, what was served before is served still: {fault}");
                 metrics.failed(name);
-                registry.fail(name, *version, fault);
+                registry.fail(name, *version, fault.clone());
+                tracing::error!(model = %name, version, "not loaded, what was served before is served still: {fault}");
             }
         }
     }

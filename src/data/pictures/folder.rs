@@ -89,7 +89,7 @@ struct Folder {
     names: Vec<String>,
 }
 
-fn in_order(dataset: Dataset, order: Order) -> Dataset {
+pub(super) fn in_order(dataset: Dataset, order: Order) -> Dataset {
     match order {
         Order::Shuffled { seed } => dataset.shuffle(seed),
         Order::ByName => dataset,
@@ -97,13 +97,7 @@ fn in_order(dataset: Dataset, order: Order) -> Dataset {
 }
 
 fn read(folder: &Path) -> Result<Folder> {
-    let mut classes: Vec<(String, PathBuf)> = entries(folder)?.into_iter().filter(|(_, path)| path.is_dir()).collect();
-    if classes.is_empty() {
-        return Err(fault(folder, "expected a folder for each class, found none".into()));
-    }
-    if classes.iter().all(|(name, _)| name.parse::<u64>().is_ok()) {
-        classes.sort_by_key(|(name, _)| name.parse::<u64>().unwrap_or(u64::MAX));
-    }
+    let classes = class_folders(folder)?;
     let (mut images, mut labels, mut names) = (Vec::new(), Vec::new(), Vec::new());
     for (label, (_, class)) in classes.iter().enumerate() {
         let is_png = |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
@@ -123,8 +117,20 @@ fn read(folder: &Path) -> Result<Folder> {
     Ok(Folder { dataset, classes: classes.into_iter().map(|(name, _)| name).collect(), names })
 }
 
+/// The folders in a folder, in the order of the classes.
+pub(super) fn class_folders(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let mut classes: Vec<(String, PathBuf)> = entries(folder)?.into_iter().filter(|(_, path)| path.is_dir()).collect();
+    if classes.is_empty() {
+        return Err(fault(folder, "expected a folder for each class, found none".into()));
+    }
+    if classes.iter().all(|(name, _)| name.parse::<u64>().is_ok()) {
+        classes.sort_by_key(|(name, _)| name.parse::<u64>().unwrap_or(u64::MAX));
+    }
+    Ok(classes)
+}
+
 /// What is in a folder and not hidden, by name.
-fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let io = |source| Error::Io { place: folder.display().to_string(), source };
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder).map_err(io)? {

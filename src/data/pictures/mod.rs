@@ -22,6 +22,7 @@
 //! kept. Reading takes the pixels alone, and what is written has a picture's size and its pixels and nothing else.
 
 mod background;
+mod directory;
 mod folder;
 mod frame;
 mod histogram;
@@ -32,11 +33,14 @@ mod sheet;
 mod shrink;
 mod transparency;
 mod two_shades;
+mod whole;
 
+pub use directory::{Broken, PictureFolder, PictureOptions, read_files, read_folder};
 pub use folder::{Order, from_folder, from_folder_in, from_folder_with_ids};
 pub use mnist_form::to_mnist;
 pub use png_file::{read_png, write_png};
 pub use sheet::write_contact_sheet;
+pub use whole::{Colors, Interpolation};
 
 use crate::error::{Error, Result};
 use ndarray::{Array4, Axis};
