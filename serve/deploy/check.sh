@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Checks the files of this folder without a container engine: `files` against their schemas, `image` by building a static program from what
-# the image is built from, and running it in a root that is as empty as the image's. INKSTONE_DEPLOY_PYTHON is the folder of a virtual
-# environment for the checkers, target/deploy-python if it is not set.
+# the image is built from, and running it in a root that is as empty as the image's; both without an argument. INKSTONE_DEPLOY_PYTHON is the
+# folder of a virtual environment for the checkers, target/deploy-python if it is not set. `.ci/run` has `files` alone: `image` compiles
+# all crates once more, which takes minutes.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 deploy=serve/deploy
@@ -56,8 +57,10 @@ image() {
   grep -v -e '^#' -e '^!' -e '^$' .dockerignore | cmp - <(echo '*')
   # shellcheck disable=SC2046 # They are patterns.
   tar -c $(sed -n 's/^!//p' .dockerignore) | tar -xC "$target/static/context"
+  # How fast it is does not matter here; how long it takes to compile does.
   (cd "$target/static/context" &&
-    RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --package inkstone-serve --profile dev --target "$triple" \
+    export CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=false RUSTFLAGS='-C target-feature=+crt-static' &&
+    cargo build --locked --package inkstone-serve --profile dev --target "$triple" \
       --target-dir "$target/static")
   local binary="$target/static/$triple/debug/inkstone-serve"
   if readelf -lW "$binary" | grep -q INTERP; then
@@ -79,12 +82,12 @@ image() {
     mount --bind "$root" "$root"
     mount -o remount,bind,ro,nosuid,nodev "$root"
     if touch "$root/x" 2>/dev/null; then echo "the root can be written to" >&2; exit 1; fi
-    inside() { chroot --userspec=65532:65532 --groups= "$root" /inkstone-serve "$@"; }
-    inside /models --listen 0.0.0.0:8501 --keys /keys &
+    inside=(chroot --userspec=65532:65532 --groups= "$root" /inkstone-serve)
+    "${inside[@]}" /models --listen 0.0.0.0:8501 --keys /keys &
     server=$!
     trap "kill $server" EXIT
     tries=0
-    until inside health 0.0.0.0:8501; do
+    until "${inside[@]}" health 0.0.0.0:8501; do
       tries=$((tries + 1))
       [ "$tries" -lt 100 ] || { echo "the server is not ready" >&2; exit 1; }
       sleep 0.1
