@@ -3,6 +3,8 @@
 
 use super::Dataset;
 use super::family::{Family, Sum};
+#[cfg(feature = "numpy")]
+use crate::error::Error;
 use crate::error::Result;
 #[cfg(feature = "numpy")]
 use std::path::Path;
@@ -58,7 +60,7 @@ pub fn load_k49_from(folder: impl AsRef<Path>) -> Result<(Dataset, Dataset)> {
     let array = |part: &str, kind: &str| {
         let path = folder.join(format!("k49-{part}-{kind}.npz"));
         let found = super::numpy::read_npz(&path)?.remove("arr_0");
-        found.ok_or_else(|| crate::Error::Data(format!("{}: expected an array `arr_0`, found others", path.display())))
+        found.ok_or_else(|| Error::Data(format!("{}: expected an array `arr_0`, found others", path.display())))
     };
     let part = |part: &str| super::numpy::dataset(array(part, "imgs")?, array(part, "labels")?);
     Ok((part("train")?, part("test")?))
