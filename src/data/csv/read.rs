@@ -67,7 +67,7 @@ enum Features {
 
 impl Reading<'_> {
     fn table(mut self) -> Result<CsvTable> {
-        if !self.next()? {
+        if !self.next_row()? {
             return Err(self.fault("expected at least one row, found an empty file"));
         }
         let first: Vec<String> =
@@ -105,14 +105,14 @@ impl Reading<'_> {
         if !is_header {
             self.row(&mut rows)?;
         }
-        while self.next()? {
+        while self.next_row()? {
             self.row(&mut rows)?;
         }
         self.finish(rows, features)
     }
 
     /// Reads the next row; `false` at the end.
-    fn next(&mut self) -> Result<bool> {
+    fn next_row(&mut self) -> Result<bool> {
         self.reader.read_byte_record(&mut self.record).map_err(|error| match error.into_kind() {
             ::csv::ErrorKind::Io(source)
                 if matches!(
