@@ -78,27 +78,35 @@ pub(crate) struct Protection {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Limits {
     /// Bytes of a request's body
-    #[arg(long, default_value_t = 16 << 20, value_name = "BYTES")]
-    pub(crate) max_body: usize,
+    #[arg(long, default_value_t = 16 << 20, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    pub(crate) max_body: u64,
+
+    /// Examples in a request
+    #[arg(long, default_value_t = 65_536, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=1 << 28))]
+    pub(crate) max_examples: u64,
+
+    /// Bytes that all requests together may take, reckoned by their bodies; more are answered with 429
+    #[arg(long, default_value_t = 512 << 20, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1 << 20..=1 << 40))]
+    pub(crate) max_memory: u64,
 
     /// Connections at a time; more wait
-    #[arg(long, default_value_t = 1024, value_name = "COUNT")]
-    pub(crate) max_connections: usize,
+    #[arg(long, default_value_t = 512, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    pub(crate) max_connections: u32,
 
     /// Requests that wait for a thread; more are answered with 429
-    #[arg(long, default_value_t = 1024, value_name = "COUNT")]
-    pub(crate) max_queue: usize,
+    #[arg(long, default_value_t = 1024, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    pub(crate) max_queue: u32,
 
     /// Threads that predict; as many as there are cores if it is not given
-    #[arg(long, value_name = "COUNT")]
-    pub(crate) threads: Option<usize>,
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
 
-    /// Seconds for a request's header, and as many for its body
-    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
+    /// Seconds for a request's header, as many for its body, and as many in which a client takes nothing of an answer
+    #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) request_timeout: u64,
 
     /// Seconds that requests have to end when the server is told to stop
-    #[arg(long, default_value_t = 20, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 20, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub(crate) grace: u64,
 }
 
@@ -138,8 +146,8 @@ pub(crate) struct NewLicence {
     #[arg(long, value_name = "NAME")]
     pub(crate) licensee: String,
 
-    /// Requests a minute
-    #[arg(long, value_name = "COUNT")]
+    /// Requests a minute: so many at once, and each a while after another
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) requests_per_minute: Option<u32>,
 }
 
@@ -153,8 +161,8 @@ pub(crate) struct NewKey {
     #[arg(long, value_delimiter = ',', value_name = "MODEL")]
     pub(crate) models: Vec<String>,
 
-    /// Requests a minute
-    #[arg(long, value_name = "COUNT")]
+    /// Requests a minute: so many at once, and each a while after another
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) requests_per_minute: Option<u32>,
 
     /// It may read /metrics as well

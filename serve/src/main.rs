@@ -9,6 +9,7 @@ mod http;
 mod logs;
 mod metrics;
 mod models;
+mod patience;
 mod pictures;
 mod protect;
 mod queue;

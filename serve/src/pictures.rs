@@ -12,9 +12,9 @@ use std::io::Cursor;
 
 /// The most pixels of a side, and the most memory for all of them.
 const MAX_SIDE: u32 = 8192;
-const MAX_MEMORY: u64 = 256 << 20;
-/// Pictures are shrunk to this before a digit is sought on them.
-const DIGIT_SIDE: u32 = 1024;
+const MAX_MEMORY: u64 = 128 << 20;
+/// Pictures are shrunk to this before anything else is done with them.
+const LONGEST_SIDE: u32 = 1024;
 
 /// What is made of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(crate) fn input(bytes: &[u8], model: &Loaded, form: Form) -> Result<Vec<f32>
             model.name, model.input
         )));
     };
-    let picture = decode(bytes)?;
+    let picture = on_white(decode(bytes)?);
     match (form, channels) {
         (Form::Mnist, _) => digit(&picture),
         (Form::Whole, 1) => {
@@ -70,23 +70,25 @@ pub(crate) fn input(bytes: &[u8], model: &Loaded, form: Form) -> Result<Vec<f32>
 }
 
 fn digit(picture: &DynamicImage) -> Result<Vec<f32>, Refusal> {
-    let largest = picture.width().max(picture.height());
-    let shrunk = (largest > DIGIT_SIDE).then(|| picture.thumbnail(DIGIT_SIDE, DIGIT_SIDE));
-    let grey = on_white(shrunk.as_ref().unwrap_or(picture));
+    let grey = picture.to_luma8();
+    let shape = (grey.height() as usize, grey.width() as usize);
+    let grey = Array2::from_shape_vec(shape, grey.into_raw()).expect("a picture has all of its pixels");
     let digit = to_mnist(&grey).map_err(|error| Refusal::bad(error.to_string()))?;
     Ok(digit.iter().map(|value| f32::from(*value) / 255.0).collect())
 }
 
-/// Grey, with what is transparent laid on white.
-fn on_white(picture: &DynamicImage) -> Array2<u8> {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let grey = picture.to_luma_alpha8();
-    let pixel = |pixel: &image::LumaA<u8>| {
-        let [grey, alpha] = pixel.0.map(u32::from);
-        ((grey * alpha + 255 * (255 - alpha)) / 255) as u8
-    };
-    Array2::from_shape_vec((height, width), grey.pixels().map(pixel).collect())
-        .expect("a picture has all of its pixels")
+/// What is transparent shows white paper, not what happens to be stored there.
+fn on_white(picture: DynamicImage) -> DynamicImage {
+    if !picture.color().has_alpha() {
+        return picture;
+    }
+    let mut pixels = picture.into_rgba8();
+    for pixel in pixels.pixels_mut() {
+        let [red, green, blue, alpha] = pixel.0.map(u32::from);
+        let laid = |channel: u32| ((channel * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
+        pixel.0 = [laid(red), laid(green), laid(blue), 255];
+    }
+    DynamicImage::ImageRgba8(pixels)
 }
 
 fn decode(bytes: &[u8]) -> Result<DynamicImage, Refusal> {
@@ -104,6 +106,9 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, Refusal> {
     // As the camera was held.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| other(&error))?;
+    if picture.width().max(picture.height()) > LONGEST_SIDE {
+        picture = picture.thumbnail(LONGEST_SIDE, LONGEST_SIDE);
+    }
     picture.apply_orientation(orientation);
     Ok(picture)
 }

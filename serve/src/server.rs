@@ -6,6 +6,7 @@ use crate::fault::Start;
 use crate::logs::Audit;
 use crate::metrics::Metrics;
 use crate::models::{Registry, Sources, watch};
+use crate::patience::Patient;
 use crate::queue::Queue;
 use crate::state::State;
 use crate::{http, tls};
@@ -21,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch as signal};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch as signal};
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
@@ -47,15 +48,18 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Start> {
     };
     let (models, metrics) = (Arc::new(Registry::default()), Arc::new(Metrics::new()));
     let mut sources = Sources::new(&arguments.models, access(&arguments.protection)?).map_err(Start::Models)?;
-    let threads =
-        arguments.limits.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let threads = arguments
+        .limits
+        .threads
+        .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let state = Arc::new(State {
-        queue: Queue::start(threads, arguments.limits.max_queue, metrics.clone()).map_err(Start::Runtime)?,
+        queue: Queue::start(threads, arguments.limits.max_queue as usize, metrics.clone()).map_err(Start::Runtime)?,
         models: models.clone(),
         keys,
         metrics: metrics.clone(),
         audit: arguments.audit_log.as_deref().map(Audit::open).transpose()?,
-        decoding: Semaphore::new(threads),
+        decoding: Arc::new(Semaphore::new(threads)),
+        room: Arc::new(Semaphore::new((arguments.limits.max_memory >> 10) as usize)),
         limits: arguments.limits.clone(),
         stopping: AtomicBool::new(false),
     });
@@ -97,26 +101,9 @@ fn access(protection: &Protection) -> Result<Access, Start> {
 /// Accepts connections until the process is told to stop; then waits for those that are open, but not for ever.
 async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<State>) {
     let router = http::router(state.clone());
-    let slots = Arc::new(Semaphore::new(state.limits.max_connections.max(1)));
+    let slots = Arc::new(Semaphore::new(state.limits.max_connections as usize));
     let (stop, stopped) = signal::channel(false);
-    let mut end = std::pin::pin!(told_to_stop());
-    loop {
-        let slot = tokio::select! {
-            () = &mut end => break,
-            slot = slots.clone().acquire_owned() => slot,
-        };
-        let connection = tokio::select! {
-            () = &mut end => break,
-            connection = listener.accept() => connection,
-        };
-        let (stream, peer) = match connection {
-            Ok(connection) => connection,
-            Err(error) => {
-                tracing::warn!("a connection was not accepted: {error}");
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
-        };
+    let open = |(stream, peer): (TcpStream, SocketAddr), slot: OwnedSemaphorePermit| {
         let (router, tls, state, stopped) = (router.clone(), tls.clone(), state.clone(), stopped.clone());
         tokio::spawn(async move {
             state.metrics.connections.inc();
@@ -124,14 +111,46 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<Stat
             state.metrics.connections.dec();
             drop(slot);
         });
+    };
+    let mut end = std::pin::pin!(told_to_stop());
+    let mut refused = 0_u64;
+    loop {
+        let slot = tokio::select! {
+            () = &mut end => break,
+            slot = slots.clone().acquire_owned() => slot,
+        };
+        let Ok(slot) = slot else { break };
+        let connection = tokio::select! {
+            () = &mut end => break,
+            connection = listener.accept() => connection,
+        };
+        match connection {
+            Ok(connection) => open(connection, slot),
+            Err(error) => {
+                // Many times a second, where there are no file handles left.
+                if refused % 1000 == 0 {
+                    tracing::warn!("a connection was not accepted: {error}");
+                }
+                refused += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
     }
     state.stopping.store(true, Ordering::Relaxed);
     let grace = Duration::from_secs(state.limits.grace);
     tracing::info!("told to stop: open requests have {} seconds", grace.as_secs());
+    // Those who were here before count as well, as far as there are slots.
+    while let Ok(slot) = slots.clone().try_acquire_owned() {
+        match tokio::time::timeout(Duration::from_millis(1), listener.accept()).await {
+            Ok(Ok(connection)) => open(connection, slot),
+            Ok(Err(_)) | Err(_) => break,
+        }
+    }
     drop(listener);
+    // Their requests are on the way.
+    tokio::time::sleep(PAUSE).await;
     let _ = stop.send(true);
-    let all = u32::try_from(state.limits.max_connections.max(1)).unwrap_or(u32::MAX);
-    if tokio::time::timeout(grace, slots.acquire_many(all)).await.is_err() {
+    if tokio::time::timeout(grace, slots.acquire_many(state.limits.max_connections)).await.is_err() {
         tracing::warn!("requests that did not end in time were cut off");
     }
 }
@@ -175,7 +194,8 @@ async fn serve(
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEADER_BYTES)
         .half_close(false);
-    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection =
+        std::pin::pin!(builder.serve_connection(TokioIo::new(Patient::new(stream, state.timeout())), service));
     let told = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -20,7 +20,9 @@ pub(crate) struct State {
     pub(crate) audit: Option<Audit>,
     pub(crate) limits: Limits,
     /// How many pictures are decoded at a time.
-    pub(crate) decoding: Semaphore,
+    pub(crate) decoding: Arc<Semaphore>,
+    /// Room for what requests take while they are answered, in KiB.
+    pub(crate) room: Arc<Semaphore>,
     /// Whether the server was told to stop: it answers still, but is not ready.
     pub(crate) stopping: AtomicBool,
 }

@@ -48,7 +48,15 @@ fn missing_instruction() -> Option<&'static str> {
     needed.into_iter().find_map(|(name, has)| (!has).then_some(name))
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+/// One of the instructions that the cryptography needs and this processor has not.
+#[cfg(target_arch = "aarch64")]
+fn missing_instruction() -> Option<&'static str> {
+    use std::arch::is_aarch64_feature_detected as has;
+    let needed = [("AES", has!("aes")), ("PMULL", has!("pmull")), ("SHA2", has!("sha2")), ("NEON", has!("neon"))];
+    needed.into_iter().find_map(|(name, has)| (!has).then_some(name))
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn missing_instruction() -> Option<&'static str> {
     None
 }

@@ -58,6 +58,8 @@ fn keys_have_models_and_rates_and_the_audit_log_has_no_pixels() {
             && !get(&server, "/v1/models", Some(&ada)).1.contains("other")
     );
     assert_eq!((get(&server, "/metrics", Some(&ada)).0, get(&server, "/metrics", Some(&bob)).0), (200, 403));
+    // A name that is written otherwise is not that name.
+    assert_eq!(get(&server, "/v1/models/%64igits", Some(&ada)).0, 404);
     // Probes and the page need none.
     assert!(
         ["/v2/health/live", "/v2/health/ready", "/", "/openapi.json"]
@@ -68,13 +70,19 @@ fn keys_have_models_and_rates_and_the_audit_log_has_no_pixels() {
 
     let body = format!("{{\"instances\":[[{}]]}}", vec![format!("[{}]", vec!["0.4321"; 28].join(",")); 28].join(","));
     ureq::post(server.at("/v1/models/digits:predict")).header("X-API-Key", &ada).send(body).unwrap();
-    let log = fs::read_to_string(&audit).unwrap();
+    // A thread writes it.
+    let log = || fs::read_to_string(&audit).unwrap();
+    server.wait_for("the last entry", || log().contains("\"examples\":1"));
+    let log = log();
     let entries: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let last = entries.last().unwrap();
     assert_eq!(
         (&last["caller"], &last["model"], &last["examples"], &last["status"]),
         (&"ada".into(), &"digits".into(), &1.into(), &200.into())
     );
+    let refused =
+        |status: u16, caller: &str| entries.iter().any(|entry| entry["status"] == status && entry["caller"] == caller);
+    assert!(refused(403, "ada") && refused(429, "bob"), "{log}");
     assert!(entries.iter().any(|entry| entry["status"] == 401 && entry["caller"].is_null()));
     assert!(!log.contains("0.4321") && !log.contains(&ada) && !log.contains(&bob));
     assert!(!server.logs().contains(&ada));
@@ -113,7 +121,7 @@ fn models_are_decrypted_verified_and_licensed() {
     assert!(get(&server, "/v1/models/digits", None).1.contains("found no such file: sign the model"));
     sign_file(&path, &signing, Validity::forever()).unwrap();
     server.wait_for_log("expected a licence in ");
-    let end = SystemTime::now() + Duration::from_secs(8);
+    let end = SystemTime::now() + Duration::from_secs(20);
     Licence::new("Example Ltd").validity(Validity::until(end)).requests_per_minute(1).issue(&path, &signing).unwrap();
     server.wait_until_ready();
     let card = get(&server, "/v1/models", None).1;

@@ -39,10 +39,22 @@ fn every_command_of_the_chapter_runs() {
     let picture = image.index_axis(inkstone::ndarray::Axis(2), 0).mapv(|value| (value * 255.0) as u8);
     inkstone::data::pictures::write_png(folder.path().join("photo.png"), &picture).unwrap();
 
+    // Ports that are free, in the place of those that people read.
+    let mut chapter = commands();
+    for port in 8501..8505 {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        chapter = chapter.replace(&format!(":{port}"), &format!(":{free}"));
+        if port == 8501 {
+            chapter = chapter.replace(
+                "inkstone-serve digits.safetensors &",
+                &format!("inkstone-serve digits.safetensors --listen 127.0.0.1:{free} &"),
+            );
+        }
+    }
     let binary = Path::new(env!("CARGO_BIN_EXE_inkstone-serve"));
     let path = format!("{}:{}", binary.parent().unwrap().display(), std::env::var("PATH").unwrap());
     // As an interactive shell does, jobs have numbers; a command that fails ends it, and the servers with it.
-    let script = format!("set -emuo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\nset -x\n{}", commands());
+    let script = format!("set -emuo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\nset -x\n{chapter}");
     let output = Command::new("timeout")
         .args(["120", "bash", "-c", &script])
         .current_dir(folder.path())

@@ -62,7 +62,7 @@ fn swaps_lose_no_request() {
         // One that is damaged leaves the old one, and says why.
         fs::write(folder.path().join(".part"), "no model").unwrap();
         fs::rename(folder.path().join(".part"), folder.path().join("digits.safetensors")).unwrap();
-        server.wait_for_log("not loaded, what was served before is served still");
+        server.wait_for_log("not loaded; what was served before, if anything, is served still");
         assert_eq!(ask(&server, "digits").unwrap(), all[2]);
         stop.store(true, Ordering::Relaxed);
     });
@@ -127,4 +127,31 @@ fn a_server_without_its_model_says_so_and_is_not_ready() {
     put(folder.path(), "digits.safetensors", 1);
     server.wait_until_ready();
     assert_eq!(ask(&server, "digits").unwrap(), expected(1));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_read_keeps_its_models_and_a_fault_that_passes_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let models = folder.path().join("models");
+    put(&models_made(&models), "digits.safetensors", 1);
+    let server = Server::of(&models, &[]);
+    // Moved away for a while, as a share of the network goes.
+    let away = folder.path().join("away");
+    fs::rename(&models, &away).unwrap();
+    server.wait_for_log("No such file");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert_eq!(ask(&server, "digits").unwrap(), expected(1));
+    fs::rename(&away, &models).unwrap();
+    put(&models, "digits.safetensors", 2);
+    server.wait_for("the new model", || ask(&server, "digits").as_ref() == Ok(&expected(2)));
+    // A model that comes and does not load takes nothing from those that are served.
+    fs::write(models.join("broken.safetensors"), "no model").unwrap();
+    server.wait_for_log("not loaded; what was served before");
+    assert!(ureq::get(server.at("/v2/health/ready")).call().is_ok());
+}
+
+fn models_made(folder: &Path) -> std::path::PathBuf {
+    fs::create_dir(folder).unwrap();
+    folder.to_owned()
 }

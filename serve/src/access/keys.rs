@@ -102,7 +102,10 @@ impl Keys {
     /// [`Refusal`] without a key, or with one that is not known.
     pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Option<Arc<Caller>>, Refusal> {
         let Some(known) = &self.0 else { return Ok(None) };
-        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
+            let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(key)
+        });
         let key = bearer.or_else(|| headers.get("x-api-key")?.to_str().ok());
         let Some(key) = key else {
             let text = "an API key is needed: send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`";

@@ -3,15 +3,42 @@
 
 use crate::fault::Refusal;
 use crate::state::State;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body as Incoming, Bytes, to_bytes};
 use axum::http::{HeaderMap, StatusCode, header};
+use std::ops::Deref;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// How many bytes a request may take for each of its body: numbers of two characters become floats, which are put
+/// together with those of others, and give outputs.
+const GROWTH: usize = 8;
+/// What takes less is parsed where it was read; other requests wait no longer for it than for a packet.
+const SMALL: usize = 64 << 10;
+
+/// All of a body, and the room that is kept for what becomes of it.
+pub(super) struct Body {
+    bytes: Bytes,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Computes something of so many bytes, which takes long where they are many: then other requests go on elsewhere.
+pub(super) fn aside<T>(bytes: usize, compute: impl FnOnce() -> T) -> T {
+    if bytes > SMALL { tokio::task::block_in_place(compute) } else { compute() }
+}
 
 /// All of a body.
 ///
 /// # Errors
-/// [`Refusal`] if it is too long, comes too slowly, or ends too soon.
-pub(super) async fn read(state: &State, headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
-    let limit = state.limits.max_body;
+/// [`Refusal`] if it is too long, comes too slowly, or ends too soon, or there is no room for it now.
+pub(super) async fn read(state: &State, headers: &HeaderMap, body: Incoming) -> Result<Body, Refusal> {
+    let limit = usize::try_from(state.limits.max_body).unwrap_or(usize::MAX);
     let too_long = || {
         let text = format!("expected a body of at most {limit} bytes: send fewer examples at a time");
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text)
@@ -20,8 +47,13 @@ pub(super) async fn read(state: &State, headers: &HeaderMap, body: Body) -> Resu
     if promised.is_some_and(|length| length > limit) {
         return Err(too_long());
     }
+    let kibibytes = promised.unwrap_or(limit).saturating_mul(GROWTH) / 1024 + 1;
+    let all = usize::try_from(state.limits.max_memory >> 10).unwrap_or(usize::MAX);
+    let kibibytes = u32::try_from(kibibytes.min(all)).unwrap_or(u32::MAX);
+    let room = state.room.clone().try_acquire_many_owned(kibibytes);
+    let room = room.map_err(|_| Refusal::too_many("other requests take all the memory there is for them", 1))?;
     match tokio::time::timeout(state.timeout(), to_bytes(body, limit)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Ok(bytes)) => Ok(Body { bytes, _room: room }),
         Ok(Err(error)) if is_limit(&error) => Err(too_long()),
         Ok(Err(_)) => Err(Refusal::bad("the body ended too soon")),
         Err(_) => {

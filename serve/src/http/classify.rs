@@ -1,12 +1,12 @@
 //! `:classify`: a picture as it comes, and what class it is of.
 
+use super::body::Body;
 use super::guard::Examples;
 use super::json;
 use crate::fault::Refusal;
 use crate::models::Loaded;
 use crate::pictures::{Form, input};
 use crate::state::State;
-use axum::body::Bytes;
 use axum::response::Response;
 use serde_json::json;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(super) async fn classify(
     state: &State,
     model: Arc<Loaded>,
     query: Option<&str>,
-    bytes: Bytes,
+    body: Body,
 ) -> Result<Response, Refusal> {
     let (mut form, mut show) = (None, false);
     for part in query.unwrap_or_default().split('&').filter(|part| !part.is_empty()) {
@@ -35,10 +35,14 @@ pub(super) async fn classify(
         return Err(Refusal::bad(text));
     }
     // Pictures take long to decode: other requests go on meanwhile.
-    let permit = state.decoding.acquire().await;
+    let permit = state.decoding.clone().acquire_owned().await;
     let decoding = model.clone();
-    let seen = tokio::task::spawn_blocking(move || input(&bytes, &decoding, form)).await;
-    drop(permit);
+    let seen = tokio::task::spawn_blocking(move || {
+        // Kept to the end even if nobody waits for it any more: what is decoded takes its memory all the same.
+        let _permit = permit;
+        input(&body, &decoding, form)
+    });
+    let seen = seen.await;
     let seen = seen.unwrap_or_else(|_| Err(Refusal::bad("expected a picture, found one that cannot be decoded")))?;
     let pixels: Option<Vec<u8>> = show.then(|| seen.iter().map(|value| (value * 255.0).round() as u8).collect());
     let probabilities = state.queue.predict(model.clone(), 1, seen).await?;

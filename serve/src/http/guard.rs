@@ -24,9 +24,17 @@ pub(super) async fn guard(Shared(state): Shared<Arc<State>>, request: Request, n
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| *address);
     let route = route_of(&path);
     let has_body = !request.body().is_end_stream();
-    let (caller, mut response) = match check(&state, &request, route, &path) {
-        Ok(caller) => (caller, next.run(request).await),
-        Err(refusal) => (None, refusal.into_response()),
+    // Known before it is checked what for, so that the audit log has who was refused.
+    let (caller, checked) = match caller(&state, &request, route) {
+        Ok(caller) => {
+            let checked = check(caller.as_deref(), route, &path);
+            (caller, checked)
+        }
+        Err(refusal) => (None, Err(refusal)),
+    };
+    let mut response = match checked {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
     };
     // Those whose body is not read: the connection ends with the answer, and the client is told so.
     if has_body && matches!(response.status().as_u16(), 401 | 403 | 405 | 408 | 413 | 429) {
@@ -53,20 +61,30 @@ pub(super) async fn guard(Shared(state): Shared<Arc<State>>, request: Request, n
     response
 }
 
+/// Who asks.
+///
 /// # Errors
-/// [`Refusal`] if this caller may not ask for this.
-fn check(state: &State, request: &Request, route: &str, path: &str) -> Result<Option<Arc<Caller>>, Refusal> {
+/// [`Refusal`] without a key that is known.
+fn caller(state: &State, request: &Request, route: &str) -> Result<Option<Arc<Caller>>, Refusal> {
     // Probes have no keys, and the page has nothing to hide.
     if matches!(route, "health" | "page" | "openapi") {
         return Ok(None);
     }
-    let caller = state.keys.caller(request.headers())?;
-    if let Some(caller) = &caller {
-        match (route, model_of(path)) {
-            ("metrics", _) => caller.check_metrics()?,
-            (_, Some(model)) => caller.check_model(model)?,
-            (_, None) => {}
-        }
+    state.keys.caller(request.headers())
+}
+
+/// # Errors
+/// [`Refusal`] if this caller may not ask for this, or nobody may.
+fn check(caller: Option<&Caller>, route: &str, path: &str) -> Result<(), Refusal> {
+    let model = model_of(path);
+    // Names have no characters that are written so: one that is would be another one here than for handlers.
+    if model.is_some_and(|model| model.contains('%')) {
+        return Err(Refusal::not_found("there is no such model: names have letters, digits, `-`, `_` and `.`"));
     }
-    Ok(caller)
+    match (caller, route, model) {
+        (None, ..) => Ok(()),
+        (Some(caller), "metrics", _) => caller.check_metrics(),
+        (Some(caller), _, Some(model)) => caller.check_model(model),
+        (Some(_), _, None) => Ok(()),
+    }
 }

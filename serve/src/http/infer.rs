@@ -1,6 +1,6 @@
 //! The Open Inference Protocol's `infer`.
 
-use super::body;
+use super::body::{self, aside};
 use super::guard::Examples;
 use super::infer_binary as binary;
 use super::models::{INPUT, OUTPUT};
@@ -10,7 +10,7 @@ use crate::fault::Refusal;
 use crate::models::Loaded;
 use crate::state::State;
 use crate::tensor::Tensor;
-use axum::body::Body;
+use axum::body::Body as Incoming;
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -76,10 +76,10 @@ pub(super) async fn infer(
     Shared(state): Shared<Arc<State>>,
     Named(name): Named<String>,
     headers: HeaderMap,
-    body: Body,
+    body: Incoming,
 ) -> Result<Response, Refusal> {
-    let bytes = body::read(&state, &headers, body).await?;
-    run(&state, state.models.get(&name, None)?, &headers, &bytes).await
+    let body = body::read(&state, &headers, body).await?;
+    run(&state, state.models.get(&name, None)?, &headers, &body).await
 }
 
 /// `POST /v2/models/NAME/versions/VERSION/infer`.
@@ -87,23 +87,23 @@ pub(super) async fn infer_of_version(
     Shared(state): Shared<Arc<State>>,
     Named((name, number)): Named<(String, String)>,
     headers: HeaderMap,
-    body: Body,
+    body: Incoming,
 ) -> Result<Response, Refusal> {
-    let bytes = body::read(&state, &headers, body).await?;
-    run(&state, state.models.get(&name, Some(version(&number)?))?, &headers, &bytes).await
+    let body = body::read(&state, &headers, body).await?;
+    run(&state, state.models.get(&name, Some(version(&number)?))?, &headers, &body).await
 }
 
 async fn run(state: &State, model: Arc<Loaded>, headers: &HeaderMap, bytes: &[u8]) -> Result<Response, Refusal> {
-    model.check_licence()?;
+    model.check_terms()?;
     let (text, tail) = binary::split(headers, bytes)?;
-    let request: Request = serde_json::from_slice(text).map_err(|error| {
+    let request: Request = aside(text.len(), || serde_json::from_slice(text)).map_err(|error| {
         Refusal::bad(format!("expected `{{\"inputs\": [{{\"name\", \"shape\", \"datatype\", \"data\"}}]}}`: {error}"))
     })?;
     let as_bytes = binary_output(&request)?;
     let Request { id, inputs, .. } = request;
     let [input] = <[Input; 1]>::try_from(inputs)
         .map_err(|inputs| Refusal::bad(format!("expected one input, `{INPUT}`, found {}", inputs.len())))?;
-    let (examples, values) = values(input, tail, &model)?;
+    let (examples, values) = values(input, tail, &model, state)?;
     let outputs = state.queue.predict(model.clone(), examples, values).await?;
     let shape: Vec<usize> = std::iter::once(examples).chain(model.output.iter().copied()).collect();
     let mut answer = json!({ "model_name": model.name, "model_version": model.version.to_string() });
@@ -114,7 +114,8 @@ async fn run(state: &State, model: Arc<Loaded>, headers: &HeaderMap, bytes: &[u8
     let mut response = if as_bytes {
         binary::response(answer, output, &outputs)
     } else {
-        ([(header::CONTENT_TYPE, "application/json")], with_data(answer, output, &outputs)).into_response()
+        let text = aside(outputs.len() * 12, || with_data(answer, output, &outputs));
+        ([(header::CONTENT_TYPE, "application/json")], text).into_response()
     };
     response.extensions_mut().insert(Examples(examples));
     Ok(response)
@@ -137,13 +138,13 @@ fn binary_output(request: &Request) -> Result<bool, Refusal> {
 }
 
 /// How many examples there are, and their values.
-fn values(input: Input, tail: &[u8], model: &Loaded) -> Result<(usize, Vec<f32>), Refusal> {
+fn values(input: Input, tail: &[u8], model: &Loaded, state: &State) -> Result<(usize, Vec<f32>), Refusal> {
     let Input { name, shape, datatype, data, parameters } = input;
     if name != INPUT {
         let name: String = name.chars().take(50).collect();
         return Err(Refusal::bad(format!("expected the input `{INPUT}`, which is the only one, found `{name}`")));
     }
-    let examples = count(&shape, model)?;
+    let examples = count(&shape, model, state)?;
     let expected = examples.saturating_mul(model.input_len());
     let mut values = match (data, parameters.binary_data_size) {
         (Some(data), None) if tail.is_empty() => data.values,

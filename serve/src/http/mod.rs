@@ -52,7 +52,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .with_state(state)
 }
 
-/// Whether every model is served: not before all are loaded, and not when the server stops.
+/// Whether every model that was there at the start is served: not before all are loaded, and not when the server stops.
 async fn ready(Shared(state): Shared<Arc<State>>) -> Response {
     if state.stopping.load(Ordering::Relaxed) {
         return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the server stops").into_response();

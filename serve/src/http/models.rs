@@ -43,7 +43,7 @@ fn card(model: &Loaded) -> Value {
         "bytes": model.size,
         "sha256": model.digest,
         "encrypted": model.encrypted,
-        "signed": model.signed,
+        "signed": model.signed.is_some(),
         "licensee": model.licence.as_ref().map(|licence| licence.licensee()),
         "classes": model.card.classes,
         "accuracy": model.card.accuracy,

@@ -1,13 +1,14 @@
 //! TensorFlow Serving's `:predict`, and who else is asked behind a colon.
 
+use super::body::{self, Body, aside};
+use super::classify;
 use super::guard::Examples;
 use super::target::{Named, Verb, verb, version};
-use super::{body, classify};
 use crate::fault::Refusal;
 use crate::models::Loaded;
 use crate::state::State;
 use crate::tensor::Tensor;
-use axum::body::{Body, Bytes};
+use axum::body::Body as Incoming;
 use axum::extract::{RawQuery, State as Shared};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -40,11 +41,11 @@ pub(super) async fn post(
     Named(segment): Named<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Body,
+    body: Incoming,
 ) -> Result<Response, Refusal> {
-    let bytes = body::read(&state, &headers, body).await?;
+    let body = body::read(&state, &headers, body).await?;
     let (name, verb) = verb(&segment)?;
-    run(&state, state.models.get(name, None)?, verb, query.as_deref(), bytes).await
+    run(&state, state.models.get(name, None)?, verb, query.as_deref(), body).await
 }
 
 /// `POST /v1/models/NAME/versions/VERSION:predict` and `:classify`.
@@ -53,11 +54,11 @@ pub(super) async fn post_of_version(
     Named((name, segment)): Named<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Body,
+    body: Incoming,
 ) -> Result<Response, Refusal> {
-    let bytes = body::read(&state, &headers, body).await?;
+    let body = body::read(&state, &headers, body).await?;
     let (number, verb) = verb(&segment)?;
-    run(&state, state.models.get(&name, Some(version(number)?))?, verb, query.as_deref(), bytes).await
+    run(&state, state.models.get(&name, Some(version(number)?))?, verb, query.as_deref(), body).await
 }
 
 async fn run(
@@ -65,17 +66,17 @@ async fn run(
     model: Arc<Loaded>,
     verb: Verb,
     query: Option<&str>,
-    bytes: Bytes,
+    body: Body,
 ) -> Result<Response, Refusal> {
-    model.check_licence()?;
+    model.check_terms()?;
     match verb {
-        Verb::Predict => predict(state, model, &bytes).await,
-        Verb::Classify => classify::classify(state, model, query, bytes).await,
+        Verb::Predict => predict(state, model, &body).await,
+        Verb::Classify => classify::classify(state, model, query, body).await,
     }
 }
 
-async fn predict(state: &State, model: Arc<Loaded>, bytes: &Bytes) -> Result<Response, Refusal> {
-    let request: Request = serde_json::from_slice(bytes).map_err(|error| {
+async fn predict(state: &State, model: Arc<Loaded>, bytes: &[u8]) -> Result<Response, Refusal> {
+    let request: Request = aside(bytes.len(), || serde_json::from_slice(bytes)).map_err(|error| {
         Refusal::bad(format!("expected `{{\"instances\": [...]}}` with an input {:?} for each: {error}", model.input))
     })?;
     if request.signature_name.as_deref().is_some_and(|name| name != "serving_default") {
@@ -87,16 +88,19 @@ async fn predict(state: &State, model: Arc<Loaded>, bytes: &Bytes) -> Result<Res
         (Some(_), Some(_)) => return Err(Refusal::bad("expected `instances` or `inputs`, found both")),
         (None, None) => return Err(Refusal::bad("expected `instances` or `inputs`, found none")),
     };
-    let examples = count(&tensor.shape, &model)?;
+    let examples = count(&tensor.shape, &model, state)?;
     let output = model.output.clone();
     let outputs = state.queue.predict(model, examples, tensor.values).await?;
-    let mut text = String::with_capacity(outputs.len() * 12 + 32);
-    text.push_str("{\"");
-    text.push_str(key);
-    text.push_str("\":");
     let shape: Vec<usize> = std::iter::once(examples).chain(output).collect();
-    write_nested(&mut text, &shape, &outputs);
-    text.push('}');
+    let text = aside(outputs.len() * 12, || {
+        let mut text = String::with_capacity(outputs.len() * 12 + 32);
+        text.push_str("{\"");
+        text.push_str(key);
+        text.push_str("\":");
+        write_nested(&mut text, &shape, &outputs);
+        text.push('}');
+        text
+    });
     let mut response = ([(header::CONTENT_TYPE, "application/json")], text).into_response();
     response.extensions_mut().insert(Examples(examples));
     Ok(response)
@@ -105,12 +109,18 @@ async fn predict(state: &State, model: Arc<Loaded>, bytes: &Bytes) -> Result<Res
 /// How many examples an array of this shape has. A last axis of one may be left out.
 ///
 /// # Errors
-/// [`Refusal`] if it does not fit the model.
-pub(super) fn count(shape: &[usize], model: &Loaded) -> Result<usize, Refusal> {
+/// [`Refusal`] if it does not fit the model, or has too many.
+pub(super) fn count(shape: &[usize], model: &Loaded, state: &State) -> Result<usize, Refusal> {
     let fits =
         |axes: &[usize]| axes == &model.input[..] || model.input.strip_suffix(&[1]).is_some_and(|input| input == axes);
     match shape {
-        [examples, axes @ ..] if *examples > 0 && fits(axes) => Ok(*examples),
+        [examples, axes @ ..] if *examples > 0 && fits(axes) => {
+            let most = usize::try_from(state.limits.max_examples).unwrap_or(usize::MAX);
+            if *examples > most {
+                return Err(Refusal::bad(format!("expected at most {most} examples in a request, got {examples}")));
+            }
+            Ok(*examples)
+        }
         _ => {
             let expected: Vec<String> = model.input.iter().map(usize::to_string).collect();
             let text = format!("expected inputs of the shape (N, {}), got {shape:?}", expected.join(", "));

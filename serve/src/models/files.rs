@@ -65,7 +65,7 @@ impl Place {
                 let mut files = BTreeMap::new();
                 for path in entries(folder)? {
                     if path.is_dir() {
-                        add_versions(&path, &mut files);
+                        add_versions(&path, &mut files)?;
                     } else if let (Some(name), Some(state)) = (name_of(&path), state(&path)) {
                         files.insert((name, 1), Found { path, state });
                     }
@@ -77,18 +77,25 @@ impl Place {
 }
 
 /// The versions in a folder: `VERSION/*.safetensors`.
-fn add_versions(folder: &Path, files: &mut BTreeMap<(String, u64), Found>) {
+///
+/// # Errors
+/// What is wrong with a folder.
+fn add_versions(folder: &Path, files: &mut BTreeMap<(String, u64), Found>) -> Result<(), String> {
     let Some(name) = folder.file_name().and_then(|name| name.to_str()).filter(|name| check_name(name).is_ok()) else {
-        return;
+        return Ok(());
     };
-    for version in entries(folder).unwrap_or_default() {
+    for version in entries(folder)? {
         let Some(number) = version.file_name().and_then(|name| name.to_str()?.parse::<u64>().ok()) else { continue };
-        let models = entries(&version).unwrap_or_default();
+        if !version.is_dir() {
+            continue;
+        }
+        let models = entries(&version)?;
         let model = models.into_iter().find(|path| name_of(path).is_some());
         if let Some((path, state)) = model.and_then(|path| state(&path).map(|state| (path, state))) {
             files.insert((name.to_owned(), number), Found { path, state });
         }
     }
+    Ok(())
 }
 
 /// What is in a folder and not hidden, in the order of names.

@@ -6,7 +6,7 @@ use crate::fault::Refusal;
 use axum::http::StatusCode;
 use governor::DefaultDirectRateLimiter;
 use inkstone::ndarray::{Array2, ArrayViewD, IxDyn};
-use inkstone::protect::{Access, Licence};
+use inkstone::protect::{Access, Licence, Validity};
 use inkstone::{Inputs, Model, ModelFault, Predictor, QuantizedPredictor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -27,8 +27,8 @@ pub(crate) struct Loaded {
     pub(crate) digest: String,
     pub(crate) parameters: Option<usize>,
     pub(crate) encrypted: bool,
-    /// Whether a key that is trusted has signed it.
-    pub(crate) signed: bool,
+    /// How long the signature of a trusted key is valid, if it has one.
+    pub(crate) signed: Option<Validity>,
     pub(crate) licence: Option<Licence>,
     limiter: Option<DefaultDirectRateLimiter>,
     pub(crate) card: Card,
@@ -89,7 +89,7 @@ impl Loaded {
             digest: opened.digest,
             parameters,
             encrypted: opened.encrypted,
-            signed: opened.signed.is_some(),
+            signed: opened.signed.map(|signed| signed.validity),
             limiter: limit.map(per_minute).transpose().map_err(|problem| at(&problem))?,
             licence: opened.licence,
             card: card::beside(path)?,
@@ -139,12 +139,14 @@ impl Loaded {
     }
 
     /// # Errors
-    /// [`Refusal`] if its licence has ended since it was loaded, or there were too many requests for it.
-    pub(crate) fn check_licence(&self) -> Result<(), Refusal> {
-        let end = self.licence.as_ref().and_then(|licence| licence.term().expires());
-        if end.is_some_and(|end| SystemTime::now() >= end) {
-            let text = format!("the licence of the model `{}` has expired", self.name);
-            return Err(Refusal::new(StatusCode::FORBIDDEN, text));
+    /// [`Refusal`] if its signature or its licence has ended since it was loaded, or there were too many requests for it.
+    pub(crate) fn check_terms(&self) -> Result<(), Refusal> {
+        let terms = [("signature", self.signed), ("licence", self.licence.as_ref().map(Licence::term))];
+        for (what, validity) in terms {
+            if validity.and_then(|validity| validity.expires()).is_some_and(|end| SystemTime::now() >= end) {
+                let text = format!("the {what} of the model `{}` has expired", self.name);
+                return Err(Refusal::new(StatusCode::FORBIDDEN, text));
+            }
         }
         self.limiter.as_ref().map_or(Ok(()), |limiter| check_rate(limiter, "the licence of this model"))
     }

@@ -10,17 +10,16 @@ pub(crate) use watch::{Sources, watch};
 
 use crate::fault::Refusal;
 use axum::http::StatusCode;
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock, RwLock};
 
 /// All models, and what is wrong with those that did not load. A request takes a model out, and keeps it to its end:
 /// what replaces it meanwhile is for those that come.
 #[derive(Default)]
 pub(crate) struct Registry {
     models: RwLock<BTreeMap<String, Model>>,
-    /// Whether all that was there at the start has been tried.
-    is_complete: AtomicBool,
+    /// The models that were there at the start, once all of them have been tried.
+    first: OnceLock<BTreeSet<String>>,
 }
 
 /// The versions of a model.
@@ -71,7 +70,8 @@ impl Registry {
 
     /// All that was there at the start has been tried.
     fn complete(&self) {
-        self.is_complete.store(true, Ordering::Release);
+        let names = self.all().into_keys().collect();
+        self.first.get_or_init(|| names);
     }
 
     /// The models as they are now.
@@ -79,12 +79,13 @@ impl Registry {
         self.models.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// Whether all were tried, there are models, and each has a version that is served.
+    /// Whether all were tried, something is served, and of what was there at the start all that is still there. A model that
+    /// comes later and does not load takes nothing from those that are served.
     pub(crate) fn is_ready(&self) -> bool {
+        let Some(first) = self.first.get() else { return false };
         let models = self.all();
-        self.is_complete.load(Ordering::Acquire)
-            && !models.is_empty()
-            && models.values().all(|model| model.versions.values().any(|version| version.loaded.is_some()))
+        let is_served = |model: &Model| model.versions.values().any(|version| version.loaded.is_some());
+        models.values().any(is_served) && models.iter().all(|(name, model)| is_served(model) || !first.contains(name))
     }
 
     /// The versions of a model.
@@ -145,7 +146,13 @@ mod tests {
         assert!(registry.get("first", None).is_ok() && !registry.is_ready());
         registry.complete();
         assert!(registry.is_ready());
+        // What comes later and does not load is no reason to ask none of the others.
         registry.fail("second", 1, "it is none".into());
-        assert!(!registry.is_ready());
+        assert!(registry.is_ready());
+        let other = Registry::default();
+        other.put(Loaded::read("first", 1, file.path(), &Access::new()).unwrap());
+        other.fail("second", 1, "it is none".into());
+        other.complete();
+        assert!(!other.is_ready());
     }
 }
