@@ -128,7 +128,7 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<Stat
             Ok(connection) => open(connection, slot),
             Err(error) => {
                 // Many times a second, where there are no file handles left.
-                if refused % 1000 == 0 {
+                if refused.is_multiple_of(1000) {
                     tracing::warn!("a connection was not accepted: {error}");
                 }
                 refused += 1;
