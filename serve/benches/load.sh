@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Requests a second and latencies of inkstone-serve, beside FastAPI with ONNX Runtime on the same model, in turn.
 # Usage: serve/benches/load.sh MODEL.safetensors MODEL.onnx [SECONDS]
-# Needs `wrk`, `cargo build --release -p inkstone-serve`, and a Python (PYTHON) with fastapi, uvicorn[standard], orjson and onnxruntime.
+# Needs MNIST (INKSTONE_DATA), `wrk`, `cargo build --release -p inkstone-serve`, and a Python (PYTHON) with fastapi, uvicorn[standard], orjson and onnxruntime.
 set -euo pipefail
 model=$(realpath "$1")
 MODEL=$(realpath "$2")
@@ -11,10 +11,17 @@ python=${PYTHON:-python3}
 server=${SERVER:-$here/../../target/release/inkstone-serve}
 BODY=$(mktemp)
 export MODEL BODY
-"$python" -c 'import json, random; print(json.dumps({"instances": [[[[random.randrange(256) / 255] for x in range(28)] for y in range(28)]]}))' >"$BODY"
+# The first of MNIST's test images.
+"$python" - "${INKSTONE_DATA:?names the folder of the MNIST files}" <<'END' >"$BODY"
+import gzip, json, os, sys
+path = os.path.join(sys.argv[1], "t10k-images-idx3-ubyte")
+data = open(path, "rb").read(16 + 784) if os.path.exists(path) else gzip.open(path + ".gz").read(16 + 784)
+image = [[[data[16 + 28 * y + x] / 255] for x in range(28)] for y in range(28)]
+print(json.dumps({"instances": [image]}))
+END
 "$server" "digits=$model" --listen 127.0.0.1:8599 2>/dev/null &
 ours=$!
-(cd "$here/peers" && exec "$python" -m uvicorn fastapi_onnx:app --port 8600 --log-level warning) 2>/dev/null &
+(cd "$here/peers" && exec "$python" -m uvicorn fastapi_onnx:app --port 8600 --workers "$(nproc)" --log-level warning) 2>/dev/null &
 theirs=$!
 trap 'kill $ours $theirs; rm "$BODY"' EXIT
 for port in 8599 8600; do

@@ -250,10 +250,15 @@ fn requests_for_which_there_is_no_room_are_told_to_come_again() {
     };
     assert_eq!(ask(3).0, 200);
     assert!(ask(4).1.contains("expected at most 3 examples in a request, got 4"));
-    // One takes all there is while its body is on the way.
-    let mut slow = served.connect();
-    write!(slow, "POST /v1/models/digits:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{{").unwrap();
-    served.server.wait_for("no room", || ask(1).0 == 429);
+    // One takes all there is while its body is on the way; it is refused itself where another is answered just then.
+    let slow = std::cell::RefCell::new(Vec::new());
+    served.server.wait_for("no room", || {
+        let mut stream = served.connect();
+        write!(stream, "POST /v1/models/digits:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n{{").unwrap();
+        slow.borrow_mut().push(stream);
+        std::thread::sleep(Duration::from_millis(50));
+        ask(3).0 == 429
+    });
     drop(slow);
     served.server.wait_for("room again", || ask(1).0 == 200);
 }

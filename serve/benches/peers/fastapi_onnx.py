@@ -1,7 +1,7 @@
-"""The same model behind FastAPI and ONNX Runtime, as a Python service has it: `uvicorn fastapi_onnx:app --port 8000`.
+"""The same model behind FastAPI and ONNX Runtime, as a Python service has it: `uvicorn fastapi_onnx:app --port 8000 --workers 2`.
 
 `MODEL` names the ONNX file, which `Model::export_onnx` writes. The request and the answer are TensorFlow Serving's, as
-those of inkstone-serve. One process, as inkstone-serve is one; ONNX Runtime uses as many threads as it likes.
+those of inkstone-serve. ONNX Runtime works on one thread in each of the workers, of which there are as many as cores.
 """
 
 import os
@@ -13,7 +13,9 @@ from fastapi.responses import Response
 import orjson
 
 app = FastAPI()
-session = onnxruntime.InferenceSession(os.environ["MODEL"])
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+session = onnxruntime.InferenceSession(os.environ["MODEL"], options)
 name = session.get_inputs()[0].name
 
 
