@@ -4,12 +4,16 @@
 #[cfg(feature = "protect")]
 mod encryption_fault;
 mod model_fault;
+#[cfg(feature = "onnx")]
+mod onnx_fault;
 #[cfg(feature = "protect")]
 mod trust_fault;
 
 #[cfg(feature = "protect")]
 pub use encryption_fault::EncryptionFault;
 pub use model_fault::ModelFault;
+#[cfg(feature = "onnx")]
+pub use onnx_fault::OnnxFault;
 #[cfg(feature = "protect")]
 pub use trust_fault::TrustFault;
 
@@ -62,6 +66,15 @@ pub enum Error {
         place: String,
         /// What is wrong with its content.
         fault: ModelFault,
+    },
+    /// A file is not an ONNX file that is imported.
+    #[cfg(feature = "onnx")]
+    #[error("{place}: {fault}")]
+    Onnx {
+        /// The file, or what the caller named it.
+        place: String,
+        /// What is wrong with its content.
+        fault: OnnxFault,
     },
     /// A file is not the IDX file it should be.
     #[error("{place}: {fault}")]

@@ -75,7 +75,7 @@
 //! - `plot`, off by default: `report` draws the curves of a training, the confusion matrix, the mistakes, the filters
 //!   and the calibration as SVG files, or writes all of it, with the summary and the scores, into one HTML page.
 //! - `onnx`, off by default: `Model::export_onnx` writes a model as an ONNX file, which programs in other languages
-//!   run.
+//!   run; `Model::import_onnx` makes a file of PyTorch, Keras or another program a model that predicts and trains on.
 //!
 //! # The same seed, the same bits
 //!
@@ -171,6 +171,8 @@ mod whole_file;
 pub use ndarray;
 
 pub use data::{Dataset, Inputs, LabelledInputs, Targets};
+#[cfg(feature = "onnx")]
+pub use error::OnnxFault;
 #[cfg(feature = "protect")]
 pub use error::{EncryptionFault, TrustFault};
 pub use error::{Error, IdxFault, ModelFault, Result};

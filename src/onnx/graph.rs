@@ -110,6 +110,7 @@ impl Builder {
             name: name.clone(),
             op_type: op_type.into(),
             attribute,
+            domain: String::new(),
         });
         Value { name, layout }
     }

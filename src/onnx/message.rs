@@ -1,4 +1,4 @@
-//! The messages in an ONNX file, as far as we write them:
+//! The messages in an ONNX file, as far as we write and read them:
 //! [`onnx.proto`](https://github.com/onnx/onnx/blob/main/onnx/onnx.proto), field by field.
 
 /// `AttributeProto.AttributeType.FLOAT`.
@@ -14,15 +14,22 @@ const FLOATS: i32 = 6;
 /// The same of several texts.
 const STRINGS: i32 = 8;
 /// `TensorProto.DataType.FLOAT`: 32 bits.
-const FLOAT: i32 = 1;
+pub(super) const FLOAT: i32 = 1;
 /// `TensorProto.DataType.UINT8`.
-const UINT8: i32 = 2;
+pub(super) const UINT8: i32 = 2;
 /// `TensorProto.DataType.INT8`.
-const INT8: i32 = 3;
+pub(super) const INT8: i32 = 3;
 /// `TensorProto.DataType.INT32`.
-const INT32: i32 = 6;
+pub(super) const INT32: i32 = 6;
 /// `TensorProto.DataType.INT64`.
-const INT64: i32 = 7;
+pub(super) const INT64: i32 = 7;
+
+/// `TensorProto.DataType.FLOAT16`.
+pub(super) const FLOAT16: i32 = 10;
+/// `TensorProto.DataType.DOUBLE`.
+pub(super) const DOUBLE: i32 = 11;
+/// `TensorProto.DataType.BFLOAT16`.
+pub(super) const BFLOAT16: i32 = 16;
 
 /// `ModelProto`: a whole file.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -46,6 +53,8 @@ pub(super) struct ModelFile {
 /// `OperatorSetIdProto`: what the operators' names mean. The standard's own set has no domain.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct OperatorSet {
+    #[prost(string, tag = "1")]
+    pub(super) domain: String,
     #[prost(int64, tag = "2")]
     pub(super) version: i64,
 }
@@ -88,6 +97,9 @@ pub(super) struct Node {
     pub(super) op_type: String,
     #[prost(message, repeated, tag = "5")]
     pub(super) attribute: Vec<Attribute>,
+    /// Whose operator it is; empty for the standard's own.
+    #[prost(string, tag = "7")]
+    pub(super) domain: String,
 }
 
 /// `AttributeProto`: an argument that is no tensor.
@@ -103,6 +115,8 @@ pub(super) struct Attribute {
     pub(super) i: Option<i64>,
     #[prost(bytes = "vec", optional, tag = "4")]
     pub(super) s: Option<Vec<u8>>,
+    #[prost(message, optional, tag = "5")]
+    pub(super) t: Option<Tensor>,
     #[prost(float, repeated, packed = "false", tag = "7")]
     pub(super) floats: Vec<f32>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
@@ -120,11 +134,25 @@ pub(super) struct Tensor {
     pub(super) dims: Vec<i64>,
     #[prost(int32, tag = "2")]
     pub(super) data_type: i32,
+    #[prost(float, repeated, tag = "4")]
+    pub(super) float_data: Vec<f32>,
+    /// Integers of at most 32 bits, and the bits of 16-bit floats.
+    #[prost(int32, repeated, tag = "5")]
+    pub(super) int32_data: Vec<i32>,
+    #[prost(int64, repeated, tag = "7")]
+    pub(super) int64_data: Vec<i64>,
     #[prost(string, tag = "8")]
     pub(super) name: String,
     /// The values, least significant bytes first, the last axis fastest.
     #[prost(bytes = "vec", tag = "9")]
     pub(super) raw_data: Vec<u8>,
+    #[prost(double, repeated, tag = "10")]
+    pub(super) double_data: Vec<f64>,
+    /// The file that has the values, if another one does.
+    #[prost(message, repeated, tag = "13")]
+    pub(super) external_data: Vec<Property>,
+    #[prost(int32, tag = "14")]
+    pub(super) data_location: i32,
 }
 
 /// `ValueInfoProto`: the name and type of an input or output.
@@ -200,8 +228,7 @@ impl Attribute {
     }
 
     fn of_kind(name: &str, kind: i32) -> Self {
-        let (floats, ints, strings) = (Vec::new(), Vec::new(), Vec::new());
-        Self { name: name.into(), f: None, i: None, s: None, floats, ints, strings, kind }
+        Self { name: name.into(), kind, ..Self::default() }
     }
 }
 
@@ -213,6 +240,7 @@ impl Tensor {
             data_type: FLOAT,
             name: name.into(),
             raw_data: values.into_iter().flat_map(|value| value.to_le_bytes()).collect(),
+            ..Self::default()
         }
     }
 }
@@ -225,6 +253,7 @@ impl Tensor {
             data_type: INT64,
             name: name.into(),
             raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            ..Self::default()
         }
     }
 }
@@ -237,13 +266,20 @@ impl Tensor {
             data_type: FLOAT,
             name: name.into(),
             raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            ..Self::default()
         }
     }
 }
 
 impl Tensor {
     pub(super) fn of_bytes(name: &str, axes: &[usize], values: &[u8]) -> Self {
-        Self { dims: signed(axes.iter().copied()), data_type: UINT8, name: name.into(), raw_data: values.to_vec() }
+        Self {
+            dims: signed(axes.iter().copied()),
+            data_type: UINT8,
+            name: name.into(),
+            raw_data: values.to_vec(),
+            ..Self::default()
+        }
     }
 
     pub(super) fn of_signed_bytes(name: &str, axes: &[usize], values: &[i8]) -> Self {

@@ -1,9 +1,10 @@
-//! Decides what a model is in ONNX, the format that other programs run models in. `layers` makes layers operators,
+//! Decides what a model is in ONNX, the format that other programs run models in, and, in `import`, what a file of it is here. `layers` makes layers operators,
 //! `graph` puts them together, `message` is the file's format.
 
 mod activations;
 mod convolutions;
 mod graph;
+mod import;
 mod layers;
 mod masks;
 mod message;
@@ -136,7 +137,7 @@ fn file(model: &Model) -> Result<ModelFile> {
         producer_version: env!("CARGO_PKG_VERSION").into(),
         doc_string: model.summary().to_string(),
         graph: Some(layers::graph(&model.engine.plan, &model.network, &weights)),
-        opset_import: vec![OperatorSet { version: OPSET }],
+        opset_import: vec![OperatorSet { version: OPSET, ..OperatorSet::default() }],
         metadata_props: vec![property("epochs", model.epochs.to_string()), property("seed", model.seed.to_string())],
     })
 }

@@ -85,7 +85,7 @@ fn file(parts: &Parts) -> Result<ModelFile> {
         producer_version: env!("CARGO_PKG_VERSION").into(),
         doc_string: "A quantized model.".into(),
         graph: Some(emitter.builder.finish(infos, outputs)),
-        opset_import: vec![OperatorSet { version: OPSET }],
+        opset_import: vec![OperatorSet { version: OPSET, ..OperatorSet::default() }],
         metadata_props: Vec::new(),
     })
 }

@@ -181,6 +181,19 @@ pub(crate) struct Part {
     pub(crate) fault: Option<String>,
 }
 
+#[cfg(feature = "onnx")]
+impl Pretrained {
+    /// A network whose layers have these weights, each in the order that it declares.
+    pub(crate) fn with_weights(network: Network, weights: Vec<Option<Vec<Weight>>>, seed: u64) -> Self {
+        Self { frozen: vec![false; network.layers.len()], network, weights, seed, fault: None }
+    }
+
+    /// What it describes.
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
+    }
+}
+
 impl Pretrained {
     pub(crate) fn into_part(self) -> Part {
         let Self { network, weights, frozen, fault, seed: _ } = self;

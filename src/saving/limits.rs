@@ -69,7 +69,7 @@ impl LoadLimits {
     /// which has them.
     ///
     /// - shapes: of the calls' outputs
-    pub(super) fn check_layers(&self, network: &Network, shapes: &[Vec<Shape>]) -> Result<(), ModelFault> {
+    pub(crate) fn check_layers(&self, network: &Network, shapes: &[Vec<Shape>]) -> Result<(), ModelFault> {
         let bytes = network.calls.iter().zip(shapes).map(|(call, outputs)| {
             let layer = network.layers[call.layer].describe();
             let input = call.reads[0].find(&network.inputs, shapes).expect("the shapes are known of all values");
@@ -80,7 +80,7 @@ impl LoadLimits {
     }
 
     /// Checks all that predicting takes: by the plan, and by that for inference, if there is another.
-    pub(super) fn check_plan(&self, plan: &Plan, for_inference: Option<&Plan>) -> Result<(), ModelFault> {
+    pub(crate) fn check_plan(&self, plan: &Plan, for_inference: Option<&Plan>) -> Result<(), ModelFault> {
         // One after the other both work in the workspace of the larger one.
         let plans = || [Some(plan), for_inference].into_iter().flatten();
         let kept = plans().map(|plan| {

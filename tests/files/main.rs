@@ -33,6 +33,8 @@ mod levels;
 mod limits;
 mod network_plots;
 mod onnx;
+#[cfg(feature = "onnx")]
+mod onnx_import;
 mod onnx_networks;
 mod onnx_quantized;
 mod plots;

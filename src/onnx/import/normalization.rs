@@ -1,0 +1,107 @@
+//! Normalizations: over the batch, over the last axes, and over groups of channels.
+
+use super::convolution::names_of_weights;
+use super::graph::Importer;
+use super::network::Added;
+use super::node::Op;
+use super::value::Value;
+use crate::layers::{BatchNormalization, GroupNormalization, LayerNormalization};
+use ndarray::{ArrayD, IxDyn};
+
+impl<'a> Importer<'a> {
+    pub(super) fn batch_norm(&mut self, op: &Op<'a>) -> Result<(), String> {
+        let value = self.value(op, 0)?;
+        if op.int("training_mode", 0) == 1 || op.int("spatial", 1) != 1 {
+            return Err("normalizes by the moments of the batch itself: export the model for inference".into());
+        }
+        op.int("is_test", 1);
+        if (1..op.node.output.len()).any(|place| self.is_read(op, place)) {
+            return Err("gives moments, which is not supported".into());
+        }
+        let (order, lens) = channels_last(&value)?;
+        let weights = (1..5).map(|place| self.weight_row(op, place)).collect::<Result<Vec<_>, _>>()?;
+        let layer = BatchNormalization::new().epsilon(op.float("epsilon", 1e-5)).momentum(op.float("momentum", 0.9));
+        let added = Added { layer: layer.into(), weights, name: &op.node.name, from: names_of_weights(op) };
+        let y = self.same_sizes(&value, &order, &lens, added)?;
+        self.give_value(op, y)
+    }
+
+    pub(super) fn layer_norm(&mut self, op: &Op<'a>) -> Result<(), String> {
+        let value = self.value(op, 0)?;
+        op.int("stash_type", 1);
+        let axis = value.own_axis(op.int("axis", -1))?;
+        let own: Vec<usize> = (axis..value.rank()).collect();
+        if own.iter().any(|axis| value.is_batch(*axis)) {
+            return Err("normalizes over the batch, which is not supported".into());
+        }
+        let others = value.natural().into_iter().filter(|axis| !own.contains(axis));
+        let order: Vec<usize> = others.chain(own.iter().copied()).collect();
+        let len = |axes: &[usize]| axes.iter().map(|axis| value.len(*axis)).product::<usize>();
+        let (in_front, features) = (len(&order[..order.len() - own.len()]), len(&own));
+        let lens = match &own[..] {
+            [_] => order.iter().map(|axis| value.len(*axis)).collect(),
+            _ if in_front == 1 => vec![features],
+            _ => vec![in_front, features],
+        };
+        let mut weights = vec![self.weight_row(op, 1)?];
+        let has_offset = op.input(2).is_some();
+        if has_offset {
+            weights.push(self.weight_row(op, 2)?);
+        }
+        let layer = LayerNormalization::new().epsilon(op.float("epsilon", 1e-5)).center(has_offset);
+        let added = Added { layer: layer.into(), weights, name: &op.node.name, from: names_of_weights(op) };
+        let y = self.same_sizes(&value, &order, &lens, added)?;
+        self.give_value(op, y)
+    }
+
+    /// `InstanceNormalization`, where each channel is a group, and `GroupNormalization`.
+    pub(super) fn group_norm(&mut self, op: &Op<'a>) -> Result<(), String> {
+        let value = self.value(op, 0)?;
+        let (order, lens) = channels_last(&value)?;
+        let channels = value.len(1);
+        let mut weights = vec![self.weight_row(op, 1)?, self.weight_row(op, 2)?];
+        let groups = if op.node.op_type == "GroupNormalization" {
+            op.int("stash_type", 1);
+            let groups = op.int("num_groups", 0);
+            let count = usize::try_from(groups).ok().filter(|count| *count > 0 && channels.is_multiple_of(*count));
+            let count = count.ok_or_else(|| format!("cuts {channels} channels into {groups} groups"))?;
+            if op.opset < 21 {
+                // Up to then there was one number for each group.
+                weights = weights.iter().map(|weight| repeated(weight, channels / count)).collect();
+            }
+            groups
+        } else {
+            -1
+        };
+        let layer = GroupNormalization::new().groups(groups).epsilon(op.float("epsilon", 1e-5));
+        let added = Added { layer: layer.into(), weights, name: &op.node.name, from: names_of_weights(op) };
+        let y = self.same_sizes(&value, &order, &lens, added)?;
+        self.give_value(op, y)
+    }
+
+    /// A constant as a vector.
+    fn weight_row(&mut self, op: &Op<'a>, place: usize) -> Result<ArrayD<f32>, String> {
+        let values: Vec<f32> = self.needed(op, place)?.floats()?.into_iter().collect();
+        Ok(ArrayD::from_shape_vec(IxDyn(&[values.len()]), values).expect("a vector is as long as it is"))
+    }
+}
+
+/// The order and the sizes of the axes with the channels, axis 1, last: at most four.
+fn channels_last(value: &Value) -> Result<(Vec<usize>, Vec<usize>), String> {
+    if value.rank() < 2 || !value.is_batch(0) {
+        return Err(format!("reads ({}), expected (N, channels, ...)", value.shown()));
+    }
+    let order: Vec<usize> = value.natural().into_iter().filter(|axis| *axis != 1).chain([1]).collect();
+    let lens: Vec<usize> = order.iter().map(|axis| value.len(*axis)).collect();
+    let lens = match &lens[..] {
+        [others @ .., channels] if others.len() > 3 => vec![others.iter().product(), *channels],
+        _ => lens,
+    };
+    Ok((order, lens))
+}
+
+/// Each value several times.
+fn repeated(row: &ArrayD<f32>, times: usize) -> ArrayD<f32> {
+    let values: Vec<f32> = row.iter().flat_map(|value| std::iter::repeat_n(*value, times)).collect();
+    ArrayD::from_shape_vec(IxDyn(&[values.len()]), values).expect("a vector is as long as it is")
+}
