@@ -130,7 +130,7 @@ impl Pretrained {
     /// let model = Pretrained::import_onnx(&path)?
     ///     .freeze_layers(["dense"])?
     ///     .compile(Sgd::new(0.01), CategoricalCrossentropy::default(), [Accuracy])?;
-    /// assert_eq!(model.trainable_parameter_count(), 32 * 10 + 10);
+    /// assert!(model.summary().to_string().contains("Non-trainable params: 25,120"));
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn import_onnx(path: impl AsRef<Path>) -> Result<Self> {
