@@ -92,6 +92,18 @@ impl Predictor {
     ///
     /// # Errors
     /// As [`Model::load_encrypted`].
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// use inkstone::protect::Identities;
+    /// let path = tempfile::tempdir().unwrap().keep().join("model.age");
+    /// let model = Sequential::new([2]).add(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError, [])?;
+    /// let secret = Identities::generate();
+    /// model.save_encrypted(&path, &secret.recipients()?)?;
+    /// let predictor = Predictor::load_encrypted(&path, &secret)?;
+    /// assert_eq!(predictor.predict(&[[0.5, 2.0]])?, model.predict(&[[0.5, 2.0]])?);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
     #[cfg(feature = "protect")]
     pub fn load_encrypted(path: impl AsRef<Path>, identities: &crate::protect::Identities) -> Result<Self> {
         Model::load_encrypted(path, identities).map(Model::into_predictor)
@@ -101,6 +113,19 @@ impl Predictor {
     ///
     /// # Errors
     /// As [`Model::load_verified`].
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// use inkstone::protect::{self, SigningKey, TrustedKeys, Validity};
+    /// let path = tempfile::tempdir().unwrap().keep().join("model.safetensors");
+    /// let model = Sequential::new([2]).add(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError, [])?;
+    /// model.save(&path)?;
+    /// let key = SigningKey::generate()?;
+    /// protect::sign_file(&path, &key, Validity::forever())?;
+    /// let predictor = Predictor::load_verified(&path, &TrustedKeys::from_pem(&key.public_key_pem())?)?;
+    /// assert_eq!(predictor.predict(&[[0.5, 2.0]])?, model.predict(&[[0.5, 2.0]])?);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
     #[cfg(feature = "protect")]
     pub fn load_verified(path: impl AsRef<Path>, trusted: &crate::protect::TrustedKeys) -> Result<Self> {
         Model::load_verified(path, trusted).map(Model::into_predictor)

@@ -5,7 +5,7 @@
 //! folder. Its pictures lie on their sides; they are turned as they are read.
 
 use super::Dataset;
-use super::family::{named_file, read_pair};
+use super::family::{first_file, read_pair};
 use crate::error::{Error, Result};
 use ndarray::{Array4, Axis};
 use std::path::Path;
@@ -88,7 +88,7 @@ fn part(folder: &Path, split: Split, part: &str) -> Result<Dataset> {
     let names = ["images-idx3", "labels-idx1"].map(|kind| format!("emnist-{}-{part}-{kind}-ubyte", split.name()));
     let folders = [folder.to_owned(), folder.join("gzip"), folder.join("EMNIST/raw"), folder.join("raw")];
     let file = |name: &str| {
-        folders.iter().find_map(|folder| named_file(folder, name)).ok_or_else(|| Error::MissingData {
+        first_file(&folders, &[Path::new(name)]).ok_or_else(|| Error::MissingData {
             name: "EMNIST",
             searched: folders.to_vec(),
             files: vec!["emnist-SPLIT-train-images-idx3-ubyte", "emnist-SPLIT-train-labels-idx1-ubyte", "and for test"],

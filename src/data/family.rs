@@ -90,10 +90,7 @@ impl Family {
     fn find(&self, folder: &Path, file: &str) -> Option<PathBuf> {
         let dotted = file.replacen("-idx", ".idx", 1);
         let folders = [folder.to_owned(), folder.join(self.torchvision), folder.join("raw")];
-        folders.iter().find_map(|folder| {
-            let places = [folder.join(file), folder.join(&dotted), folder.join(file).join(file)];
-            places.into_iter().find_map(plain_or_compressed)
-        })
+        first_file(&folders, &[Path::new(file), Path::new(&dotted), &Path::new(file).join(file)])
     }
 
     fn missing(&self, searched: Vec<PathBuf>) -> Error {
@@ -135,14 +132,17 @@ pub(super) fn pixels(file: &Path) -> Result<Array4<u8>> {
     images.map_err(|error| Error::Data(format!("{}: {error}", file.display())))
 }
 
-/// The file of this name in a folder, plain or compressed.
-pub(super) fn named_file(folder: &Path, name: &str) -> Option<PathBuf> {
-    plain_or_compressed(folder.join(name))
+/// The first of these places in the first of these folders where there is a file, plain or compressed.
+pub(super) fn first_file(folders: &[PathBuf], places: &[&Path]) -> Option<PathBuf> {
+    let paths = folders.iter().flat_map(|folder| places.iter().map(|place| folder.join(place)));
+    let mut both = paths.flat_map(|path| [path.clone(), with_gz(path)]);
+    both.find(|path| path.is_file())
 }
 
-fn plain_or_compressed(path: PathBuf) -> Option<PathBuf> {
-    let compressed = path.with_file_name(format!("{}.gz", path.file_name()?.to_string_lossy()));
-    [path, compressed].into_iter().find(|path| path.is_file())
+fn with_gz(path: PathBuf) -> PathBuf {
+    let mut name = path.into_os_string();
+    name.push(".gz");
+    name.into()
 }
 
 /// The folder that `INKSTONE_DATA` names.

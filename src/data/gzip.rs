@@ -49,6 +49,11 @@ impl<R: BufRead> Read for Unpacked<R> {
     }
 }
 
+/// Whether an error of reading unpacked data comes from the decoder, or from a parser that met the end, not from the disk.
+pub(super) fn is_damage(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof)
+}
+
 fn damage(reason: impl Into<String>) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, reason.into())
 }

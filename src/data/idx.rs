@@ -9,7 +9,7 @@ mod array;
 
 pub use array::IdxArray;
 
-use super::gzip::Unpacked;
+use super::gzip::{Unpacked, is_damage};
 use super::open::open;
 use crate::error::{Error, IdxFault, Result};
 use crate::whole_file::write_whole;
@@ -144,13 +144,9 @@ impl From<IdxFault> for Fault {
 }
 
 impl Fault {
-    /// While unpacking, these kinds of error come from the decoder, not from the disk.
     fn in_gzip(self) -> Self {
-        use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
         match self {
-            Self::Io(error) if matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof) => {
-                Self::Content(IdxFault::Gzip(error))
-            }
+            Self::Io(error) if is_damage(&error) => Self::Content(IdxFault::Gzip(error)),
             other => other,
         }
     }
@@ -160,7 +156,9 @@ impl Fault {
 ///
 /// - width: bytes of an element
 fn read_data(reader: &mut dyn Read, shape: &[usize], width: usize) -> std::result::Result<Vec<u8>, Fault> {
-    let expected = shape.iter().product::<usize>() * width;
+    let Some(expected) = shape.iter().try_fold(width, |len, axis| len.checked_mul(*axis)) else {
+        return Err(IdxFault::TooLarge { shape: shape.to_vec(), limit: usize::MAX / width }.into());
+    };
     let mut data = Vec::new();
     read_up_to(&mut *reader, expected, &mut data).map_err(Fault::Io)?;
     if data.len() < expected {

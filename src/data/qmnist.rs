@@ -2,7 +2,7 @@
 //! the 50,000 test pictures that MNIST's makers left out, and who wrote each picture.
 
 use super::Dataset;
-use super::family::{named_file, pixels};
+use super::family::{first_file, pixels};
 use super::idx::IdxArray;
 use crate::error::{Error, IdxFault, Result};
 use std::path::Path;
@@ -35,7 +35,7 @@ fn part(folder: &Path, part: &str) -> Result<Dataset> {
     let folders = [folder.to_owned(), folder.join("QMNIST/raw"), folder.join("raw")];
     let file = |kind: &str| {
         let name = format!("qmnist-{part}-{kind}");
-        folders.iter().find_map(|folder| named_file(folder, &name)).ok_or_else(|| Error::MissingData {
+        first_file(&folders, &[Path::new(&name)]).ok_or_else(|| Error::MissingData {
             name: "QMNIST",
             searched: folders.to_vec(),
             files: vec!["qmnist-train-images-idx3-ubyte", "qmnist-train-labels-idx2-int", "and for test"],

@@ -38,6 +38,17 @@ pub enum TrustFault {
         /// The digest of the file.
         found: String,
     },
+    /// The file is called otherwise than the one that was signed.
+    #[error(
+        "the signature is of a file called `{expected}`, this one is called `{found}`: it was renamed after it was signed, or another \
+         file was put in its place"
+    )]
+    OtherName {
+        /// The name that was signed.
+        expected: String,
+        /// The name of the file.
+        found: String,
+    },
     /// The time that it is for is over.
     #[error("it is no longer valid: it expired at {0}")]
     Expired(String),

@@ -1,14 +1,32 @@
 //! What a program has to open files, and what it asks of them.
 
+use super::files::open_file;
 use super::signing::{Licence, SignedFile, TrustedKeys, check_licence, check_signature, sha256_hex};
 use super::{Identities, decrypt};
 use crate::error::{Error, Result};
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 /// What a program has to open protected files, and what it asks of them: [`Model::load_protected`](crate::Model::load_protected)
 /// and its siblings take it, servers do. It asks nothing until it is told to.
+///
+/// ```
+/// use inkstone::protect::{self, Access, Identities, SigningKey, TrustedKeys, Validity};
+/// let path = tempfile::tempdir().unwrap().keep().join("names.age");
+/// let (secret, key) = (Identities::generate(), SigningKey::generate()?);
+/// protect::write_encrypted(&path, &secret.recipients()?, |file| file.write_all(b"Ada"))?;
+/// protect::sign_file(&path, &key, Validity::forever())?;
+///
+/// let access = Access::new().identities(secret).signed(TrustedKeys::from_pem(&key.public_key_pem())?);
+/// let opened = access.read(&path)?;
+/// assert_eq!((&opened.content[..], opened.encrypted), (&b"Ada"[..], true));
+/// assert_eq!(opened.digest, protect::file_digest(&path)?);
+/// assert_eq!(opened.signed.unwrap().name, "names.age");
+///
+/// let error = Access::new().read(&path).unwrap_err();
+/// assert!(error.to_string().ends_with("the file is encrypted, and there is no key to open it with"));
+/// # Ok::<(), inkstone::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Access {
     identities: Option<Identities>,
@@ -16,7 +34,7 @@ pub struct Access {
     licensed_by: Option<TrustedKeys>,
 }
 
-/// A file that was opened, and what is known of it.
+/// A file that was opened, and what is known of it: see the example of [`Access`].
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Opened {
@@ -88,10 +106,7 @@ impl std::fmt::Debug for Opened {
 }
 
 fn whole(path: &Path) -> io::Result<Vec<u8>> {
-    if !path.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::Unsupported, "expected a file, found a folder, a device or a pipe"));
-    }
     let mut bytes = Vec::new();
-    File::open(path)?.read_to_end(&mut bytes)?;
+    open_file(path, "a file")?.read_to_end(&mut bytes)?;
     Ok(bytes)
 }

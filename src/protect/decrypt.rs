@@ -1,5 +1,6 @@
 //! Reads encrypted files.
 
+use super::files::open_file;
 use super::identities::{Identities, Secrets};
 use crate::error::{EncryptionFault, Error, Result};
 use age::secrecy::SecretString;
@@ -34,12 +35,7 @@ const NONCE: u64 = 16;
 pub fn read_encrypted(path: impl AsRef<Path>, identities: &Identities) -> Result<Decrypted> {
     let path = path.as_ref();
     let place = path.display().to_string();
-    let opened = path.metadata().and_then(|metadata| {
-        if !metadata.is_file() {
-            let text = "expected an encrypted file, found a folder, a device or a pipe";
-            return Err(io::Error::new(ErrorKind::Unsupported, text));
-        }
-        let file = File::open(path)?;
+    let opened = open_file(path, "an encrypted file").and_then(|file| {
         let len = file.metadata()?.len();
         Ok((file, len))
     });
@@ -66,6 +62,20 @@ pub(super) fn bytes(encrypted: &[u8], place: &str, identities: &Identities) -> R
 /// The content of an encrypted file, as [`read_encrypted`] opens it.
 ///
 /// Reading fails with [`ErrorKind::InvalidData`] and an [`EncryptionFault`] where the file was changed or cut off.
+///
+/// ```
+/// use inkstone::protect::{self, Identities};
+/// use std::io::Read;
+/// let path = tempfile::tempdir().unwrap().keep().join("names.age");
+/// let secret = Identities::generate();
+/// protect::write_encrypted(&path, &secret.recipients()?, |file| file.write_all(b"Ada, Bob"))?;
+/// let mut names = protect::read_encrypted(&path, &secret)?;
+/// assert_eq!(names.content_len(), 8);
+/// let mut first = [0; 3];
+/// names.read_exact(&mut first).unwrap();
+/// assert_eq!(&first, b"Ada");
+/// # Ok::<(), inkstone::Error>(())
+/// ```
 pub struct Decrypted(Content<BufReader<File>>);
 
 /// The content of an encrypted file or text.

@@ -44,6 +44,7 @@
 
 mod access;
 mod decrypt;
+mod files;
 mod identities;
 mod pseudonyms;
 mod recipients;

@@ -1,10 +1,9 @@
 //! Names that nobody can trace back without a key.
 
+use super::secrets::fill_randomly;
 use crate::error::{Error, Result};
 use age::secrecy::{ExposeSecret, SecretSlice};
 use hmac::{Hmac, Mac};
-use rand::TryRng;
-use rand::rngs::SysRng;
 use sha2::Sha256;
 use std::fmt;
 
@@ -36,9 +35,7 @@ impl PseudonymKey {
     /// [`Error::Key`] if the system gives none.
     pub fn generate() -> Result<Self> {
         let mut bytes = vec![0; 32];
-        SysRng
-            .try_fill_bytes(&mut bytes)
-            .map_err(|error| Error::Key(format!("the operating system gives no random numbers for a key: {error}")))?;
+        fill_randomly(&mut bytes)?;
         Ok(Self(bytes.into()))
     }
 

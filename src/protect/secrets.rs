@@ -1,13 +1,25 @@
-//! Where keys and passphrases come from: files and the environment.
+//! Where keys and passphrases come from: random numbers, files and the environment.
 
+use super::files::open_file;
 use crate::error::{Error, Result};
 use age::secrecy::{ExposeSecret, SecretString};
-use std::fs::{File, OpenOptions};
+use rand::TryRng;
+use rand::rngs::SysRng;
+use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
 /// The longest file of keys that is read: some ten thousand of them.
 const MAX_LEN: u64 = 1 << 20;
+
+/// Fills the bytes of a new key with the system's random numbers.
+///
+/// # Errors
+/// [`Error::Key`] if the system gives none.
+pub(super) fn fill_randomly(bytes: &mut [u8]) -> Result<()> {
+    let no_numbers = |error| Error::Key(format!("the operating system gives no random numbers for a key: {error}"));
+    SysRng.try_fill_bytes(bytes).map_err(no_numbers)
+}
 
 /// The text of a small file, such as one of keys.
 ///
@@ -16,13 +28,11 @@ const MAX_LEN: u64 = 1 << 20;
 pub(super) fn text_of(path: &Path) -> Result<SecretString> {
     let io = |source| Error::Io { place: path.display().to_string(), source };
     let invalid = |text: &str| io(io::Error::new(io::ErrorKind::InvalidData, text));
-    // A pipe would wait for a writer; a process that gets its keys through one reads them itself.
-    if !path.metadata().map_err(io)?.is_file() {
-        return Err(invalid("expected a file of keys, found a folder, a device or a pipe"));
-    }
+    // A process that gets its keys through a pipe reads them itself.
+    let file = open_file(path, "a file of keys").map_err(io)?;
     // With room for all of it, so that no copy is left behind where memory grows.
     let mut text = String::with_capacity(MAX_LEN as usize + 1);
-    let read = File::open(path).and_then(|file| file.take(MAX_LEN + 1).read_to_string(&mut text));
+    let read = file.take(MAX_LEN + 1).read_to_string(&mut text);
     let text = SecretString::from(text);
     match read {
         Ok(len) if len as u64 > MAX_LEN => Err(invalid("expected a file of keys, found more than a mebibyte")),

@@ -51,7 +51,21 @@ impl Model {
     ///
     /// # Errors
     /// As [`load`](Self::load); [`Error::NotTrusted`](crate::Error::NotTrusted) if there is no signature, it is of another
-    /// key or another file, or has expired.
+    /// key, another file or a file of another name, or has expired.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// use inkstone::protect::{self, SigningKey, TrustedKeys, Validity};
+    /// use inkstone::Model;
+    /// let path = tempfile::tempdir().unwrap().keep().join("model.safetensors");
+    /// let model = Sequential::new([2]).add(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError, [])?;
+    /// model.save(&path)?;
+    /// let key = SigningKey::generate()?;
+    /// protect::sign_file(&path, &key, Validity::forever())?;
+    /// let loaded = Model::load_verified(&path, &TrustedKeys::from_pem(&key.public_key_pem())?)?;
+    /// assert_eq!(loaded.get_weights(), model.get_weights());
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
     pub fn load_verified(path: impl AsRef<Path>, trusted: &TrustedKeys) -> Result<Self> {
         Self::load_protected(path, &Access::new().signed(trusted.clone()), LoadLimits::new())
     }
@@ -60,6 +74,21 @@ impl Model {
     ///
     /// # Errors
     /// As [`load`](Self::load), and as [`Access::read`].
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// use inkstone::protect::{self, Access, Identities, SigningKey, TrustedKeys, Validity};
+    /// use inkstone::{LoadLimits, Model};
+    /// let path = tempfile::tempdir().unwrap().keep().join("model.age");
+    /// let model = Sequential::new([2]).add(Dense::new(1)).compile(Sgd::new(0.1), MeanSquaredError, [])?;
+    /// let (secret, key) = (Identities::generate(), SigningKey::generate()?);
+    /// model.save_encrypted(&path, &secret.recipients()?)?;
+    /// protect::sign_file(&path, &key, Validity::forever())?;
+    /// let access = Access::new().identities(secret).signed(TrustedKeys::from_pem(&key.public_key_pem())?);
+    /// let loaded = Model::load_protected(&path, &access, LoadLimits::new())?;
+    /// assert_eq!(loaded.get_weights(), model.get_weights());
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
     pub fn load_protected(path: impl AsRef<Path>, access: &Access, options: impl Into<LoadOptions>) -> Result<Self> {
         let path = path.as_ref();
         let content = access.read(path)?.content;

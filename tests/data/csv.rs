@@ -162,3 +162,20 @@ fn what_is_wrong_with_a_table_is_told() {
     let texts: String = (0..70_000).map(|n| format!("1,t{n}\n")).collect();
     assert!(said(&texts, plain().target(1)).contains("expected classes, found more than 65536 different texts"));
 }
+
+#[test]
+fn rows_without_an_end_and_of_very_many_columns_are_refused() {
+    // In a field that no quotation mark ends, line breaks end no row.
+    for (start, filler) in [("a\n1\n", b"1"), ("a\n1\n\"", b"\n")] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut encoder = flate2::write::GzEncoder::new(file.as_file(), flate2::Compression::fast());
+        encoder.write_all(start.as_bytes()).unwrap();
+        (0..80).for_each(|_| encoder.write_all(&filler.repeat(1 << 20)).unwrap());
+        encoder.finish().unwrap();
+        let error = csv::read(file.path(), CsvOptions::new()).unwrap_err().to_string();
+        let expected = "line 3: expected rows of at most 64 MiB, found a longer one: is a quotation mark not closed?";
+        assert!(error.ends_with(expected), "{error}");
+    }
+    let row = format!("{}\n", ",".repeat(1 << 24));
+    assert_eq!(said(&row, CsvOptions::new()), "expected at most 16777216 columns, found 16777217");
+}

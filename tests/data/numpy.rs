@@ -46,10 +46,15 @@ fn each_type_and_order_is_read() {
         ("<i4", (-5_i32).to_le_bytes().to_vec(), -5),
         (">u4", 5_u32.to_be_bytes().to_vec(), 5),
         ("<i8", (1_i64 << 40).to_le_bytes().to_vec(), 1 << 40),
-        ("<u8", u64::MAX.to_le_bytes().to_vec(), i64::MAX),
+        ("<u8", (u64::MAX >> 1).to_le_bytes().to_vec(), i64::MAX),
     ] {
         assert_eq!(one(kind, &bytes), NpyArray::Integers(integers(&[value], &[1])), "{kind}");
     }
+    let error = read(&file(&header(">u8", "False", "(1,)"), &u64::MAX.to_be_bytes())).unwrap_err();
+    assert_eq!(
+        error,
+        "expected integers of at most 9223372036854775807, found 18446744073709551615: save it as float64"
+    );
     let both = |order: &str| read(&file(&header("|i1", order, "(2, 3)"), &[0, 1, 2, 3, 4, 5])).unwrap();
     assert_eq!(both("False"), NpyArray::Integers(integers(&[0, 1, 2, 3, 4, 5], &[2, 3])));
     assert_eq!(both("True"), NpyArray::Integers(integers(&[0, 2, 4, 1, 3, 5], &[2, 3])));

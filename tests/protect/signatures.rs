@@ -2,7 +2,7 @@
 
 use inkstone::Model;
 use inkstone::prelude::*;
-use inkstone::protect::{Access, Identities, Licence, SigningKey, TrustedKeys, Validity, sign_file};
+use inkstone::protect::{Access, Identities, Licence, SigningKey, TrustedKeys, Validity, file_digest, sign_file};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -65,6 +65,15 @@ fn what_is_signed_loads_and_each_fault_is_refused_by_name() {
     sign_file(&other, &signed.key, Validity::forever()).unwrap();
     fs::copy(other.with_extension("safetensors.sig"), signed.signature()).unwrap();
     assert!(signed.said().starts_with("the signature is of a file with the SHA-256 digest"));
+
+    // Another model by the same key, with its own signature, in the place of this one.
+    fs::copy(&other, &signed.path).unwrap();
+    assert_eq!(
+        signed.said(),
+        "the signature is of a file called `other.safetensors`, this one is called `model.safetensors`: it was renamed after it was \
+         signed, or another file was put in its place"
+    );
+    fs::write(&signed.path, &bytes).unwrap();
 
     // A statement that was changed, under a signature that was not.
     let envelope: serde_json::Value = serde_json::from_str(&signature).unwrap();
@@ -156,6 +165,8 @@ fn a_licence_is_for_one_model_one_time_and_from_one_key() {
     issue(Licence::new("Example Ltd").requests_per_minute(60));
     let licence = access.read(&signed.path).unwrap().licence.unwrap();
     assert_eq!((licence.licensee(), licence.request_limit()), ("Example Ltd", Some(60)));
+    let none = Licence::new("Example Ltd").requests_per_minute(0).issue(&signed.path, &signed.key).unwrap_err();
+    assert_eq!(none.to_string(), "requests_per_minute must be at least 1, got 0");
     issue(Licence::new("Example Ltd").validity(Validity::until(ago(5))));
     assert!(said().contains("model.safetensors.licence: it is no longer valid: it expired at"), "{}", said());
     // A signature is no licence.
@@ -194,6 +205,22 @@ fn an_encrypted_file_is_signed_and_licensed_as_it_lies_on_the_disk() {
     assert_eq!(loaded.get_weights(), model(3).get_weights());
 }
 
+#[cfg(unix)]
+#[test]
+fn pipes_are_refused_instead_of_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let expected = format!("{}: expected a file, found a folder, a device or a pipe", path.display());
+    let key = SigningKey::generate().unwrap();
+    assert_eq!(file_digest(&path).unwrap_err().to_string(), expected);
+    assert_eq!(sign_file(&path, &key, Validity::forever()).unwrap_err().to_string(), expected);
+    assert_eq!(Licence::new("Example Ltd").issue(&path, &key).unwrap_err().to_string(), expected);
+    assert_eq!(Access::new().read(&path).unwrap_err().to_string(), expected);
+    let error = TrustedKeys::from_file(&path).unwrap_err().to_string();
+    assert!(error.ends_with("expected a file of keys, found a folder, a device or a pipe"), "{error}");
+}
+
 /// Runs PyPI's `model-signing`; `None` if there is no Python for tests.
 fn model_signing(arguments: &[&str], path: &Path) -> Option<bool> {
     let Some(python) = std::env::var_os("INKSTONE_PYTHON") else {
@@ -222,6 +249,11 @@ fn model_signing_checks_ours_and_its_are_checked_here() {
     let sign = ["sign", "key", "--private_key", &key, "--signature", &signature];
     assert_eq!(model_signing(&sign, &signed.path), Some(true));
     assert!(Model::load_verified(&signed.path, &signed.trusted).is_ok());
+    let (moved, its_signature) = (place("moved.safetensors"), place("moved.safetensors.sig"));
+    fs::copy(&signed.path, &moved).unwrap();
+    fs::copy(&signature, its_signature).unwrap();
+    let error = Model::load_verified(&moved, &signed.trusted).unwrap_err().to_string();
+    assert!(error.contains("of a file called `model.safetensors`, this one is called `moved.safetensors`"), "{error}");
     // And neither accepts what the other signed for another content.
     model(2).save(&signed.path).unwrap();
     assert_eq!(model_signing(&verify, &signed.path), Some(false));

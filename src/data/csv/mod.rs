@@ -28,6 +28,7 @@
 //! ```
 
 mod columns;
+mod limited;
 mod options;
 mod read;
 mod write;
@@ -55,8 +56,8 @@ pub struct CsvTable {
 ///
 /// # Errors
 /// [`Error::Io`](crate::Error::Io) if it cannot be read; [`Error::Data`](crate::Error::Data) with the line and the column if
-/// something is missing, is no number, or a row has more or fewer fields than the first; if there are no rows, or no
-/// column of a name that the options have.
+/// something is missing, is no number, or a row has more or fewer fields than the first, or more than 64 MiB; if there are
+/// no rows, or no column of a name that the options have.
 pub fn read(path: impl AsRef<Path>, options: CsvOptions) -> Result<CsvTable> {
     read::table(path.as_ref(), &options)
 }

@@ -30,6 +30,17 @@ impl From<usize> for Column {
 }
 
 /// Whether the first row has the names of the columns.
+///
+/// ```
+/// use inkstone::data::csv::{self, CsvOptions, Header};
+/// let path = tempfile::tempdir().unwrap().keep().join("years.csv");
+/// std::fs::write(&path, "2024,2025\n1.5,1.7\n").unwrap();
+/// // Names that are numbers look like a row.
+/// assert_eq!(csv::read(&path, CsvOptions::new())?.dataset.len(), 2);
+/// let table = csv::read(&path, CsvOptions::new().header(Header::Present))?;
+/// assert_eq!((table.dataset.len(), &table.features[..]), (1, &["2024".to_owned(), "2025".to_owned()][..]));
+/// # Ok::<(), inkstone::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Header {
     /// It has if none of its fields is a number.
@@ -44,10 +55,18 @@ pub enum Header {
 /// How a CSV file is read: what its columns are. All that are not named here are features.
 ///
 /// ```
-/// use inkstone::data::csv::CsvOptions;
-/// // The last of five columns, of a file without a header.
-/// let iris = CsvOptions::new().target(4);
-/// let homes = CsvOptions::new().values(["price", "rent"]).ignore(["street"]).delimiter(b';');
+/// use inkstone::data::csv::{self, CsvOptions};
+/// let path = tempfile::tempdir().unwrap().keep().join("homes.csv");
+/// std::fs::write(&path, "size;rooms;street;price\n50;2;Elm Street;0.9\n80;3;Oak Avenue;1.4\n").unwrap();
+/// let homes = csv::read(&path, CsvOptions::new().values(["price"]).ignore(["street"]).delimiter(b';'))?;
+/// assert_eq!(homes.dataset.shape().to_string(), "(2)");
+/// assert_eq!(homes.dataset.values().unwrap().column(0).to_vec(), [0.9, 1.4]);
+///
+/// // The class is the last of five columns, of a file without a header.
+/// std::fs::write(&path, "5.1,3.5,1.4,0.2,setosa\n6.2,2.9,4.3,1.3,versicolor\n").unwrap();
+/// let iris = csv::read(&path, CsvOptions::new().target(4))?;
+/// assert_eq!(iris.dataset.labels(), [0, 1]);
+/// # Ok::<(), inkstone::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct CsvOptions {

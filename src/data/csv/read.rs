@@ -2,9 +2,10 @@
 
 use super::CsvTable;
 use super::columns::{Columns, Role};
+use super::limited::{self, Limited};
 use super::options::{CsvOptions, Header};
 use crate::data::dataset::StoredInputs;
-use crate::data::gzip::Unpacked;
+use crate::data::gzip::{Unpacked, is_damage};
 use crate::data::open::open;
 use crate::data::{Dataset, Values};
 use crate::error::{Error, Result};
@@ -12,7 +13,7 @@ use crate::shape::{MAX_ELEMENTS, Shape};
 use ::csv::{ByteRecord, Reader, ReaderBuilder};
 use ndarray::{Array2, Array4};
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 /// What stands for a value that is not known.
@@ -21,6 +22,8 @@ const MISSING: [&str; 8] = ["", "NA", "N/A", "NaN", "nan", "null", "None", "?"];
 const NAMED: usize = 5;
 /// More different texts than these are no classes.
 const MOST_CLASSES: usize = 1 << 16;
+/// More columns than these are no table: each takes some dozen bytes for its name and its end.
+const MOST_COLUMNS: usize = 1 << 24;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The table of a file.
@@ -34,15 +37,16 @@ pub(super) fn table(path: &Path, options: &CsvOptions) -> Result<CsvTable> {
     let mut file = BufReader::with_capacity(1 << 16, file);
     let packed = file.fill_buf().map_err(io)?.starts_with(&GZIP);
     let source: Box<dyn Read> = if packed { Box::new(Unpacked::new(file)) } else { Box::new(file) };
-    let reader =
-        ReaderBuilder::new().has_headers(false).flexible(true).delimiter(options.delimiter).from_reader(source);
+    let mut builder = ReaderBuilder::new();
+    builder.has_headers(false).flexible(true).delimiter(options.delimiter).buffer_capacity(limited::READ_AHEAD);
+    let reader = builder.from_reader(Limited::new(source));
     Reading { place: &place, options, reader, record: ByteRecord::new() }.table()
 }
 
 struct Reading<'a> {
     place: &'a str,
     options: &'a CsvOptions,
-    reader: Reader<Box<dyn Read>>,
+    reader: Reader<Limited<Box<dyn Read>>>,
     record: ByteRecord,
 }
 
@@ -69,6 +73,9 @@ impl Reading<'_> {
     fn table(mut self) -> Result<CsvTable> {
         if !self.next_row()? {
             return Err(self.fault("expected at least one row, found an empty file"));
+        }
+        if self.record.len() > MOST_COLUMNS {
+            return Err(self.fault(&format!("expected at most {MOST_COLUMNS} columns, found {}", self.record.len())));
         }
         let first: Vec<String> =
             self.record.iter().map(|field| text(field).trim_start_matches('\u{feff}').trim().to_owned()).collect();
@@ -113,17 +120,15 @@ impl Reading<'_> {
 
     /// Reads the next row; `false` at the end.
     fn next_row(&mut self) -> Result<bool> {
+        self.reader.get_mut().start_row();
         self.reader.read_byte_record(&mut self.record).map_err(|error| match error.into_kind() {
-            ::csv::ErrorKind::Io(source)
-                if matches!(
-                    source.kind(),
-                    io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof
-                ) =>
-            {
-                Error::Data(format!(
-                    "{}: expected a whole gzip stream, found a damaged one ({source}): fetch the file again",
-                    self.place
-                ))
+            ::csv::ErrorKind::Io(source) if is_damage(&source) => Error::Data(format!(
+                "{}: expected a whole gzip stream, found a damaged one ({source}): fetch the file again",
+                self.place
+            )),
+            ::csv::ErrorKind::Io(source) if limited::is_too_long(&source) => {
+                let line = self.record.position().map_or(0, ::csv::Position::line);
+                Error::Data(format!("{}: line {line}: {source}", self.place))
             }
             ::csv::ErrorKind::Io(source) => Error::Io { place: self.place.to_owned(), source },
             other => Error::Data(format!("{}: {other:?}", self.place)),

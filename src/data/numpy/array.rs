@@ -1,12 +1,23 @@
 //! The array of a `.npy` file.
 
 use super::header;
+use crate::data::gzip::is_damage;
 use crate::error::{Error, Result};
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use npyz::{DType, Deserialize, NpyFile, NpyHeader, Order, TypeChar};
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 
 /// An array of a NumPy file.
+///
+/// ```
+/// use inkstone::data::numpy::NpyArray;
+/// use inkstone::ndarray::arr1;
+/// let labels = NpyArray::Integers(arr1(&[5, 0, 4]).into_dyn());
+/// assert_eq!(labels.shape(), [3]);
+/// assert_eq!(labels.clone().into_f32(), arr1(&[5.0, 0.0, 4.0]).into_dyn());
+/// assert_eq!(labels.into_labels()?, [5, 0, 4]);
+/// # Ok::<(), inkstone::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum NpyArray {
@@ -14,7 +25,7 @@ pub enum NpyArray {
     Bytes(ArrayD<u8>),
     /// Of `float32`, and of `float64` the nearest to each.
     Floats(ArrayD<f32>),
-    /// Of `bool` and of integers of all other kinds.
+    /// Of `bool` and of integers of all other kinds, those of `uint64` only up to the largest of `int64`.
     Integers(ArrayD<i64>),
 }
 
@@ -58,15 +69,17 @@ impl NpyArray {
     }
 }
 
-/// Reads a whole file; `place` names it in errors.
-pub(super) fn read(mut reader: impl Read, place: &str) -> Result<NpyArray> {
+/// Reads a whole file of at most so many numbers; `place` names it in errors.
+pub(super) fn read(mut reader: impl Read, place: &str, most: usize) -> Result<NpyArray> {
     let fault = |error: io::Error| match error.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
+        // What `signed` says.
+        ErrorKind::Unsupported => Error::Data(format!("{place}: {error}")),
+        _ if is_damage(&error) => {
             Error::Data(format!("{place}: expected a whole NumPy array, found something else: {error}"))
         }
         _ => Error::Io { place: place.to_owned(), source: error },
     };
-    let header = header::read(&mut reader).map_err(fault)?;
+    let header = header::read(&mut reader, most).map_err(fault)?;
     let described = header.dtype().descr();
     let other = || {
         let shown: String = described.chars().take(100).collect();
@@ -86,19 +99,33 @@ pub(super) fn read(mut reader: impl Read, place: &str) -> Result<NpyArray> {
         (TypeChar::Int, 8) => elements(header, &mut reader, |value: i64| value).map(NpyArray::Integers),
         (TypeChar::Uint, 2) => elements(header, &mut reader, |value: u16| i64::from(value)).map(NpyArray::Integers),
         (TypeChar::Uint, 4) => elements(header, &mut reader, |value: u32| i64::from(value)).map(NpyArray::Integers),
-        (TypeChar::Uint, 8) => {
-            elements(header, &mut reader, |value: u64| i64::try_from(value).unwrap_or(i64::MAX)).map(NpyArray::Integers)
-        }
+        (TypeChar::Uint, 8) => try_elements(header, &mut reader, signed).map(NpyArray::Integers),
         _ => return Err(other()),
     };
     array.map_err(fault)
 }
 
-/// All elements, and nothing behind them. Memory grows with what is read.
+/// An integer of `uint64`, most of which are small.
+fn signed(value: u64) -> io::Result<i64> {
+    i64::try_from(value).map_err(|_| {
+        let text = format!("expected integers of at most {}, found {value}: save it as float64", i64::MAX);
+        io::Error::new(ErrorKind::Unsupported, text)
+    })
+}
+
 fn elements<T: Deserialize, U: Clone>(
     header: NpyHeader,
     reader: &mut impl Read,
     of: impl Fn(T) -> U,
+) -> io::Result<ArrayD<U>> {
+    try_elements(header, reader, |value| Ok(of(value)))
+}
+
+/// All elements, and nothing behind them. Memory grows with what is read.
+fn try_elements<T: Deserialize, U: Clone>(
+    header: NpyHeader,
+    reader: &mut impl Read,
+    of: impl Fn(T) -> io::Result<U>,
 ) -> io::Result<ArrayD<U>> {
     let shape: Vec<usize> = header.shape().iter().map(|axis| *axis as usize).collect();
     let order = header.order();
@@ -106,7 +133,7 @@ fn elements<T: Deserialize, U: Clone>(
         NpyFile::with_header(header, &mut *reader).data::<T>().map_err(|error| header::invalid(&error.to_string()))?;
     let mut values = Vec::new();
     for value in data {
-        values.push(of(value?));
+        values.push(of(value?)?);
     }
     values.shrink_to_fit();
     if reader.read(&mut [0])? != 0 {

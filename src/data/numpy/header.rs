@@ -13,9 +13,11 @@ const MAX_DEPTH: usize = 8;
 
 /// Reads and checks a header, and nothing behind it.
 ///
+/// - most: how many numbers the array may have
+///
 /// # Errors
 /// The system's, or of the kind `InvalidData` what is wrong with it.
-pub(super) fn read(reader: &mut impl Read) -> io::Result<NpyHeader> {
+pub(super) fn read(reader: &mut impl Read, most: usize) -> io::Result<NpyHeader> {
     let mut bytes = Vec::new();
     let mut up_to = |count: usize, bytes: &mut Vec<u8>| {
         let read = reader.by_ref().take(count as u64).read_to_end(bytes)?;
@@ -43,9 +45,10 @@ pub(super) fn read(reader: &mut impl Read) -> io::Result<NpyHeader> {
     check_text(&bytes[start..])?;
     let header = NpyHeader::from_reader(&bytes[..])?;
     let len = header.shape().iter().try_fold(1_u64, |len, axis| len.checked_mul(*axis));
-    if len.is_none_or(|len| len > MAX_ELEMENTS as u64) {
+    if len.is_none_or(|len| len > most as u64) {
+        // Of an archive, less than that are left.
         return Err(invalid(&format!(
-            "its header promises an array of {:?}, expected at most {MAX_ELEMENTS} numbers",
+            "its header promises an array of {:?}, expected at most {most} numbers, as a file has at most {MAX_ELEMENTS}",
             header.shape()
         )));
     }

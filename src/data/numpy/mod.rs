@@ -21,12 +21,15 @@
 //! # Ok::<(), inkstone::Error>(())
 //! ```
 
+mod archive;
 mod array;
 mod header;
 
+pub use archive::read_npz;
 pub use array::NpyArray;
 
 use super::dataset::StoredInputs;
+use super::idx::MAX_ELEMENTS;
 use super::open::open;
 use super::{Dataset, Values};
 use crate::error::{Error, Result};
@@ -34,13 +37,9 @@ use crate::shape::Shape;
 use crate::whole_file::write_whole;
 use ndarray::ArrayViewD;
 use npyz::WriterBuilder;
-use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::BufReader;
 use std::path::Path;
-
-/// The most arrays of an archive.
-const MOST_ARRAYS: usize = 1 << 16;
 
 /// Reads an array of numbers, in C's or Fortran's order, of either byte order.
 ///
@@ -49,35 +48,7 @@ const MOST_ARRAYS: usize = 1 << 16;
 pub fn read_npy(path: impl AsRef<Path>) -> Result<NpyArray> {
     let path = path.as_ref();
     let place = path.display().to_string();
-    array::read(BufReader::new(opened(path)?), &place)
-}
-
-/// Reads all arrays of an archive, as `numpy.savez` and `savez_compressed` write it, by their names.
-///
-/// # Errors
-/// As [`read_npy`], and [`Error::Data`] if it is no archive, or has something else in it.
-pub fn read_npz(path: impl AsRef<Path>) -> Result<BTreeMap<String, NpyArray>> {
-    let path = path.as_ref();
-    let place = path.display().to_string();
-    let other = |error: zip::result::ZipError| match error {
-        zip::result::ZipError::Io(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
-            Error::Io { place: place.clone(), source }
-        }
-        other => Error::Data(format!("{place}: expected an archive of NumPy arrays, found something else ({other})")),
-    };
-    let mut archive = zip::ZipArchive::new(BufReader::new(opened(path)?)).map_err(other)?;
-    if archive.len() > MOST_ARRAYS {
-        return Err(Error::Data(format!("{place}: expected at most {MOST_ARRAYS} arrays, found {}", archive.len())));
-    }
-    let mut arrays = BTreeMap::new();
-    for index in 0..archive.len() {
-        let file = archive.by_index(index).map_err(other)?;
-        let name: String = file.name().map_err(other)?.chars().take(200).collect();
-        let of_file = format!("{place}, `{name}`");
-        let array = array::read(BufReader::new(file), &of_file)?;
-        arrays.insert(name.strip_suffix(".npy").unwrap_or(&name).to_owned(), array);
-    }
-    Ok(arrays)
+    array::read(BufReader::new(opened(path)?), &place, MAX_ELEMENTS)
 }
 
 /// The data set of an array of inputs and one of classes: images of bytes, (N, H, W) or (N, H, W, C), which become `x / 255`
@@ -85,6 +56,16 @@ pub fn read_npz(path: impl AsRef<Path>) -> Result<BTreeMap<String, NpyArray>> {
 ///
 /// # Errors
 /// [`Error::Data`] if the classes are not whole numbers from 0, one for each input, or as [`Dataset::from_bytes`].
+///
+/// ```
+/// use inkstone::data::numpy::{self, NpyArray};
+/// use inkstone::ndarray::{Array3, arr1};
+/// let images = NpyArray::Bytes(Array3::from_elem((2, 28, 28), 51).into_dyn());
+/// let digits = numpy::dataset(images, NpyArray::Integers(arr1(&[7, 2]).into_dyn()))?;
+/// assert_eq!((digits.shape().to_string(), digits.labels()), ("(28, 28, 1)".to_owned(), &[7, 2][..]));
+/// assert_eq!(digits.images()[[0, 0, 0, 0]], 0.2);
+/// # Ok::<(), inkstone::Error>(())
+/// ```
 pub fn dataset(inputs: NpyArray, labels: NpyArray) -> Result<Dataset> {
     let labels = labels.into_labels()?;
     with_targets(inputs, Some(labels), None)
@@ -94,6 +75,16 @@ pub fn dataset(inputs: NpyArray, labels: NpyArray) -> Result<Dataset> {
 ///
 /// # Errors
 /// As [`dataset`], and [`Error::Data`] if there is not a row of values for each input.
+///
+/// ```
+/// use inkstone::data::numpy::{self, NpyArray};
+/// use inkstone::ndarray::array;
+/// let homes = NpyArray::Floats(array![[50.0, 2.0], [80.0, 3.0]].into_dyn());
+/// let dataset = numpy::dataset_with_values(homes, NpyArray::Floats(array![0.9, 1.4].into_dyn()))?;
+/// assert_eq!(dataset.table(), array![[50.0, 2.0], [80.0, 3.0]]);
+/// assert_eq!(dataset.values().unwrap(), array![[0.9], [1.4]]);
+/// # Ok::<(), inkstone::Error>(())
+/// ```
 pub fn dataset_with_values(inputs: NpyArray, values: NpyArray) -> Result<Dataset> {
     let values = values.into_f32();
     let shape = values.shape().to_vec();

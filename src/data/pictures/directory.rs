@@ -133,6 +133,18 @@ pub fn read_folder(folder: impl AsRef<Path>, options: PictureOptions) -> Result<
 ///
 /// # Errors
 /// As [`read_folder`], and [`Error::Data`] if there are no files, or not a class for each.
+///
+/// ```
+/// use inkstone::data::pictures::{self, Order, PictureOptions};
+/// let folder = tempfile::tempdir().unwrap();
+/// let files = ["cat.png", "dog.png"].map(|name| folder.path().join(name));
+/// for path in &files {
+///     pictures::write_png(path, &inkstone::ndarray::Array2::from_elem((40, 60), 128))?;
+/// }
+/// let read = pictures::read_files(&files, &[3, 5], PictureOptions::new((32, 32)).order(Order::ByName))?;
+/// assert_eq!((read.dataset.labels(), read.dataset.shape().to_string()), (&[3, 5][..], "(32, 32, 3)".to_owned()));
+/// # Ok::<(), inkstone::Error>(())
+/// ```
 pub fn read_files(files: &[PathBuf], labels: &[usize], options: PictureOptions) -> Result<PictureFolder> {
     if files.is_empty() || files.len() != labels.len() {
         return Err(Error::Data(format!(

@@ -75,6 +75,21 @@ pub fn from_folder_in(folder: impl AsRef<Path>, order: Order) -> Result<(Dataset
 ///
 /// # Errors
 /// As [`from_folder`].
+///
+/// ```
+/// use inkstone::data::pictures::{self, Order};
+/// let folder = tempfile::tempdir().unwrap();
+/// let digits = inkstone::data::synthetic::digits(2, 0)?;
+/// for (n, digit) in digits.images().outer_iter().enumerate() {
+///     let class = folder.path().join(["even", "odd"][n]);
+///     std::fs::create_dir(&class).unwrap();
+///     let picture = inkstone::ndarray::Array2::from_shape_fn((28, 28), |(y, x)| (digit[[y, x, 0]] * 255.0) as u8);
+///     pictures::write_png(class.join("scan12.png"), &picture)?;
+/// }
+/// let (dataset, _) = pictures::from_folder_with_ids(folder.path(), Order::ByName)?;
+/// assert_eq!(dataset.ids().collect::<Vec<_>>(), ["even/scan12.png", "odd/scan12.png"]);
+/// # Ok::<(), inkstone::Error>(())
+/// ```
 pub fn from_folder_with_ids(folder: impl AsRef<Path>, order: Order) -> Result<(Dataset, Vec<String>)> {
     let Folder { dataset, classes, names } = read(folder.as_ref())?;
     let ids = dataset.labels().iter().zip(names).map(|(label, name)| format!("{}/{name}", classes[*label]));

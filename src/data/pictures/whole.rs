@@ -13,6 +13,18 @@ const MAX_SIDE: u32 = 1 << 14;
 const MAX_MEMORY: u64 = 1 << 30;
 
 /// What becomes of the colours of a picture. What is transparent is laid on white.
+///
+/// ```
+/// use inkstone::data::pictures::{self, Colors, PictureOptions};
+/// let path = tempfile::tempdir().unwrap().keep().join("cat.png");
+/// pictures::write_png(&path, &inkstone::ndarray::Array2::from_elem((8, 8), 128))?;
+/// for (colors, shape) in [(Colors::Rgb, "(8, 8, 3)"), (Colors::Grey, "(8, 8, 1)")] {
+///     let options = PictureOptions::new((8, 8)).colors(colors);
+///     let read = pictures::read_files(&[path.clone()], &[0], options)?;
+///     assert_eq!(read.dataset.shape().to_string(), shape);
+/// }
+/// # Ok::<(), inkstone::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Colors {
     /// They are kept: three channels, red, green and blue.
@@ -23,6 +35,19 @@ pub enum Colors {
 }
 
 /// How a picture is brought to another size.
+///
+/// ```
+/// use inkstone::data::pictures::{self, Colors, Interpolation, PictureOptions};
+/// let path = tempfile::tempdir().unwrap().keep().join("lines.png");
+/// let lines = inkstone::ndarray::Array2::from_shape_fn((4, 4), |(_, x)| if x == 0 { 255 } else { 0 });
+/// pictures::write_png(&path, &lines)?;
+/// let options = PictureOptions::new((2, 2)).colors(Colors::Grey).interpolation(Interpolation::Area);
+/// let read = pictures::read_files(&[path], &[0], options)?;
+/// let pixels = read.dataset.images();
+/// // Half of what it covers is white.
+/// assert!((0.49..=0.51).contains(&pixels[[0, 0, 0, 0]]) && pixels[[0, 0, 1, 0]] == 0.0);
+/// # Ok::<(), inkstone::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Interpolation {
     /// Each pixel is what is nearest to it, weighed by its distance; of larger pictures all pixels count.
@@ -72,10 +97,13 @@ pub(super) fn read(path: &Path, target: Target) -> Result<Vec<u8>> {
     picture.apply_orientation(orientation);
     let picture = on_white(picture);
     let (width, height) = (target.width, target.height);
-    let picture = match target.interpolation {
-        _ if (picture.width(), picture.height()) == (width, height) => picture,
-        Interpolation::Bilinear => picture.resize_exact(width, height, FilterType::Triangle),
-        Interpolation::Area => picture.thumbnail_exact(width, height),
+    let picture = if (picture.width(), picture.height()) == (width, height) {
+        picture
+    } else {
+        match target.interpolation {
+            Interpolation::Bilinear => picture.resize_exact(width, height, FilterType::Triangle),
+            Interpolation::Area => picture.thumbnail_exact(width, height),
+        }
     };
     Ok(match target.colors {
         Colors::Rgb => picture.into_rgb8().into_raw(),

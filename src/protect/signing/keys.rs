@@ -1,14 +1,12 @@
 //! Keys that sign, and keys that are trusted: of the curve P-256, as PEM files have them.
 
-use super::super::secrets::{text_of, write_new};
+use super::super::secrets::{fill_randomly, text_of, write_new};
 use super::sha256_hex;
 use crate::error::{Error, Result};
 use age::secrecy::{ExposeSecret, SecretString};
 use p256::SecretKey;
 use p256::ecdsa;
 use p256::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding};
-use rand::TryRng;
-use rand::rngs::SysRng;
 use std::fmt;
 use std::path::Path;
 
@@ -39,9 +37,7 @@ impl SigningKey {
         // Not every number of 32 bytes is a key, but all but a few.
         loop {
             let mut bytes = [0; 32];
-            SysRng.try_fill_bytes(&mut bytes).map_err(|error| {
-                Error::Key(format!("the operating system gives no random numbers for a key: {error}"))
-            })?;
+            fill_randomly(&mut bytes)?;
             if let Ok(key) = ecdsa::SigningKey::from_slice(&bytes) {
                 return Ok(Self(key));
             }

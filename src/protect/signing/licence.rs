@@ -60,7 +60,7 @@ impl Licence {
         Self { validity, ..self }
     }
 
-    /// Sets how many requests a minute a server answers. A program that loads the model itself may ask
+    /// Sets how many requests a minute a server answers, at least one. A program that loads the model itself may ask
     /// [`request_limit`](Self::request_limit).
     #[must_use]
     pub fn requests_per_minute(self, requests: u32) -> Self {
@@ -71,8 +71,13 @@ impl Licence {
     /// encrypted model is named by the digest of its encrypted file.
     ///
     /// # Errors
-    /// [`Error::Io`] if the model's file cannot be read, [`Error::NotWritten`] if the licence cannot be written.
+    /// [`Error::Setting`] if it is for no requests at all, [`Error::Io`] if the model's file cannot be read,
+    /// [`Error::NotWritten`] if the licence cannot be written.
     pub fn issue(self, path: impl AsRef<Path>, key: &SigningKey) -> Result<()> {
+        if self.requests_per_minute == Some(0) {
+            let (expected, received) = ("at least 1", "0".into());
+            return Err(Error::Setting { name: "requests_per_minute", expected, received });
+        }
         let path = path.as_ref();
         let licence = Self { model: file_digest(path)?, ..self };
         let text = serde_json::to_vec(&licence).expect("a licence is plain data");

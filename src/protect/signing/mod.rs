@@ -11,10 +11,10 @@ pub use licence::Licence;
 pub(super) use licence::check as check_licence;
 pub use validity::Validity;
 
+use super::files::open_file;
 use crate::error::{Error, Result, TrustFault};
 use crate::whole_file::write_whole;
 use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -24,6 +24,19 @@ const MAX_LEN: u64 = 1 << 20;
 const ENDING: &str = ".sig";
 
 /// What is known of a file whose signature was accepted.
+///
+/// ```
+/// use inkstone::protect::{self, Access, SigningKey, TrustedKeys, Validity};
+/// let path = tempfile::tempdir().unwrap().keep().join("abc.txt");
+/// std::fs::write(&path, "abc").unwrap();
+/// let key = SigningKey::generate()?;
+/// protect::sign_file(&path, &key, Validity::forever())?;
+/// let access = Access::new().signed(TrustedKeys::from_pem(&key.public_key_pem())?);
+/// let signed = access.read(&path)?.signed.unwrap();
+/// assert_eq!((&signed.name[..], signed.validity), ("abc.txt", Validity::forever()));
+/// assert_eq!(signed.digest, protect::file_digest(&path)?);
+/// # Ok::<(), inkstone::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SignedFile {
@@ -37,6 +50,10 @@ pub struct SignedFile {
 
 /// Signs a file: writes a Sigstore bundle beside it, whose name is the file's with `.sig` added, as OpenSSF Model Signing
 /// does. `model_signing verify key model.safetensors --public_key key.pub --signature model.safetensors.sig` checks it.
+///
+/// The signature is of the file's content and of its name, without the folder: another file of the same signer does not
+/// pass under this name. An older version of the same name does, with the signature that it had, until that has expired:
+/// give signatures an end ([`Validity::until`]) where old versions must not come back.
 ///
 /// # Errors
 /// [`Error::Io`] if the file cannot be read, [`Error::NotWritten`] if the signature cannot be written.
@@ -82,11 +99,19 @@ pub(super) fn check_signature(path: &Path, content: &[u8], trusted: &TrustedKeys
 /// The SHA-256 digest of a file, in hexadecimal: what `sha256sum` prints.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read.
+/// [`Error::Io`] if it cannot be read, or is a folder, a device or a pipe.
+///
+/// ```
+/// let path = tempfile::tempdir().unwrap().keep().join("abc.txt");
+/// std::fs::write(&path, "abc").unwrap();
+/// let digest = inkstone::protect::file_digest(&path)?;
+/// assert_eq!(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+/// # Ok::<(), inkstone::Error>(())
+/// ```
 pub fn file_digest(path: impl AsRef<Path>) -> Result<String> {
     let path = path.as_ref();
     let mut hash = Sha256::new();
-    File::open(path)
+    open_file(path, "a file")
         .and_then(|mut file| io::copy(&mut file, &mut hash))
         .map_err(|source| Error::Io { place: path.display().to_string(), source })?;
     Ok(hex(&hash.finalize()))
@@ -114,15 +139,9 @@ fn name_of(path: &Path) -> String {
 /// The content of a file of at most a mebibyte.
 fn small_file(path: &Path, missing: impl FnOnce(String) -> TrustFault) -> Result<Vec<u8>> {
     let place = path.display().to_string();
-    let read = path.metadata().and_then(|metadata| {
-        if !metadata.is_file() {
-            return Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                "expected a file, found a folder, a device or a pipe",
-            ));
-        }
+    let read = open_file(path, "a file").and_then(|file| {
         let mut content = Vec::new();
-        File::open(path)?.take(MAX_LEN + 1).read_to_end(&mut content)?;
+        file.take(MAX_LEN + 1).read_to_end(&mut content)?;
         Ok(content)
     });
     match read {

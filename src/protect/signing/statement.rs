@@ -102,6 +102,10 @@ pub(super) fn read(payload: &[u8], name: &str, digest: &str) -> std::result::Res
     if resource.algorithm != "sha256" || resource.digest != digest {
         return Err(TrustFault::OtherFile { expected: resource.digest.clone(), found: digest.into() });
     }
+    // Otherwise any file of the same signer could be put in another one's place.
+    if resource.name == ITSELF && subject.name != name {
+        return Err(TrustFault::OtherName { expected: subject.name.clone(), found: name.into() });
+    }
     predicate.validity.check()?;
     Ok(SignedFile { name: subject.name.clone(), digest: digest.into(), validity: predicate.validity })
 }
