@@ -139,6 +139,21 @@ pub enum ModelFault {
         /// Those of another shape or type, with both.
         different: Vec<String>,
     },
+    /// Which of a PyTorch file's modules is which layer is not clear.
+    #[error(
+        "expected names that tell which of the modules {} is which of the layers {}, found none or another order: give a \
+         map, as in `load_torch_weights_with(path, &[({:?}, {:?}), ...])`",
+        modules.join(", "), layers.join(", "), layers.first().map_or("", |name| name), modules.first().map_or("", |name| name)
+    )]
+    TorchModules {
+        /// The layers whose weights have the same names and shapes, or whose order is another than the file's.
+        layers: Vec<String>,
+        /// The modules of the file.
+        modules: Vec<String>,
+    },
+    /// It is a file of this library, not of PyTorch.
+    #[error("expected the weights of a PyTorch module, found a file of Inkstone's: read it with `Model::load_weights`")]
+    NotTorch,
     /// A weight, or another number that must be finite, is NaN or infinite.
     #[error(
         "expected finite values, found {value} in {name}, at index {index} of its values: use a copy from before that"

@@ -14,6 +14,7 @@ mod pair;
 mod protected;
 mod quantized;
 mod read;
+mod torch;
 mod tracked;
 mod training;
 mod weights;

@@ -44,4 +44,5 @@ mod report;
 mod report_in_chromium;
 mod saving;
 mod tensorboard;
+mod torch_weights;
 mod weights;
