@@ -254,7 +254,8 @@ fn requests_for_which_there_is_no_room_are_told_to_come_again() {
     let slow = std::cell::RefCell::new(Vec::new());
     served.server.wait_for("no room", || {
         let mut stream = served.connect();
-        write!(stream, "POST /v1/models/digits:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 127000\r\n\r\n{{").unwrap();
+        write!(stream, "POST /v1/models/digits:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 127000\r\n\r\n{{")
+            .unwrap();
         slow.borrow_mut().push(stream);
         std::thread::sleep(Duration::from_millis(50));
         ask(3).0 == 429
