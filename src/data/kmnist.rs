@@ -46,7 +46,7 @@ pub fn load_data() -> Result<(Dataset, Dataset)> {
 ///
 /// # Errors
 /// As [`numpy::read_npz`](super::numpy::read_npz) and [`numpy::dataset`](super::numpy::dataset), and
-/// [`Error::Data`](crate::Error::Data) if a file has not the one array `arr_0`.
+/// [`Error::Data`] if a file has not the one array `arr_0`.
 ///
 /// ```no_run
 /// use inkstone::data::kmnist;

@@ -26,8 +26,8 @@ use tensor::{NOTHING, Of, Tensor};
 /// `model.load_state_dict(safetensors.torch.load_file(path))` reads.
 ///
 /// Kernels, gates and vectors change their layouts on the way: a convolution's kernel from (filters, channels, height,
-/// width), a dense layer's from (units, features), and behind a [`Flatten`](crate::Flatten) its rows from the order of
-/// an image with channels first; a [`Reshape`](crate::Reshape) of a vector to an image is PyTorch's `view` to
+/// width), a dense layer's from (units, features), and behind a [`Flatten`](crate::layers::Flatten) its rows from the order of
+/// an image with channels first; a [`Reshape`](crate::layers::Reshape) of a vector to an image is PyTorch's `view` to
 /// (channels, height, width), and one to a sequence that a convolution reads its `view` to (channels, steps). The inputs
 /// and outputs of the model stay as they are here: images are (height, width, channels).
 ///
@@ -38,11 +38,11 @@ use tensor::{NOTHING, Of, Tensor};
 /// | `BatchNormalization`, `LayerNormalization`, `GroupNormalization`, `PReLU`, `Embedding` | those |
 /// | `SimpleRNN`, `LSTM`, `GRU`, and `Bidirectional` of one | `RNN`, `LSTM`, `GRU`; two biases are added up where there is one here |
 ///
-/// A layer that PyTorch does not have, such as a [`GRU`](crate::GRU) without `reset_after` or one of your own, has its
+/// A layer that PyTorch does not have, such as a [`GRU`](crate::layers::GRU) without `reset_after` or one of your own, has its
 /// weights in the file under their names and in their layouts here.
 ///
 /// Files do not say how modules compute: set `epsilon(1e-5)` for normalizations with PyTorch's default, and pad by
-/// [`ZeroPadding2D`](crate::ZeroPadding2D) where a convolution with strides has a `padding`, as `Padding::Same` pads less
+/// [`ZeroPadding2D`](crate::layers::ZeroPadding2D) where a convolution with strides has a `padding`, as `Padding::Same` pads less
 /// before an image than behind it.
 impl Model {
     /// Replaces all weights by those of a PyTorch module's `state_dict` in a safetensors file.
@@ -83,7 +83,7 @@ impl Model {
 
     /// Like [`load_torch_weights`](Self::load_torch_weights), with a map from layers to the modules of the file. Layers
     /// that are not in it take what is left, in order. The layers of one recurrent module of several are `rnn`, `rnn.l1`
-    /// and so on; the two modules of a [`SeparableConv2D`](crate::SeparableConv2D) have keys such as
+    /// and so on; the two modules of a [`SeparableConv2D`](crate::layers::SeparableConv2D) have keys such as
     /// `separable_conv2d.depthwise` and `separable_conv2d.pointwise`.
     ///
     /// # Errors
