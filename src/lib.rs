@@ -65,8 +65,7 @@
 //! - `image`, off by default: `data::pictures` reads PNG files as digits in MNIST's form, folders of PNG and JPEG files in
 //!   colour, and writes data sets as PNG files.
 //! - `csv`, off by default: `data::csv` reads tables and pictures from CSV files, and writes predictions.
-//! - `numpy`, off by default: `data::numpy` reads arrays from NumPy's files, `.npy` and `.npz`. It is the only feature that
-//!   needs a C compiler, for some lines of assembly in a parser.
+//! - `numpy`, off by default: `data::numpy` reads arrays from NumPy's files, `.npy` and `.npz`.
 //! - `privacy`, off by default: differentially private training, `privacy::DpSgd`. It takes a cryptographic generator and
 //!   the system's random numbers. What reckons epsilon is always there.
 //! - `protect`, off by default: `protect` has encrypted files, with models and data sets in them, signatures, licences,

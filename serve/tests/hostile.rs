@@ -167,7 +167,7 @@ fn what_is_wrong_with_a_request_is_told() {
         ("/v1/models/none:predict", b"{}", 404, "there is no model `none`"),
         ("/v1/models/digits/versions/x:predict", b"{}", 404, "expected the number of a version, found `x`"),
         ("/v1/models/digits/versions/7:predict", b"{}", 404, "there is no version 7"),
-        ("/v1/models/digits:classify", b"no picture", 415, "expected a whole PNG or JPEG picture"),
+        ("/v1/models/digits:classify", b"no picture", 415, "expected a whole PNG or JPEG file"),
         ("/v1/models/digits:classify?form=x", b"", 400, "expected the form `mnist` or `whole`, got `x`"),
         (infer, wrong_type.as_bytes(), 400, "unknown variant `BF16`"),
         (infer, wrong_len.as_bytes(), 400, "expected 1568 values for the shape [2, 28, 28, 1], found 784"),

@@ -85,8 +85,8 @@ impl Access {
         let path = path.as_ref();
         let place = path.display().to_string();
         let bytes = whole(path).map_err(|source| Error::Io { place: place.clone(), source })?;
-        let signed = self.signed_by.as_ref().map(|keys| check_signature(path, &bytes, keys)).transpose()?;
         let digest = sha256_hex(&bytes);
+        let signed = self.signed_by.as_ref().map(|keys| check_signature(path, &digest, keys)).transpose()?;
         let licence = self.licensed_by.as_ref().map(|keys| check_licence(path, &digest, keys)).transpose()?;
         if !decrypt::is_encrypted(&bytes) {
             return Ok(Opened { content: bytes, digest, signed, licence, encrypted: false });

@@ -41,7 +41,7 @@ pub(super) async fn guard(Shared(state): Shared<Arc<State>>, request: Request, n
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     // Only models that there are become labels.
-    let model = model_of(&path).filter(|name| state.models.model(name).is_ok()).unwrap_or_default();
+    let model = model_of(&path).filter(|name| state.models.has(name)).unwrap_or_default();
     let (status, time) = (response.status().as_u16(), start.elapsed());
     state.metrics.answered(route, model, status, time);
     if let Some(audit) = state.audit.as_ref().filter(|_| !matches!(route, "health" | "metrics")) {

@@ -88,6 +88,11 @@ impl Registry {
         models.values().any(is_served) && models.iter().all(|(name, model)| is_served(model) || !first.contains(name))
     }
 
+    /// Whether there is a model of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.models.read().unwrap_or_else(std::sync::PoisonError::into_inner).contains_key(name)
+    }
+
     /// The versions of a model.
     ///
     /// # Errors

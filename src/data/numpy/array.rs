@@ -1,10 +1,9 @@
 //! The array of a `.npy` file.
 
-use super::header;
+use super::header::{self, Header, Order};
 use crate::data::gzip::is_damage;
 use crate::error::{Error, Result};
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
-use npyz::{DType, Deserialize, NpyFile, NpyHeader, Order, TypeChar};
 use std::io::{self, ErrorKind, Read};
 
 /// An array of a NumPy file.
@@ -80,27 +79,31 @@ pub(super) fn read(mut reader: impl Read, place: &str, most: usize) -> Result<Np
         _ => Error::Io { place: place.to_owned(), source: error },
     };
     let header = header::read(&mut reader, most).map_err(fault)?;
-    let described = header.dtype().descr();
-    let other = || {
-        let shown: String = described.chars().take(100).collect();
-        Error::Data(format!(
-            "{place}: expected an array of numbers or of bool, found one of {shown}: save it as float32"
-        ))
+    // Of one byte there is no order of bytes.
+    let (is_big, element) = match header.element.split_at_checked(1) {
+        Some(("<" | "|" | "=", element)) => (false, element),
+        Some((">", element)) => (true, element),
+        _ => (false, ""),
     };
-    let DType::Plain(element) = header.dtype() else { return Err(other()) };
-    let array = match (element.type_char(), element.size_field()) {
-        (TypeChar::Uint, 1) => elements(header, &mut reader, |value: u8| value).map(NpyArray::Bytes),
-        (TypeChar::Float, 4) => elements(header, &mut reader, |value: f32| value).map(NpyArray::Floats),
-        (TypeChar::Float, 8) => elements(header, &mut reader, |value: f64| value as f32).map(NpyArray::Floats),
-        (TypeChar::Bool, _) => elements(header, &mut reader, |value: bool| i64::from(value)).map(NpyArray::Integers),
-        (TypeChar::Int, 1) => elements(header, &mut reader, |value: i8| i64::from(value)).map(NpyArray::Integers),
-        (TypeChar::Int, 2) => elements(header, &mut reader, |value: i16| i64::from(value)).map(NpyArray::Integers),
-        (TypeChar::Int, 4) => elements(header, &mut reader, |value: i32| i64::from(value)).map(NpyArray::Integers),
-        (TypeChar::Int, 8) => elements(header, &mut reader, |value: i64| value).map(NpyArray::Integers),
-        (TypeChar::Uint, 2) => elements(header, &mut reader, |value: u16| i64::from(value)).map(NpyArray::Integers),
-        (TypeChar::Uint, 4) => elements(header, &mut reader, |value: u32| i64::from(value)).map(NpyArray::Integers),
-        (TypeChar::Uint, 8) => try_elements(header, &mut reader, signed).map(NpyArray::Integers),
-        _ => return Err(other()),
+    let mut elements = Elements { header: &header, is_big, reader: &mut reader };
+    let array = match element {
+        "u1" => elements.all(|[byte]| byte).map(NpyArray::Bytes),
+        "f4" => elements.all(f32::from_le_bytes).map(NpyArray::Floats),
+        "f8" => elements.all(|bytes| f64::from_le_bytes(bytes) as f32).map(NpyArray::Floats),
+        "b1" => elements.all(|[byte]| i64::from(byte != 0)).map(NpyArray::Integers),
+        "i1" => elements.all(|bytes| i64::from(i8::from_le_bytes(bytes))).map(NpyArray::Integers),
+        "i2" => elements.all(|bytes| i64::from(i16::from_le_bytes(bytes))).map(NpyArray::Integers),
+        "i4" => elements.all(|bytes| i64::from(i32::from_le_bytes(bytes))).map(NpyArray::Integers),
+        "i8" => elements.all(i64::from_le_bytes).map(NpyArray::Integers),
+        "u2" => elements.all(|bytes| i64::from(u16::from_le_bytes(bytes))).map(NpyArray::Integers),
+        "u4" => elements.all(|bytes| i64::from(u32::from_le_bytes(bytes))).map(NpyArray::Integers),
+        "u8" => elements.try_all(|bytes| signed(u64::from_le_bytes(bytes))).map(NpyArray::Integers),
+        _ => {
+            let found = &header.element;
+            return Err(Error::Data(format!(
+                "{place}: expected an array of numbers or of bool, found one of `{found}`: save it as float32"
+            )));
+        }
     };
     array.map_err(fault)
 }
@@ -113,36 +116,45 @@ fn signed(value: u64) -> io::Result<i64> {
     })
 }
 
-fn elements<T: Deserialize, U: Clone>(
-    header: NpyHeader,
-    reader: &mut impl Read,
-    of: impl Fn(T) -> U,
-) -> io::Result<ArrayD<U>> {
-    try_elements(header, reader, |value| Ok(of(value)))
+/// The elements behind a header.
+struct Elements<'a, R> {
+    header: &'a Header,
+    /// Whether the most significant byte of each comes first.
+    is_big: bool,
+    reader: &'a mut R,
 }
 
-/// All elements, and nothing behind them. Memory grows with what is read.
-fn try_elements<T: Deserialize, U: Clone>(
-    header: NpyHeader,
-    reader: &mut impl Read,
-    of: impl Fn(T) -> io::Result<U>,
-) -> io::Result<ArrayD<U>> {
-    let shape: Vec<usize> = header.shape().iter().map(|axis| *axis as usize).collect();
-    let order = header.order();
-    let data =
-        NpyFile::with_header(header, &mut *reader).data::<T>().map_err(|error| header::invalid(&error.to_string()))?;
-    let mut values = Vec::new();
-    for value in data {
-        values.push(of(value?)?);
+impl<R: Read> Elements<'_, R> {
+    /// - of: what an element is, of its bytes, the least significant first
+    fn all<T: Clone, const N: usize>(&mut self, of: impl Fn([u8; N]) -> T) -> io::Result<ArrayD<T>> {
+        self.try_all(|bytes| Ok(of(bytes)))
     }
-    values.shrink_to_fit();
-    if reader.read(&mut [0])? != 0 {
-        return Err(header::invalid("it goes on behind its array"));
+
+    /// All elements, and nothing behind them. Memory grows with what is read.
+    fn try_all<T: Clone, const N: usize>(&mut self, of: impl Fn([u8; N]) -> io::Result<T>) -> io::Result<ArrayD<T>> {
+        let shape = IxDyn(&self.header.shape);
+        let len = self.header.shape.iter().product::<usize>() as u64 * N as u64;
+        let mut bytes = Vec::new();
+        self.reader.by_ref().take(len).read_to_end(&mut bytes)?;
+        if (bytes.len() as u64) < len {
+            return Err(header::invalid(&format!("it ends after {} of {len} bytes of its array", bytes.len())));
+        }
+        if self.reader.read(&mut [0])? != 0 {
+            return Err(header::invalid("it goes on behind its array"));
+        }
+        let element = |bytes: &[u8; N]| {
+            let mut bytes = *bytes;
+            if self.is_big {
+                bytes.reverse();
+            }
+            of(bytes)
+        };
+        let values: Vec<T> = bytes.as_chunks().0.iter().map(element).collect::<io::Result<_>>()?;
+        let shaped = match self.header.order {
+            Order::C => ArrayD::from_shape_vec(shape, values),
+            Order::Fortran => ArrayD::from_shape_vec(shape.f(), values),
+        };
+        let array = shaped.map_err(|error| header::invalid(&error.to_string()))?;
+        Ok(if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() })
     }
-    let shaped = match order {
-        Order::C => ArrayD::from_shape_vec(IxDyn(&shape), values),
-        Order::Fortran => ArrayD::from_shape_vec(IxDyn(&shape).f(), values),
-    };
-    let array = shaped.map_err(|error| header::invalid(&error.to_string()))?;
-    Ok(if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() })
 }

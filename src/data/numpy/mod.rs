@@ -36,7 +36,6 @@ use crate::error::{Error, Result};
 use crate::shape::Shape;
 use crate::whole_file::write_whole;
 use ndarray::ArrayViewD;
-use npyz::WriterBuilder;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -131,12 +130,10 @@ pub fn load_keras_npz(path: impl AsRef<Path>) -> Result<(Dataset, Dataset)> {
 /// # Errors
 /// [`Error::NotWritten`] if it cannot be written.
 pub fn write_npy(path: impl AsRef<Path>, array: ArrayViewD<'_, f32>) -> Result<()> {
-    let shape: Vec<u64> = array.shape().iter().map(|axis| *axis as u64).collect();
     write_whole(path.as_ref(), |file| {
-        let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file).begin_nd()?;
+        header::write(file, array.shape())?;
         // In C's order, whatever the array's is.
-        writer.extend(array.iter().copied())?;
-        writer.finish()
+        array.iter().try_for_each(|value| file.write_all(&value.to_le_bytes()))
     })
 }
 

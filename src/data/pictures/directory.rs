@@ -2,10 +2,10 @@
 
 use super::fault;
 use super::folder::{Order, class_folders, entries, in_order};
-use super::whole::{self, Colors, Interpolation, Target};
+use super::whole::{Colors, Interpolation, Picture, PictureLimits};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use ndarray::Array4;
+use ndarray::{Array3, Array4};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
@@ -69,14 +69,20 @@ impl PictureOptions {
         Self { with_ids: true, ..self }
     }
 
-    fn target(&self) -> Result<Target> {
+    /// # Errors
+    /// [`Error::Setting`] if the size is out of range.
+    fn check(&self) -> Result<()> {
         let (height, width) = self.image_size;
-        if !(1..=MAX_SIDE).contains(&height) || !(1..=MAX_SIDE).contains(&width) {
-            let received = format!("({height}, {width})");
-            return Err(Error::Setting { name: "image_size", expected: "from 1 to 4096 on each side", received });
+        if (1..=MAX_SIDE).contains(&height) && (1..=MAX_SIDE).contains(&width) {
+            return Ok(());
         }
-        let (colors, interpolation) = (self.colors, self.interpolation);
-        Ok(Target { height: height as u32, width: width as u32, colors, interpolation })
+        let received = format!("({height}, {width})");
+        Err(Error::Setting { name: "image_size", expected: "from 1 to 4096 on each side", received })
+    }
+
+    fn read(&self, path: &Path) -> Result<Array3<u8>> {
+        let picture = Picture::read(path, PictureLimits::new())?;
+        Ok(picture.resized(self.image_size, self.colors, self.interpolation))
     }
 }
 
@@ -176,18 +182,18 @@ fn is_picture(path: &Path) -> bool {
 }
 
 fn read_listed(files: &[Listed], options: &PictureOptions) -> Result<(Dataset, Vec<(PathBuf, Error)>)> {
-    let target = options.target()?;
+    options.check()?;
     let (height, width) = options.image_size;
-    let len = height * width * target.channels();
+    let len = height * width * options.colors.channels();
     let mut pixels = Vec::with_capacity(files.len().saturating_mul(len));
     let (mut labels, mut ids, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
     // As many at a time as keep all threads busy, so that only these are there twice.
     for files in files.chunks(PIECE) {
-        let read: Vec<Result<Vec<u8>>> = files.par_iter().map(|file| whole::read(&file.path, target)).collect();
+        let read: Vec<Result<Array3<u8>>> = files.par_iter().map(|file| options.read(&file.path)).collect();
         for (file, read) in files.iter().zip(read) {
             match read {
                 Ok(picture) => {
-                    pixels.extend_from_slice(&picture);
+                    pixels.extend(picture);
                     labels.push(file.label);
                     ids.push(file.id.clone());
                 }
@@ -202,7 +208,7 @@ fn read_listed(files: &[Listed], options: &PictureOptions) -> Result<(Dataset, V
             "expected at least one whole picture, found that this and all others are broken".into(),
         ));
     }
-    let shape = (labels.len(), height, width, target.channels());
+    let shape = (labels.len(), height, width, options.colors.channels());
     let images = Array4::from_shape_vec(shape, pixels).expect("pixels of each picture");
     let dataset = Dataset::from_bytes(images, labels)?;
     let dataset = if options.with_ids { dataset.with_ids(ids)? } else { dataset };

@@ -40,7 +40,7 @@ pub use folder::{Order, from_folder, from_folder_in, from_folder_with_ids};
 pub use mnist_form::to_mnist;
 pub use png_file::{read_png, write_png};
 pub use sheet::write_contact_sheet;
-pub use whole::{Colors, Interpolation};
+pub use whole::{Colors, Interpolation, Picture, PictureLimits};
 
 use crate::error::{Error, Result};
 use ndarray::{Array4, Axis};

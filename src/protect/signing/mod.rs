@@ -84,15 +84,15 @@ pub fn sign_file(path: impl AsRef<Path>, key: &SigningKey, validity: Validity) -
     write_whole(&beside(path, ENDING), |file| file.write_all(&bundle))
 }
 
-/// Checks that one of these keys has signed a file with this content, by the signature beside it.
+/// Checks that one of these keys has signed a file of this digest, by the signature beside it.
 ///
 /// # Errors
 /// [`Error::NotTrusted`] with the reason; [`Error::Io`] if the signature cannot be read.
-pub(super) fn check_signature(path: &Path, content: &[u8], trusted: &TrustedKeys) -> Result<SignedFile> {
+pub(super) fn check_signature(path: &Path, digest: &str, trusted: &TrustedKeys) -> Result<SignedFile> {
     let signature = beside(path, ENDING);
     let bundle = small_file(&signature, TrustFault::NoSignature)?;
     let checked = envelope::open(&bundle, statement::PAYLOAD_TYPE, trusted)
-        .and_then(|payload| statement::read(&payload, &name_of(path), &sha256_hex(content)));
+        .and_then(|payload| statement::read(&payload, &name_of(path), digest));
     checked.map_err(|fault| Error::NotTrusted { place: signature.display().to_string(), fault })
 }
 
