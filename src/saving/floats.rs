@@ -15,14 +15,18 @@ pub(super) fn decode(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
         Dtype::F32 => bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
         Dtype::F64 => bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect(),
         Dtype::F16 => of_two(half),
-        // The upper half of an `f32`.
-        Dtype::BF16 => of_two(|bits| f32::from_bits(u32::from(bits) << 16)),
+        Dtype::BF16 => of_two(brain),
         _ => return None,
     })
 }
 
+/// A `bfloat16`: the upper half of an `f32`.
+pub(crate) fn brain(bits: u16) -> f32 {
+    f32::from_bits(u32::from(bits) << 16)
+}
+
 /// An IEEE 754 `binary16`: a sign, 5 bits of exponent, 10 of the fraction. Each is an `f32`, too.
-fn half(bits: u16) -> f32 {
+pub(crate) fn half(bits: u16) -> f32 {
     const SMALLEST: f32 = 1.0 / (1 << 24) as f32;
     let (exponent, fraction) = (u32::from(bits >> 10 & 0x1F), u32::from(bits & 0x3FF));
     let magnitude = match exponent {

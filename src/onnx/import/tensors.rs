@@ -1,6 +1,7 @@
 //! Decides what tensors in a file are believed, and makes them numbers.
 
 use super::super::message::{BFLOAT16, DOUBLE, FLOAT, FLOAT16, INT32, INT64, Tensor};
+use crate::saving::{brain, half};
 use ndarray::{ArrayD, IxDyn};
 
 /// Stands for the size of the batch, where a shape is a value of the graph.
@@ -154,35 +155,19 @@ fn words<const BYTES: usize, T>(bytes: &[u8], value: impl Fn([u8; BYTES]) -> T) 
     words.iter().map(|word| value(*word)).collect()
 }
 
-/// A 16-bit float with 5 bits of exponent.
-fn half(bits: u16) -> f32 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f32::from(bits & 0x3ff) / 1024.0);
-    let size = match exponent {
-        0 => fraction * 2.0_f32.powi(-14),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => (1.0 + fraction) * 2.0_f32.powi(exponent - 15),
-    };
-    sign * size
-}
-
-/// A 16-bit float that is the first half of one of 32 bits.
-fn brain(bits: u16) -> f32 {
-    f32::from_bits(u32::from(bits) << 16)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn floats_of_sixteen_bits_are_read_exactly() {
-        let halves =
-            [(0x3c00, 1.0), (0xc000, -2.0), (0x3555, 0.333_251_95), (0x0001, 2.0_f32.powi(-24)), (0x7bff, 65504.0)];
-        halves.iter().for_each(|(bits, value)| assert_eq!(half(*bits), *value, "{bits:x}"));
-        assert_eq!((half(0xfc00), half(0x7e00).is_nan()), (f32::NEG_INFINITY, true));
-        assert_eq!((brain(0x3f80), brain(0xc040)), (1.0, -3.0));
+    fn floats_of_sixteen_bits_are_read_in_both_forms() {
+        for (data_type, bits, expected) in [(FLOAT16, 0xc000_u16, -2.0), (BFLOAT16, 0xc040, -3.0)] {
+            let raw = Tensor { dims: vec![1], data_type, raw_data: bits.to_le_bytes().to_vec(), ..Tensor::default() };
+            let typed = Tensor { dims: vec![1], data_type, int32_data: vec![i32::from(bits)], ..Tensor::default() };
+            for tensor in [raw, typed] {
+                assert_eq!(Constant::read(&tensor).unwrap().numbers, Numbers::Floats(vec![expected]));
+            }
+        }
     }
 
     #[test]
