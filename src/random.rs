@@ -12,6 +12,8 @@ pub(crate) enum Stream {
     Weights { layer: usize, place: usize },
     /// The order of the examples in this epoch.
     Shuffle { epoch: usize },
+    /// The order of the examples that are in memory together in this epoch, of those that are read from a file.
+    Window { epoch: usize, window: usize },
     /// The order or the parts of a data set.
     Dataset,
     /// One drawn digit.
@@ -46,6 +48,7 @@ pub(crate) fn stream(seed: u64, stream: Stream) -> Xoshiro256PlusPlus {
         Stream::InstanceNoise { pass, step, example } => [9, pass as u64, step, example as u64],
         Stream::ShadowModels { pair } => [10, pair as u64, 0, 0],
         Stream::Canaries => [11, 0, 0, 0],
+        Stream::Window { epoch, window } => [12, epoch as u64, window as u64, 0],
     };
     Xoshiro256PlusPlus::seed_from_u64(words.iter().fold(seed, |state, &word| mix(state ^ mix(word))))
 }
@@ -98,6 +101,8 @@ mod tests {
             first(0, Stream::ShadowModels { pair: 0 }),
             first(0, Stream::ShadowModels { pair: 1 }),
             first(0, Stream::Canaries),
+            first(0, Stream::Window { epoch: 0, window: 1 }),
+            first(0, Stream::Window { epoch: 1, window: 0 }),
         ];
         for (i, a) in streams.iter().enumerate() {
             assert!(streams[i + 1..].iter().all(|b| a != b), "stream {i} repeats another");

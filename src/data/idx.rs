@@ -16,6 +16,7 @@ use crate::whole_file::write_whole;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Write};
 use std::path::Path;
 
@@ -97,7 +98,7 @@ pub fn write_file(path: impl AsRef<Path>, array: ArrayViewD<'_, u8>) -> Result<(
 /// ```
 pub fn read(reader: impl Read, place: &str) -> Result<ArrayD<u8>> {
     unpacked(reader, place, &mut |reader| {
-        let (header, shape) = read_header(&mut *reader)?;
+        let (header, shape) = read_header(&mut *reader, MAX_ELEMENTS)?;
         if header.element != UNSIGNED_BYTE {
             return Err(IdxFault::ElementType { found: header.element }.into());
         }
@@ -110,13 +111,17 @@ pub fn read(reader: impl Read, place: &str) -> Result<ArrayD<u8>> {
     })
 }
 
+/// The type of the elements and the lengths of the axes of a file that is not compressed, however many elements it has; what
+/// is read next are the elements.
+pub(super) fn header_of_file(file: &mut File, place: &str) -> Result<(u8, Vec<usize>)> {
+    let (header, shape) = read_header(file, usize::MAX).map_err(|fault| fault.at(place))?;
+    Ok((header.element, shape))
+}
+
 /// What `parse` makes of IDX data, plain or gzip.
 fn unpacked<T>(reader: impl Read, place: &str, parse: &mut Parse<'_, T>) -> Result<T> {
     let mut reader = BufReader::new(reader);
-    let at_place = |fault: Fault| match fault {
-        Fault::Io(source) => Error::Io { place: place.to_owned(), source },
-        Fault::Content(fault) => Error::Idx { place: place.to_owned(), fault },
-    };
+    let at_place = |fault: Fault| fault.at(place);
     let mut start = Vec::new();
     read_up_to(&mut reader, GZIP.len(), &mut start).map_err(|error| at_place(Fault::Io(error)))?;
     let compressed = start == GZIP;
@@ -144,6 +149,13 @@ impl From<IdxFault> for Fault {
 }
 
 impl Fault {
+    fn at(self, place: &str) -> Error {
+        match self {
+            Self::Io(source) => Error::Io { place: place.to_owned(), source },
+            Self::Content(fault) => Error::Idx { place: place.to_owned(), fault },
+        }
+    }
+
     fn in_gzip(self) -> Self {
         match self {
             Self::Io(error) if is_damage(&error) => Self::Content(IdxFault::Gzip(error)),
@@ -177,8 +189,8 @@ struct Header {
     element: u8,
 }
 
-/// Reads and checks the header: the type and the dimensions.
-fn read_header(reader: &mut dyn Read) -> std::result::Result<(Header, Vec<usize>), Fault> {
+/// Reads and checks the header: the type and the dimensions, of at most so many elements.
+fn read_header(reader: &mut dyn Read, most: usize) -> std::result::Result<(Header, Vec<usize>), Fault> {
     let mut header = Vec::new();
     read_up_to(&mut *reader, 4, &mut header).map_err(Fault::Io)?;
     let [zero, other_zero, element, dimensions] = header[..] else {
@@ -203,8 +215,8 @@ fn read_header(reader: &mut dyn Read) -> std::result::Result<(Header, Vec<usize>
         return Err(IdxFault::ZeroDimension { shape }.into());
     }
     let len = shape.iter().try_fold(1_usize, |len, axis| len.checked_mul(*axis));
-    if len.is_none_or(|len| len > MAX_ELEMENTS) {
-        return Err(IdxFault::TooLarge { shape, limit: MAX_ELEMENTS }.into());
+    if len.is_none_or(|len| len > most) {
+        return Err(IdxFault::TooLarge { shape, limit: most }.into());
     }
     Ok((Header { element }, shape))
 }

@@ -1,6 +1,14 @@
 //! Loading data: IDX files, MNIST and its relatives, drawn digits, texts, and your own arrays; parts of data sets,
 //! scaling, cleaning, augmentation; sequences of one length.
 //!
+//! # More than the memory holds
+//!
+//! A [`Dataset`] is all in memory. [`FileBatches`] reads IDX and `.npy` files in pieces of some megabytes, and
+//! [`batches_of_epochs`] makes batches as they are needed; [`Model::fit_batches`](crate::Model::fit_batches) trains on both, while
+//! a thread prepares the next batch, and [`evaluate_batches`](crate::Model::evaluate_batches) and
+//! [`predict_batches`](crate::Model::predict_batches) go through them. A file may be of any size: the memory that a training takes
+//! depends on its batches alone.
+//!
 //! # Downloads
 //!
 //! With the feature `download`, which is on by default, `load_data` of [`mnist`], [`fashion_mnist`] and [`kmnist`]
@@ -34,6 +42,7 @@ pub mod qmnist;
 pub mod synthetic;
 
 mod augment;
+mod batches;
 mod categorical;
 mod checks;
 mod cleaning;
@@ -64,6 +73,7 @@ mod tokens;
 mod values;
 
 pub use augment::{Augment, Flip};
+pub use batches::{Batch, BatchSource, EpochStart, FileBatches, batches_of_epochs, endless_batches};
 pub use categorical::to_categorical;
 pub(crate) use checks::first_not_finite;
 pub use cleaning::Oddities;

@@ -22,7 +22,7 @@ struct Shown {
     bar: ProgressBar,
     /// The text after the bar. It is not the bar's message, because setting message and position would draw twice.
     text: Arc<Mutex<String>>,
-    steps: usize,
+    steps: Option<usize>,
     done_before: usize,
     start: Instant,
     drawn: Instant,
@@ -35,9 +35,14 @@ impl Bar {
     }
 
     /// Starts the bar of an epoch of which `done_before` batches are already processed.
-    pub(super) fn begin(&mut self, steps: usize, done_before: usize) {
-        let digits = steps.to_string().len();
-        let template = format!("{{pos:>{digits}}}/{{len}} {{bar:20.green/white}} {{text}}");
+    pub(super) fn begin(&mut self, steps: Option<usize>, done_before: usize) {
+        let template = match steps {
+            Some(steps) => {
+                let digits = steps.to_string().len();
+                format!("{{pos:>{digits}}}/{{len}} {{bar:20.green/white}} {{text}}")
+            }
+            None => "{pos}/Unknown {text}".to_owned(),
+        };
         let text = Arc::new(Mutex::new(String::new()));
         let shown = Arc::clone(&text);
         let write = move |_: &ProgressState, out: &mut dyn Write| {
@@ -46,7 +51,8 @@ impl Bar {
         // Keras tells the two parts of the bar apart by their colours alone.
         let style = ProgressStyle::with_template(&template);
         let style = style.map(|style| style.progress_chars("━━─").with_key("text", write));
-        let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stdout_with_hz(20));
+        let bar =
+            ProgressBar::with_draw_target(steps.map(|steps| steps as u64), ProgressDrawTarget::stdout_with_hz(20));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let now = Instant::now();
         self.bar = Some(Shown { bar, text, steps, done_before, start: now, drawn: now });
@@ -61,10 +67,11 @@ impl Bar {
         shown.drawn = Instant::now();
         let seconds = shown.start.elapsed().as_secs_f64();
         let per_step = seconds / (done - shown.done_before).max(1) as f64;
-        let left = per_step * shown.steps.saturating_sub(done) as f64;
+        // Of an epoch whose end nobody knows, the time so far.
+        let time = shown.steps.map_or(seconds, |steps| per_step * steps.saturating_sub(done) as f64);
         let mut logs = Logs::default();
         logs.add("", &total.scores(scoring));
-        shown.draw(done, format!("{} {} - {logs}", clock(left), step_time(per_step)));
+        shown.draw(done, format!("{} {} - {logs}", clock(time), step_time(per_step)));
     }
 
     pub(super) fn end(&mut self, done: usize, seconds: f64, logs: &Logs) {

@@ -4,7 +4,7 @@ use super::backup::Backup;
 #[cfg(feature = "privacy")]
 use crate::accounting::DpSgd;
 use crate::callbacks::{BackupAndRestore, Callback};
-use crate::data::{Augment, LabelledInputs};
+use crate::data::{Augment, BatchSource, LabelledInputs};
 use crate::error::{Error, Result};
 use crate::model::Position;
 use crate::training::Interrupt;
@@ -26,12 +26,16 @@ pub struct FitConfig<'a> {
     pub initial_epoch: usize,
     /// The number of examples in one step of the optimizer; 32. The last batch of an epoch may be smaller.
     pub batch_size: usize,
+    /// How many batches of an endless source make an epoch; all that the source has.
+    pub steps_per_epoch: Option<usize>,
     /// Whether the examples are shuffled before each epoch; true.
     pub shuffle: bool,
     /// Random augmentation of the training images; none.
     pub augment: Option<Augment>,
     /// The data to evaluate after each epoch; none.
     pub validation_data: Option<LabelledInputs<'a>>,
+    /// A source of the data to evaluate after each epoch; none.
+    pub(super) validation_batches: Option<Box<dyn BatchSource + 'a>>,
     /// The fraction of the examples, from the end, that is evaluated after each epoch instead of trained on; 0.
     pub validation_split: f64,
     /// Weights of classes in the loss; other classes have weight 1.
@@ -66,9 +70,11 @@ impl<'a> FitConfig<'a> {
             epochs: 1,
             initial_epoch: 0,
             batch_size: 32,
+            steps_per_epoch: None,
             shuffle: true,
             augment: None,
             validation_data: None,
+            validation_batches: None,
             validation_split: 0.0,
             class_weight: Vec::new(),
             sample_weight: None,
@@ -108,6 +114,13 @@ impl<'a> FitConfig<'a> {
         shuffle: bool,
     }
 
+    /// Sets how many batches make an epoch of [`fit_batches`](crate::Model::fit_batches), as Keras' argument of this name; the
+    /// rest of what the source has for the epoch is not asked for.
+    #[must_use]
+    pub fn steps_per_epoch(self, steps: usize) -> Self {
+        Self { steps_per_epoch: Some(steps), ..self }
+    }
+
     /// Sets the random augmentation of training images. Each step draws new variations, from the model's seed.
     #[must_use]
     pub fn augment(self, augment: Augment) -> Self {
@@ -118,6 +131,20 @@ impl<'a> FitConfig<'a> {
     #[must_use]
     pub fn validation_data(self, data: impl Into<LabelledInputs<'a>>) -> Self {
         Self { validation_data: Some(data.into()), ..self }
+    }
+
+    /// Sets a source of the data to evaluate after each epoch, as [`Model::evaluate_batches`](crate::Model::evaluate_batches)
+    /// does, in the place of [`validation_data`](Self::validation_data).
+    ///
+    /// ```no_run
+    /// use inkstone::FitConfig;
+    /// use inkstone::data::FileBatches;
+    /// let config = FitConfig::new().validation_batches(FileBatches::open("test-images.npy", "test-labels.npy")?);
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    #[must_use]
+    pub fn validation_batches(self, source: impl BatchSource + 'a) -> Self {
+        Self { validation_batches: Some(Box::new(source)), ..self }
     }
 
     /// Sets the fraction of the examples that is evaluated after each epoch instead of trained on: the last ones,
@@ -205,9 +232,11 @@ impl<'a> FitConfig<'a> {
         Self { verbose, ..self }
     }
 
-    /// Where a training of so many examples begins, by an optimizer that has taken so many steps.
-    pub(super) fn beginning(&self, examples: usize, step: u64) -> Position {
-        let Self { batch_size, shuffle, initial_epoch: epoch, .. } = *self;
+    /// Where a training of so many examples begins, by an optimizer that has taken so many steps. Of a source with batches of its
+    /// own nobody knows how many there are.
+    pub(super) fn beginning(&self, examples: Option<usize>, step: u64) -> Position {
+        let Self { shuffle, initial_epoch: epoch, .. } = *self;
+        let (examples, batch_size) = examples.map_or((u32::MAX as usize, 1), |examples| (examples, self.batch_size));
         let (batches, learning_rate, stops, began) = (0, 0.0, false, step);
         Position { epoch, batches, examples, batch_size, shuffle, learning_rate, stops, began }
     }
@@ -219,8 +248,14 @@ impl<'a> FitConfig<'a> {
         if self.batch_size == 0 {
             return setting("batch_size", "at least 1", "0".into());
         }
+        if self.steps_per_epoch == Some(0) {
+            return setting("steps_per_epoch", "at least 1", "0".into());
+        }
         if self.verbose > 2 {
             return setting("verbose", "0, 1 or 2", self.verbose.to_string());
+        }
+        if self.validation_data.is_some() && self.validation_batches.is_some() {
+            return setting("validation_batches", "left out beside `validation_data`", "both".into());
         }
         if !(0.0..1.0).contains(&self.validation_split) {
             return setting("validation_split", "at least 0 and less than 1", self.validation_split.to_string());

@@ -1,15 +1,18 @@
-//! Training over epochs. This file checks the arguments and splits the examples; `run` is the training loop, `weights`
-//! computes example weights, `backup` writes checkpoints, and `progress` prints.
+//! Training over epochs. This file checks the arguments and splits the examples; `run` is the training loop, `supply` says
+//! where its batches come from, `batches` has what works on sources of batches, `weights` computes example weights, `backup`
+//! writes checkpoints, and `progress` prints.
 
 mod backup;
 #[cfg(feature = "progress")]
 mod bar;
+mod batches;
 mod config;
 mod notes;
 #[cfg(feature = "privacy")]
 mod private;
 mod progress;
 mod run;
+mod supply;
 mod weights;
 
 pub use config::FitConfig;
@@ -24,14 +27,7 @@ use crate::train::Examples;
 use crate::training::say;
 use run::Run;
 use std::mem;
-
-/// The examples of one `fit`.
-struct Parts<'a> {
-    training: Examples<'a>,
-    /// How many of them are trained on: the first ones.
-    trained: usize,
-    validation: Option<Examples<'a>>,
-}
+use supply::{Loaded, Supply, Validation};
 
 impl Model {
     /// Trains the model on a data set, or on inputs with their [`Targets`](crate::Targets). Called again, it continues
@@ -76,7 +72,7 @@ impl Model {
     /// assert_eq!(model.evaluate(&train)?.accuracy()?, 1.0);
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn fit<'a>(&mut self, data: impl Into<LabelledInputs<'a>>, config: FitConfig<'_>) -> Result<History> {
+    pub fn fit<'a>(&mut self, data: impl Into<LabelledInputs<'a>>, mut config: FitConfig<'_>) -> Result<History> {
         self.ongoing.check_free()?;
         self.check_trainable()?;
         config.check()?;
@@ -84,11 +80,17 @@ impl Model {
         config.sample_weight.map_or(Ok(()), |weights| examples.set_weights(weights))?;
         let validation =
             config.validation_data.clone().map(|data| self.check_labelled(data).map_err(of_validation)).transpose()?;
-        let weights = weights::for_training(&config, &examples, self.engine.plan.output_len(0))?;
+        if let Some(steps) = config.steps_per_epoch {
+            let expected = "left out, as an epoch has all examples: it is for `fit_batches`";
+            return Err(Error::Setting { name: "steps_per_epoch", expected, received: steps.to_string() });
+        }
+        let weights = weights::for_training(&config.class_weight, &examples, self.engine.plan.output_len(0))?;
         let weights = weights.as_deref();
         let all = examples.len();
+        let source = config.validation_batches.take();
         let trained = match validation {
             Some(_) => all,
+            None if source.is_some() => all,
             None => (all as f64 * (1.0 - config.validation_split)).floor() as usize,
         };
         if trained == 0 {
@@ -102,29 +104,41 @@ impl Model {
             notes::notes(&self.engine.plan, &examples, trained).for_each(|line| say(&line));
         }
         let held_back: Vec<u32> = (trained as u32..all as u32).collect();
-        let parts = Parts {
-            training: Examples::of(&examples).weighted(weights).augmented(config.augment),
-            trained,
-            validation: match &validation {
-                Some(validation) => Some(Examples::of(validation)),
-                None if held_back.is_empty() => None,
-                None => Some(Examples::of(&examples).ordered(&held_back)),
-            },
+        let validation = match &validation {
+            Some(validation) => Some(Validation::Examples(Examples::of(validation))),
+            None if held_back.is_empty() => source.map(Validation::Source),
+            None => Some(Validation::Examples(Examples::of(&examples).ordered(&held_back))),
         };
+        let training = Examples::of(&examples).weighted(weights).augmented(config.augment);
+        let steps = trained.div_ceil(config.batch_size);
+        self.train_on(Supply::Loaded(Loaded::new(training, trained)), Some(trained), Some(steps), validation, config)
+    }
+
+    /// Trains on what has been checked.
+    ///
+    /// - examples: of an epoch, if that is known; steps: of an epoch, the same
+    fn train_on(
+        &mut self,
+        supply: Supply<'_>,
+        examples: Option<usize>,
+        steps: Option<usize>,
+        validation: Option<Validation<'_>>,
+        config: FitConfig<'_>,
+    ) -> Result<History> {
         let _lock = config.backup.as_ref().map(|backup| backup.lock()).transpose()?;
         if let Some(backup) = &config.backup {
             backup.restore(self, config.epochs, config.verbose)?;
         }
-        let start = self.ongoing.start(config.beginning(parts.trained, self.state.step))?;
+        let start = self.ongoing.start(config.beginning(examples, self.state.step))?;
         #[cfg(feature = "privacy")]
-        let private = self.private_training(&config, trained, start)?;
+        let private = self.private_training(&config, examples.unwrap_or(0), start)?;
         let (resumed, states) = (self.ongoing.position, mem::take(&mut self.ongoing.callbacks));
         let history = self.ongoing.history.clone();
-        let mut run = Run::new(self, &parts, config, start);
+        let mut run = Run::new(self, validation, config, start, steps);
         #[cfg(feature = "privacy")]
         run.keep_private(private);
         match run.begin(&states) {
-            Ok(()) => run.train(),
+            Ok(()) => run.train(supply),
             Err(error) => {
                 let replaced = !run.has_its_model();
                 drop(run);

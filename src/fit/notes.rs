@@ -15,7 +15,7 @@ pub(super) fn notes(plan: &Plan, examples: &OrderedExamples<'_>, trained: usize)
 
 /// Debug assertions stand for a build without optimisation: nothing tells that itself, and Cargo's profiles switch both
 /// together.
-fn unoptimised() -> Option<String> {
+pub(super) fn unoptimised() -> Option<String> {
     cfg!(debug_assertions).then(|| {
         "Note: inkstone is compiled for debugging, where training can take 100 times as long. Run with --release, or put \
          [profile.dev.package.\"*\"] with opt-level = 3 and debug-assertions = false into Cargo.toml."

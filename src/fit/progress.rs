@@ -7,7 +7,8 @@ use crate::training::{Logs, say};
 
 /// How progress is shown.
 pub(super) struct Progress {
-    steps: usize,
+    /// How many batches an epoch has, if that is known.
+    steps: Option<usize>,
     /// Batches of this epoch already processed.
     done: usize,
     /// Batches processed before this `fit` resumed the epoch.
@@ -24,7 +25,7 @@ enum View {
 }
 
 impl Progress {
-    pub(super) fn new(verbose: u8, steps: usize) -> Self {
+    pub(super) fn new(verbose: u8, steps: Option<usize>) -> Self {
         let view = match verbose {
             0 => View::Nothing,
             1 => View::bar_or_lines(),
@@ -64,13 +65,15 @@ impl Progress {
             bar.abandon();
         }
         if !matches!(self.view, View::Nothing) {
-            say(&format!("Interrupted in epoch {}, after {} of {} steps.", epoch + 1, self.done, self.steps));
+            let of = self.steps.map_or(String::new(), |steps| format!(" of {steps}"));
+            say(&format!("Interrupted in epoch {}, after {}{of} steps.", epoch + 1, self.done));
         }
     }
 
     /// The epoch's last line, as Keras prints it.
     pub(super) fn end_epoch(&mut self, seconds: f64, logs: &Logs) {
-        let Self { steps, done, done_before, .. } = *self;
+        let Self { done, done_before, .. } = *self;
+        let steps = self.steps.unwrap_or(done);
         let per_step = seconds * 1e3 / (done - done_before).max(1) as f64;
         match &mut self.view {
             View::Nothing => {}

@@ -4,17 +4,18 @@ use super::backup::Backup;
 #[cfg(feature = "privacy")]
 use super::private::Private;
 use super::progress::Progress;
-use super::{FitConfig, Parts};
+use super::supply::{self, Given, Source, Supply, Validation};
+use super::{FitConfig, of_validation, weights};
 use crate::callbacks::Callbacks;
-use crate::error::Result;
+use crate::data::EpochStart;
+use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
 use crate::metrics::Scores;
 use crate::model::{CallbackState, Model, Position, check_loss};
-use crate::random::{Stream, stream};
 use crate::train::Examples;
 use crate::training::{Logs, Training, Validates};
-use rand::seq::SliceRandom;
 use std::mem;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 /// How long the steps of one training may occupy the pool while other trainings wait.
@@ -33,7 +34,7 @@ enum Batches {
 
 /// The state of a call of `fit`.
 pub(super) struct Run<'m, 'p, 'c> {
-    parts: &'p Parts<'p>,
+    validation: Option<Validation<'p>>,
     training: Training<'m>,
     callbacks: Callbacks<'c>,
     backup: Option<Box<dyn Backup>>,
@@ -44,20 +45,25 @@ pub(super) struct Run<'m, 'p, 'c> {
     private: Option<Private>,
     /// The current position.
     position: Position,
-    /// The examples in the order of this epoch.
-    order: Vec<u32>,
     /// What callbacks see after a batch.
     batch_logs: Logs,
 }
 
 impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
     /// A training that starts from this position.
-    pub(super) fn new(model: &'m mut Model, parts: &'p Parts<'p>, config: FitConfig<'c>, position: Position) -> Self {
+    ///
+    /// - steps: of an epoch, if that is known
+    pub(super) fn new(
+        model: &'m mut Model,
+        validation: Option<Validation<'p>>,
+        config: FitConfig<'c>,
+        position: Position,
+        steps: Option<usize>,
+    ) -> Self {
         let FitConfig { initial_epoch, epochs, batch_size, shuffle, backup, verbose, callbacks, interrupt, .. } =
             config;
-        let steps = parts.trained.div_ceil(batch_size);
         let names = model.engine.scoring.names();
-        let validates = if parts.validation.is_some() { Validates::Yes } else { Validates::No };
+        let validates = if validation.is_some() { Validates::Yes } else { Validates::No };
         let log_names = Logs::names(&names, validates);
         let (stops, resumed) = (position.stops, model.ongoing.position.is_some());
         let (claim, history) = (model.ongoing.claim(), History::default());
@@ -65,7 +71,7 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             model,
             initial_epoch,
             epochs,
-            steps,
+            steps: steps.unwrap_or(0),
             batch_size,
             log_names,
             declared: 0,
@@ -78,7 +84,7 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             claim,
         };
         Self {
-            parts,
+            validation,
             training,
             callbacks: Callbacks::new(callbacks),
             backup,
@@ -87,7 +93,6 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             #[cfg(feature = "privacy")]
             private: None,
             position,
-            order: Vec::with_capacity(parts.trained),
             batch_logs: Logs::without_values(Logs::names(&names, Validates::No)),
         }
     }
@@ -123,8 +128,8 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
     }
 
     /// Trains to the end, whatever it is: callbacks end in any case.
-    pub(super) fn train(mut self) -> Result<History> {
-        let trained = self.epochs();
+    pub(super) fn train(mut self, mut supply: Supply<'_>) -> Result<History> {
+        let trained = self.epochs(&mut supply);
         let ended = self.callbacks.end(&mut self.training);
         trained.and(ended)?;
         let position = Position { stops: self.training.stops, ..self.position };
@@ -135,13 +140,13 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
         Ok(self.training.history.clone())
     }
 
-    fn epochs(&mut self) -> Result<()> {
+    fn epochs(&mut self, supply: &mut Supply<'_>) -> Result<()> {
         for epoch in self.position.epoch..self.training.epochs {
             // An epoch that a callback has stopped is still brought to its end.
             if self.training.is_interrupted() || (self.training.stops && self.position.batches == 0) {
                 break;
             }
-            self.epoch(epoch)?;
+            self.epoch(epoch, supply)?;
         }
         if self.position.epoch > self.training.initial_epoch || self.position.batches > 0 {
             let Model { engine, state, .. } = &mut *self.training.model;
@@ -151,9 +156,8 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
     }
 
     /// One epoch, or what is left of it, up to an interruption.
-    fn epoch(&mut self, epoch: usize) -> Result<()> {
+    fn epoch(&mut self, epoch: usize, supply: &mut Supply<'_>) -> Result<()> {
         let start = Instant::now();
-        self.draw_order();
         if self.position.batches == 0 {
             self.training.model.reset_states();
             self.callbacks.on_epoch_begin(epoch, &mut self.training)?;
@@ -161,7 +165,7 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             self.position.learning_rate = self.training.model.learning_rate();
         }
         self.progress.begin_epoch(epoch, self.training.epochs, self.position.batches);
-        let ended = self.batches(epoch)?;
+        let ended = self.batches(epoch, supply)?;
         if self.training.is_interrupted() {
             self.progress.interrupt(epoch);
             return self.write_backup();
@@ -204,44 +208,92 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
         backup.write(self.training.model, &self.callbacks)
     }
 
-    /// The order of the model's next epoch, which depends on nothing but its seed and how many it has had.
-    fn draw_order(&mut self) {
-        self.order.clear();
-        self.order.extend(0..self.parts.trained as u32);
-        if self.shuffle {
-            let model = &*self.training.model;
-            self.order.shuffle(&mut stream(model.seed(), Stream::Shuffle { epoch: model.epochs }));
-        }
-    }
-
     /// The batches of an epoch that are left, up to an interruption; none if the epoch had been stopped in its middle.
-    fn batches(&mut self, epoch: usize) -> Result<Batches> {
+    fn batches(&mut self, epoch: usize, supply: &mut Supply<'_>) -> Result<Batches> {
         if self.training.stops && self.position.batches > 0 {
             return Ok(Batches::Trained);
         }
+        let loaded = match supply {
+            Supply::Loaded(loaded) => loaded,
+            Supply::Source(source) => return self.prepared_batches(epoch, source),
+        };
+        let given = loaded.epoch(self.training.model, self.shuffle);
         while self.position.batches < self.training.steps {
-            let batch = self.position.batches;
-            self.callbacks.on_train_batch_begin(batch, &mut self.training)?;
-            if self.training.is_interrupted() {
-                break;
-            }
-            let crew = self.training.model.engine.crew_of_step(self.training.batch_size);
-            let diverged = crew.run(|| self.steps(epoch));
-            let Self { training, callbacks, batch_logs, backup, .. } = self;
-            if callbacks.any() {
-                batch_logs.set(training.model.ongoing.total.values());
-                callbacks.on_train_batch_end(batch, batch_logs, training)?;
-            }
-            // A callback may end a training that diverged; otherwise that is an error.
-            if training.stops {
-                return Ok(if diverged.is_err() { Batches::Diverged } else { Batches::Trained });
-            }
-            diverged?;
-            if backup.as_ref().is_some_and(|backup| backup.is_due(training.model)) {
-                self.write_backup()?;
+            if let ControlFlow::Break(ended) = self.turn(epoch, given)? {
+                return Ok(ended);
             }
         }
         Ok(Batches::Trained)
+    }
+
+    /// The same, of a source.
+    fn prepared_batches(&mut self, epoch: usize, source: &mut Source<'_>) -> Result<Batches> {
+        let (model, first_batch) = (&*self.training.model, self.position.batches);
+        let start = EpochStart {
+            seed: model.seed(),
+            epoch,
+            trained_epochs: model.epochs,
+            first_batch,
+            shuffle: self.shuffle,
+            ..EpochStart::new(self.training.batch_size)
+        };
+        let Source { batches, steps, augment, class_weight } = source;
+        let known = *steps;
+        let most = known.map_or(usize::MAX, |steps| steps.saturating_sub(first_batch));
+        supply::prepare(*batches, start, most, |prepared| {
+            while let Some(batch) = prepared.next() {
+                let (batch, number) = (batch?, self.position.batches + 1);
+                let name = || format!("batch {number} of epoch {}", epoch + 1);
+                let model = &*self.training.model;
+                let examples = supply::checked(model, &batch, name)?;
+                model.check_states(examples.len())?;
+                let weights = weights::for_training(class_weight, &examples, model.engine.plan.output_len(0))?;
+                let examples = Examples::of(&examples).weighted(weights.as_deref()).augmented(*augment);
+                if let ControlFlow::Break(ended) = self.turn(epoch, Given::Batch(examples))? {
+                    return Ok(ended);
+                }
+            }
+            let had = self.position.batches;
+            let expected = match known {
+                Some(steps) if had < steps => format!("{steps}, as `steps_per_epoch` says"),
+                None if had == 0 => "at least one".to_owned(),
+                Some(_) | None => return Ok(Batches::Trained),
+            };
+            Err(Error::Data(format!(
+                "the source of batches ended after {had} batches of epoch {}, expected {expected}",
+                epoch + 1
+            )))
+        })
+    }
+
+    /// One turn in the pool, and what callbacks say of it.
+    fn turn(&mut self, epoch: usize, given: Given<'_>) -> Result<ControlFlow<Batches>> {
+        let batch = self.position.batches;
+        self.callbacks.on_train_batch_begin(batch, &mut self.training)?;
+        if self.training.is_interrupted() {
+            return Ok(ControlFlow::Break(Batches::Trained));
+        }
+        let examples = match given {
+            Given::Epoch(..) => self.training.batch_size,
+            Given::Batch(examples) => examples.len(),
+        };
+        let crew = self.training.model.engine.crew_of_step(examples);
+        let diverged = crew.run(|| self.steps(epoch, given));
+        let Self { training, callbacks, batch_logs, backup, .. } = self;
+        if callbacks.any() {
+            batch_logs.set(training.model.ongoing.total.values());
+            callbacks.on_train_batch_end(batch, batch_logs, training)?;
+        }
+        // A callback may end a training that diverged; otherwise that is an error.
+        if training.stops {
+            let ended = if diverged.is_err() { Batches::Diverged } else { Batches::Trained };
+            return Ok(ControlFlow::Break(ended));
+        }
+        diverged?;
+        if backup.as_ref().is_some_and(|backup| backup.is_due(training.model)) {
+            self.write_backup()?;
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Takes one or more steps: as many short steps as need no callback in between. They enter the pool together,
@@ -249,28 +301,34 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
     ///
     /// # Errors
     /// [`Error::Diverged`](crate::Error::Diverged) after the first whose loss is no finite number.
-    fn steps(&mut self, epoch: usize) -> Result<()> {
+    fn steps(&mut self, epoch: usize, given: Given<'_>) -> Result<()> {
         let start = Instant::now();
         loop {
-            let Self { parts, training, callbacks, backup, progress, position, order, .. } = self;
+            let Self { training, callbacks, backup, progress, position, .. } = self;
             #[cfg(feature = "privacy")]
             let private = &mut self.private;
             let first = position.batches * training.batch_size;
-            let order = &order[first..order.len().min(first + training.batch_size)];
             position.batches += 1;
             let at = (epoch + 1, position.batches);
+            let batch = match given {
+                Given::Epoch(examples, order) => {
+                    examples.ordered(&order[first..order.len().min(first + training.batch_size)])
+                }
+                Given::Batch(examples) => examples,
+            };
             #[cfg(feature = "privacy")]
-            let outcome = match private {
-                Some(private) => private.step(training.model, &parts.training, parts.trained),
-                None => step(training.model, &parts.training.ordered(order), at),
+            let outcome = match (private, given) {
+                (Some(private), Given::Epoch(examples, order)) => private.step(training.model, &examples, order.len()),
+                (_, Given::Epoch(..) | Given::Batch(_)) => step(training.model, &batch, at),
             };
             #[cfg(not(feature = "privacy"))]
-            let outcome = step(training.model, &parts.training.ordered(order), at);
+            let outcome = step(training.model, &batch, at);
             training.stand_at(*position);
             let Model { ongoing, engine, .. } = &*training.model;
             progress.end_batch(&ongoing.total, &engine.scoring);
             outcome?;
             let over = position.batches == training.steps || training.is_interrupted();
+            let over = over || matches!(given, Given::Batch(_));
             let looked_at = callbacks.any() || backup.as_ref().is_some_and(|backup| backup.is_due(training.model));
             if over || looked_at || start.elapsed() > POOL_TURN {
                 return Ok(());
@@ -280,9 +338,12 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
 
     /// Scores the validation data, if there are any.
     fn validate(&mut self) -> Result<Option<Scores>> {
-        let Some(examples) = &self.parts.validation else { return Ok(None) };
+        let Some(validation) = &mut self.validation else { return Ok(None) };
         self.callbacks.on_test_begin(&mut self.training)?;
-        let scores = self.training.model.score(examples);
+        let scores = match validation {
+            Validation::Examples(examples) => self.training.model.score(examples),
+            Validation::Source(source) => self.training.model.score_source(&mut **source).map_err(of_validation)?,
+        };
         let mut logs = Logs::default();
         logs.add("", &scores);
         self.callbacks.on_test_end(&logs, &mut self.training)?;

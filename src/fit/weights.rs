@@ -1,6 +1,5 @@
 //! Decides how much each training example counts.
 
-use super::FitConfig;
 use crate::data::OrderedExamples;
 use crate::error::{Error, Result};
 use std::borrow::Cow;
@@ -11,11 +10,11 @@ use std::borrow::Cow;
 /// [`Error::Setting`] if a class has no output or two weights, a weight is negative or no number, or there are weights
 /// of examples as well.
 pub(super) fn for_training<'e>(
-    config: &FitConfig<'_>,
+    class_weight: &[(usize, f32)],
     examples: &'e OrderedExamples<'_>,
     outputs: usize,
 ) -> Result<Option<Cow<'e, [f32]>>> {
-    if config.class_weight.is_empty() {
+    if class_weight.is_empty() {
         return Ok(examples.weights.as_deref().map(Cow::Borrowed));
     }
     let setting = |expected, received: String| Err(Error::Setting { name: "class_weight", expected, received });
@@ -26,7 +25,7 @@ pub(super) fn for_training<'e>(
         return setting("given without weights of examples", "both".into());
     }
     let mut of_class = vec![None; outputs.max(2)];
-    for (class, weight) in &config.class_weight {
+    for (class, weight) in class_weight {
         let Some(place) = of_class.get_mut(*class) else {
             return setting("for classes that the model has outputs for", format!("class {class}"));
         };

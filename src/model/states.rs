@@ -32,7 +32,7 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Data`] if their states are of another number.
-    pub(super) fn check_states(&self, examples: usize) -> Result<()> {
+    pub(crate) fn check_states(&self, examples: usize) -> Result<()> {
         if self.engine.plan.carried.is_empty() { Ok(()) } else { self.engine.states.check(examples) }
     }
 

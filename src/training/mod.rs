@@ -82,13 +82,13 @@ impl Training<'_> {
         &self.history
     }
 
-    /// Batches in an epoch.
+    /// Batches in an epoch; 0 if nobody knows, as of a [source](crate::data::BatchSource) with batches of its own.
     #[must_use]
     pub fn steps(&self) -> usize {
         self.steps
     }
 
-    /// Examples in a batch.
+    /// Examples in a batch, but for a [source](crate::data::BatchSource) with batches of its own.
     #[must_use]
     pub fn batch_size(&self) -> usize {
         self.batch_size

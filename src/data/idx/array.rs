@@ -70,7 +70,7 @@ impl IdxArray {
     /// As [`read_file`](Self::read_file).
     pub fn read(reader: impl Read, place: &str) -> Result<Self> {
         unpacked(reader, place, &mut |reader| {
-            let (header, shape) = read_header(&mut *reader)?;
+            let (header, shape) = read_header(&mut *reader, MAX_ELEMENTS)?;
             let element = header.element;
             let data = read_data(reader, &shape, width(element).unwrap_or(1))?;
             Ok(match element {

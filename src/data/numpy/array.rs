@@ -70,14 +70,7 @@ impl NpyArray {
 
 /// Reads a whole file of at most so many numbers; `place` names it in errors.
 pub(super) fn read(mut reader: impl Read, place: &str, most: usize) -> Result<NpyArray> {
-    let fault = |error: io::Error| match error.kind() {
-        // What `signed` says.
-        ErrorKind::Unsupported => Error::Data(format!("{place}: {error}")),
-        _ if is_damage(&error) => {
-            Error::Data(format!("{place}: expected a whole NumPy array, found something else: {error}"))
-        }
-        _ => Error::Io { place: place.to_owned(), source: error },
-    };
+    let fault = |error| fault(error, place);
     let header = header::read(&mut reader, most).map_err(fault)?;
     // Of one byte there is no order of bytes.
     let (is_big, element) = match header.element.split_at_checked(1) {
@@ -106,6 +99,17 @@ pub(super) fn read(mut reader: impl Read, place: &str, most: usize) -> Result<Np
         }
     };
     array.map_err(fault)
+}
+
+pub(super) fn fault(error: io::Error, place: &str) -> Error {
+    match error.kind() {
+        // What `signed` says.
+        ErrorKind::Unsupported => Error::Data(format!("{place}: {error}")),
+        _ if is_damage(&error) => {
+            Error::Data(format!("{place}: expected a whole NumPy array, found something else: {error}"))
+        }
+        _ => Error::Io { place: place.to_owned(), source: error },
+    }
 }
 
 /// An integer of `uint64`, most of which are small.

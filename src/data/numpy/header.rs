@@ -12,16 +12,16 @@ const MAX_LEN: usize = 1 << 14;
 const ALIGNMENT: usize = 64;
 
 /// What a header says of the array behind it.
-pub(super) struct Header {
+pub(in crate::data) struct Header {
     /// The type of the elements, as in `<f4`; of one that is no text, such as a record, what stands in its place.
-    pub(super) element: String,
-    pub(super) order: Order,
-    pub(super) shape: Vec<usize>,
+    pub(in crate::data) element: String,
+    pub(in crate::data) order: Order,
+    pub(in crate::data) shape: Vec<usize>,
 }
 
 /// Which axis of an array is stored fastest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub(in crate::data) enum Order {
     /// The last.
     C,
     /// The first.

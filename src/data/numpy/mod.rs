@@ -27,6 +27,7 @@ mod header;
 
 pub use archive::read_npz;
 pub use array::NpyArray;
+pub(super) use header::{Header, Order};
 
 use super::dataset::StoredInputs;
 use super::idx::MAX_ELEMENTS;
@@ -135,6 +136,11 @@ pub fn write_npy(path: impl AsRef<Path>, array: ArrayViewD<'_, f32>) -> Result<(
         // In C's order, whatever the array's is.
         array.iter().try_for_each(|value| file.write_all(&value.to_le_bytes()))
     })
+}
+
+/// The header of a file, however many numbers it promises; what is read next are the numbers.
+pub(super) fn header_of_file(file: &mut File, place: &str) -> Result<Header> {
+    header::read(file, usize::MAX).map_err(|error| array::fault(error, place))
 }
 
 fn opened(path: &Path) -> Result<File> {
