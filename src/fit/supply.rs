@@ -2,7 +2,9 @@
 //! a thread of its own while one is trained on.
 
 use crate::data::{Augment, Batch, BatchSource, EpochStart, OrderedExamples};
-use crate::error::{Error, Result};
+#[cfg(not(target_family = "wasm"))]
+use crate::error::Error;
+use crate::error::Result;
 use crate::model::Model;
 use crate::random::{Stream, stream};
 use crate::train::Examples;
