@@ -154,6 +154,7 @@ pub mod report;
 mod saving;
 mod sequential;
 mod shape;
+mod short_floats;
 mod simd;
 mod summary;
 pub mod testing;

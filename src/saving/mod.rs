@@ -22,7 +22,6 @@ mod write;
 
 pub use custom_objects::CustomObjects;
 #[cfg(feature = "onnx")]
-pub(crate) use floats::{brain, half};
 pub use limits::LoadLimits;
 pub use options::LoadOptions;
 pub(crate) use pair::Pair;

@@ -38,6 +38,11 @@ fn each_type_and_order_is_read() {
     assert_eq!(one("|u1", &[200]), NpyArray::Bytes(integers(&[200], &[1]).mapv(|value| value as u8)));
     assert_eq!(one("<f4", &1.5_f32.to_le_bytes()), NpyArray::Floats(array![1.5].into_dyn()));
     assert_eq!(one(">f8", &(-0.25_f64).to_be_bytes()), NpyArray::Floats(array![-0.25].into_dyn()));
+    // The largest, the smallest, minus zero, and what is none: as NumPy prints them.
+    let halves = [0x7BFF_u16, 0x0001, 0x8000, 0xFC00].map(u16::to_be_bytes).concat();
+    let NpyArray::Floats(halves) = read(&file(&header(">f2", "False", "(4,)"), &halves)).unwrap() else { panic!() };
+    assert_eq!(halves.as_slice().unwrap(), [65504.0, 5.960_464_5e-8, -0.0, f32::NEG_INFINITY]);
+    assert_eq!(one("<f2", &[0x00, 0xC2]), NpyArray::Floats(array![-3.0].into_dyn()));
     for (kind, bytes, value) in [
         ("|b1", vec![1], 1),
         ("|i1", vec![255], -1),
@@ -112,8 +117,8 @@ fn what_is_no_array_of_numbers_is_refused() {
             "expected an array of numbers or of bool, found one of `<U3`".into(),
         ),
         (
-            file(&header("<f2", "False", "(1,)"), &[0; 2]),
-            "expected an array of numbers or of bool, found one of `<f2`".into(),
+            file(&header("<c8", "False", "(1,)"), &[0; 8]),
+            "expected an array of numbers or of bool, found one of `<c8`".into(),
         ),
     ] {
         let error = read(&bytes).unwrap_err();
@@ -240,7 +245,9 @@ fn numpy_reads_ours_and_its_are_read_here() {
     let program = "import sys, numpy\n\
         a = numpy.load(sys.argv[1])\n\
         assert a.dtype == numpy.float32 and a.shape == (5, 28, 28, 1), (a.dtype, a.shape)\n\
-        numpy.savez_compressed(sys.argv[1] + '.npz', turned=numpy.asfortranarray(a.transpose(0, 2, 1, 3).astype('>f8')), half=a > 0.5)";
+        numpy.savez_compressed(sys.argv[1] + '.npz', turned=numpy.asfortranarray(a.transpose(0, 2, 1, 3).astype('>f8')), half=a > 0.5)\n\
+        short = numpy.arange(65536, dtype='<u2').view('<f2')\n\
+        numpy.savez(sys.argv[1] + '.short.npz', little=short, big=short.astype('>f2'), single=short.astype('<f4'))";
     if python(program, &path) {
         let mut arrays = numpy::read_npz(path.with_extension("npy.npz")).unwrap();
         assert_eq!(arrays.remove("turned").unwrap().into_f32(), digits.images().into_dyn());
@@ -248,5 +255,14 @@ fn numpy_reads_ours_and_its_are_read_here() {
             arrays.remove("half").unwrap().into_f32(),
             images.mapv(|value| f32::from(u8::from(value > 0.5))).into_dyn()
         );
+        // Each of the sixteen bits' floats, as NumPy widens them; what is no number is so here, too.
+        let mut arrays = numpy::read_npz(path.with_extension("npy.short.npz")).unwrap();
+        let mut floats = |name: &str| arrays.remove(name).unwrap().into_f32();
+        let single = floats("single");
+        assert_eq!(single.len(), 1 << 16);
+        for short in [floats("little"), floats("big")] {
+            let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
+            assert!(short.iter().zip(&single).all(same));
+        }
     }
 }

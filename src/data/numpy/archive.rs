@@ -5,7 +5,7 @@ use super::opened;
 use crate::data::idx::MAX_ELEMENTS;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 use zip::ZipArchive;
 use zip::result::ZipError;
@@ -41,16 +41,40 @@ pub fn read_npz(path: impl AsRef<Path>) -> Result<BTreeMap<String, NpyArray>> {
     read(path.as_ref(), MAX_ELEMENTS)
 }
 
-/// - most: how many numbers all arrays may have together
+/// As [`read_npz`], from a reader, such as a [`Cursor`](io::Cursor) over bytes in memory.
+///
+/// Memory grows with the arrays that are there, which are packed by a factor of a thousand at most.
+///
+/// # Errors
+/// As [`read_npz`].
+///
+/// ```
+/// use inkstone::data::numpy;
+/// use std::io::Cursor;
+/// // An archive without a file in it.
+/// let empty = [&b"PK\x05\x06"[..], &[0; 18]].concat();
+/// assert!(numpy::read_npz_from(Cursor::new(&empty))?.is_empty());
+/// let error = numpy::read_npz_from(Cursor::new(b"no archive")).unwrap_err().to_string();
+/// assert!(error.starts_with("the NumPy archive: expected an archive of NumPy arrays, found something else"), "{error}");
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+pub fn read_npz_from(reader: impl Read + Seek) -> Result<BTreeMap<String, NpyArray>> {
+    read_arrays(reader, "the NumPy archive", MAX_ELEMENTS)
+}
+
 fn read(path: &Path, most: usize) -> Result<BTreeMap<String, NpyArray>> {
-    let place = path.display().to_string();
+    read_arrays(BufReader::new(opened(path)?), &path.display().to_string(), most)
+}
+
+/// - place: what errors call the archive; most: how many numbers all arrays may have together
+fn read_arrays(reader: impl Read + Seek, place: &str, most: usize) -> Result<BTreeMap<String, NpyArray>> {
     let other = |error: ZipError| match error {
         ZipError::Io(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
-            Error::Io { place: place.clone(), source }
+            Error::Io { place: place.to_owned(), source }
         }
         other => Error::Data(format!("{place}: expected an archive of NumPy arrays, found something else ({other})")),
     };
-    let mut archive = ZipArchive::new(BufReader::new(opened(path)?)).map_err(other)?;
+    let mut archive = ZipArchive::new(reader).map_err(other)?;
     if archive.len() > MOST_ARRAYS {
         return Err(Error::Data(format!("{place}: expected at most {MOST_ARRAYS} arrays, found {}", archive.len())));
     }

@@ -3,6 +3,7 @@
 use super::header::{self, Header, Order};
 use crate::data::gzip::is_damage;
 use crate::error::{Error, Result};
+use crate::short_floats::half;
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use std::io::{self, ErrorKind, Read};
 
@@ -22,7 +23,7 @@ use std::io::{self, ErrorKind, Read};
 pub enum NpyArray {
     /// Of `uint8`: pixels, mostly.
     Bytes(ArrayD<u8>),
-    /// Of `float32`, and of `float64` the nearest to each.
+    /// Of `float16` and `float32`, and of `float64` the nearest to each.
     Floats(ArrayD<f32>),
     /// Of `bool` and of integers of all other kinds, those of `uint64` only up to the largest of `int64`.
     Integers(ArrayD<i64>),
@@ -81,6 +82,7 @@ pub(super) fn read(mut reader: impl Read, place: &str, most: usize) -> Result<Np
     let mut elements = Elements { header: &header, is_big, reader: &mut reader };
     let array = match element {
         "u1" => elements.all(|[byte]| byte).map(NpyArray::Bytes),
+        "f2" => elements.all(|bytes| half(u16::from_le_bytes(bytes))).map(NpyArray::Floats),
         "f4" => elements.all(f32::from_le_bytes).map(NpyArray::Floats),
         "f8" => elements.all(|bytes| f64::from_le_bytes(bytes) as f32).map(NpyArray::Floats),
         "b1" => elements.all(|[byte]| i64::from(byte != 0)).map(NpyArray::Integers),

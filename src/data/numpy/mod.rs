@@ -25,7 +25,7 @@ mod archive;
 mod array;
 mod header;
 
-pub use archive::read_npz;
+pub use archive::{read_npz, read_npz_from};
 pub use array::NpyArray;
 pub(super) use header::{Header, Order};
 
@@ -38,10 +38,10 @@ use crate::shape::Shape;
 use crate::whole_file::write_whole;
 use ndarray::ArrayViewD;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
-/// Reads an array of numbers, in C's or Fortran's order, of either byte order.
+/// Reads an array of numbers, in C's or Fortran's order, of either byte order: floats of 16, 32 or 64 bits, integers, or bool.
 ///
 /// # Errors
 /// [`Error::Io`] if the file cannot be read; [`Error::Data`] if it is no whole NumPy file of at most 2^31 numbers.
@@ -49,6 +49,28 @@ pub fn read_npy(path: impl AsRef<Path>) -> Result<NpyArray> {
     let path = path.as_ref();
     let place = path.display().to_string();
     array::read(BufReader::new(opened(path)?), &place, MAX_ELEMENTS)
+}
+
+/// As [`read_npy`], from a reader: of bytes in memory, of a pipe, of an answer. It is read to its end.
+///
+/// Memory grows with what is read, up to twenty times as much: integers of one byte become such of eight.
+///
+/// # Errors
+/// As [`read_npy`].
+///
+/// ```
+/// use inkstone::data::numpy;
+/// use inkstone::ndarray::array;
+/// let path = tempfile::tempdir().unwrap().keep().join("probabilities.npy");
+/// numpy::write_npy(&path, array![[0.25, 0.75]].view().into_dyn())?;
+/// let bytes = std::fs::read(&path).unwrap();
+/// assert_eq!(numpy::read_npy_from(&bytes[..])?.into_f32(), array![[0.25, 0.75]].into_dyn());
+/// let error = numpy::read_npy_from(&bytes[..bytes.len() - 1]).unwrap_err().to_string();
+/// assert!(error.ends_with("found something else: it ends after 7 of 8 bytes of its array"), "{error}");
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+pub fn read_npy_from(reader: impl Read) -> Result<NpyArray> {
+    array::read(BufReader::new(reader), "the NumPy array", MAX_ELEMENTS)
 }
 
 /// The data set of an array of inputs and one of classes: images of bytes, (N, H, W) or (N, H, W, C), which become `x / 255`

@@ -1,7 +1,7 @@
 //! Decides what tensors in a file are believed, and makes them numbers.
 
 use super::super::message::{BFLOAT16, DOUBLE, FLOAT, FLOAT16, INT32, INT64, Tensor};
-use crate::saving::{brain, half};
+use crate::short_floats::{brain, half};
 use ndarray::{ArrayD, IxDyn};
 
 /// Stands for the size of the batch, where a shape is a value of the graph.

@@ -19,6 +19,7 @@ use modules::Module;
 use ndarray::ArrayD;
 use safetensors::tensor::TensorInfo;
 use std::collections::HashSet;
+use std::io::Read;
 use std::path::Path;
 use tensor::{NOTHING, Of, Tensor};
 
@@ -107,12 +108,36 @@ impl Model {
     /// ```
     pub fn load_torch_weights_with(&mut self, path: impl AsRef<Path>, names: &[(&str, &str)]) -> Result<()> {
         let path = path.as_ref();
+        let (file, len) = open(path)?;
+        self.load_torch(file, At { place: &path.display().to_string(), len }, names)
+    }
+
+    /// Like [`load_torch_weights_with`](Self::load_torch_weights_with), of the bytes of a file.
+    ///
+    /// # Errors
+    /// As [`load_torch_weights_with`](Self::load_torch_weights_with).
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// # let path = tempfile::tempdir().unwrap().keep().join("classifier.safetensors");
+    /// let build = |seed| Sequential::new([4]).add(Dense::new(3)).seed(seed).compile(Adam::default(), MeanSquaredError, []);
+    /// let (trained, mut other) = (build(1)?, build(2)?);
+    /// trained.save_torch_weights(&path)?;
+    /// let bytes = std::fs::read(&path).unwrap();
+    /// other.load_torch_weights_from_bytes(&bytes, &[])?;
+    /// assert_eq!(other.get_weights(), trained.get_weights());
+    /// let error = other.load_torch_weights_from_bytes(&bytes[..50], &[]).unwrap_err().to_string();
+    /// assert!(error.starts_with("the bytes: expected "), "{error}");
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn load_torch_weights_from_bytes(&mut self, bytes: &[u8], names: &[(&str, &str)]) -> Result<()> {
+        self.load_torch(bytes, At { place: "the bytes", len: bytes.len() as u64 }, names)
+    }
+
+    fn load_torch(&mut self, mut file: impl Read, at: At<'_>, names: &[(&str, &str)]) -> Result<()> {
         let parameters = &self.engine.plan.parameters.all;
         let modules = modules::of_model(&self.network, parameters)?;
         let mapped = mapped(&modules, names)?;
-        let (mut file, len) = open(path)?;
-        let place = path.display().to_string();
-        let at = At { place: &place, len };
         let header = at.header(&mut file)?;
         if envelope(&header).map_err(|fault| at.fault(fault))?.is_some() {
             return Err(at.fault(ModelFault::NotTorch));
