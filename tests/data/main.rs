@@ -11,6 +11,7 @@ mod dataset;
 mod download;
 mod idx;
 mod image_targets;
+mod listed_pictures;
 mod mnist;
 mod numpy;
 mod own_pictures;

@@ -37,9 +37,6 @@ impl Columns {
             }
             columns.roles[place] = role;
         }
-        if columns.features().next().is_none() {
-            return Err("expected at least one column that is a feature, found none".into());
-        }
         Ok(columns)
     }
 

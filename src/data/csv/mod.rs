@@ -27,17 +27,23 @@
 //! # Ok::<(), inkstone::Error>(())
 //! ```
 
+mod classes;
 mod columns;
 mod limited;
+#[cfg(feature = "image")]
+mod list;
 mod options;
 mod read;
 mod write;
 
+#[cfg(feature = "image")]
+pub(super) use list::List;
 pub use options::{Column, CsvOptions, Header};
 pub use write::{write_classes, write_table};
 
 use super::Dataset;
 use crate::error::Result;
+use std::io::Read;
 use std::path::Path;
 
 /// A table as [`read`] reads it.
@@ -59,7 +65,28 @@ pub struct CsvTable {
 /// something is missing, is no number, or a row has more or fewer fields than the first, or more than 64 MiB; if there are
 /// no rows, or no column of a name that the options have.
 pub fn read(path: impl AsRef<Path>, options: CsvOptions) -> Result<CsvTable> {
-    read::table(path.as_ref(), &options)
+    let path = path.as_ref();
+    read::of_reader(read::opened(path)?, &path.display().to_string(), &options)
+}
+
+/// As [`read`], from a reader: of bytes in memory, of a pipe, of an answer. It is read to its end.
+///
+/// Memory grows with the text, unpacked: by at most 200 bytes for each of it, where all is a row of very many columns.
+///
+/// # Errors
+/// As [`read`].
+///
+/// ```
+/// use inkstone::data::csv::{self, CsvOptions};
+/// let text = "length,width,kind\n5.1,3.5,setosa\n6.2,2.9,virginica\n";
+/// let table = csv::read_from(text.as_bytes(), CsvOptions::new().target("kind"))?;
+/// assert_eq!(table.dataset.labels(), [0, 1]);
+/// let error = csv::read_from("1,2\n3\n".as_bytes(), CsvOptions::new()).unwrap_err();
+/// assert_eq!(error.to_string(), "the CSV text: line 2: expected 2 fields, as in the first row, found 1");
+/// # Ok::<(), inkstone::Error>(())
+/// ```
+pub fn read_from(reader: impl Read, options: CsvOptions) -> Result<CsvTable> {
+    read::of_reader(reader, "the CSV text", &options)
 }
 
 impl Dataset {

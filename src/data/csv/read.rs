@@ -1,6 +1,7 @@
 //! Reads a file row by row.
 
 use super::CsvTable;
+use super::classes::{Class, Classes, MOST_CLASSES};
 use super::columns::{Columns, Role};
 use super::limited::{self, Limited};
 use super::options::{CsvOptions, Header};
@@ -12,42 +13,41 @@ use crate::error::{Error, Result};
 use crate::shape::{MAX_ELEMENTS, Shape};
 use ::csv::{ByteRecord, Reader, ReaderBuilder};
 use ndarray::{Array2, Array4};
-use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 /// What stands for a value that is not known.
-const MISSING: [&str; 8] = ["", "NA", "N/A", "NaN", "nan", "null", "None", "?"];
+pub(super) const MISSING: [&str; 8] = ["", "NA", "N/A", "NaN", "nan", "null", "None", "?"];
 /// How many missing values are named.
 const NAMED: usize = 5;
-/// More different texts than these are no classes.
-const MOST_CLASSES: usize = 1 << 16;
 /// More columns than these are no table: each takes some dozen bytes for its name and its end.
 const MOST_COLUMNS: usize = 1 << 24;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// The table of a file.
-pub(super) fn table(path: &Path, options: &CsvOptions) -> Result<CsvTable> {
-    let place = path.display().to_string();
-    let io = |source| Error::Io { place: place.clone(), source };
+/// Opens a file that is not a folder.
+pub(super) fn opened(path: &Path) -> Result<File> {
+    let io = |source| Error::Io { place: path.display().to_string(), source };
     let file = open(path).map_err(io)?;
     if file.metadata().map_err(io)?.is_dir() {
-        return Err(Error::Data(format!("{place}: expected a CSV file, found a folder")));
+        return Err(Error::Data(format!("{}: expected a CSV file, found a folder", path.display())));
     }
-    let mut file = BufReader::with_capacity(1 << 16, file);
-    let packed = file.fill_buf().map_err(io)?.starts_with(&GZIP);
-    let source: Box<dyn Read> = if packed { Box::new(Unpacked::new(file)) } else { Box::new(file) };
-    let mut builder = ReaderBuilder::new();
-    builder.has_headers(false).flexible(true).delimiter(options.delimiter).buffer_capacity(limited::READ_AHEAD);
-    let reader = builder.from_reader(Limited::new(source));
-    Reading { place: &place, options, reader, record: ByteRecord::new() }.table()
+    Ok(file)
 }
 
-struct Reading<'a> {
+/// The table that a reader gives.
+///
+/// - place: what errors call it
+pub(super) fn of_reader(reader: impl Read, place: &str, options: &CsvOptions) -> Result<CsvTable> {
+    Reading::new(reader, place, options)?.table()
+}
+
+/// A file that is read row by row.
+pub(super) struct Reading<'a> {
     place: &'a str,
     options: &'a CsvOptions,
-    reader: Reader<Limited<Box<dyn Read>>>,
-    record: ByteRecord,
+    reader: Reader<Limited<Box<dyn Read + 'a>>>,
+    pub(super) record: ByteRecord,
 }
 
 /// The rows so far.
@@ -55,9 +55,9 @@ struct Rows {
     columns: Columns,
     inputs: Features,
     values: Vec<f32>,
-    /// The number of each row's class, and the texts by number in the order of their coming.
+    /// The number of each row's class, in the order of their coming.
     labels: Vec<usize>,
-    classes: BTreeMap<String, usize>,
+    classes: Classes,
     ids: Vec<String>,
     count: usize,
     /// Where values are missing: the first of them, and how many there are.
@@ -69,25 +69,25 @@ enum Features {
     Numbers(Vec<f32>),
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    /// - place: what errors call it
+    pub(super) fn new(reader: impl Read + 'a, place: &'a str, options: &'a CsvOptions) -> Result<Self> {
+        let mut reader = BufReader::with_capacity(1 << 16, reader);
+        let start = reader.fill_buf().map_err(|source| Error::Io { place: place.to_owned(), source })?;
+        let packed = start.starts_with(&GZIP);
+        let source: Box<dyn Read + '_> = if packed { Box::new(Unpacked::new(reader)) } else { Box::new(reader) };
+        let mut builder = ReaderBuilder::new();
+        builder.has_headers(false).flexible(true).delimiter(options.delimiter).buffer_capacity(limited::READ_AHEAD);
+        let reader = builder.from_reader(Limited::new(source));
+        Ok(Self { place, options, reader, record: ByteRecord::new() })
+    }
+
     fn table(mut self) -> Result<CsvTable> {
-        if !self.next_row()? {
-            return Err(self.fault("expected at least one row, found an empty file"));
-        }
-        if self.record.len() > MOST_COLUMNS {
-            return Err(self.fault(&format!("expected at most {MOST_COLUMNS} columns, found {}", self.record.len())));
-        }
-        let first: Vec<String> =
-            self.record.iter().map(|field| text(field).trim_start_matches('\u{feff}').trim().to_owned()).collect();
-        let is_header = match self.options.header {
-            Header::Detect => first.iter().all(|field| field.parse::<f64>().is_err() && !MISSING.contains(&&field[..])),
-            Header::Present => true,
-            Header::Absent => false,
-        };
-        let count = first.len();
-        let columns =
-            Columns::new(self.options, is_header.then_some(first), count).map_err(|problem| self.fault(&problem))?;
+        let (columns, is_header) = self.columns(|_| false)?;
         let features = columns.features().count();
+        if features == 0 {
+            return Err(self.fault("expected at least one column that is a feature, found none"));
+        }
         if let Some(shape) = self.options.images
             && shape.len() != Some(features)
         {
@@ -104,7 +104,7 @@ impl Reading<'_> {
             inputs,
             values: Vec::new(),
             labels: Vec::new(),
-            classes: BTreeMap::new(),
+            classes: Classes::default(),
             ids: Vec::new(),
             count: 0,
             missing: (Vec::new(), 0),
@@ -118,8 +118,32 @@ impl Reading<'_> {
         self.finish(rows, features)
     }
 
+    /// Reads the first row: which columns there are, and whether it has their names.
+    ///
+    /// - is_data: whether a text that is no number is none of a header's, if the options do not say whether there is one
+    pub(super) fn columns(&mut self, is_data: fn(&str) -> bool) -> Result<(Columns, bool)> {
+        if !self.next_row()? {
+            return Err(self.fault("expected at least one row, found an empty file"));
+        }
+        if self.record.len() > MOST_COLUMNS {
+            return Err(self.fault(&format!("expected at most {MOST_COLUMNS} columns, found {}", self.record.len())));
+        }
+        let first: Vec<String> =
+            self.record.iter().map(|field| text(field).trim_start_matches('\u{feff}').trim().to_owned()).collect();
+        let is_header = match self.options.header {
+            Header::Detect => !first
+                .iter()
+                .any(|field| field.parse::<f64>().is_ok() || MISSING.contains(&&field[..]) || is_data(field)),
+            Header::Present => true,
+            Header::Absent => false,
+        };
+        let count = first.len();
+        let columns = Columns::new(self.options, is_header.then_some(first), count);
+        Ok((columns.map_err(|problem| self.fault(&problem))?, is_header))
+    }
+
     /// Reads the next row; `false` at the end.
-    fn next_row(&mut self) -> Result<bool> {
+    pub(super) fn next_row(&mut self) -> Result<bool> {
         self.reader.get_mut().start_row();
         self.reader.read_byte_record(&mut self.record).map_err(|error| match error.into_kind() {
             ::csv::ErrorKind::Io(source) if is_damage(&source) => Error::Data(format!(
@@ -135,14 +159,24 @@ impl Reading<'_> {
         })
     }
 
-    fn row(&self, rows: &mut Rows) -> Result<()> {
-        let line = self.record.position().map_or(0, ::csv::Position::line);
-        let (expected, found) = (rows.columns.roles.len(), self.record.len());
+    /// Where the row begins, from 1.
+    pub(super) fn line(&self) -> u64 {
+        self.record.position().map_or(0, ::csv::Position::line)
+    }
+
+    /// Checks how many fields the row has.
+    pub(super) fn check_len(&self, expected: usize) -> Result<()> {
+        let (line, found) = (self.line(), self.record.len());
         if found != expected {
-            return Err(
-                self.fault(&format!("line {line}: expected {expected} fields, as in the first row, found {found}"))
-            );
+            let fields = format!("line {line}: expected {expected} fields, as in the first row, found {found}");
+            return Err(self.fault(&fields));
         }
+        Ok(())
+    }
+
+    fn row(&self, rows: &mut Rows) -> Result<()> {
+        let (line, expected) = (self.line(), rows.columns.roles.len());
+        self.check_len(expected)?;
         if rows.count == MAX_ELEMENTS {
             return Err(self.fault(&format!("expected at most {MAX_ELEMENTS} rows, found more")));
         }
@@ -157,23 +191,11 @@ impl Reading<'_> {
             match role {
                 Role::Ignored => {}
                 Role::Id => rows.ids.push(text(field).into_owned()),
-                Role::Target => {
-                    let class = text(field);
-                    let class = class.trim();
-                    if MISSING.contains(&class) {
-                        rows.miss(at);
-                        continue;
-                    }
-                    let next = rows.classes.len();
-                    let known = rows.classes.get(class).copied();
-                    if known.is_none() {
-                        if next == MOST_CLASSES {
-                            return Err(self.fault(&format!("{}: expected classes, found more than {MOST_CLASSES} different texts: name a column of numbers by `values`", rows.columns.name(place))));
-                        }
-                        rows.classes.insert(class.to_owned(), next);
-                    }
-                    rows.labels.push(known.unwrap_or(next));
-                }
+                Role::Target => match rows.classes.number(field) {
+                    Class::Known(number) => rows.labels.push(number),
+                    Class::Missing => rows.miss(at),
+                    Class::TooMany => return Err(self.too_many_classes(&rows.columns, place)),
+                },
                 Role::Feature | Role::Value(_) => {
                     let Some(value) = number(field) else {
                         let shown: String = text(field).trim().chars().take(50).collect();
@@ -203,6 +225,11 @@ impl Reading<'_> {
         Ok(())
     }
 
+    pub(super) fn too_many_classes(&self, columns: &Columns, place: usize) -> Error {
+        let name = columns.name(place);
+        self.fault(&format!("{name}: expected classes, found more than {MOST_CLASSES} different texts: name a column of numbers by `values`"))
+    }
+
     fn finish(&self, rows: Rows, features: usize) -> Result<CsvTable> {
         let Rows { columns, inputs, values, labels, classes, ids, count, missing: (named, missing) } = rows;
         if missing > 0 {
@@ -217,7 +244,7 @@ impl Reading<'_> {
         if count == 0 {
             return Err(self.fault("expected rows below the header, found none"));
         }
-        let (labels, classes) = numbered(labels, classes);
+        let (labels, classes) = classes.numbered(labels);
         let labels = self.options.target.is_some().then_some(labels);
         let values = (!self.options.values.is_empty()).then(|| {
             Values::from(
@@ -245,7 +272,7 @@ impl Reading<'_> {
         Ok(CsvTable { dataset, features, classes })
     }
 
-    fn fault(&self, problem: &str) -> Error {
+    pub(super) fn fault(&self, problem: &str) -> Error {
         Error::Data(format!("{}: {problem}", self.place))
     }
 }
@@ -260,32 +287,12 @@ impl Rows {
     }
 }
 
-/// Labels by the numbers that the classes are, or by their place in the alphabet, with their names.
-fn numbered(labels: Vec<usize>, classes: BTreeMap<String, usize>) -> (Vec<usize>, Vec<String>) {
-    let as_numbers: Option<Vec<usize>> = {
-        let mut numbers = vec![0; classes.len()];
-        let set = classes.iter().try_for_each(|(class, place)| {
-            numbers[*place] = class.parse().ok()?;
-            Some(())
-        });
-        set.map(|()| numbers)
-    };
-    match as_numbers {
-        Some(numbers) => (labels.into_iter().map(|place| numbers[place]).collect(), Vec::new()),
-        None => {
-            let mut order = vec![0; classes.len()];
-            classes.values().enumerate().for_each(|(number, place)| order[*place] = number);
-            (labels.into_iter().map(|place| order[place]).collect(), classes.into_keys().collect())
-        }
-    }
-}
-
 /// A finite number.
 fn number(field: &[u8]) -> Option<f32> {
     let text = std::str::from_utf8(field).ok()?;
     text.trim().parse::<f32>().ok().filter(|value| value.is_finite())
 }
 
-fn text(field: &[u8]) -> std::borrow::Cow<'_, str> {
+pub(super) fn text(field: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(field)
 }

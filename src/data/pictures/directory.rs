@@ -34,7 +34,7 @@ pub struct PictureOptions {
     colors: Colors,
     interpolation: Interpolation,
     order: Order,
-    broken: Broken,
+    pub(super) broken: Broken,
     with_ids: bool,
 }
 
@@ -131,7 +131,7 @@ pub fn read_folder(folder: impl AsRef<Path>, options: PictureOptions) -> Result<
         }
         files.extend(pictures.into_iter().map(|(file, path)| Listed { path, id: format!("{name}/{file}"), label }));
     }
-    let (dataset, left_out) = read_listed(&files, &options)?;
+    let (dataset, left_out) = read_all(&files, &options)?;
     Ok(PictureFolder { dataset, classes: classes.into_iter().map(|(name, _)| name).collect(), left_out })
 }
 
@@ -165,23 +165,24 @@ pub fn read_files(files: &[PathBuf], labels: &[usize], options: PictureOptions) 
         label: *label,
     };
     let files: Vec<Listed> = files.iter().zip(labels).map(listed).collect();
-    let (dataset, left_out) = read_listed(&files, &options)?;
+    let (dataset, left_out) = read_all(&files, &options)?;
     Ok(PictureFolder { dataset, classes: Vec::new(), left_out })
 }
 
 /// A file, what it is called, and its class.
-struct Listed {
-    path: PathBuf,
-    id: String,
-    label: usize,
+pub(super) struct Listed {
+    pub(super) path: PathBuf,
+    pub(super) id: String,
+    pub(super) label: usize,
 }
 
-fn is_picture(path: &Path) -> bool {
+/// Whether a name is one of those that are read.
+pub(super) fn is_picture(path: &Path) -> bool {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     ending.is_some_and(|ending| ENDINGS.contains(&&ending[..]))
 }
 
-fn read_listed(files: &[Listed], options: &PictureOptions) -> Result<(Dataset, Vec<(PathBuf, Error)>)> {
+pub(super) fn read_all(files: &[Listed], options: &PictureOptions) -> Result<(Dataset, Vec<(PathBuf, Error)>)> {
     options.check()?;
     let (height, width) = options.image_size;
     let len = height * width * options.colors.channels();

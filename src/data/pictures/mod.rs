@@ -27,6 +27,8 @@ mod folder;
 mod frame;
 mod histogram;
 mod ink;
+#[cfg(feature = "csv")]
+mod listed;
 mod mnist_form;
 mod png_file;
 mod sheet;
@@ -37,6 +39,8 @@ mod whole;
 
 pub use directory::{Broken, PictureFolder, PictureOptions, read_files, read_folder};
 pub use folder::{Order, from_folder, from_folder_in, from_folder_with_ids};
+#[cfg(feature = "csv")]
+pub use listed::read_listed;
 pub use mnist_form::to_mnist;
 pub use png_file::{read_png, write_png};
 pub use sheet::write_contact_sheet;
