@@ -1,7 +1,7 @@
 //! How much memory pictures cost. A program of its own, as other tests would be counted too.
 #![cfg(feature = "image")]
 
-use inkstone::data::pictures;
+use inkstone::data::pictures::{self, Picture, PictureLimits};
 use png::{BitDepth, ColorType, Encoder};
 use std::fs;
 use std::io::Write;
@@ -77,4 +77,54 @@ fn a_large_picture_costs_little_more_than_its_pixels() {
         assert!(digit.unwrap().iter().any(|value| *value == 255));
         assert!(peak < kept * SIDE * SIDE + (8 << 20), "{peak} bytes for {samples} samples");
     }
+}
+
+/// A progressive JPEG file of three colours that promises this size and has no pixels.
+fn progressive(width: u16, height: u16) -> Vec<u8> {
+    let ([w0, w1], [h0, h1]) = (width.to_be_bytes(), height.to_be_bytes());
+    let tables = [&[0xff, 0xdb, 0, 67, 0][..], &[1; 64]].concat();
+    let frame = [0xff, 0xc2, 0, 17, 8, h0, h1, w0, w1, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0];
+    let codes = [&[0xff, 0xc4, 0, 20, 0, 1][..], &[0; 16]].concat();
+    let scan = [0xff, 0xda, 0, 12, 3, 1, 0, 2, 0, 3, 0, 0, 0, 0];
+    [&[0xff, 0xd8][..], &tables, &frame, &codes, &scan, &[0; 8], &[0xff, 0xd9]].concat()
+}
+
+#[test]
+fn pictures_take_no_more_memory_than_their_limit() {
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    const LIMIT: u64 = 1 << 20;
+    let png = |side: u32, color| {
+        let path = folder().keep().join("a.png");
+        let mut encoder = Encoder::new(fs::File::create(&path).unwrap(), side, side);
+        encoder.set_color(color);
+        drop(encoder.write_header().unwrap());
+        let mut bytes = fs::read(&path).unwrap();
+        // A few of the bytes of its pixels.
+        let data = [&b"IDAT"[..], &[0x78, 0x9c, 0x63, 0, 0]].concat();
+        let mut crc = flate2::Crc::new();
+        crc.update(&data);
+        let chunk = [&5_u32.to_be_bytes()[..], &data, &crc.sum().to_be_bytes()].concat();
+        // Before the chunk that ends the file.
+        let end = bytes.len() - 12;
+        bytes.splice(end..end, chunk).for_each(drop);
+        bytes
+    };
+    let too_large = [png(16_384, ColorType::Grayscale), png(1024, ColorType::Rgba), progressive(16_000, 9000)];
+    let largest = [png(1024, ColorType::Grayscale), png(512, ColorType::Rgba), progressive(590, 590)];
+    for (files, expected) in [(too_large, "expected at most 1048576 bytes of pixels, found "), (largest, "")] {
+        for file in files {
+            let mut result = None;
+            let limits = PictureLimits::new().max_memory(LIMIT);
+            let peak = peak(|| result = Some(Picture::decode(&file, limits)));
+            let said = result.unwrap().map_or_else(|error| error.to_string(), |_| String::new());
+            assert!(said.contains(expected), "{said}");
+            let most = if expected.is_empty() { 4 * LIMIT as usize + (2 << 20) } else { 1 << 20 };
+            assert!(peak < most, "{peak} bytes: {said}");
+        }
+    }
+    let said = Picture::decode(&png(16_384, ColorType::Grayscale), PictureLimits::new().max_memory(LIMIT)).unwrap_err();
+    assert_eq!(
+        said.to_string(),
+        "the picture: expected at most 1048576 bytes of pixels, found 268435456, of 16384 x 16384: make it smaller"
+    );
 }

@@ -94,7 +94,8 @@ impl PictureLimits {
     }
 
     setters! {
-        /// Sets how many bytes its pixels may take.
+        /// Sets how many bytes its pixels may take. Decoding takes up to four times as much, where a JPEG picture comes in several
+        /// scans, and some mebibytes.
         max_memory: u64,
         /// Sets how long its sides are at most: larger pictures are shrunk as soon as they are decoded, with their aspect kept.
         longest_side: u32,
@@ -140,7 +141,9 @@ impl Picture {
     /// What is wrong with it.
     fn decode_from(source: impl BufRead + Seek, limits: PictureLimits) -> std::result::Result<Self, String> {
         let PictureLimits { max_memory, longest_side } = limits;
-        let decoded = || {
+        let not_whole =
+            |error: ImageError| format!("expected a whole PNG or JPEG file, found something else ({error})");
+        let decoder = || {
             let mut reader = ImageReader::new(source).with_guessed_format()?;
             let mut limits = Limits::default();
             limits.max_image_width = Some(MAX_SIDE);
@@ -149,11 +152,17 @@ impl Picture {
             reader.limits(limits);
             let mut decoder = reader.into_decoder()?;
             let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-            Ok((DynamicImage::from_decoder(decoder)?, orientation))
+            Ok((decoder, orientation))
         };
-        let (mut picture, orientation) = decoded().map_err(|error: ImageError| {
-            format!("expected a whole PNG or JPEG file, found something else ({error})")
-        })?;
+        let (decoder, orientation) = decoder().map_err(not_whole)?;
+        // Decoders check the sides alone.
+        let (bytes, (width, height)) = (decoder.total_bytes(), decoder.dimensions());
+        if bytes > max_memory {
+            return Err(format!(
+                "expected at most {max_memory} bytes of pixels, found {bytes}, of {width} x {height}: make it smaller"
+            ));
+        }
+        let mut picture = DynamicImage::from_decoder(decoder).map_err(not_whole)?;
         let longest_side = longest_side.max(1);
         if picture.width().max(picture.height()) > longest_side {
             picture = picture.thumbnail(longest_side, longest_side);
