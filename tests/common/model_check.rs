@@ -50,7 +50,7 @@ fn check_error(error: &Error) {
 }
 
 /// Predicts, runs forward and backward, and takes steps.
-fn run(mut model: Model) {
+pub(crate) fn run(mut model: Model) {
     let filled = |value: f32| -> Vec<ArrayD<f32>> {
         let arrays = model.input_shapes().into_iter().map(|shape| {
             let axes: Vec<usize> = [EXAMPLES].into_iter().chain(shape.axes().iter().copied()).collect();

@@ -3,7 +3,7 @@
 //! `cargo test --test files write_the_seeds -- --ignored`.
 
 #[path = "../common/model_check.rs"]
-mod model_check;
+pub(crate) mod model_check;
 #[path = "../common/sound_file.rs"]
 mod sound_file;
 

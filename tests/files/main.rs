@@ -26,6 +26,7 @@ mod damage;
 mod disk;
 mod each_layer;
 mod formats;
+mod fuzz_data;
 mod fuzz_seeds;
 mod hostile;
 mod layer_names;
