@@ -5,6 +5,7 @@ use crate::data::idx;
 use crate::data::numpy;
 use crate::data::open::open;
 use crate::error::{Error, Result};
+use crate::short_floats::half;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -24,6 +25,7 @@ pub(super) struct ArrayFile {
 
 /// Types of elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "numpy"), allow(dead_code, reason = "IDX files have only some"))]
 pub(super) enum Element {
     Bool,
     U8,
@@ -34,6 +36,7 @@ pub(super) enum Element {
     I16,
     I32,
     I64,
+    F16,
     F32,
     F64,
 }
@@ -158,7 +161,7 @@ impl Element {
     pub(super) fn width(self) -> usize {
         match self {
             Self::Bool | Self::U8 | Self::I8 => 1,
-            Self::U16 | Self::I16 => 2,
+            Self::U16 | Self::I16 | Self::F16 => 2,
             Self::U32 | Self::I32 | Self::F32 => 4,
             Self::U64 | Self::I64 | Self::F64 => 8,
         }
@@ -172,6 +175,7 @@ impl Element {
             Self::Bool => Number::Whole((word != 0).into()),
             Self::U8 | Self::U16 | Self::U32 | Self::U64 => Number::Whole(word.into()),
             Self::I8 | Self::I16 | Self::I32 | Self::I64 => Number::Whole(signed),
+            Self::F16 => Number::Float(half(word as u16).into()),
             Self::F32 => Number::Float(f32::from_bits(word as u32).into()),
             Self::F64 => Number::Float(f64::from_bits(word)),
         }
@@ -190,6 +194,7 @@ impl Element {
             "i2" => Self::I16,
             "i4" => Self::I32,
             "i8" => Self::I64,
+            "f2" => Self::F16,
             "f4" => Self::F32,
             "f8" => Self::F64,
             _ => return None,
