@@ -21,7 +21,6 @@ mod weights;
 mod write;
 
 pub use custom_objects::CustomObjects;
-#[cfg(feature = "onnx")]
 pub use limits::LoadLimits;
 pub use options::LoadOptions;
 pub(crate) use pair::Pair;
