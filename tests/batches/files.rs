@@ -2,7 +2,7 @@
 
 use super::Files;
 use inkstone::data::{BatchSource, EpochStart, FileBatches, idx};
-use ndarray::{Array1, Array2, Array3};
+use ndarray::{Array1, Array3};
 use std::fs;
 use std::path::Path;
 
@@ -116,6 +116,7 @@ fn files_that_cannot_be_read_in_pieces_are_refused() {
 mod numpy {
     use super::*;
     use inkstone::data::numpy;
+    use ndarray::Array2;
 
     fn npy(path: &Path, kind: &str, order: &str, shape: &str, data: &[u8]) {
         let header = format!("{{'descr': '{kind}', 'fortran_order': {order}, 'shape': {shape}, }}\n");

@@ -42,6 +42,7 @@ pub(super) enum Element {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "numpy"), allow(dead_code, reason = "IDX files have only one"))]
 enum ByteOrder {
     Little,
     Big,
