@@ -3,6 +3,8 @@
 
 #[cfg(feature = "protect")]
 mod encryption_fault;
+#[cfg(feature = "keras")]
+mod keras_fault;
 mod model_fault;
 #[cfg(feature = "onnx")]
 mod onnx_fault;
@@ -11,6 +13,8 @@ mod trust_fault;
 
 #[cfg(feature = "protect")]
 pub use encryption_fault::EncryptionFault;
+#[cfg(feature = "keras")]
+pub use keras_fault::KerasFault;
 pub use model_fault::ModelFault;
 #[cfg(feature = "onnx")]
 pub use onnx_fault::OnnxFault;
@@ -75,6 +79,15 @@ pub enum Error {
         place: String,
         /// What is wrong with its content.
         fault: OnnxFault,
+    },
+    /// A file is not a `.keras` file that is imported.
+    #[cfg(feature = "keras")]
+    #[error("{place}: {fault}")]
+    Keras {
+        /// The file, or what the caller named it.
+        place: String,
+        /// What is wrong with its content.
+        fault: KerasFault,
     },
     /// A file is not the IDX file it should be.
     #[error("{place}: {fault}")]

@@ -76,6 +76,8 @@
 //!   and the calibration as SVG files, or writes all of it, with the summary and the scores, into one HTML page.
 //! - `onnx`, off by default: `Model::export_onnx` writes a model as an ONNX file, which programs in other languages
 //!   run; `Model::import_onnx` makes a file of PyTorch, Keras or another program a model that predicts and trains on.
+//! - `keras`, off by default: `Model::import_keras` makes a `.keras` file, as `model.save("digits.keras")` of Keras 3 writes
+//!   it, a model that predicts as Keras does and trains on. It takes readers of archives and of HDF5, both in Rust alone.
 //!
 //! # The same seed, the same bits
 //!
@@ -124,6 +126,8 @@ pub mod generative {}
 #[doc = include_str!("for_keras_users.md")]
 pub mod for_keras_users {}
 mod history;
+#[cfg(feature = "keras")]
+mod keras;
 mod kernels;
 pub mod layers;
 mod loss;
@@ -172,6 +176,8 @@ mod whole_file;
 pub use ndarray;
 
 pub use data::{Dataset, Inputs, LabelledInputs, Targets};
+#[cfg(feature = "keras")]
+pub use error::KerasFault;
 #[cfg(feature = "onnx")]
 pub use error::OnnxFault;
 #[cfg(feature = "protect")]

@@ -181,7 +181,7 @@ pub(crate) struct Part {
     pub(crate) fault: Option<String>,
 }
 
-#[cfg(feature = "onnx")]
+#[cfg(any(feature = "keras", feature = "onnx"))]
 impl Pretrained {
     /// A network whose layers have these weights, each in the order that it declares.
     pub(crate) fn with_weights(network: Network, weights: Vec<Option<Vec<Weight>>>, seed: u64) -> Self {

@@ -19,7 +19,7 @@ const LEVELS: [&[&str]; 15] = [
     &["model"],
     &["evaluation", "functional", "membership", "pretrained", "quantized", "sequential", "testing"],
     &["models", "saving"],
-    &["onnx", "predictor", "report", "training"],
+    &["keras", "onnx", "predictor", "report", "training"],
     &["callbacks"],
     &["fit", "gan"],
     &["custom", "lib", "prelude", "privacy"],

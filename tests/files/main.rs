@@ -13,6 +13,9 @@ mod common_model_file;
 #[cfg(feature = "onnx")]
 #[path = "../common/onnx_cases.rs"]
 mod common_onnx_cases;
+#[cfg(any(feature = "keras", feature = "onnx"))]
+#[path = "../common/peer_values.rs"]
+mod common_peer_values;
 #[path = "../common/python.rs"]
 mod common_python;
 #[path = "../common/unknown_fields.rs"]
@@ -29,6 +32,8 @@ mod formats;
 mod fuzz_data;
 mod fuzz_seeds;
 mod hostile;
+#[cfg(feature = "keras")]
+mod keras_import;
 mod layer_names;
 mod levels;
 mod limits;

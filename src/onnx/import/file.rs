@@ -4,6 +4,7 @@ use super::super::MAX_BYTES;
 use super::super::message::{Graph, ModelFile};
 use super::graph::{Importer, Origin, Written};
 use super::network::Builder;
+use super::written_out::joined;
 use crate::error::{Error, OnnxFault, Result};
 use crate::layers::Network;
 use crate::model::Weight;
@@ -53,7 +54,7 @@ pub(super) fn import(bytes: &[u8], place: &str, limits: &LoadLimits) -> Result<I
         let (oldest, newest) = (*OPSETS.start(), *OPSETS.end());
         return Err(fault(OnnxFault::OperatorSet { found, oldest, newest }));
     }
-    let graph = file.graph.unwrap_or_default();
+    let graph = joined(file.graph.unwrap_or_default());
     let origin = match &file.producer_name[..] {
         env!("CARGO_PKG_NAME") => Origin::Ours,
         "pytorch" => Origin::PyTorch,

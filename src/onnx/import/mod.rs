@@ -22,19 +22,16 @@ mod tensors;
 mod tests;
 mod value;
 mod windows;
+mod written_out;
 
 use crate::error::Result;
-use crate::layers::{ActivationFunction, Layer, Network, Source};
-use crate::loss::{BinaryCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy};
-use crate::metrics::Metric;
 use crate::model::Model;
 use crate::objective::Objective;
 use crate::optimizer::Adam;
-use crate::plan::Outline;
+use crate::plan::{Plan, Wanted};
 use crate::pretrained::Pretrained;
 use crate::random::fresh_seed;
 use crate::saving::LoadLimits;
-use crate::shape::Shape;
 use file::Imported;
 use std::path::Path;
 
@@ -61,8 +58,8 @@ const BYTES: &str = "the ONNX file";
 /// - `Dropout` leaves no trace, as in most exports: add it again with a description of your own if training is to have it.
 impl Model {
     /// Imports an ONNX file as a model that predicts at once, and trains on: with Adam, and for each output the loss that fits
-    /// its last function: [`SparseCategoricalCrossentropy`] with the accuracy behind a softmax of a vector,
-    /// [`BinaryCrossentropy`] behind a sigmoid, otherwise [`MeanSquaredError`]. [`Pretrained::import_onnx`] leaves the choice to
+    /// its last function: [`SparseCategoricalCrossentropy`](crate::SparseCategoricalCrossentropy) with the accuracy behind a softmax of a vector,
+    /// [`BinaryCrossentropy`](crate::BinaryCrossentropy) behind a sigmoid, otherwise [`MeanSquaredError`](crate::MeanSquaredError). [`Pretrained::import_onnx`] leaves the choice to
     /// you.
     ///
     /// Only with the feature `onnx`.
@@ -184,32 +181,7 @@ fn imported(bytes: &[u8], place: &str, limits: &LoadLimits) -> Result<Pretrained
 
 /// A model with the losses that fit its outputs.
 fn compiled(pretrained: Pretrained) -> Result<Model> {
-    let network = pretrained.network();
-    let shapes = Outline::new(network)?.shapes;
-    let objective = |output: &Source| {
-        let shape = output.find(&network.inputs, &shapes).expect("the shapes are known of all values");
-        objective(*shape, last_function(network, *output))
-    };
-    let objectives: Vec<Objective> = network.outputs.iter().map(objective).collect();
+    let heads = Plan::new(pretrained.network(), Wanted::OfParameters)?.heads;
+    let objectives: Vec<Objective> = heads.iter().map(|head| Objective::fitting(head.function, head.shape)).collect();
     pretrained.compile_with(Adam::default(), objectives)
-}
-
-/// What an output is trained for, by its shape and the function that gives it.
-fn objective(shape: Shape, function: Option<ActivationFunction>) -> Objective {
-    match (function, shape.axes()) {
-        (Some(ActivationFunction::Softmax), [_]) => {
-            Objective::new(SparseCategoricalCrossentropy::default()).metrics([Metric::Accuracy])
-        }
-        (Some(ActivationFunction::Sigmoid), _) => Objective::new(BinaryCrossentropy::default()),
-        _ => Objective::new(MeanSquaredError),
-    }
-}
-
-/// The activation function that gives an output.
-fn last_function(network: &Network, output: Source) -> Option<ActivationFunction> {
-    let Source::Call(call) = output else { return None };
-    match &network.layers[network.calls[call].layer] {
-        Layer::Activation(activation) => Some(activation.function),
-        _ => None,
-    }
 }

@@ -5,6 +5,7 @@ use super::graph::Importer;
 use super::network::Added;
 use super::node::Op;
 use super::value::Value;
+use super::written_out::COUNT;
 use crate::layers::{BatchNormalization, GroupNormalization, LayerNormalization};
 use ndarray::{ArrayD, IxDyn};
 
@@ -30,9 +31,14 @@ impl<'a> Importer<'a> {
         let value = self.value(op, 0)?;
         op.int("stash_type", 1);
         let axis = value.own_axis(op.int("axis", -1))?;
-        let own: Vec<usize> = (axis..value.rank()).collect();
-        if own.iter().any(|axis| value.is_batch(*axis)) {
-            return Err("normalizes over the batch, which is not supported".into());
+        let count = op.optional_int(COUNT).map(|count| usize::try_from(count).unwrap_or_default());
+        let end = count.map_or(value.rank(), |count| value.rank().min(axis.saturating_add(count)));
+        let own: Vec<usize> = (axis..end).collect();
+        if count.is_some() {
+            (1..3).try_for_each(|place| self.check_axes_of_weight(op, place, &own, value.rank()))?;
+        }
+        if own.is_empty() || own.iter().any(|axis| value.is_batch(*axis)) {
+            return Err("normalizes over the batch, or nothing, which is not supported".into());
         }
         let others = value.natural().into_iter().filter(|axis| !own.contains(axis));
         let order: Vec<usize> = others.chain(own.iter().copied()).collect();
@@ -43,12 +49,15 @@ impl<'a> Importer<'a> {
             _ if in_front == 1 => vec![features],
             _ => vec![in_front, features],
         };
-        let mut weights = vec![self.weight_row(op, 1)?];
-        let has_offset = op.input(2).is_some();
+        let (has_scale, has_offset) = (op.input(1).is_some(), op.input(2).is_some());
+        let mut weights = Vec::new();
+        if has_scale {
+            weights.push(self.weight_row(op, 1)?);
+        }
         if has_offset {
             weights.push(self.weight_row(op, 2)?);
         }
-        let layer = LayerNormalization::new().epsilon(op.float("epsilon", 1e-5)).center(has_offset);
+        let layer = LayerNormalization::new().epsilon(op.float("epsilon", 1e-5)).scale(has_scale).center(has_offset);
         let added = Added { layer: layer.into(), weights, name: &op.node.name, from: names_of_weights(op) };
         let y = self.same_sizes(&value, &order, &lens, added)?;
         self.give_value(op, y)
@@ -77,6 +86,17 @@ impl<'a> Importer<'a> {
         let added = Added { layer: layer.into(), weights, name: &op.node.name, from: names_of_weights(op) };
         let y = self.same_sizes(&value, &order, &lens, added)?;
         self.give_value(op, y)
+    }
+
+    /// Checks that a constant has numbers for these axes alone.
+    fn check_axes_of_weight(&mut self, op: &Op<'a>, place: usize, own: &[usize], rank: usize) -> Result<(), String> {
+        let Some(constant) = self.constant(op, place)? else { return Ok(()) };
+        let sizes = constant.sizes()?;
+        let is_other = |(index, size): (usize, &usize)| *size != 1 && !own.contains(&(rank + index - sizes.len()));
+        match sizes.len() > rank || sizes.iter().enumerate().any(is_other) {
+            true => Err("is a normalization with weights of other axes, which is not supported".into()),
+            false => Ok(()),
+        }
     }
 
     /// A constant as a vector.
