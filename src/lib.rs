@@ -110,6 +110,7 @@ mod aligned;
 #[doc = include_str!("autoencoders.md")]
 pub mod autoencoders {}
 pub mod callbacks;
+mod clock;
 pub mod custom;
 pub mod data;
 mod error;

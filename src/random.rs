@@ -3,7 +3,6 @@
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, RngExt, SeedableRng};
-use std::hash::{BuildHasher, RandomState};
 
 /// What a stream of random numbers is for.
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +60,18 @@ pub(crate) fn normal(random: &mut impl Rng) -> f32 {
 }
 
 /// A seed nobody chose, from the randomness that the standard library gives its hash maps.
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub(crate) fn fresh_seed() -> u64 {
-    RandomState::new().hash_one(0_u64)
+    use std::hash::{BuildHasher, RandomState};
+    // A process that has been forked from another one has that one's keys.
+    RandomState::new().hash_one(std::process::id())
+}
+
+/// A seed nobody chose, from the browser: the standard library's hash maps are the same there at every load of a page.
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+pub(crate) fn fresh_seed() -> u64 {
+    // A host without randomness gives the seed that the standard library would.
+    getrandom::u64().unwrap_or(0)
 }
 
 /// One step of [SplitMix64](https://prng.di.unimi.it/splitmix64.c): neighbouring inputs give unrelated outputs.

@@ -5,7 +5,8 @@ use crate::training::{Logs, say};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use crate::clock::Instant;
+use std::time::Duration;
 
 /// The least time between two drawings: at one in 50 ms they took 1.4 % of the training time (Keras example,
 /// 2026-11-25).

@@ -8,6 +8,7 @@ use super::supply::{self, Given, Source, Supply, Validation};
 use super::{FitConfig, of_validation, weights};
 use crate::callbacks::Callbacks;
 use crate::data::EpochStart;
+use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
 use crate::metrics::Scores;
@@ -16,7 +17,7 @@ use crate::train::Examples;
 use crate::training::{Logs, Training, Validates};
 use std::mem;
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long the steps of one training may occupy the pool while other trainings wait.
 const POOL_TURN: Duration = Duration::from_millis(3);

@@ -11,7 +11,7 @@ use ndarray::{ArrayD, Axis};
 use rand::Rng;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::Instant;
+use crate::clock::Instant;
 
 /// How many images the diversity is measured on.
 const SAMPLED: usize = 64;

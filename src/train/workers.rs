@@ -8,7 +8,8 @@
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use crate::clock::Instant;
+use std::time::Duration;
 
 /// How long a thread waits awake at most.
 const PATIENCE: Duration = Duration::from_micros(200);

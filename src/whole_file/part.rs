@@ -1,7 +1,7 @@
 //! Unfinished files: what they are called, what they may, and how those of killed processes are removed.
 
+use crate::random::fresh_seed;
 use std::fs::{self, File, Metadata};
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -83,7 +83,7 @@ fn create_private(path: &Path) -> io::Result<File> {
 
 /// Letters and digits that other processes and threads hardly ever find at the same time.
 fn random_name() -> String {
-    let mut number = RandomState::new().hash_one(std::process::id());
+    let mut number = fresh_seed();
     let mut digit = || {
         let digit = ALPHABET[(number % 62) as usize];
         number /= 62;

@@ -24,8 +24,8 @@ impl EventFile {
     pub(super) fn create(folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder).map_err(|source| fault(folder, source))?;
         let since_1970 = since_1970();
-        let host = gethostname::gethostname();
-        let start = format!("events.out.tfevents.{:010}.{}", since_1970.as_secs(), host.to_string_lossy());
+        let host = host_name();
+        let start = format!("events.out.tfevents.{:010}.{}", since_1970.as_secs(), host);
         // A process may begin several trainings in one second.
         let mut number = 0;
         let (path, file) = loop {
@@ -59,8 +59,20 @@ impl EventFile {
     }
 }
 
+/// The name of this machine, which file names have, so that several may write into one folder.
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+fn host_name() -> String {
+    gethostname::gethostname().to_string_lossy().into_owned()
+}
+
+/// A page in a browser has no name.
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+fn host_name() -> String {
+    "wasm".into()
+}
+
 fn since_1970() -> Duration {
-    SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()
+    crate::clock::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 fn fault(path: &Path, source: io::Error) -> Error {

@@ -47,7 +47,7 @@ impl Validity {
 
     /// Whether it is valid now.
     pub(super) fn check(&self) -> std::result::Result<(), TrustFault> {
-        let now = SystemTime::now();
+        let now = crate::clock::now();
         match (self.not_before, self.expires) {
             (Some(from), _) if now < from.0 => Err(TrustFault::NotYet(from.to_string())),
             (_, Some(end)) if now >= end.0 => Err(TrustFault::Expired(end.to_string())),
