@@ -1,11 +1,11 @@
 //! The progress bar of an epoch, as Keras draws it.
 
+use crate::clock::Instant;
 use crate::train::{Scoring, Tally};
 use crate::training::{Logs, say};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
-use crate::clock::Instant;
 use std::time::Duration;
 
 /// The least time between two drawings: at one in 50 ms they took 1.4 % of the training time (Keras example,

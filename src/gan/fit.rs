@@ -3,6 +3,7 @@
 use super::config::{BatchCallback, EpochCallback};
 use super::position::Sums;
 use super::{Gan, GanConfig, GanEpoch, GanHistory};
+use crate::clock::Instant;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::random::{Stream, stream};
@@ -11,7 +12,6 @@ use ndarray::{ArrayD, Axis};
 use rand::Rng;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use crate::clock::Instant;
 
 /// How many images the diversity is measured on.
 const SAMPLED: usize = 64;

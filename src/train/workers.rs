@@ -5,10 +5,10 @@
 //! than the optimizer's pass over a small model. The shards of a batch take about as long as each other, and after them
 //! there is work at once; so whoever finishes first stays awake until the last has.
 
+use crate::clock::Instant;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use crate::clock::Instant;
 use std::time::Duration;
 
 /// How long a thread waits awake at most.

@@ -3,7 +3,7 @@
 
 use crate::augmentation::of_handwriting;
 use crate::network::Settings;
-use crate::pictures::as_seen;
+use crate::pictures::{Picture, as_seen};
 use inkstone::data::{Augment, Dataset, synthetic};
 use inkstone::prelude::*;
 use inkstone::{Error, Result};
@@ -67,18 +67,16 @@ struct Misread {
     label: usize,
     answer: usize,
     probability: f32,
-    height: usize,
-    width: usize,
-    pixels: Vec<u8>,
+    #[serde(flatten)]
+    picture: Picture,
 }
 
 /// What is read in a drawing.
 #[derive(Debug, Serialize)]
 pub(crate) struct Reading {
     probabilities: Vec<f32>,
-    height: usize,
-    width: usize,
-    pixels: Vec<u8>,
+    #[serde(flatten)]
+    picture: Picture,
 }
 
 /// What a network is.
@@ -124,7 +122,9 @@ impl Lesson {
     pub(crate) fn learn_from(&mut self, settings: &str, train: Dataset, test: Dataset) -> Result<()> {
         if train.shape() != test.shape() {
             let (train, test) = (train.shape(), test.shape());
-            return Err(Error::Data(format!("the training pictures are {train}, the test pictures {test}: choose files that belong together")));
+            return Err(Error::Data(format!(
+                "the training pictures are {train}, the test pictures {test}: choose files that belong together"
+            )));
         }
         let settings = Settings::from_json(settings)?;
         let model = settings.model(side(&train)?)?;
@@ -165,7 +165,8 @@ impl Lesson {
         let model = Model::from_bytes(bytes)?;
         let (expected, found) = (self.train.shape(), model.input_shape());
         if expected != found {
-            let text = format!("the model takes pictures of {found}, the data set has {expected}: choose its data first");
+            let text =
+                format!("the model takes pictures of {found}, the data set has {expected}: choose its data first");
             return Err(Error::Data(text));
         }
         if model.output_shapes().len() != 1 || model.output_shape().axes() != [10] {
@@ -241,14 +242,11 @@ impl Lesson {
         let scores = self.model.evaluate(&test)?;
         let report = self.model.evaluate_report(&test)?;
         let mistakes = report.mistakes(MISTAKES).iter().map(|mistake| {
-            let picture = test.select(&[mistake.index])?.images();
             Ok(Misread {
                 label: mistake.label,
                 answer: mistake.predicted,
                 probability: mistake.probability,
-                height: picture.dim().1,
-                width: picture.dim().2,
-                pixels: picture.iter().map(|value| (value * 255.0) as u8).collect(),
+                picture: Picture::of(&test, mistake.index)?,
             })
         });
         Ok(Examination {
@@ -260,6 +258,15 @@ impl Lesson {
         })
     }
 
+    /// A picture of the test set; `part`, from 0 to 1, says which.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub(crate) fn example(&self, part: f64) -> Result<Picture> {
+        let index = ((part * self.test.len() as f64) as usize).min(self.test.len() - 1);
+        Picture::of(&self.test, index)
+    }
+
     /// # Errors
     /// As [`as_seen`].
     pub(crate) fn read(&self, pixels: &[u8], width: usize) -> Result<Reading> {
@@ -268,9 +275,7 @@ impl Lesson {
         let probabilities = self.model.predict(&seen)?;
         Ok(Reading {
             probabilities: probabilities.iter().copied().collect(),
-            height,
-            width: side,
-            pixels: seen.into_iter().collect(),
+            picture: Picture { height, width: side, pixels: seen.into_iter().collect() },
         })
     }
 

@@ -87,6 +87,14 @@ impl Classroom {
         json(&self.lesson.read(pixels, width)?)
     }
 
+    /// A picture of the test set; `part`, from 0 to 1, says which.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn example(&self, part: f64) -> Result<String, JsError> {
+        json(&self.lesson.example(part)?)
+    }
+
     /// The filters of the first layer that has any, as grey pictures.
     ///
     /// # Errors

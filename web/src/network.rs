@@ -21,14 +21,21 @@ pub(crate) struct Settings {
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum LayerSetting {
     /// Convolution with ReLU.
-    Conv { filters: usize, size: usize },
+    Conv {
+        filters: usize,
+        size: usize,
+    },
     /// The largest of each 2x2 pixels.
     Pool,
-    Dropout { rate: f32 },
+    Dropout {
+        rate: f32,
+    },
     Norm,
     Flatten,
     /// Dense with ReLU.
-    Dense { units: usize },
+    Dense {
+        units: usize,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]

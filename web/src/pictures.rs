@@ -6,6 +6,24 @@ use inkstone::prelude::*;
 use inkstone::{Error, Result};
 use serde::Serialize;
 
+/// One grey picture, row by row.
+#[derive(Debug, Serialize)]
+pub(crate) struct Picture {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) pixels: Vec<u8>,
+}
+
+impl Picture {
+    /// # Errors
+    /// None where the data set has such an example.
+    pub(crate) fn of(dataset: &Dataset, index: usize) -> Result<Self> {
+        let images = dataset.select(&[index])?.images();
+        let (_, height, width, _) = images.dim();
+        Ok(Self { height, width, pixels: images.iter().map(|value| (value * 255.0) as u8).collect() })
+    }
+}
+
 /// Filters as grey pictures, one after another: 128 is a weight of nothing, light a positive one.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Filters {
