@@ -8,7 +8,7 @@ const KINDS = {
   norm: { name: "Batch normalization", says: "keeps numbers in a good range", fields: {} },
   dropout: { name: "Dropout", says: "forgets a part at random, so that it memorises less", fields: { rate: ["part", .5, 0, .95] } },
   flatten: { name: "Flatten", says: "lays the picture out in one row", fields: {} },
-  dense: { name: "Dense", says: "weighs all numbers against each other", fields: { units: ["units", 128, 1, 2048] } },
+  dense: { name: "Dense", says: "weighs all numbers against each other", fields: { units: ["units", 128, 1, 1024] } },
 };
 const PRESETS = {
   "Keras' example": [["conv", 32, 3], ["pool"], ["conv", 64, 3], ["pool"], ["flatten"], ["dropout", .5]],

@@ -47,11 +47,11 @@ pub(crate) enum OptimizerSetting {
 }
 
 /// The most layers that are taken from a link.
-const MOST_LAYERS: usize = 20;
+const MOST_LAYERS: usize = 16;
 /// The most weights, which are 80 MB with what Adam keeps of them: more would stop the page of a phone.
 const MOST_WEIGHTS: usize = 5_000_000;
 /// The most units and filters of a layer.
-const MOST_UNITS: usize = 4096;
+const MOST_UNITS: usize = 1024;
 
 impl Settings {
     /// # Errors
@@ -64,7 +64,7 @@ impl Settings {
         }
         match settings.layers.len() {
             0..=MOST_LAYERS => Ok(settings),
-            count => Err(fault("layers", "at most 20 of them", count)),
+            count => Err(fault("layers", "at most 16 of them", count)),
         }
     }
 
@@ -111,7 +111,7 @@ impl Settings {
 fn at_most(units: usize) -> Result<usize> {
     match units {
         0..=MOST_UNITS => Ok(units),
-        _ => Err(fault("units", "at most 4096 in a layer of a page", units)),
+        _ => Err(fault("units", "at most 1024 in a layer of a page", units)),
     }
 }
 
