@@ -1,6 +1,6 @@
-//! Decides which ONNX operators each activation function becomes. Those that opset 13 lacks are composed.
+//! Decides which ONNX operators each activation function becomes. Those that old opsets lack are composed.
 
-use super::graph::{Builder, Operator, Value};
+use super::graph::{Builder, Layout, Operator, Value};
 use super::message::{Attribute, Tensor};
 use crate::kernels::activation::SELU;
 use crate::layers::{ActivationFunction, LEAKY_RELU_SLOPE, ReLU};
@@ -19,8 +19,13 @@ impl Activations<'_> {
             ActivationFunction::Sigmoid => self.of("Sigmoid", x),
             ActivationFunction::Tanh => self.of("Tanh", x),
             ActivationFunction::Softmax => {
-                let axis = Attribute::int("axis", x.layout.channels());
-                self.node("softmax", Operator::new("Softmax").with_attributes([axis]), &[x])
+                // The last axis by its place from the end, as old opsets mean the same by that.
+                let axis = match x.layout {
+                    Layout::ChannelsFirst => 1,
+                    Layout::ChannelsLast | Layout::Plain { .. } => -1,
+                };
+                let operator = Operator::new("Softmax").with_attributes([Attribute::int("axis", axis)]);
+                self.node("softmax", operator, &[x])
             }
             ActivationFunction::Relu6 => self.clipped(x, 6.0),
             ActivationFunction::LeakyRelu => self.leaky_relu(x, LEAKY_RELU_SLOPE),

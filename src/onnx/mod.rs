@@ -1,5 +1,5 @@
 //! Decides what a model is in ONNX, the format that other programs run models in, and, in `import`, what a file of it is here. `layers` makes layers operators,
-//! `graph` puts them together, `message` is the file's format.
+//! `graph` puts them together, `versions` says what reads them, `message` is the file's format.
 
 mod activations;
 mod convolutions;
@@ -16,6 +16,7 @@ mod sequences;
 mod shaping;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use crate::error::{Error, Result};
 use crate::layers::{Layer, Network, Source};
@@ -23,16 +24,10 @@ use crate::model::Model;
 use crate::program::MaskRule;
 use crate::saving::check_finite;
 use crate::whole_file::write_whole;
-use message::{ModelFile, OperatorSet, Property};
+use message::{ModelFile, Property};
 use prost::Message;
 use std::path::Path;
 
-/// The version of ONNX' operators: the first one in which all operators mean what we write; before it, `Softmax` was
-/// one over all axes from the given one on. Later versions mean the same, but each keeps the file from the programs
-/// that are older.
-const OPSET: i64 = 13;
-/// The version of the file's format that came with it.
-const IR_VERSION: i64 = 7;
 /// No Protocol Buffers message may have more bytes, and no reader takes one.
 const MAX_BYTES: usize = i32::MAX as usize;
 
@@ -54,8 +49,9 @@ const MAX_BYTES: usize = i32::MAX as usize;
 /// (filters, channels, kernel height, kernel width), a dense layer's (features, units). `Dropout` leaves no trace. A
 /// [`Predictor`](crate::Predictor) has no layers any more: export the model before.
 ///
-/// The operators are those of opset 13, in IR version 7, which programs have read since the end of 2020: ONNX Runtime
-/// from 1.6 on. With `pip install onnxruntime`, Python runs it:
+/// A file declares the lowest opset that its operators need, so that old programs read it: 11, in IR version 6, which
+/// ONNX Runtime runs from 1.0 on, or 13, in IR version 7, which it runs from 1.6 on (2020), for recurrent layers, means
+/// under a mask, a `Softmax` over the channels of images, and quantized models. With `pip install onnxruntime`, Python runs it:
 ///
 /// ```python
 /// import numpy, onnxruntime
@@ -131,13 +127,15 @@ fn file(model: &Model) -> Result<ModelFile> {
     let weights = model.get_weights();
     check_finite(&weights)?;
     let property = |key: &str, value: String| Property { key: key.into(), value };
+    let graph = layers::graph(&model.engine.plan, &model.network, &weights);
+    let (operators, ir_version) = versions::of(&graph);
     Ok(ModelFile {
-        ir_version: IR_VERSION,
+        ir_version,
         producer_name: env!("CARGO_PKG_NAME").into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
         doc_string: model.summary().to_string(),
-        graph: Some(layers::graph(&model.engine.plan, &model.network, &weights)),
-        opset_import: vec![OperatorSet { version: OPSET, ..OperatorSet::default() }],
+        graph: Some(graph),
+        opset_import: vec![operators],
         metadata_props: vec![property("epochs", model.epochs.to_string()), property("seed", model.seed.to_string())],
     })
 }

@@ -1,5 +1,5 @@
-//! Decides which ONNX operators normalizations become. Those within an example are composed: opset 13 has none of them
-//! in our layout.
+//! Decides which ONNX operators normalizations become. Those within an example are composed: old opsets have none of them,
+//! and none has one of groups in our layout.
 
 use super::graph::{Layout, Operator, Value, weight};
 use super::layers::{CHECKED, Call};

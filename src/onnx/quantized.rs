@@ -5,8 +5,8 @@
 use super::activations::Activations;
 use super::graph::{Builder, Layout, Operator, Value};
 use super::layers::{end_name, input_info, output_info, sliding};
-use super::message::{Attribute, ModelFile, OperatorSet, Tensor};
-use super::{IR_VERSION, MAX_BYTES, OPSET, encode};
+use super::message::{Attribute, ModelFile, Tensor};
+use super::{MAX_BYTES, encode, versions};
 use crate::error::{Error, Result};
 use crate::kernels::activation::{Elementwise, SELU};
 use crate::kernels::int8::Quantization;
@@ -79,13 +79,15 @@ fn file(parts: &Parts) -> Result<ModelFile> {
         (emitter.output(head, &name), output_info(name, head.shape))
     });
     let outputs = outputs.collect();
+    let graph = emitter.builder.finish(infos, outputs);
+    let (operators, ir_version) = versions::of(&graph);
     Ok(ModelFile {
-        ir_version: IR_VERSION,
+        ir_version,
         producer_name: env!("CARGO_PKG_NAME").into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
         doc_string: "A quantized model.".into(),
-        graph: Some(emitter.builder.finish(infos, outputs)),
-        opset_import: vec![OperatorSet { version: OPSET, ..OperatorSet::default() }],
+        graph: Some(graph),
+        opset_import: vec![operators],
         metadata_props: Vec::new(),
     })
 }

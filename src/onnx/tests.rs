@@ -58,7 +58,7 @@ fn axes_are_turned_only_where_they_must_be() {
     ];
     assert_eq!(chain(&graph), expected);
     let softmaxes = graph.node.iter().filter(|node| node.op_type == "Softmax");
-    assert_eq!(softmaxes.map(|node| attribute(node, "axis").i).collect::<Vec<_>>(), [Some(1), Some(1)]);
+    assert_eq!(softmaxes.map(|node| attribute(node, "axis").i).collect::<Vec<_>>(), [Some(1), Some(-1)]);
     assert_eq!(attribute(&graph.node[1], "perm").ints, [0, 3, 1, 2]);
     assert_eq!(attribute(&graph.node[7], "perm").ints, [0, 2, 3, 1]);
 }
@@ -67,7 +67,7 @@ fn axes_are_turned_only_where_they_must_be() {
 fn a_softmax_of_pixels_is_over_their_channels() {
     let graph = graph(&model([2, 3, 4], [Activation::new(Softmax).into(), Flatten::new().into()]));
     assert_eq!(chain(&graph), ["activation/softmax = Softmax(input)", "output = Flatten(activation/softmax)"]);
-    assert_eq!(attribute(&graph.node[0], "axis").i, Some(3));
+    assert_eq!(attribute(&graph.node[0], "axis").i, Some(-1));
 }
 
 #[test]

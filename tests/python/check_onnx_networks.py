@@ -11,6 +11,7 @@ import sys
 import numpy
 import onnx
 import onnxruntime
+import onnx_versions
 import safetensors.numpy
 
 TOLERANCE = 1e-5
@@ -18,11 +19,13 @@ paths = sorted(pathlib.Path(sys.argv[1]).glob("*.onnx"))
 compared, worst = 0, 0.0
 for path in paths:
     arrays = safetensors.numpy.load_file(path.with_suffix(".safetensors"))
-    onnx.checker.check_model(onnx.load(path), full_check=True)
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     inputs = {value.name: arrays.pop(value.name) for value in session.get_inputs()}
     names = [value.name for value in session.get_outputs()]
     assert set(names) == set(arrays), (names, arrays.keys())
+    onnx_versions.check(model, inputs, arrays)
     for count in (len(next(iter(inputs.values()))), 1):
         found = session.run(names, {name: value[:count] for name, value in inputs.items()})
         for name, value in zip(names, found):

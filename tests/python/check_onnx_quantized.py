@@ -11,6 +11,7 @@ import sys
 import numpy
 import onnx
 import onnxruntime
+import onnx_versions
 import safetensors
 
 # Of the largest prediction, where that is more than 1: a value near the middle between two bytes may become either.
@@ -26,6 +27,7 @@ for path in paths:
     model = onnx.load(path)
     try:
         onnx.checker.check_model(model, full_check=True)
+        onnx_versions.check(model, {"input": inputs}, {"output": expected})
         options = onnxruntime.SessionOptions()
         options.optimized_model_filepath = str(path.with_suffix(".optimized"))
         options.log_severity_level = 3
