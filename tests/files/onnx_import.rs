@@ -4,6 +4,7 @@ use crate::common_onnx_cases::{Case, cases, trained};
 use crate::common_peer_values::{Fixture, Values, difference, largest};
 use inkstone::Error;
 use inkstone::data::synthetic;
+use inkstone::layers::Layer;
 use inkstone::prelude::*;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -24,16 +25,14 @@ fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/onnx_import"))
 }
 
-/// What is not imported: PyTorch's newer exporter takes functions and cells apart, and tf2onnx leaves Keras' GRU a loop.
-const REFUSED: [(&str, &str); 3] = [
+/// What is not imported: PyTorch's newer exporter takes cells apart, and tf2onnx leaves Keras' GRU a loop.
+const REFUSED: [(&str, &str); 2] = [
     ("keras_gru", "(Less), which is an operator that no layer expresses"),
-    ("activations_dynamo", "found node \"n9\" (Greater), which is an operator that no layer expresses"),
     ("rnn_dynamo", "found node \"node_add\" (Add), which has a constant of more axes than its value"),
 ];
 
 /// Kinds of cases whose exports are composed of operators that no layer is.
-const COMPOSED: [&str; 6] =
-    ["Embedding", "GroupNormalization", "LayerNormalization", "Masking", "ReLU", "every activation function"];
+const COMPOSED: [&str; 5] = ["Embedding", "LayerNormalization", "Masking", "ReLU", "every activation function"];
 
 #[test]
 fn our_own_exports_come_back() {
@@ -87,7 +86,7 @@ fn what_pytorch_and_keras_export_predicts_as_onnx_runtime_does() {
         assert!(difference < 1e-5, "{name}: {difference}");
         count += 1;
     }
-    assert!(count > 31, "{count}");
+    assert!(count > 36, "{count}");
 }
 
 #[test]
@@ -112,6 +111,29 @@ fn the_node_tests_of_onnx_give_what_they_should() {
     refused.iter().for_each(|(name, error)| eprintln!("{name}: {error}"));
     assert!(count >= 170, "{count}");
     assert!(refused.iter().all(|(_, error)| matches!(error, Error::Onnx { .. })));
+}
+
+/// What exporters have taken apart is one layer again, with its weights.
+#[test]
+fn normalizations_of_groups_come_back() {
+    let layers = |name: &str| {
+        let model = Model::import_onnx(folder().join(name)).unwrap();
+        let groups = |layer: &Layer| match layer {
+            Layer::GroupNormalization(norm) => Some((norm.groups, norm.scale, norm.center)),
+            _ => None,
+        };
+        model.layers().iter().filter_map(groups).collect::<Vec<_>>()
+    };
+    let of_pytorch = [(3, true, true), (2, false, false), (1, true, true), (8, true, true)];
+    assert_eq!(layers("groups_legacy17.onnx"), of_pytorch);
+    // PyTorch's newer exporter writes weights that do nothing, and no shapes where each channel is a group.
+    let of_dynamo = [(3, true, true), (2, true, true), (1, true, true), (-1, true, true)];
+    assert_eq!(layers("groups_dynamo.onnx"), of_dynamo);
+    assert_eq!(layers("keras_group_norm.onnx"), [(3, true, true), (2, true, false), (8, false, true), (1, true, true)]);
+    let ours = Sequential::new([4, 5, 6]).add(GroupNormalization::new().groups(2).scale(false));
+    let bytes = ours.compile(Adam::default(), MeanSquaredError, []).unwrap().to_onnx().unwrap();
+    let imported = Model::from_onnx(&bytes).unwrap();
+    assert!(matches!(imported.layers(), [Layer::GroupNormalization(_)]), "{:?}", imported.layers());
 }
 
 #[test]

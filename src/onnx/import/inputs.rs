@@ -2,6 +2,7 @@
 
 use super::super::message::{BFLOAT16, DOUBLE, Dimension, FLOAT, FLOAT16, Graph, INT32, INT64, Node, ValueInfo};
 use super::graph::{Importer, Known, Origin};
+use super::group_norms::CHANNELS;
 use super::value::{Order, Value};
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -91,6 +92,7 @@ impl<'a> Inputs<'a> {
             for node in self.readers.get(name).into_iter().flatten() {
                 if node.input.first().is_some_and(|first| first == name) {
                     match &node.op_type[..] {
+                        _ if has_channels_last(node) => return Some(Taken::AsWritten),
                         "Conv"
                         | "ConvTranspose"
                         | "MaxPool"
@@ -154,6 +156,11 @@ const KEEP_ORDER: [&str; 28] = [
     "Pad",
     "Slice",
 ];
+
+/// Whether it was put together from operators that take channels for the last axis.
+fn has_channels_last(node: &Node) -> bool {
+    node.attribute.iter().any(|attribute| attribute.name == CHANNELS && attribute.i == Some(-1))
+}
 
 /// An image of PyTorch's has its channels first where no node says so, if that axis alone has a size that colours have.
 fn guess(sizes: &[Option<usize>]) -> Taken {

@@ -9,6 +9,7 @@ mod cutting;
 mod dense;
 mod file;
 mod graph;
+mod group_norms;
 mod inputs;
 mod network;
 mod node;

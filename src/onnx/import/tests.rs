@@ -118,6 +118,43 @@ fn graphs_that_make_no_sense_are_refused_with_the_node() {
     refused(vec![log, node("Relu", &["z"], "y")], "gives logarithms to another node");
 }
 
+/// The node that takes the place of others is refused with what the file says of them.
+#[test]
+fn normalizations_of_groups_that_make_no_sense_are_refused() {
+    let groups = |groups: i64, back: &[i64], gamma: &[usize]| {
+        let nodes = vec![
+            node("Reshape", &["x", "cut"], "a"),
+            node("InstanceNormalization", &["a", "one", "zero"], "b"),
+            node("Reshape", &["b", "back"], "c"),
+            node("Mul", &["c", "gamma"], "y"),
+        ];
+        let len = usize::try_from(groups).unwrap();
+        let filled =
+            |name: &str, axes: &[usize], value: f32| Tensor::new(name, axes, &vec![value; axes.iter().product()]);
+        let weights = vec![
+            Tensor::of_integers("cut", &[0, groups, -1]),
+            Tensor::of_integers("back", back),
+            filled("one", &[len], 1.0),
+            filled("zero", &[len], 0.0),
+            filled("gamma", gamma, 2.0),
+        ];
+        file(&[1, 6, 4, 4], nodes, weights)
+    };
+    assert!(import(&groups(3, &[0, 6, 4, 4], &[6, 1, 1])).is_ok());
+    for (bytes, problem) in [
+        (groups(4, &[0, 6, 4, 4], &[6, 1, 1]), "cuts 6 channels into 4 groups"),
+        (
+            groups(3, &[0, 6, 16], &[6, 1]),
+            "normalizes (N, 6, 4, 4) in parts and gives [0, 6, 16], which is not supported",
+        ),
+        (groups(3, &[0, 6, -1, -1], &[6, 1, 1]), "in parts and gives [0, 6, -1, -1], which is not supported"),
+        (groups(3, &[0, 6, 4, 4], &[4]), "is a normalization with weights of other axes, which is not supported"),
+        (groups(3, &[0, 6, 4, 4], &[2, 1, 1]), "has weights of [2], expected [6] for its input"),
+    ] {
+        assert!(fault(&bytes).contains(problem), "{}", fault(&bytes));
+    }
+}
+
 #[test]
 fn files_of_another_kind_are_refused() {
     assert!(fault(b"").contains("expected operators of the opsets 9 to 28, found 0"));

@@ -1,5 +1,5 @@
-//! Finds layer normalizations that an exporter has written out, as mean, differences, variance and what follows, and puts the
-//! operator `LayerNormalization` in their place. What it does not find stays as it was.
+//! Finds what an exporter has written out, and puts one operator in its place: layer normalizations, as mean, differences,
+//! variance and what follows, what `group_norms` makes of such, and softplus. What it does not find stays as it was.
 
 use super::super::message::{Attribute, Graph, Node, Tensor};
 use super::tensors::{Constant, Numbers};
@@ -15,8 +15,13 @@ const MOST_READERS: usize = 8;
 pub(super) fn joined(mut graph: Graph) -> Graph {
     let found: Vec<Found> = {
         let finder = Finder::new(&graph);
-        let is_root = |index: &usize| graph.node[*index].op_type == "Sqrt";
-        (0..graph.node.len()).filter(is_root).filter_map(|index| finder.normalization(index)).collect()
+        let around = |index: usize| match &graph.node[index].op_type[..] {
+            "Sqrt" => finder.normalization(index),
+            "InstanceNormalization" => finder.around_instances(index),
+            "Where" => finder.softplus(index),
+            _ => None,
+        };
+        (0..graph.node.len()).filter_map(around).collect()
     };
     let mut is_inner = vec![false; graph.node.len()];
     for Found { nodes, last, node } in found {
@@ -39,21 +44,31 @@ pub(super) fn joined(mut graph: Graph) -> Graph {
     graph
 }
 
-/// A normalization that was found.
-struct Found {
+/// What was found.
+pub(super) struct Found {
     /// All that it is made of.
-    nodes: Vec<usize>,
+    pub(super) nodes: Vec<usize>,
     /// The node that gives its output.
-    last: usize,
+    pub(super) last: usize,
     /// What takes its place.
-    node: Node,
+    pub(super) node: Node,
 }
 
-struct Finder<'a> {
-    nodes: &'a [Node],
+/// Values less their mean, divided by their deviation.
+pub(super) struct Normalized<'a> {
+    pub(super) x: &'a str,
+    pub(super) axes: Vec<i64>,
+    pub(super) epsilon: f32,
+    pub(super) nodes: Vec<usize>,
+    /// The node that gives them, and the weights that it or one before multiplies by and adds.
+    pub(super) last: (usize, Option<&'a str>, Option<&'a str>),
+}
+
+pub(super) struct Finder<'a> {
+    pub(super) nodes: &'a [Node],
     givers: HashMap<&'a str, usize>,
-    readers: HashMap<&'a str, Vec<usize>>,
-    tensors: HashMap<&'a str, &'a Tensor>,
+    pub(super) readers: HashMap<&'a str, Vec<usize>>,
+    pub(super) tensors: HashMap<&'a str, &'a Tensor>,
 }
 
 impl<'a> Finder<'a> {
@@ -74,7 +89,7 @@ impl<'a> Finder<'a> {
     }
 
     /// The node of this operator that gives a value.
-    fn giver(&self, name: &str, operator: &str) -> Option<usize> {
+    pub(super) fn giver(&self, name: &str, operator: &str) -> Option<usize> {
         self.givers.get(name).copied().filter(|index| self.nodes[*index].op_type == operator)
     }
 
@@ -90,18 +105,23 @@ impl<'a> Finder<'a> {
         readers.filter_map(|index| Some((index, other(&self.nodes[index], name)?))).collect()
     }
 
-    fn output(&self, index: usize) -> &'a str {
+    pub(super) fn output(&self, index: usize) -> &'a str {
         self.nodes[index].output.first().map_or("", |name| &name[..])
+    }
+
+    /// A constant of at most so many numbers.
+    pub(super) fn of_at_most(&self, name: &str, most: usize) -> Option<Constant> {
+        let is_small = |tensor: &&&Tensor| {
+            let lens = [tensor.raw_data.len() / 8, tensor.float_data.len(), tensor.double_data.len()];
+            let more = [tensor.int32_data.len(), tensor.int64_data.len()];
+            lens.into_iter().chain(more).all(|len| len <= most)
+        };
+        Constant::read(self.tensors.get(name).filter(is_small)?).ok()
     }
 
     /// A constant of a few numbers.
     fn small(&self, name: &str) -> Option<Constant> {
-        let is_small = |tensor: &&&Tensor| {
-            let lens = [tensor.raw_data.len() / 8, tensor.float_data.len(), tensor.double_data.len()];
-            let more = [tensor.int32_data.len(), tensor.int64_data.len()];
-            lens.into_iter().chain(more).all(|len| len <= 8)
-        };
-        Constant::read(self.tensors.get(name).filter(is_small)?).ok()
+        self.of_at_most(name, 8)
     }
 
     fn single(&self, name: &str) -> Option<f32> {
@@ -150,20 +170,24 @@ impl<'a> Finder<'a> {
         let difference = self.giver(centered, "Sub")?;
         let (x, mean) = (input(difference, 0)?, self.giver(input(difference, 1)?, "ReduceMean")?);
         let axes = self.axes(mean)?;
-        let is_in_a_row = !axes.is_empty() && axes.windows(2).all(|pair| pair[0].checked_add(1) == Some(pair[1]));
-        if input(mean, 0)? != x || self.axes(variance)? != axes || !is_in_a_row {
+        if input(mean, 0)? != x || self.axes(variance)? != axes {
             return None;
         }
         let mut nodes = vec![mean, difference, square, variance, sum, root];
         let quotient = self.beside(self.output(root), "Div").into_iter();
         let quotient = quotient.map(|(index, _)| index).find(|index| input(*index, 0) == Some(centered));
-        let (last, gamma, beta) = match quotient {
+        let last = match quotient {
             Some(quotient) => {
                 nodes.push(quotient);
                 self.scaled(quotient, &mut nodes)
             }
             None => self.folded(root, x, self.output(mean), &mut nodes)?,
         };
+        let is_in_a_row = !axes.is_empty() && axes.windows(2).all(|pair| pair[0].checked_add(1) == Some(pair[1]));
+        if !is_in_a_row {
+            return self.around_means(Normalized { x, axes, epsilon, nodes, last });
+        }
+        let (last, gamma, beta) = last;
         let named = |name: Option<&str>| name.unwrap_or_default().to_owned();
         let node = Node {
             input: vec![x.to_owned(), named(gamma), named(beta)],
@@ -180,8 +204,28 @@ impl<'a> Finder<'a> {
         Some(Found { nodes, last, node })
     }
 
+    /// A softplus that gives large values back as they are, which is the same in floats.
+    fn softplus(&self, index: usize) -> Option<Found> {
+        let [is_large, x, otherwise] = &self.nodes[index].input[..] else { return None };
+        let (greater, softplus) = (self.giver(is_large, "Greater")?, self.giver(otherwise, "Softplus")?);
+        let ([read, least], [of]) = (&self.nodes[greater].input[..], &self.nodes[softplus].input[..]) else {
+            return None;
+        };
+        if read != x || of != x || self.single(least)? < 17.0 {
+            return None;
+        }
+        let node = Node {
+            input: vec![x.clone()],
+            output: self.nodes[index].output.clone(),
+            name: self.nodes[index].name.clone(),
+            op_type: "Softplus".into(),
+            ..Node::default()
+        };
+        Some(Found { nodes: vec![greater, softplus, index], last: index, node })
+    }
+
     /// What is multiplied by a weight, and what another is added to, if each alone reads what is before it.
-    fn scaled(&self, quotient: usize, nodes: &mut Vec<usize>) -> (usize, Option<&'a str>, Option<&'a str>) {
+    pub(super) fn scaled(&self, quotient: usize, nodes: &mut Vec<usize>) -> (usize, Option<&'a str>, Option<&'a str>) {
         let (mut last, mut weights) = (quotient, [None, None]);
         for (weight, operator) in weights.iter_mut().zip(["Mul", "Add"]) {
             let output = self.output(last);
