@@ -6,6 +6,7 @@ import io
 import json
 import pathlib
 import shutil
+import zipfile
 
 import numpy
 from PIL import Image, ImageDraw
@@ -117,6 +118,21 @@ def models():
         write("onnx", operator, bytes.fromhex(node["model"]))
     for name in ["words_legacy17", "gru_dynamo", "rnn_legacy9", "sound_legacy17", "coder_dynamo", "states_legacy9"]:
         shutil.copy(FIXTURES / f"onnx_import/{name}.onnx", SEEDS / "onnx" / name)
+    for path in (FIXTURES / "keras").glob("*.keras"):
+        archive = zipfile.ZipFile(path)
+        config, weights = json.loads(archive.read("config.json")), archive.read("model.weights.h5")
+        # As text, without spaces.
+        text = json.dumps(config, separators=(",", ":")).encode()
+        write("keras", f"config-{path.stem}", text)
+        if path.stem not in ["mlp", "refused_lambda"]:
+            continue
+        write("keras", f"weights-{path.stem}", weights)
+        for name, method in [("stored", zipfile.ZIP_STORED), ("packed", zipfile.ZIP_DEFLATED)]:
+            file = io.BytesIO()
+            with zipfile.ZipFile(file, "w", method) as packed:
+                for entry, content in [("config.json", text), ("model.weights.h5", weights)]:
+                    packed.writestr(zipfile.ZipInfo(entry), content, method)
+            write("keras", f"{name}-{path.stem}", file.getvalue())
     (SEEDS / "torch").mkdir(exist_ok=True)
     for file in (FIXTURES / "torch").glob("*.safetensors"):
         shutil.copy(file, SEEDS / "torch" / file.stem)

@@ -8,6 +8,7 @@ target=${1:?which of fuzz/fuzz_targets} seconds=${2:-3600}
 case $target in
   csv | npz) rss=2048 malloc=512 length=4096 ;;
   onnx) rss=2048 malloc=256 length=8192 ;;
+  keras) rss=2048 malloc=256 length=32768 ;;
   picture) rss=1024 malloc=64 length=4096 ;;
   *) rss=1024 malloc=256 length=8192 ;;
 esac

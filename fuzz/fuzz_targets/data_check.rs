@@ -6,7 +6,9 @@ use inkstone::data::numpy::{self, NpyArray};
 use inkstone::data::pictures::{Colors, Interpolation, Picture, PictureLimits};
 use inkstone::prelude::*;
 use inkstone::{Error, LoadLimits};
-use std::io::Cursor;
+use std::io::{Cursor, Write};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 /// How many bytes the pixels of a picture may take.
 pub(crate) const PICTURE_MEMORY: u64 = 1 << 20;
@@ -115,6 +117,43 @@ pub(crate) fn onnx(bytes: &[u8]) -> Option<Model> {
         // Which losses the outputs are given is not what is asked here, but whether that can be.
         Ok(_) => Some(Model::from_onnx(bytes).expect("what is imported can be trained")),
     }
+}
+
+/// Imports a model of Keras; it is to be run, if it is a small one. A description or an HDF5 file alone gets the other of
+/// the seed `mlp`, in an archive.
+pub(crate) fn keras(bytes: &[u8]) -> Option<Model> {
+    let (config, weights) = (include_bytes!("../seeds/keras/config-mlp"), include_bytes!("../seeds/keras/weights-mlp"));
+    let built;
+    let file = match bytes {
+        [b'{', ..] => {
+            built = archive(bytes, weights);
+            &built[..]
+        }
+        [0x89, b'H', ..] => {
+            built = archive(config, bytes);
+            &built[..]
+        }
+        _ => bytes,
+    };
+    let little = LoadLimits::new().memory(4 << 20).operations(1_000_000);
+    let is_small = Pretrained::read_keras(Cursor::new(file), little).map_err(check_keras_error).is_ok();
+    is_small.then(|| Model::from_keras(file).expect("what is imported can be trained"))
+}
+
+fn check_keras_error(error: Error) {
+    assert!(matches!(error, Error::Keras { .. } | Error::ModelFile { .. }), "{error:?}");
+    assert!(error.to_string().starts_with("the .keras file: expected "), "{error}");
+}
+
+/// What Keras makes of a description and weights.
+fn archive(config: &[u8], weights: &[u8]) -> Vec<u8> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for (name, bytes) in [("config.json", config), ("model.weights.h5", weights)] {
+        archive.start_file(name, stored).expect("a name that is new");
+        archive.write_all(bytes).expect("memory takes it");
+    }
+    archive.finish().expect("memory takes it").into_inner()
 }
 
 /// The model that weights of PyTorch are read for: the one of the fixture `lenet`.

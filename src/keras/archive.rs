@@ -6,8 +6,10 @@ use std::io::{self, Read, Seek, SeekFrom};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-/// The most bytes of the description.
-const MAX_CONFIG_BYTES: u64 = 1 << 25;
+/// How many bytes of the description are read whatever the archive has, and at most.
+const CONFIG_BYTES: (u64, u64) = (1 << 20, 1 << 25);
+/// How many are read for each byte of the archive: descriptions repeat themselves, and pack well.
+const CONFIG_BYTES_OF_A_BYTE: u64 = 100;
 
 /// The description of the model.
 const CONFIG: &str = "config.json";
@@ -56,7 +58,8 @@ impl<R: Read + Seek> Archive<R> {
 
     /// The text of the description.
     pub(super) fn config(&mut self) -> Result<Vec<u8>, Refused> {
-        self.read(CONFIG, MAX_CONFIG_BYTES)
+        let (least, most) = CONFIG_BYTES;
+        self.read(CONFIG, self.len.saturating_mul(CONFIG_BYTES_OF_A_BYTE).clamp(least, most))
     }
 
     /// The bytes of the weights.

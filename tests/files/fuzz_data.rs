@@ -1,6 +1,6 @@
 //! What fuzzing of the readers of data starts from, which `fuzz/make_seeds.py` writes, and what it has found: each case
 //! passes what the targets check.
-#![cfg(all(feature = "csv", feature = "image", feature = "numpy", feature = "onnx"))]
+#![cfg(all(feature = "csv", feature = "image", feature = "keras", feature = "numpy", feature = "onnx"))]
 
 #[path = "../../fuzz/fuzz_targets/data_check.rs"]
 mod data_check;
@@ -82,6 +82,11 @@ fn changed_seeds_of_data_pass_what_the_fuzz_targets_check() {
             model_check::run(model);
         }
     });
+    check_changed("keras", 500, |bytes| {
+        if let Some(model) = data_check::keras(bytes) {
+            model_check::run(model);
+        }
+    });
 }
 
 #[test]
@@ -100,4 +105,12 @@ fn the_seeds_of_data_pass_what_the_fuzz_targets_check() {
         }
     });
     assert!(models >= 40, "only {models} of the seeds are models");
+    let mut models = 0;
+    check("keras", 27, |bytes| {
+        if let Some(model) = data_check::keras(bytes) {
+            models += 1;
+            model_check::run(model);
+        }
+    });
+    assert!(models >= 4, "only {models} of the seeds are models");
 }

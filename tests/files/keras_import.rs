@@ -243,10 +243,7 @@ fn much_that_is_packed_into_little_is_refused() {
     assert!(error.contains("the most that the model can need"), "{error}");
     let spaces = " ".repeat(1 << 26);
     let error = refused(&packed(&[("config.json", spaces.as_bytes()), ("model.weights.h5", &weights)]));
-    assert!(
-        error.contains("a sound config.json in the archive, found one that has more than 33554432 bytes"),
-        "{error}"
-    );
+    assert!(error.contains("a sound config.json in the archive, found one that has more than "), "{error}");
     let error = refused(&with_config("cnn", "\"units\": 10", "\"units\": 1000000"));
     assert!(error.contains("expected at least"), "{error}");
     let deep = format!("{}{}", "[".repeat(1 << 16), "]".repeat(1 << 16));
