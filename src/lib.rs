@@ -117,6 +117,8 @@ mod error;
 pub mod evaluation;
 mod exec;
 mod fit;
+#[cfg(test)]
+mod fixture;
 #[cfg(feature = "protect")]
 #[doc = include_str!("from_a_file_to_a_service.md")]
 pub mod from_a_file_to_a_service {}

@@ -4,6 +4,7 @@ use super::{
     Auc, BinaryAccuracy, F1Score, Metric, MetricState, Precision, Recall, TopKCategoricalAccuracy, unique_names,
 };
 use crate::data::Target;
+use crate::fixture::fixture;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -56,9 +57,9 @@ enum Targets {
     Rows,
 }
 
-fn cases() -> Vec<Case> {
-    let fixture: Fixture = serde_json::from_str(include_str!("../../tests/fixtures/metrics.json")).unwrap();
-    fixture.cases
+fn cases() -> Option<Vec<Case>> {
+    let fixture: Fixture = serde_json::from_str(&fixture("metrics.json")?).unwrap();
+    Some(fixture.cases)
 }
 
 /// Keras adds fewer than 200 numbers up in 32 bits, and rounds a few times more: 2e-5 is some 200 roundings of half of
@@ -70,8 +71,9 @@ fn assert_keras(what: &str, actual: f64, expected: f64) {
 
 #[test]
 fn every_metric_has_keras_value_after_each_batch_with_classes_and_with_rows() {
+    let Some(cases) = cases() else { return };
     let mut checked = BTreeMap::new();
-    for case in cases() {
+    for case in cases {
         for Measured { metric, name, values } in &case.metrics {
             metric.check(case.outputs).unwrap();
             assert_eq!(metric.name(), name);
@@ -95,8 +97,9 @@ fn every_metric_has_keras_value_after_each_batch_with_classes_and_with_rows() {
 
 #[test]
 fn metrics_that_need_only_the_order_say_the_same_of_logits() {
+    let Some(cases) = cases() else { return };
     let mut compared = 0;
-    for case in cases() {
+    for case in cases {
         for Measured { metric, values, .. } in &case.metrics {
             let mut state = MetricState::new(metric.clone(), case.outputs);
             if state.needs_probabilities() {
@@ -120,7 +123,8 @@ fn metrics_that_need_only_the_order_say_the_same_of_logits() {
 
 #[test]
 fn shards_merged_are_the_whole_and_a_reset_forgets() {
-    for case in cases() {
+    let Some(cases) = cases() else { return };
+    for case in cases {
         for Measured { metric, values, .. } in &case.metrics {
             let new = || MetricState::new(metric.clone(), case.outputs);
             let (mut even, mut odd, mut whole) = (new(), new(), new());
@@ -144,7 +148,8 @@ fn shards_merged_are_the_whole_and_a_reset_forgets() {
 
 #[test]
 fn of_nothing_every_metric_is_zero_as_in_keras() {
-    for case in cases() {
+    let Some(cases) = cases() else { return };
+    for case in cases {
         for Measured { metric, .. } in &case.metrics {
             assert_eq!(MetricState::new(metric.clone(), case.outputs).value(), 0.0, "{metric:?}");
         }
