@@ -213,6 +213,10 @@ pub enum Error {
     /// A callback cannot do what it is asked to.
     #[error("{0}")]
     Callback(String),
+    /// The ranks of a training by several processes cannot work together: one has failed, cannot be reached, or does something
+    /// else than the others.
+    #[error("{0}")]
+    Distributed(String),
     /// The loss became NaN or infinite. The step was not taken.
     #[error(
         "the loss became {loss} in epoch {epoch}, step {step}: lower the learning rate, or look for extreme values in the data"

@@ -113,6 +113,7 @@ pub mod callbacks;
 mod clock;
 pub mod custom;
 pub mod data;
+pub mod distributed;
 mod error;
 pub mod evaluation;
 mod exec;

@@ -3,6 +3,7 @@
 
 mod callback_state;
 mod description;
+mod distributing;
 mod monte_carlo;
 mod ongoing;
 mod passes;
@@ -22,6 +23,7 @@ pub(crate) use weights::{named, store};
 
 use crate::accounting::Accountant;
 use crate::data::{self, Inputs, LabelledInputs, OneOrMore, OrderedExamples, OrderedImages, Targets, nouns};
+use crate::distributed::Call;
 use crate::error::{Error, Result};
 use crate::exec::Weights;
 use crate::layers::Network;
@@ -197,9 +199,10 @@ impl Model {
     }
 
     fn run_on_batch(&mut self, data: LabelledInputs<'_>) -> Result<Scores> {
-        let examples = self.check_labelled(data)?;
+        let examples = self.check_labelled(data).inspect_err(|error| self.tell_others(error))?;
         self.check_states(examples.len())?;
-        self.engine.run_batch(&Examples::of(&examples), self.seed, self.state.step);
+        self.meet_others(Call::Step, examples.len())?;
+        self.engine.run_batch(&Examples::of(&examples), self.seed, self.state.step)?;
         check_loss(self.engine.tally(), self.epochs + 1, self.state.step as usize + 1)?;
         Ok(self.engine.tally().scores(&self.engine.scoring))
     }

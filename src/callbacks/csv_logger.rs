@@ -159,6 +159,9 @@ impl Callback for CsvLogger {
         }
         self.columns = training.epoch_logs().iter().map(|(name, _)| name.to_owned()).collect();
         self.columns.sort();
+        if training.model().follows() {
+            return Ok(());
+        }
         let lines = if self.append || training.is_resumed() { Lines::Kept } else { Lines::Replaced };
         match self.open(&lines).map_err(|source| self.fault(source))? {
             Some(header) => self.follow(&header),

@@ -152,11 +152,11 @@ impl Callback for EarlyStopping {
     }
 
     fn on_train_end(&mut self, training: &mut Training<'_>) -> Result<()> {
-        if let (Some(epoch), 1..) = (self.stopped_epoch, self.verbose) {
+        if let (Some(epoch), 1.., false) = (self.stopped_epoch, self.verbose, training.model().follows()) {
             say(&format!("Epoch {}: early stopping", epoch + 1));
         }
         if let Some(weights) = self.best_weights.take() {
-            if self.verbose > 0 {
+            if self.verbose > 0 && !training.model().follows() {
                 let epoch = self.best_epoch.map_or(0, |epoch| epoch + 1);
                 say(&format!("Restoring model weights from the end of the best epoch: {epoch}."));
             }

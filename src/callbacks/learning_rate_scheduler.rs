@@ -51,7 +51,7 @@ impl<F: FnMut(usize, f32) -> f32> Callback for LearningRateScheduler<F> {
 
     fn on_epoch_begin(&mut self, epoch: usize, training: &mut Training<'_>) -> Result<()> {
         let rate = (self.schedule)(epoch, training.model().learning_rate());
-        if self.verbose > 0 {
+        if self.verbose > 0 && !training.model().follows() {
             say(&format!("Epoch {}: LearningRateScheduler setting learning rate to {rate}.", epoch + 1));
         }
         training.model_mut().set_learning_rate(rate)

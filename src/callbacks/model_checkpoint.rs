@@ -121,6 +121,7 @@ impl ModelCheckpoint {
     }
 
     fn save(&mut self, batch: Option<usize>, logs: &Logs, training: &Training<'_>) -> Result<()> {
+        let verbose = if training.model().follows() { 0 } else { self.verbose };
         let name = &self.monitor.name;
         let epoch = self.epoch;
         let mut because = String::new();
@@ -131,7 +132,7 @@ impl ModelCheckpoint {
                 None => format!("{name} is {value:.5}, "),
             };
             if !self.monitor.improves(value) {
-                if self.verbose > 0 {
+                if verbose > 0 {
                     let name = &self.monitor.name;
                     match before {
                         Some(best) => say(&format!("Epoch {}: {name} did not improve from {best:.5}", epoch + 1)),
@@ -142,8 +143,11 @@ impl ModelCheckpoint {
             }
         }
         training.check_weights()?;
+        if training.model().follows() {
+            return Ok(());
+        }
         let path = self.path_of(epoch, batch, logs)?;
-        if self.verbose > 0 {
+        if verbose > 0 {
             say(&format!("Epoch {}: {because}saving model to {}", epoch + 1, path.display()));
         }
         if self.save_weights_only { training.model().save_weights(path) } else { training.model().save(path) }
@@ -163,7 +167,8 @@ impl Callback for ModelCheckpoint {
         };
         let path = self.path_of(training.initial_epoch(), batch, &logs)?;
         // A folder whose name changes from epoch to epoch may be made by then.
-        if !self.path.parent().is_some_and(|folder| folder.to_string_lossy().contains('{')) {
+        let elsewhere = training.model().follows();
+        if !elsewhere && !self.path.parent().is_some_and(|folder| folder.to_string_lossy().contains('{')) {
             check_can_write(&path)?;
         }
         if self.save_best_only {

@@ -128,7 +128,7 @@ impl Callback for ReduceLROnPlateau {
             if self.wait >= self.patience && old > f64::from(self.min_lr as f32) {
                 let new = (old * self.factor).max(self.min_lr);
                 training.model_mut().set_learning_rate(new as f32)?;
-                if self.verbose > 0 {
+                if self.verbose > 0 && !training.model().follows() {
                     say(&format!("Epoch {}: ReduceLROnPlateau reducing learning rate to {new}.", epoch + 1));
                 }
                 (self.wait, self.cooling) = (0, self.cooldown);

@@ -29,7 +29,7 @@ pub(super) struct Kept {
     pub(super) x: AlignedBuffer,
     /// (examples, stride of the filters).
     pub(super) dy: AlignedBuffer,
-    filters: usize,
+    pub(super) filters: usize,
 }
 
 /// From one example's inputs, or output gradients, to the next's: an odd number of cache lines. With a power of two all

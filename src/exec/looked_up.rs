@@ -12,9 +12,9 @@ use std::ops::Range;
 pub(super) struct LookedUp {
     /// The row of each occurrence in the high half, the occurrence in the low one: sorted once the shard is done, so
     /// that a row's occurrences lie together, in their order.
-    occurrences: Vec<u64>,
+    pub(super) occurrences: Vec<u64>,
     /// The gradient of each occurrence: (occurrences, len).
-    dy: AlignedBuffer,
+    pub(super) dy: AlignedBuffer,
     /// The values of a row.
     len: usize,
     /// How many rows each example looks up.

@@ -58,26 +58,47 @@ impl Meeting {
         self.second.fill(0.0);
     }
 
-    /// Takes up what a chunk of so many images has gathered.
-    pub(crate) fn take_up(&mut self, plan: &Plan, direction: Direction, workspace: &mut Workspace, images: usize) {
+    /// How many channels it has.
+    pub(crate) fn channels(&self) -> usize {
+        self.first.len()
+    }
+
+    /// What a chunk has gathered: means and sums of squared deviations, or sums of gradients and of products.
+    pub(crate) fn gathered<'w>(
+        &self,
+        plan: &Plan,
+        direction: Direction,
+        workspace: &'w mut Workspace,
+    ) -> [&'w mut [f32]; 2] {
         let kept = norm(plan, self.step).kept(&mut workspace.saved[self.step].floats);
+        match direction {
+            Direction::Forward => kept.forward,
+            Direction::Backward => kept.backward,
+        }
+    }
+
+    /// Takes up what a chunk of so many images has gathered.
+    pub(crate) fn take_up(
+        &mut self,
+        direction: Direction,
+        [first, second]: [impl Iterator<Item = f32>; 2],
+        images: usize,
+    ) {
         let count = (images * self.pixels) as f64;
         let total = self.count + count;
-        let own = self.first.iter_mut().zip(&mut self.second);
+        let own = self.first.iter_mut().zip(&mut self.second).zip(first.zip(second));
         match direction {
             Direction::Forward => {
-                let [means, deviations] = kept.forward;
-                for ((mean, sum), (chunk_mean, chunk_sum)) in own.zip(means.iter().zip(deviations.iter())) {
-                    let delta = f64::from(*chunk_mean) - *mean;
+                for ((mean, sum), (chunk_mean, chunk_sum)) in own {
+                    let delta = f64::from(chunk_mean) - *mean;
                     *mean += delta * count / total;
-                    *sum += f64::from(*chunk_sum) + delta * delta * self.count * count / total;
+                    *sum += f64::from(chunk_sum) + delta * delta * self.count * count / total;
                 }
             }
             Direction::Backward => {
-                let [sums, products] = kept.backward;
-                for ((sum, product), (chunk_sum, chunk_product)) in own.zip(sums.iter().zip(products.iter())) {
-                    *sum += f64::from(*chunk_sum);
-                    *product += f64::from(*chunk_product);
+                for ((sum, product), (chunk_sum, chunk_product)) in own {
+                    *sum += f64::from(chunk_sum);
+                    *product += f64::from(chunk_product);
                 }
             }
         }

@@ -13,6 +13,7 @@ mod run;
 mod steps;
 #[cfg(test)]
 pub(crate) mod tests;
+mod travelling;
 mod workspace;
 
 pub(crate) use backward::{backward, backward_phase};
@@ -21,6 +22,7 @@ pub(crate) use gradients::{Gradients, kept_len, stride};
 pub(crate) use meeting::{Direction, Meeting, StateUpdate};
 pub(crate) use memory::Scratch;
 pub(crate) use run::Purpose;
+pub(crate) use travelling::factors_len;
 pub(crate) use workspace::{OutputBuffers, Workspace};
 
 use crate::aligned::AlignedBuffer;

@@ -68,46 +68,10 @@ impl Backup for BackupAndRestore {
     }
 
     fn restore(&self, model: &mut Model, epochs: usize, verbose: u8) -> Result<()> {
-        let tell = |line: String| {
-            if verbose > 0 {
-                say(&line)
-            }
-        };
-        // This training wrote them: a model that is too large for strangers' files is not passed over.
-        let options = LoadOptions::new().limits(LoadLimits::unlimited()).custom_objects(CustomObjects::of(model));
-        for (_, path) in self.checkpoints()?.into_iter().rev() {
-            let found = match Model::resume_with(&path, options.clone()) {
-                Ok(found) => found,
-                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => continue,
-                // Nothing is wrong with it; an older one would be no better.
-                Err(
-                    error @ Error::ModelFile { fault: ModelFault::Version { .. } | ModelFault::CustomObject(_), .. },
-                ) => return Err(error),
-                Err(Error::ModelFile { place, fault }) => {
-                    tell(format!("Passing over {place}: {fault}"));
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let place = path.display().to_string();
-            if let Some(difference) = difference(model, &found) {
-                return Err(Error::ModelFile { place, fault: ModelFault::OtherTraining(difference) });
-            }
-            *model = found;
-            if let Some(position) = &model.ongoing.position {
-                let (epoch, batch) = (position.epoch + 1, position.batches + 1);
-                if !position.is_over(epochs) {
-                    tell(format!("Resuming from {place}, with epoch {epoch}, batch {batch}"));
-                } else if position.stops {
-                    let ended = position.epoch;
-                    tell(format!("The training of {place} was stopped after epoch {ended}: nothing is left to do"));
-                } else {
-                    tell(format!("The training of {place} has had its {epochs} epochs: nothing is left to do"));
-                }
-            }
-            return Ok(());
+        if !model.follows() {
+            self.restore_newest(model, epochs, verbose)?;
         }
-        Ok(())
+        model.become_that_of_first()
     }
 
     fn lock(&self) -> Result<Lock> {
@@ -156,6 +120,52 @@ impl Backup for BackupAndRestore {
 }
 
 impl BackupAndRestore {
+    /// Loads the newest valid checkpoint.
+    fn restore_newest(&self, model: &mut Model, epochs: usize, verbose: u8) -> Result<()> {
+        let tell = |line: String| {
+            if verbose > 0 {
+                say(&line)
+            }
+        };
+        // This training wrote them: a model that is too large for strangers' files is not passed over.
+        let options = LoadOptions::new().limits(LoadLimits::unlimited()).custom_objects(CustomObjects::of(model));
+        for (_, path) in self.checkpoints()?.into_iter().rev() {
+            let found = match Model::resume_with(&path, options.clone()) {
+                Ok(found) => found,
+                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => continue,
+                // Nothing is wrong with it; an older one would be no better.
+                Err(
+                    error @ Error::ModelFile { fault: ModelFault::Version { .. } | ModelFault::CustomObject(_), .. },
+                ) => return Err(error),
+                Err(Error::ModelFile { place, fault }) => {
+                    tell(format!("Passing over {place}: {fault}"));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let place = path.display().to_string();
+            if let Some(difference) = difference(model, &found) {
+                return Err(Error::ModelFile { place, fault: ModelFault::OtherTraining(difference) });
+            }
+            let exchange = model.engine.exchange.take();
+            *model = found;
+            model.engine.exchange = exchange;
+            if let Some(position) = &model.ongoing.position {
+                let (epoch, batch) = (position.epoch + 1, position.batches + 1);
+                if !position.is_over(epochs) {
+                    tell(format!("Resuming from {place}, with epoch {epoch}, batch {batch}"));
+                } else if position.stops {
+                    let ended = position.epoch;
+                    tell(format!("The training of {place} was stopped after epoch {ended}: nothing is left to do"));
+                } else {
+                    tell(format!("The training of {place} has had its {epochs} epochs: nothing is left to do"));
+                }
+            }
+            return Ok(());
+        }
+        Ok(())
+    }
+
     /// The folder's checkpoints with the steps they were written after, in this order.
     fn checkpoints(&self) -> Result<Vec<(u64, PathBuf)>> {
         let entries = match fs::read_dir(&self.backup_dir) {

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::history::History;
 use crate::metrics::Scores;
 use crate::model::Model;
-use crate::train::Examples;
+use crate::train::{Examples, Tally};
 use crate::training::say;
 use ndarray::ArrayD;
 
@@ -57,11 +57,12 @@ impl Model {
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn fit_batches(&mut self, mut source: impl BatchSource, config: FitConfig<'_>) -> Result<History> {
-        self.fit_source(&mut source, config)
+        self.ongoing.check_free()?;
+        let trained = self.fit_source(&mut source, config);
+        trained.inspect_err(|error| self.tell_others(error))
     }
 
     fn fit_source(&mut self, batches: &mut dyn BatchSource, mut config: FitConfig<'_>) -> Result<History> {
-        self.ongoing.check_free()?;
         self.check_trainable()?;
         config.check()?;
         check_for_source(&config)?;
@@ -71,7 +72,7 @@ impl Model {
         if let Some(examples) = examples {
             self.check_stateful_fit(examples, config.batch_size, config.shuffle)?;
         }
-        if config.verbose > 0 {
+        if config.verbose > 0 && !self.follows() {
             notes::unoptimised().iter().for_each(|line| say(line));
         }
         let known = examples.map(|examples| examples.div_ceil(config.batch_size));
@@ -106,14 +107,19 @@ impl Model {
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn evaluate_batches(&self, mut source: impl BatchSource) -> Result<Scores> {
-        self.score_source(&mut source)
+        self.score_source(&mut source, |examples| Ok(self.engine.score(examples)))
     }
 
-    pub(super) fn score_source(&self, source: &mut dyn BatchSource) -> Result<Scores> {
+    /// - score: how a batch is
+    pub(super) fn score_source(
+        &self,
+        source: &mut dyn BatchSource,
+        score: impl Fn(&Examples<'_>) -> Result<Tally>,
+    ) -> Result<Scores> {
         let mut total = self.engine.scoring.tally();
         self.look_at(source, |batch, name| {
             let examples = checked(self, batch, name)?;
-            total.merge(&self.engine.score(&Examples::of(&examples)));
+            total.merge(&score(&Examples::of(&examples))?);
             Ok(())
         })?;
         Ok(total.scores(&self.engine.scoring))

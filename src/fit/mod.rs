@@ -13,6 +13,7 @@ mod private;
 mod progress;
 mod run;
 mod supply;
+mod together;
 mod weights;
 
 pub use config::FitConfig;
@@ -28,6 +29,7 @@ use crate::training::say;
 use run::Run;
 use std::mem;
 use supply::{Loaded, Supply, Validation};
+use together::Together;
 
 impl Model {
     /// Trains the model on a data set, or on inputs with their [`Targets`](crate::Targets). Called again, it continues
@@ -52,7 +54,7 @@ impl Model {
     /// image, or a value is NaN or infinite; [`Error::Model`] if the model is being trained already, a callback
     /// replaced it, or all weights are frozen; [`Error::Setting`] for a batch size of 0, a `verbose` above 2, or
     /// another argument out of range; [`Error::Diverged`] if the loss becomes NaN or infinite: training stops, and that
-    /// step is not taken; [`Error::WeightDiverged`] if a weight does; [`Error::NotWritten`] if another training writes
+    /// step is not taken; [`Error::WeightDiverged`] if a weight does; [`Error::Distributed`] if other ranks take part, and one fails; [`Error::NotWritten`] if another training writes
     /// its checkpoints to the folder of this one's; and whatever a callback returns; for checkpoints, what
     /// [`save_checkpoint`](Self::save_checkpoint) and [`resume`](Self::resume) do.
     ///
@@ -72,11 +74,16 @@ impl Model {
     /// assert_eq!(model.evaluate(&train)?.accuracy()?, 1.0);
     /// # Ok::<(), inkstone::Error>(())
     /// ```
-    pub fn fit<'a>(&mut self, data: impl Into<LabelledInputs<'a>>, mut config: FitConfig<'_>) -> Result<History> {
+    pub fn fit<'a>(&mut self, data: impl Into<LabelledInputs<'a>>, config: FitConfig<'_>) -> Result<History> {
         self.ongoing.check_free()?;
+        let trained = self.fit_examples(data.into(), config);
+        trained.inspect_err(|error| self.tell_others(error))
+    }
+
+    fn fit_examples(&mut self, data: LabelledInputs<'_>, mut config: FitConfig<'_>) -> Result<History> {
         self.check_trainable()?;
         config.check()?;
-        let mut examples = self.check_labelled(data.into())?;
+        let mut examples = self.check_labelled(data)?;
         config.sample_weight.map_or(Ok(()), |weights| examples.set_weights(weights))?;
         let validation =
             config.validation_data.clone().map(|data| self.check_labelled(data).map_err(of_validation)).transpose()?;
@@ -100,7 +107,7 @@ impl Model {
             )));
         }
         self.check_stateful_fit(trained, config.batch_size, config.shuffle)?;
-        if config.verbose > 0 {
+        if config.verbose > 0 && !self.follows() {
             notes::notes(&self.engine.plan, &examples, trained).for_each(|line| say(&line));
         }
         let held_back: Vec<u32> = (trained as u32..all as u32).collect();
@@ -123,18 +130,23 @@ impl Model {
         examples: Option<usize>,
         steps: Option<usize>,
         validation: Option<Validation<'_>>,
-        config: FitConfig<'_>,
+        mut config: FitConfig<'_>,
     ) -> Result<History> {
-        let _lock = config.backup.as_ref().map(|backup| backup.lock()).transpose()?;
+        // One rank alone has the folder.
+        let backup = config.backup.as_ref().filter(|_| !self.follows());
+        let _lock = backup.map(|backup| backup.lock()).transpose()?;
         if let Some(backup) = &config.backup {
             backup.restore(self, config.epochs, config.verbose)?;
         }
         let start = self.ongoing.start(config.beginning(examples, self.state.step))?;
+        let validated = validation.as_ref().and_then(Validation::examples);
+        let together = Together::begin(self, &mut config, &start, [examples, validated])?;
         #[cfg(feature = "privacy")]
         let private = self.private_training(&config, examples.unwrap_or(0), start)?;
         let (resumed, states) = (self.ongoing.position, mem::take(&mut self.ongoing.callbacks));
         let history = self.ongoing.history.clone();
         let mut run = Run::new(self, validation, config, start, steps);
+        run.go_together(together);
         #[cfg(feature = "privacy")]
         run.keep_private(private);
         match run.begin(&states) {
@@ -159,6 +171,7 @@ impl Model {
         start: Position,
     ) -> Result<Option<private::Private>> {
         let Some(settings) = &config.differential_privacy else { return Ok(None) };
+        together::check_private(self)?;
         let behind = (start.epoch, start.batches);
         let private = private::Private::new(settings, self, (trained, config.batch_size), config.epochs, behind)?;
         self.engine.reserve_clipped(private.most_at_once());

@@ -5,10 +5,12 @@ use super::backup::Backup;
 use super::private::Private;
 use super::progress::Progress;
 use super::supply::{self, Given, Source, Supply, Validation};
+use super::together::Together;
 use super::{FitConfig, of_validation, weights};
 use crate::callbacks::Callbacks;
 use crate::clock::Instant;
 use crate::data::EpochStart;
+use crate::distributed::Call;
 use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
 use crate::metrics::Scores;
@@ -40,6 +42,8 @@ pub(super) struct Run<'m, 'p, 'c> {
     callbacks: Callbacks<'c>,
     backup: Option<Box<dyn Backup>>,
     progress: Progress,
+    /// The other ranks, if there are any.
+    together: Option<Together>,
     shuffle: bool,
     /// How examples are kept private, if they are.
     #[cfg(feature = "privacy")]
@@ -90,12 +94,24 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             callbacks: Callbacks::new(callbacks),
             backup,
             progress: Progress::new(verbose, steps),
+            together: None,
             shuffle,
             #[cfg(feature = "privacy")]
             private: None,
             position,
             batch_logs: Logs::without_values(Logs::names(&names, Validates::No)),
         }
+    }
+
+    /// Trains together with other ranks, if there are any.
+    pub(super) fn go_together(&mut self, together: Option<Together>) {
+        self.together = together;
+    }
+
+    /// Waits for the other ranks at this place, and does what any of them asks for.
+    fn meet(&mut self, call: Call, examples: usize) -> Result<()> {
+        let Self { together, training, .. } = self;
+        together.as_ref().map_or(Ok(()), |together| together.meet(call, examples, training))
     }
 
     /// Keeps its examples private, if they are to be.
@@ -133,9 +149,10 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
         let trained = self.epochs(&mut supply);
         let ended = self.callbacks.end(&mut self.training);
         trained.and(ended)?;
+        self.meet(Call::End, 0)?;
         let position = Position { stops: self.training.stops, ..self.position };
         match &self.backup {
-            Some(backup) if position.is_over(self.training.epochs) => backup.end()?,
+            Some(backup) if position.is_over(self.training.epochs) && !self.training.model.follows() => backup.end()?,
             Some(_) | None => {}
         }
         Ok(self.training.history.clone())
@@ -143,6 +160,7 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
 
     fn epochs(&mut self, supply: &mut Supply<'_>) -> Result<()> {
         for epoch in self.position.epoch..self.training.epochs {
+            self.meet(Call::Epoch, 0)?;
             // An epoch that a callback has stopped is still brought to its end.
             if self.training.is_interrupted() || (self.training.stops && self.position.batches == 0) {
                 break;
@@ -206,6 +224,9 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
     fn write_backup(&self) -> Result<()> {
         let Some(backup) = &self.backup else { return Ok(()) };
         self.training.check_weights()?;
+        if self.training.model.follows() {
+            return Ok(());
+        }
         backup.write(self.training.model, &self.callbacks)
     }
 
@@ -271,6 +292,7 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
     fn turn(&mut self, epoch: usize, given: Given<'_>) -> Result<ControlFlow<Batches>> {
         let batch = self.position.batches;
         self.callbacks.on_train_batch_begin(batch, &mut self.training)?;
+        self.meet(Call::Turn, given.len(self.training.batch_size, batch))?;
         if self.training.is_interrupted() {
             return Ok(ControlFlow::Break(Batches::Trained));
         }
@@ -280,11 +302,13 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
         };
         let crew = self.training.model.engine.crew_of_step(examples);
         let diverged = crew.run(|| self.steps(epoch, given));
-        let Self { training, callbacks, batch_logs, backup, .. } = self;
+        let Self { training, callbacks, batch_logs, .. } = self;
         if callbacks.any() {
             batch_logs.set(training.model.ongoing.total.values());
             callbacks.on_train_batch_end(batch, batch_logs, training)?;
         }
+        self.meet(Call::AfterTurn, 0)?;
+        let Self { training, backup, .. } = self;
         // A callback may end a training that diverged; otherwise that is an error.
         if training.stops {
             let ended = if diverged.is_err() { Batches::Diverged } else { Batches::Trained };
@@ -305,7 +329,7 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
     fn steps(&mut self, epoch: usize, given: Given<'_>) -> Result<()> {
         let start = Instant::now();
         loop {
-            let Self { training, callbacks, backup, progress, position, .. } = self;
+            let Self { training, callbacks, backup, progress, position, together, .. } = self;
             #[cfg(feature = "privacy")]
             let private = &mut self.private;
             let first = position.batches * training.batch_size;
@@ -329,7 +353,7 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             progress.end_batch(&ongoing.total, &engine.scoring);
             outcome?;
             let over = position.batches == training.steps || training.is_interrupted();
-            let over = over || matches!(given, Given::Batch(_));
+            let over = over || together.is_some() || matches!(given, Given::Batch(_));
             let looked_at = callbacks.any() || backup.as_ref().is_some_and(|backup| backup.is_due(training.model));
             if over || looked_at || start.elapsed() > POOL_TURN {
                 return Ok(());
@@ -341,9 +365,12 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
     fn validate(&mut self) -> Result<Option<Scores>> {
         let Some(validation) = &mut self.validation else { return Ok(None) };
         self.callbacks.on_test_begin(&mut self.training)?;
+        let model = &*self.training.model;
         let scores = match validation {
-            Validation::Examples(examples) => self.training.model.score(examples),
-            Validation::Source(source) => self.training.model.score_source(&mut **source).map_err(of_validation)?,
+            Validation::Examples(examples) => model.score_together(examples)?,
+            Validation::Source(source) => {
+                model.score_source(&mut **source, |examples| model.tally_together(examples)).map_err(of_validation)?
+            }
         };
         let mut logs = Logs::default();
         logs.add("", &scores);
@@ -358,7 +385,7 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
 /// [`Error::Diverged`](crate::Error::Diverged) with this epoch and step if the loss is no finite number; then the
 /// weights stay as they are.
 fn step(model: &mut Model, batch: &Examples<'_>, (epoch, step): (usize, usize)) -> Result<()> {
-    model.engine.run_batch(batch, model.seed, model.state.step);
+    model.engine.run_batch(batch, model.seed, model.state.step)?;
     model.ongoing.total.merge(model.engine.tally());
     check_loss(model.engine.tally(), epoch, step)?;
     model.engine.update(&model.optimizer, &mut model.state);

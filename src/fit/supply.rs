@@ -31,6 +31,16 @@ pub(super) enum Validation<'a> {
     Source(Box<dyn BatchSource + 'a>),
 }
 
+impl Validation<'_> {
+    /// How many examples there are, if that is known.
+    pub(super) fn examples(&self) -> Option<usize> {
+        match self {
+            Self::Examples(examples) => Some(examples.len()),
+            Self::Source(source) => source.examples(),
+        }
+    }
+}
+
 /// Examples that are all there.
 pub(super) struct Loaded<'a> {
     examples: Examples<'a>,
@@ -55,6 +65,18 @@ pub(super) enum Given<'g> {
     /// All that are trained on, in the order of the epoch.
     Epoch(Examples<'g>, &'g [u32]),
     Batch(Examples<'g>),
+}
+
+impl Given<'_> {
+    /// How many examples there are for the next step.
+    ///
+    /// - batch: its number in the epoch
+    pub(super) fn len(&self, batch_size: usize, batch: usize) -> usize {
+        match self {
+            Self::Epoch(_, order) => order.len().saturating_sub(batch * batch_size).min(batch_size),
+            Self::Batch(examples) => examples.len(),
+        }
+    }
 }
 
 impl<'a> Loaded<'a> {

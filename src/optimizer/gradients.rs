@@ -198,3 +198,20 @@ pub(crate) fn collect(level: Level, source: &dyn GradientSource, to: &mut [f32])
         to.parameters.copy_from_slice(gradients)
     });
 }
+
+/// The ranges that a source leaves whole of one, in their order.
+pub(crate) fn pieces(source: &dyn GradientSource, range: Range<usize>, found: &mut Vec<Range<usize>>) {
+    match source.cut(&range) {
+        None => found.push(range),
+        Some(middle) => {
+            pieces(source, range.start..middle, found);
+            pieces(source, middle..range.end, found);
+        }
+    }
+}
+
+/// Writes the gradients of one of those ranges.
+pub(crate) fn collect_piece(level: Level, source: &dyn GradientSource, start: usize, to: &mut [f32]) {
+    let piece = Piece { start, state: PieceState::of(to) };
+    each_run(level, source, Reach::All, piece, &|_, gradients, to| to.parameters.copy_from_slice(gradients));
+}

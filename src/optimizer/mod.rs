@@ -34,7 +34,9 @@ pub use options::{Optimizer, OptimizerOptions};
 pub use rms_prop::RmsProp;
 pub use sgd::Sgd;
 
-pub(crate) use gradients::{Block, GradientSource, PIECE, Reach, Whole, collect, for_each_run, halve};
+pub(crate) use gradients::{
+    Block, GradientSource, PIECE, Reach, Whole, collect, collect_piece, for_each_run, halve, pieces,
+};
 pub(crate) use penalties::Penalties;
 pub(crate) use pieces::PieceState;
 pub(crate) use state::OptimizerState;

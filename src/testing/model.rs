@@ -13,7 +13,9 @@ pub(super) fn check(settings: &GradientCheck, model: &Model, batch: LabelledInpu
     let examples = model.check_labelled(batch)?;
     let examples = Examples::of(&examples);
     let (mut engine, seed, step) = (model.engine.clone(), model.seed, model.state.step);
-    engine.run_batch(&examples, seed, step);
+    // Other ranks do not check.
+    engine.exchange = None;
+    engine.run_batch(&examples, seed, step).expect("no other rank takes part");
     engine.sum_gradients();
     let size = engine.tally().mean_loss().abs().max(LEAST_LOSS);
     let (values, gradients) = (engine.weights.flat.to_vec(), engine.gradients().to_vec());
@@ -22,7 +24,7 @@ pub(super) fn check(settings: &GradientCheck, model: &Model, batch: LabelledInpu
             let place = parameter.range.start + place;
             engine.weights.flat[place] = value;
             engine.pack();
-            engine.run_batch(&examples, seed, step);
+            engine.run_batch(&examples, seed, step).expect("no other rank takes part");
             engine.weights.flat[place] = values[place];
             engine.tally().mean_loss()
         })?;

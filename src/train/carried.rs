@@ -100,7 +100,7 @@ impl Engine {
                     Some(_) => copy_of_chunks(&self.plan, &self.chunks, to),
                 }
             }
-            LastBatch::InShards { .. } | LastBatch::AddedUp => {}
+            LastBatch::InShards { .. } | LastBatch::Exchanged | LastBatch::AddedUp => {}
         }
     }
 }

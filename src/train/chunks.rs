@@ -1,9 +1,12 @@
 //! The chunks of a batch that goes through the plan phase by phase: each has a workspace of its own, which keeps its
 //! values from phase to phase.
 
+use super::exchange::floats;
 use super::shards::shard_places;
 use super::workers::{Then, hand_out};
 use super::{Crew, Shard, chunk_len};
+use crate::distributed::Group;
+use crate::error::Result;
 use crate::exec::{
     Direction, Meeting, Pass, Phase, Purpose, Scratch, StateUpdate, Weights, Workspace, backward_phase, forward_phase,
 };
@@ -26,10 +29,30 @@ pub(super) struct Chunks {
     all: Vec<Chunk>,
     used: usize,
     per_shard: usize,
+    /// What all of them are chunks of, those of other ranks too.
+    cut: Cut,
     meetings: Vec<Meeting>,
     /// The memory that steps need while they run, one for each thread.
     scratch: Vec<Scratch>,
     crew: Crew,
+}
+
+/// How a batch is cut into chunks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cut {
+    examples: usize,
+    shards: usize,
+    /// The most examples of a chunk.
+    len: usize,
+}
+
+impl Cut {
+    /// The lengths of the chunks of some shards, in their order.
+    fn lens(self, shards: Range<usize>) -> impl Iterator<Item = usize> {
+        let Self { examples, shards: all, len } = self;
+        let places = shards.map(move |shard| shard_places(examples, all, shard).len());
+        places.flat_map(move |examples| (0..examples).step_by(len).map(move |start| len.min(examples - start)))
+    }
 }
 
 /// What runs.
@@ -38,15 +61,26 @@ pub(super) struct Run<'a> {
     pub(super) plan: &'a Plan,
     pub(super) weights: &'a Weights,
     pub(super) level: Level,
+    /// The ranks whose chunks meet with these.
+    pub(super) group: Option<&'a Group>,
 }
 
 impl Chunks {
     /// Cuts a batch, or a round of it, into chunks; memory is made where there is too little.
-    pub(super) fn cut(&mut self, plan: &Plan, places: &Range<usize>, shards: usize, purpose: Purpose) {
+    ///
+    /// - own: those of the shards whose chunks are wanted
+    pub(super) fn cut(
+        &mut self,
+        plan: &Plan,
+        places: &Range<usize>,
+        (shards, own): (usize, Range<usize>),
+        purpose: Purpose,
+    ) {
         let shard_len = places.len().div_ceil(shards.max(1));
         let len = chunk_len(plan).min(shard_len.max(1));
         self.per_shard = shard_len.div_ceil(len).max(1);
-        self.used = shards * self.per_shard;
+        self.cut = Cut { examples: places.len(), shards, len };
+        self.used = own.len() * self.per_shard;
         if self.all.iter().take(self.used).any(|chunk| chunk.workspace.max_images < len) {
             self.all.clear();
         }
@@ -54,7 +88,7 @@ impl Chunks {
             self.all.push(Chunk { places: 0..0, workspace: Workspace::without_scratch(plan, len, purpose) });
         }
         for (index, chunk) in self.all.iter_mut().take(self.used).enumerate() {
-            let shard = shard_places(places.len(), shards, index / self.per_shard);
+            let shard = shard_places(places.len(), shards, own.start + index / self.per_shard);
             let start = (shard.start + index % self.per_shard * len).min(shard.end);
             let end = (start + len).min(shard.end);
             chunk.places = places.start + start..places.start + end;
@@ -84,14 +118,17 @@ impl Chunks {
     }
 
     /// The forward pass, phase by phase. Every chunk's inputs are written by `write`.
+    ///
+    /// # Errors
+    /// [`Error::Distributed`](crate::Error::Distributed) if another rank cannot be reached.
     pub(super) fn forward(
         &mut self,
         run: Run<'_>,
         pass: impl Fn(&Range<usize>) -> Pass + Sync,
         write: impl Fn(&mut Chunk) + Sync,
-    ) {
-        let Run { plan, weights, level } = run;
-        let Self { all, used, meetings, scratch, crew, .. } = self;
+    ) -> Result<()> {
+        let Run { plan, weights, level, group } = run;
+        let Self { all, used, meetings, scratch, crew, cut, .. } = self;
         let chunks = &mut all[..*used];
         let threads = crew.threads(chunks.len()).min(scratch.len());
         for (phase, steps) in plan.phases().enumerate() {
@@ -111,29 +148,33 @@ impl Chunks {
                 workspace.swap_scratch(scratch);
             });
             if let Some(meeting) = meetings.get_mut(phase) {
-                meet(plan, Direction::Forward, meeting, chunks);
+                meet(plan, Direction::Forward, meeting, chunks, group.map(|group| (group, *cut)))?;
             }
         }
+        Ok(())
     }
 
     /// The backward pass, phase by phase, into the gradients of the shards.
     ///
     /// - finish: writes the gradients of a chunk's outputs before the backward pass
+    ///
+    /// # Errors
+    /// [`Error::Distributed`](crate::Error::Distributed) if another rank cannot be reached.
     pub(super) fn backward(
         &mut self,
         run: Run<'_>,
         shards: &mut [Shard],
         finish: impl Fn(&mut Chunk, &mut Shard) + Sync,
-    ) {
-        let Run { plan, weights, level } = run;
-        let Self { all, used, per_shard, meetings, scratch, crew } = self;
+    ) -> Result<()> {
+        let Run { plan, weights, level, group } = run;
+        let Self { all, used, per_shard, meetings, scratch, crew, cut } = self;
         // A pass may come back on a pool of more threads.
         let threads = crew.threads(shards.len()).min(scratch.len());
         let phases = plan.phases().count();
         for phase in (0..phases).rev() {
             let steps = plan.phases().nth(phase).expect("there are as many");
             if let Some(meeting) = meetings.get_mut(phase) {
-                meet(plan, Direction::Backward, meeting, &mut all[..*used]);
+                meet(plan, Direction::Backward, meeting, &mut all[..*used], group.map(|group| (group, *cut)))?;
             }
             let tasks = all[..*used].chunks_mut(*per_shard).zip(shards.iter_mut());
             hand_out(tasks, &mut scratch[..threads], Then::Work, |_, (chunks, shard), scratch| {
@@ -158,6 +199,7 @@ impl Chunks {
                 }
             });
         }
+        Ok(())
     }
 
     /// What the moving statistics of a model's normalizations take up of the last forward pass.
@@ -174,14 +216,43 @@ impl Chunks {
 }
 
 /// Sums up what the chunks have gathered, in their order, and tells all of them.
-fn meet(plan: &Plan, direction: Direction, meeting: &mut Meeting, chunks: &mut [Chunk]) {
+///
+/// - together: the ranks that have the others, and how all are cut
+fn meet(
+    plan: &Plan,
+    direction: Direction,
+    meeting: &mut Meeting,
+    chunks: &mut [Chunk],
+    together: Option<(&Group, Cut)>,
+) -> Result<()> {
     let in_use = |chunk: &&mut Chunk| !chunk.places.is_empty();
     meeting.open();
-    for Chunk { places, workspace } in chunks.iter_mut().filter(in_use) {
-        meeting.take_up(plan, direction, workspace, places.len());
+    match together {
+        None => {
+            for Chunk { places, workspace } in chunks.iter_mut().filter(in_use) {
+                let [first, second] = meeting.gathered(plan, direction, workspace);
+                meeting.take_up(direction, [first.iter().copied(), second.iter().copied()], places.len());
+            }
+        }
+        Some((group, cut)) => {
+            let mut own = Vec::new();
+            for Chunk { workspace, .. } in chunks.iter_mut().filter(in_use) {
+                let values = meeting.gathered(plan, direction, workspace).into_iter().flatten();
+                own.extend(values.flat_map(|value| value.to_le_bytes()));
+            }
+            let half = meeting.channels() * size_of::<f32>();
+            let len = |rank| cut.lens(group.part(cut.shards, rank)).count() * 2 * half;
+            let lens: Vec<usize> = (0..group.size()).map(len).collect();
+            let all = group.all_gather(&own, &lens)?;
+            for (images, of_chunk) in cut.lens(0..cut.shards).zip(all.chunks_exact(2 * half)) {
+                let (first, second) = of_chunk.split_at(half);
+                meeting.take_up(direction, [floats(first), floats(second)], images);
+            }
+        }
     }
     meeting.close(direction);
     for Chunk { workspace, .. } in chunks.iter_mut().filter(in_use) {
         meeting.share(plan, direction, workspace);
     }
+    Ok(())
 }

@@ -7,9 +7,10 @@
 use super::counts::Scale;
 use super::models::{keras_cnn, mlp, vgg};
 use super::packing::pack_steps;
+use super::pool::make_workspaces;
 use super::shard::{Part, run_shard};
 use super::shards::shard_places;
-use super::{Engine, Examples, LastBatch, Scoring, chunk_len, initial_weights, make_workspaces};
+use super::{Engine, Examples, LastBatch, Scoring, chunk_len, initial_weights};
 use crate::data::LabelledInputs;
 use crate::exec::pack_filters;
 use crate::loss::SparseCategoricalCrossentropy;
@@ -102,7 +103,7 @@ fn measure(plan: &Plan, examples: usize, rounds: usize) -> Work {
     let (mut whole, mut shards, mut pieces, mut packing) = (vec![], vec![], vec![], vec![]);
     for round in 0..rounds {
         let start = Instant::now();
-        engine.run_batch(&batch, 1, 2 * round as u64);
+        engine.run_batch(&batch, 1, 2 * round as u64).unwrap();
         engine.update(&optimizer, &mut state);
         whole.push(vec![start.elapsed().as_secs_f64()]);
         shards.push(time_shards(&mut engine, &batch, 2 * round as u64 + 1));

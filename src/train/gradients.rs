@@ -15,6 +15,9 @@ use std::ops::Range;
 /// How many filters of a kernel one thread takes at a time. Their inputs start on a cache line if their number is even.
 const ROWS: usize = 8;
 
+/// How many shards are added up before their sum is added to that of the others.
+pub(super) const GROUP: usize = 8;
+
 /// The gradients of the shards of a batch.
 pub(super) struct BatchGradients<'a> {
     pub(super) plan: &'a Plan,
@@ -156,7 +159,6 @@ impl<'a> BatchGradients<'a> {
     /// Sums over the shards: of a few of them at a time, so that few roundings add up.
     fn add_up<S: Simd>(&self, simd: S, range: Range<usize>, to: &mut [f32]) {
         const TILE: usize = 512;
-        const GROUP: usize = 8;
         let (first, others) = self.shards.split_at(GROUP.min(self.shards.len()));
         for (start, to) in range.step_by(TILE).zip(to.chunks_mut(TILE)) {
             sum_up(simd, first, start, to);

@@ -6,6 +6,7 @@
 //! their order: so the number of threads changes no bit. A batch of very many examples goes in *rounds*, whose
 //! gradients are added with what their additions lose.
 
+mod batch;
 mod carried;
 mod chunks;
 #[cfg(feature = "privacy")]
@@ -17,6 +18,7 @@ mod counts;
 mod crew;
 mod decision;
 mod examples;
+mod exchange;
 mod gradients;
 mod head;
 mod initial;
@@ -43,32 +45,27 @@ use clipped::Totals;
 pub(crate) use crew::Crew;
 pub(crate) use decision::{Decision, Undecided};
 pub(crate) use examples::Examples;
+pub(crate) use exchange::Exchange;
 pub(crate) use passes::{Draws, HeadGradient, KeptPass, Moments, PassGradients, Side};
 pub(crate) use predicting::Inference;
 pub(crate) use tally::{Scoring, Tally};
 
 use crate::aligned::AlignedBuffer;
-use crate::exec::{Pass, Purpose, Weights, pack_filters};
-use crate::kernels::sum::add_all_compensated;
-use crate::optimizer::{
-    GradientSource, Optimizer, OptimizerState, Penalties, PieceState, Reach, Whole, collect, for_each_run, take_step,
-};
+use crate::exec::{Weights, pack_filters};
+use crate::optimizer::{GradientSource, Optimizer, OptimizerState, Penalties, Whole, collect, take_step};
 use crate::plan::Plan;
 use crate::simd::{Level, dispatch};
-use chunks::{Chunk, Chunks, Run};
+use chunks::Chunks;
 use constraints::Constraints;
-use counts::{Counting, Scale};
+use exchange::Exchanged;
 use gradients::BatchGradients;
 pub(crate) use initial::{initial_weights, initial_weights_of};
 use other_plan::OtherPlan;
 use packing::pack_steps;
 use passes::{EngineId, PassRoom, Pending};
-use pool::{Pool, make_workspaces};
-use shard::{Part, Shard, make_shards, run_shard};
-use shards::{round_len, shard_count, shard_places};
-use std::ops::Range;
+use pool::Pool;
+use shard::Shard;
 use std::sync::Arc;
-use workers::{Then, hand_out};
 
 /// The most images in a chunk: what one pass through the plan works on.
 const MAX_CHUNK: usize = 8;
@@ -122,6 +119,8 @@ pub(crate) struct Engine {
     tally: Tally,
     /// Those of stateful layers.
     pub(crate) states: States,
+    /// How other ranks take part in each batch, if there are any.
+    pub(crate) exchange: Option<Exchange>,
 }
 
 /// The plan that predicts and scores.
@@ -141,7 +140,12 @@ impl ForInference {
 /// Where the gradients of the last batch are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LastBatch {
-    InShards { used: usize, examples: usize },
+    InShards {
+        used: usize,
+        examples: usize,
+    },
+    /// Those of all ranks, without what penalties add.
+    Exchanged,
     AddedUp,
 }
 
@@ -177,6 +181,7 @@ impl Engine {
             lost: AlignedBuffer::default(),
             step_shares: Vec::new(),
             states: States::default(),
+            exchange: None,
         };
         engine.pack();
         engine
@@ -193,89 +198,18 @@ impl Engine {
         });
     }
 
-    /// Scores a batch, and finds the gradients of its mean loss shard by shard.
-    pub(crate) fn run_batch(&mut self, batch: &Examples<'_>, seed: u64, step: u64) {
-        self.tally.reset();
-        // Taken out: after a panic of a user's own layer or loss the next batch starts anew.
-        let mut states = std::mem::take(&mut self.states);
-        let (before, behind) = states.open(&self.plan, batch.len());
-        let going_on = batch.starting_from(before);
-        let Self { plan, weights, level, workspaces, step_shares, .. } = self;
-        Counting { plan, weights, level: *level, seed, step }.count(&going_on, workspaces, step_shares);
-        // Chunks that meet must all be there.
-        let meets = self.plan.meetings().next().is_some();
-        let round_len = if meets { batch.len().max(1) } else { round_len(&self.plan) };
-        for start in (0..batch.len()).step_by(round_len) {
-            let places = start..(start + round_len).min(batch.len());
-            self.run_round(&going_on, places.clone(), seed, step);
-            self.copy_states(places, behind);
-            if batch.len() > round_len {
-                self.add_round(start);
-            }
-        }
-        self.states = states;
-        let Self { weights, gradients, tally, penalties, level, last, .. } = self;
-        if batch.len() > round_len {
-            *last = LastBatch::AddedUp;
-            penalties.iter().for_each(|penalties| penalties.add_to(*level, &weights.flat, gradients));
-        }
-        penalties.iter().for_each(|penalties| tally.add_penalty(penalties.value(*level, &weights.flat)));
-    }
-
-    /// Scores a round, and finds its gradients.
-    fn run_round(&mut self, batch: &Examples<'_>, places: Range<usize>, seed: u64, step: u64) {
-        let used = shard_count(&self.plan, places.len());
-        let shard_len = places.len().div_ceil(used);
-        make_shards(&mut self.shards, &self.plan, &self.scoring, used, shard_len);
-        self.last = LastBatch::InShards { used, examples: places.len() };
-        if self.plan.meetings().next().is_some() {
-            return self.run_phases(batch, &places, used, (seed, step));
-        }
-        // Taken out, so that what a panic of a user's own layer or loss leaves of them is dropped.
-        let mut workspaces = std::mem::take(self.workspaces.get_mut());
-        let Self { plan, weights, scoring, level, step_shares, .. } = self;
-        let scale = Scale { examples: 1.0 / batch.len() as f32, steps: step_shares };
-        let threads = Crew::Pool.threads(used);
-        make_workspaces(plan, &mut workspaces, threads, chunk_len(plan).min(shard_len));
-        let shards = &mut self.shards[..used];
-        hand_out(shards.iter_mut(), &mut workspaces[..threads], Then::Work, |index, shard, workspace| {
-            let Range { start, end } = shard_places(places.len(), used, index);
-            let part = Part { batch, places: places.start + start..places.start + end, seed, step, scale };
-            dispatch!(*level, simd => run_shard(simd, plan, weights, scoring, &part, shard, workspace));
-        });
-        shards.iter().for_each(|shard| self.tally.merge(&shard.tally));
-        *self.workspaces.get_mut() = workspaces;
-    }
-
-    /// Scores a batch whose chunks meet, and finds its gradients.
-    fn run_phases(&mut self, batch: &Examples<'_>, places: &Range<usize>, used: usize, (seed, step): (u64, u64)) {
-        // Taken out, so that what a panic of a user's own layer or loss leaves of them is dropped.
-        let mut chunks = std::mem::take(&mut self.chunks);
-        let Self { plan, weights, scoring, level, shards, step_shares, .. } = self;
-        let run = Run { plan, weights, level: *level };
-        chunks.cut(plan, places, used, Purpose::Training);
-        let shards = &mut shards[..used];
-        for shard in &mut *shards {
-            shard.gradients.clear();
-            shard.gradients.activity_scale = 1.0 / batch.len() as f32;
-            shard.tally.reset();
-        }
-        let pass = |places: &Range<usize>| Pass::Training { seed, step, first_example: places.start };
-        chunks.forward(run, pass, |Chunk { places, workspace }| {
-            dispatch!(*level, simd => batch.write(simd, places.clone(), plan, workspace));
-            batch.vary(places.clone(), plan, seed, step, workspace);
-        });
-        let scale = Scale { examples: 1.0 / batch.len() as f32, steps: step_shares };
-        chunks.backward(run, shards, |Chunk { places, workspace }, shard| {
-            shard.tally.add_chunk(scoring, plan, batch, places, workspace, Some(scale));
-        });
-        shards.iter().for_each(|shard| self.tally.merge(&shard.tally));
-        self.chunks = chunks;
+    /// The instruction set that it computes with.
+    pub(crate) fn level_name(&self) -> String {
+        format!("{:?}", self.level)
     }
 
     /// Who takes a step on so many examples.
     pub(crate) fn crew_of_step(&self, examples: usize) -> Crew {
-        Crew::of_step(&self.plan, examples)
+        match self.exchange {
+            None => Crew::of_step(&self.plan, examples),
+            // No thread of the pool waits for other ranks.
+            Some(_) => Crew::Caller,
+        }
     }
 
     /// Who runs a pass by hand over so many examples.
@@ -286,29 +220,6 @@ impl Engine {
     /// Who updates the weights by gradients that are there.
     pub(crate) fn crew_of_update(&self) -> Crew {
         Crew::of_update(&self.plan)
-    }
-
-    /// Adds the gradients of a round that started here to those of the rounds before.
-    fn add_round(&mut self, start: usize) {
-        let Self { plan, shards, last, gradients, lost, level, .. } = self;
-        if lost.is_empty() {
-            *lost = AlignedBuffer::zeroed(plan.parameters.trained_len);
-        }
-        if start == 0 {
-            gradients.fill(0.0);
-            lost.fill(0.0);
-        }
-        let sums = PieceState { buffers: [lost, &mut [], &mut []], ..PieceState::of(gradients) };
-        for_each_run(
-            *level,
-            &last.gradients(plan, shards, None),
-            Reach::All,
-            sums,
-            |_, values, PieceState { parameters, buffers, .. }| {
-                let [lost, ..] = buffers;
-                dispatch!(*level, simd => add_all_compensated(simd, values, parameters, lost));
-            },
-        );
     }
 
     /// The moments of the last batch are taken up with the next step that is given gradients.
@@ -328,10 +239,13 @@ impl Engine {
 
     /// Writes the gradients of the last batch to where they can be looked at.
     pub(crate) fn sum_gradients(&mut self) {
-        let Self { plan, shards, last, gradients, level, weights, penalties, .. } = self;
+        let Self { plan, shards, last, gradients, level, weights, penalties, exchange, .. } = self;
         match last {
-            LastBatch::InShards { .. } => {
-                collect(*level, &last.gradients(plan, shards, None), gradients);
+            LastBatch::InShards { .. } | LastBatch::Exchanged => {
+                match last {
+                    LastBatch::Exchanged => collect(*level, &Exchanged::new(exchange.as_ref(), None), gradients),
+                    _ => collect(*level, &last.gradients(plan, shards, None), gradients),
+                }
                 penalties.iter().for_each(|penalties| penalties.add_to(*level, &weights.flat, gradients));
             }
             LastBatch::AddedUp => {}
@@ -344,11 +258,13 @@ impl Engine {
         if is_read_twice {
             self.sum_gradients();
         }
-        let Self { plan, shards, chunks, last, gradients, level, weights, penalties, constraints, .. } = self;
+        let Self { plan, shards, chunks, last, gradients, level, weights, penalties, constraints, exchange, .. } = self;
         let (in_shards, whole) = (last.gradients(plan, shards, penalties.as_ref()), Whole(gradients));
+        let exchanged = Exchanged::new(exchange.as_ref(), penalties.as_ref());
         let source: &dyn GradientSource = match last {
             LastBatch::InShards { .. } if !is_read_twice => &in_shards,
-            LastBatch::InShards { .. } | LastBatch::AddedUp => &whole,
+            LastBatch::Exchanged if !is_read_twice => &exchanged,
+            LastBatch::InShards { .. } | LastBatch::Exchanged | LastBatch::AddedUp => &whole,
         };
         take_step(*level, optimizer, state, source, weights.trained_mut(plan));
         constraints.apply(*level, weights.trained_mut(plan));
@@ -380,7 +296,7 @@ impl LastBatch {
     ) -> BatchGradients<'a> {
         match *self {
             Self::InShards { used, examples } => BatchGradients { plan, shards: &shards[..used], examples, penalties },
-            Self::AddedUp => BatchGradients { plan, shards: &[], examples: 0, penalties },
+            Self::Exchanged | Self::AddedUp => BatchGradients { plan, shards: &[], examples: 0, penalties },
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct OtherPlan(Mutex<Option<Arc<PackedPlan>>>);
 
 impl PackedPlan {
     pub(super) fn run(&self) -> Run<'_> {
-        Run { plan: &self.plan, weights: &self.weights, level: self.level }
+        Run { plan: &self.plan, weights: &self.weights, level: self.level, group: None }
     }
 }
 

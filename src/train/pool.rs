@@ -84,6 +84,7 @@ impl Clone for Engine {
             step_shares: Vec::new(),
             tally: self.tally.clone(),
             states: self.states.clone(),
+            exchange: self.exchange.clone(),
         }
     }
 }

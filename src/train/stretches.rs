@@ -17,15 +17,41 @@ const STRETCHES: usize = 64;
 /// The most chunks in a stretch.
 const MAX_STRETCH: usize = 16;
 
+/// How many examples are worked on, chunk after chunk, for one result: it depends on their number alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stretches {
+    examples: usize,
+    len: usize,
+    pub(super) count: usize,
+}
+
+impl Stretches {
+    /// The examples of one.
+    pub(super) fn places(self, index: usize) -> Range<usize> {
+        index * self.len..((index + 1) * self.len).min(self.examples)
+    }
+}
+
 impl Engine {
     /// Scores examples without changing anything.
     pub(crate) fn score(&self, examples: &Examples<'_>) -> Tally {
+        let Stretches { count, .. } = self.stretches(examples);
+        let mut tallies = vec![self.scoring.tally(); count];
+        self.score_stretches(examples, 0..count, &mut tallies);
+        self.total(&tallies)
+    }
+
+    /// Scores some of the stretches, each for itself.
+    pub(super) fn score_stretches(&self, examples: &Examples<'_>, stretches: Range<usize>, tallies: &mut [Tally]) {
         let scoring = &self.scoring;
-        let mut tallies = vec![scoring.tally(); self.stretches(examples)];
-        self.run_stretches(examples, 1, &mut tallies, |plan, _, places, workspace, tallies| {
+        self.run_stretches(examples, stretches, 1, tallies, |plan, _, places, workspace, tallies| {
             tallies[0].add_chunk(scoring, plan, examples, &places, workspace, None);
         });
-        let mut total = scoring.tally();
+    }
+
+    /// What all stretches have scored.
+    pub(super) fn total(&self, tallies: &[Tally]) -> Tally {
+        let mut total = self.scoring.tally();
         tallies.iter().for_each(|tally| total.merge(tally));
         let penalties = self.penalties.iter();
         penalties.for_each(|penalties| total.add_penalty(penalties.value(self.level, &self.weights.flat)));
@@ -62,8 +88,8 @@ impl Engine {
         out: &mut [f32],
     ) {
         let all = self.plan.outputs_len();
-        let per_stretch = self.stretch_len(examples) * all;
-        self.run_stretches(examples, per_stretch, out, |plan, first, places, workspace, out| {
+        let Stretches { len, count, .. } = self.stretches(examples);
+        self.run_stretches(examples, 0..count, len * all, out, |plan, first, places, workspace, out| {
             let out = &mut out[(places.start - first) * all..][..places.len() * all];
             let mut before = 0;
             for (index, head) in plan.heads.iter().enumerate() {
@@ -79,29 +105,26 @@ impl Engine {
         });
     }
 
-    /// How many examples are worked on, chunk after chunk, for one result: it depends on their number alone.
-    fn stretch_len(&self, examples: &Examples<'_>) -> usize {
-        let chunk = chunk_len(&self.plan);
-        let chunks = examples.len().div_ceil(chunk);
-        chunk * (chunks / STRETCHES).clamp(1, MAX_STRETCH)
+    pub(super) fn stretches(&self, examples: &Examples<'_>) -> Stretches {
+        let (examples, chunk) = (examples.len(), chunk_len(&self.plan));
+        let chunks = examples.div_ceil(chunk);
+        let len = chunk * (chunks / STRETCHES).clamp(1, MAX_STRETCH);
+        Stretches { examples, len, count: examples.div_ceil(len) }
     }
 
-    fn stretches(&self, examples: &Examples<'_>) -> usize {
-        examples.len().div_ceil(self.stretch_len(examples))
-    }
-
-    /// Runs the forward pass on all examples, chunk by chunk, and hands the first place of each chunk's stretch, the
+    /// Runs the forward pass on the examples of some stretches, chunk by chunk, and hands the first place of each chunk's stretch, the
     /// chunk's places, and the workspace with its outputs to `finish`, with the `per_stretch` results that belong to
     /// the stretch.
     fn run_stretches<T: Send>(
         &self,
         examples: &Examples<'_>,
+        stretches: Range<usize>,
         per_stretch: usize,
         results: &mut [T],
         finish: impl Fn(&Plan, usize, Range<usize>, &mut Workspace, &mut [T]) + Sync,
     ) {
-        let (stretch, stretches) = (self.stretch_len(examples), self.stretches(examples));
-        if stretches == 0 {
+        let cut = self.stretches(examples);
+        if stretches.is_empty() {
             return;
         }
         let chunk = chunk_len(&self.plan);
@@ -112,12 +135,11 @@ impl Engine {
         };
         let (level, pool) = (&self.level, self.inference.as_ref().map_or(&self.workspaces, |other| &other.workspaces));
         let mut workspaces = pool.take();
-        let threads = Crew::of_forward(plan, examples.len()).threads(stretches);
+        let threads = Crew::of_forward(plan, examples.len()).threads(stretches.len());
         make_workspaces(plan, &mut workspaces, threads, chunk.min(examples.len()));
         let results = results.chunks_mut(per_stretch);
         hand_out(results, &mut workspaces[..threads], Then::Rest, |place, results, workspace| {
-            let first = place * stretch;
-            let end = (first + stretch).min(examples.len());
+            let Range { start: first, end } = cut.places(stretches.start + place);
             for start in (first..end).step_by(chunk) {
                 let places = start..(start + chunk).min(end);
                 dispatch!(*level, simd => {

@@ -102,8 +102,11 @@ fn scalar(tag: String, value: f64) -> Value {
 }
 
 impl Callback for TensorBoard {
-    fn on_train_begin(&mut self, _training: &mut Training<'_>) -> Result<()> {
+    fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
         (self.batches, self.train, self.validation) = (0, None, None);
+        if training.model().follows() {
+            return Ok(());
+        }
         // Report a folder that cannot be written before the first epoch.
         self.train()?.flush()
     }
@@ -117,9 +120,9 @@ impl Callback for TensorBoard {
         Ok(())
     }
 
-    fn on_train_batch_end(&mut self, _batch: usize, logs: &Logs, _training: &mut Training<'_>) -> Result<()> {
+    fn on_train_batch_end(&mut self, _batch: usize, logs: &Logs, training: &mut Training<'_>) -> Result<()> {
         self.batches += 1;
-        if self.update_freq == 0 || !self.batches.is_multiple_of(self.update_freq) {
+        if training.model().follows() || self.update_freq == 0 || !self.batches.is_multiple_of(self.update_freq) {
             return Ok(());
         }
         let values = logs.iter().map(|(name, value)| scalar(format!("batch_{name}"), value)).collect();
@@ -128,11 +131,17 @@ impl Callback for TensorBoard {
     }
 
     fn on_test_end(&mut self, logs: &Logs, training: &mut Training<'_>) -> Result<()> {
+        if training.model().follows() {
+            return Ok(());
+        }
         let value = |(name, value)| scalar(format!("evaluation_{name}_vs_iterations"), value);
         self.validation()?.add(training.model().state.step as usize, logs.iter().map(value).collect())
     }
 
     fn on_epoch_end(&mut self, epoch: usize, logs: &Logs, training: &mut Training<'_>) -> Result<()> {
+        if training.model().follows() {
+            return Ok(());
+        }
         let (mut train, mut validation) = (Vec::new(), Vec::new());
         for (name, value) in logs.iter() {
             match name.strip_prefix("val_") {

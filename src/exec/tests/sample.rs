@@ -164,7 +164,8 @@ impl Sample {
 fn meet(plan: &Plan, direction: Direction, meeting: &mut Meeting, chunks: &mut [(Range<usize>, Workspace)]) {
     meeting.open();
     for (images, workspace) in &mut *chunks {
-        meeting.take_up(plan, direction, workspace, images.len());
+        let gathered = meeting.gathered(plan, direction, workspace).map(|values| values.iter().copied());
+        meeting.take_up(direction, gathered, images.len());
     }
     meeting.close(direction);
     chunks.iter_mut().for_each(|(_, workspace)| meeting.share(plan, direction, workspace));

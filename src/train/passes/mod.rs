@@ -51,7 +51,7 @@ impl On {
         match self {
             Self::Engine { version } => {
                 assert_eq!(*version, engine.version, "the weights are those of the forward pass");
-                Run { plan: &engine.plan, weights: &engine.weights, level: engine.level }
+                Run { plan: &engine.plan, weights: &engine.weights, level: engine.level, group: None }
             }
             Self::Other(packed) => packed.run(),
         }
@@ -153,14 +153,14 @@ impl Engine {
         let (count, shards) = (places.len(), shard_count(&self.plan, places.len()));
         let mut memory = self.passes.take(wanted);
         let chunks = &mut memory.chunks;
-        chunks.cut(run.plan, &places, shards, purpose);
+        chunks.cut(run.plan, &places, (shards, 0..shards), purpose);
         let pass = |places: &Range<usize>| match purpose {
             Purpose::Inference => Pass::Inference,
             Purpose::Training => Pass::Training { seed: draws.seed, step: draws.step, first_example: places.start },
         };
         chunks.forward(run, pass, |Chunk { places, workspace }| {
             dispatch!(run.level, simd => examples.write(simd, places.clone(), run.plan, workspace));
-        });
+        })?;
         Ok(KeptPass { on, memory, shards, examples: count, wanted, of: self.id.clone() })
     }
 
@@ -212,7 +212,7 @@ impl Engine {
     ) {
         let KeptPass { on, mut memory, shards, examples, wanted, .. } = pass;
         let run = on.run(self);
-        let Run { plan, weights, level } = run;
+        let Run { plan, weights, level, .. } = run;
         let shard_len = examples.div_ceil(shards.max(1));
         let PassMemory { chunks, shards: spare } = &mut memory;
         make_shards(spare, plan, &self.scoring, shards, shard_len);
@@ -221,10 +221,11 @@ impl Engine {
         let is_of_loss = gradients.iter().any(|gradient| gradient.of == Side::Logits);
         let scale = if is_of_loss { 1.0 / examples as f32 } else { 0.0 };
         in_use.iter_mut().for_each(|shard| shard.gradients.activity_scale = scale);
-        chunks.backward(run, in_use, |Chunk { places, workspace }, _| {
+        let met = chunks.backward(run, in_use, |Chunk { places, workspace }, _| {
             let heads = gradients.iter().enumerate();
             heads.for_each(|(index, gradient)| gradient.write(plan, index, places, workspace));
         });
+        met.expect("a pass by hand asks no other rank");
         if examples > 0 && moments == Moments::TakenUp {
             self.pending.take_up(chunks.state_updates(plan));
         }

@@ -97,7 +97,7 @@ fn check_model(input: Shape, layers: &[Layer], count: usize, seed: u64) {
         let mut engine = engine(&plan, layers, seed, level);
         engine.weights.flat.copy_from_slice(&weights);
         engine.pack();
-        engine.run_batch(&batch, seed, 0);
+        engine.run_batch(&batch, seed, 0).unwrap();
         let loss = engine.tally().mean_loss() as f32;
         engine.sum_gradients();
         let what = format!("{level:?} {layers:?} on {input}");
@@ -165,7 +165,7 @@ fn dropout_scales_what_it_keeps_and_repeats_by_seed_and_step() {
     let batch = Examples::of(&examples);
     let masks = |step| {
         let mut engine = engine(&plan, &layers, 7, crate::simd::Level::new());
-        engine.run_batch(&batch, 7, step);
+        engine.run_batch(&batch, 7, step).unwrap();
         engine.workspaces.get_mut()[0].value(plan.steps[0].writes)[..1000].to_vec()
     };
     let first = masks(0);
