@@ -39,6 +39,7 @@ const heard = {
     $("speed").textContent = "–";
     $("epoch-bar").value = 0;
     clearCharts();
+    if (!running) $("run").textContent = "Start learning";
     if (!running) tell(`${told.weights.toLocaleString("en")} weights, and all of them noise: it guesses. ${told.train.toLocaleString("en")} examples are ready.`);
   },
   loaded() {
@@ -88,8 +89,11 @@ const heard = {
     if (broken && network) {
       say(`${text}\nThe program stopped there, and is begun anew.`);
       network = null;
+      pictures = 0;
+      heard.running({ running: false });
       backToStandard();
       hire();
+      clear();
       useData();
     }
   },
@@ -134,8 +138,8 @@ async function take(files) {
   try {
     const { data, model, picture, missing } = await recognise([...files]);
     if (picture) put(picture, picture.width, picture.height);
-    if (model) ask("load", { bytes: model });
     if (data) useData(data);
+    if (model) ask("load", { bytes: model });
     if (missing) say(missing);
   } catch (error) {
     say(error.message);

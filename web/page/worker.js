@@ -16,7 +16,7 @@ const SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 1
 const RELAXED = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11];
 const takes = bytes => WebAssembly.validate(new Uint8Array(bytes));
 
-let classroom = null, settings = null, running = false, drawing = null, last = {}, sums = empty();
+let classroom = null, running = false, drawing = null, last = {}, sums = empty();
 function empty() { return { examples: 0, seconds: 0, loss: 0, right: 0 }; }
 
 const tell = (type, content = {}) => postMessage({ type, ...content });
@@ -30,18 +30,23 @@ const breathe = () => new Promise(resolve => { goOn = resolve; channel.port2.pos
 
 async function learn() {
   tell("running", { running: true });
+  let failed = false;
   while (running) {
     try {
       step();
     } catch (error) {
+      failed = true;
       running = false;
       refuse(error);
     }
     await breathe();
   }
-  if (classroom) {
+  try {
     examine(ALL);
     read();
+  } catch (error) {
+    // What has gone wrong before is why it cannot be examined either.
+    if (!failed) refuse(error);
   }
   tell("running", { running: false });
 }
@@ -66,7 +71,7 @@ function examine(count) {
 }
 
 function read() {
-  if (!drawing) return;
+  if (!drawing) return tell("reading", { probabilities: null });
   try {
     tell("reading", JSON.parse(classroom.read(drawing.pixels, drawing.width)));
   } catch {
@@ -90,9 +95,7 @@ const refuse = error => tell("problem", { text: error.message, broken: error ins
 
 const tasks = {
   start() { if (!running) { running = true; learn(); } },
-  stop() { running = false; },
-  draw(message) { drawing = message.pixels ? message : null; if (!running) read(); },
-  begin(message) { classroom.begin(message.settings); settings = message.settings; present(); },
+  begin(message) { classroom.begin(message.settings); present(); },
   async data({ source, settings: wanted, files }) {
     if (source === "drawn") {
       const fresh = new Classroom(wanted, ...DRAWN, BigInt(1));
@@ -100,13 +103,14 @@ const tasks = {
       classroom = fresh;
     } else {
       const bytes = files ?? await fetchFiles(source);
+      // A link may ask for files before there is a lesson.
+      classroom ??= new Classroom(wanted, 100, 100, BigInt(1));
       classroom.use_files(wanted, ...bytes);
     }
-    settings = wanted;
     tell("data", { source });
     present();
   },
-  load(message) { classroom.load(new Uint8Array(message.bytes)); tell("loaded"); present(); },
+  load(message) { classroom.load(new Uint8Array(message.bytes)); present(); tell("loaded"); },
   example() { tell("example", JSON.parse(classroom.example(Math.random()))); },
   save() { tell("file", { name: "inkstone-model.safetensors", bytes: classroom.save() }); },
   onnx() { tell("file", { name: "inkstone-model.onnx", bytes: classroom.to_onnx() }); },
@@ -132,8 +136,14 @@ async function begin() {
 }
 
 const ready = begin().catch(error => { refuse(error); throw error; });
+// What need not wait while files are being loaded.
+const atOnce = {
+  stop() { running = false; },
+  draw(message) { drawing = message.pixels ? message : null; if (classroom && !(running && drawing)) read(); },
+};
 // One task after another, as they came.
 let queue = ready;
 onmessage = ({ data }) => {
+  if (atOnce[data.type]) return atOnce[data.type](data);
   queue = queue.then(() => tasks[data.type](data)).catch(refuse);
 };

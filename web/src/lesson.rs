@@ -172,6 +172,15 @@ impl Lesson {
         if model.output_shapes().len() != 1 || model.output_shape().axes() != [10] {
             return Err(Error::Data(format!("the model answers with {}, expected ten classes", model.output_shape())));
         }
+        // What cannot be examined, and what does not answer with probabilities, stays outside.
+        let one = self.test.take(1)?;
+        model.evaluate_report(&one)?;
+        let sum = model.predict(&one)?.sum();
+        if (sum - 1.0).abs() > 1e-3 {
+            return Err(Error::Data(format!(
+                "the model's answers have the sum {sum}, expected probabilities: end it with a softmax"
+            )));
+        }
         self.take(model);
         Ok(())
     }

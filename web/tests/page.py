@@ -90,13 +90,14 @@ with sync_playwright() as playwright:
     page = opened(context, complaints)
     print("program:", page.evaluate("document.documentElement.dataset.program"))
 
-    # It learns, and the page stays quick. The 20 s are for a machine that does nothing else.
-    page.keyboard.press("Tab")
-    page.locator("#run").click()
+    # It learns, and the page goes on being drawn. Some seconds are enough; a busy machine is given a minute.
+    page.locator("#run").focus()
+    page.keyboard.press("Enter")
     expect(page.locator("#run")).to_have_text("Stop")
     frames = sorted(page.evaluate(FRAMES))
     print(f"frames: median {frames[len(frames) // 2]:.1f} ms, 95 % within {frames[len(frames) * 95 // 100]:.1f} ms")
-    seconds = 2 + wait_for(page, lambda: number(page, "accuracy") >= 95, 90)
+    assert len(frames) > 20, f"{len(frames)} frames in two seconds"
+    seconds = 2 + wait_for(page, lambda: number(page, "accuracy") >= 95)
     print(f"95 % of drawn digits after {seconds:.1f} s, {number(page, 'speed'):.0f} pictures a second")
 
     # It reads what is drawn while it learns.
@@ -104,6 +105,7 @@ with sync_playwright() as playwright:
     expect(page.locator("#answer")).to_contain_text("1")
     expect(page.locator("#bars .best span").first).to_have_text("1")
     page.locator("#clear").click()
+    expect(page.locator("#answer")).to_have_class("none")
     draw(page, [(0.25, 0.2), (0.5, 0.19), (0.74, 0.2), (0.6, 0.5), (0.47, 0.82)])
     expect(page.locator("#answer")).to_contain_text("7")
     expect(page.locator("#confusion td.right")).to_have_count(10)
@@ -169,6 +171,20 @@ with sync_playwright() as playwright:
     page.locator("#run").click()
     wait_for(page, lambda: number(page, "epoch") >= 2)
     page.locator("#run").click()
+
+    # What diverges says so, and can be begun anew.
+    page.locator("#batch").select_option("8")
+    page.locator("#rate").select_option("1")
+    page.locator("#run").click()
+    expect(page.locator("#run")).to_have_text("Stop")
+    wait_for(page, lambda: message(page).is_visible() or number(page, "pictures") > 3000)
+    if not message(page).is_visible():
+        page.locator("#run").click()
+    expect(page.locator("#run")).to_have_text("Go on")
+    page.locator("#batch").select_option("64")
+    page.locator("#rate").select_option("0.03")
+    expect(message(page)).to_be_hidden()
+    expect(page.locator("#run")).to_have_text("Start learning")
 
     # MNIST is not beside every page.
     if not (dist / "mnist").exists():

@@ -61,7 +61,7 @@ fn the_program_of_the_page_trains_in_node() {
 
 #[test]
 fn people_watch_a_network_learn_on_the_page() {
-    let (Some(page), Some(browser)) = (page(), on_path("chromium").or_else(chromium)) else { return };
+    let (Some(page), Some(browser)) = (page(), chromium().or_else(|| on_path("chromium"))) else { return };
     let Some(python) = std::env::var_os("INKSTONE_PYTHON") else {
         assert!(
             std::env::var_os("INKSTONE_REQUIRE_PAGE").is_none(),
