@@ -51,9 +51,11 @@ pub struct Exchanged {
 /// code 1, after this one has printed why.
 ///
 /// # Panics
-/// If MPI has been started before.
+/// If MPI has been started before, or lets the main thread alone call it.
 pub fn run(program: impl FnOnce(Arc<Communicator>) -> Result<()>) {
-    let (universe, _) = mpi::initialize_with_threading(Threading::Serialized).expect("MPI is started once");
+    let (universe, threading) = mpi::initialize_with_threading(Threading::Serialized).expect("MPI is started once");
+    let is_enough = matches!(threading, Threading::Serialized | Threading::Multiple);
+    assert!(is_enough, "MPI must let one thread at a time call it, whichever that is: this one gives {threading:?}");
     let world = universe.world();
     let ended = catch_unwind(AssertUnwindSafe(|| program(Arc::default())));
     match ended {

@@ -29,7 +29,9 @@ pub struct TerminateOnNan;
 impl Callback for TerminateOnNan {
     fn on_train_batch_end(&mut self, batch: usize, logs: &Logs, training: &mut Training<'_>) -> Result<()> {
         if logs.get("loss").is_some_and(|loss| !loss.is_finite()) {
-            say(&format!("Batch {batch}: Invalid loss, terminating training"));
+            if !training.model().follows() {
+                say(&format!("Batch {batch}: Invalid loss, terminating training"));
+            }
             training.stop_training();
         }
         Ok(())

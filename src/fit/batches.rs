@@ -69,6 +69,12 @@ impl Model {
         let validation =
             config.validation_data.clone().map(|data| self.check_labelled(data).map_err(of_validation)).transpose()?;
         let examples = batches.examples();
+        if let Some(found) = examples.filter(|examples| !(1..=u32::MAX as usize).contains(examples)) {
+            return Err(Error::Data(format!(
+                "the source of batches has {found} examples an epoch, expected 1 to {}: let `examples` return `None`",
+                u32::MAX
+            )));
+        }
         if let Some(examples) = examples {
             self.check_stateful_fit(examples, config.batch_size, config.shuffle)?;
         }

@@ -155,6 +155,8 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             Some(backup) if position.is_over(self.training.epochs) && !self.training.model.follows() => backup.end()?,
             Some(_) | None => {}
         }
+        // Rank 0 may have failed just now, and would find nobody to tell.
+        self.meet(Call::End, 0)?;
         Ok(self.training.history.clone())
     }
 
@@ -277,7 +279,7 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             }
             let had = self.position.batches;
             let expected = match known {
-                Some(steps) if had < steps => format!("{steps}, as `steps_per_epoch` says"),
+                Some(steps) if had < steps => format!("{steps}, as `steps_per_epoch` or the source's `examples` says"),
                 None if had == 0 => "at least one".to_owned(),
                 Some(_) | None => return Ok(Batches::Trained),
             };

@@ -106,6 +106,7 @@ impl Together {
             ("the class weights", format!("{:?}", config.class_weight)),
             ("the backup", format!("{:?}", config.backup)),
             ("the position", format!("{position:?}, after {} steps and {} epochs", model.state.step, model.epochs)),
+            ("the optimizer", format!("{:?}", model.optimizer)),
             ("the weights' checksum", format!("{:08x}", weights.finalize())),
         ])?;
         if group.rank() > 0 {

@@ -41,10 +41,9 @@ impl Model {
 
     /// Tells the other ranks, if there are any, that this one has failed: they would wait for it.
     pub(crate) fn tell_others(&self, error: &Error) {
-        match (self.group(), error) {
-            // They have said so, or know.
-            (None, _) | (_, Error::Distributed(_)) => {}
-            (Some(group), error) => group.fail(error),
+        // Where the group has ended they know, and nothing is sent.
+        if let Some(group) = self.group() {
+            group.fail(error);
         }
     }
 

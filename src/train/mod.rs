@@ -241,15 +241,11 @@ impl Engine {
     pub(crate) fn sum_gradients(&mut self) {
         let Self { plan, shards, last, gradients, level, weights, penalties, exchange, .. } = self;
         match last {
-            LastBatch::InShards { .. } | LastBatch::Exchanged => {
-                match last {
-                    LastBatch::Exchanged => collect(*level, &Exchanged::new(exchange.as_ref(), None), gradients),
-                    _ => collect(*level, &last.gradients(plan, shards, None), gradients),
-                }
-                penalties.iter().for_each(|penalties| penalties.add_to(*level, &weights.flat, gradients));
-            }
-            LastBatch::AddedUp => {}
+            LastBatch::InShards { .. } => collect(*level, &last.gradients(plan, shards, None), gradients),
+            LastBatch::Exchanged => collect(*level, &Exchanged::new(exchange.as_ref(), None), gradients),
+            LastBatch::AddedUp => return,
         }
+        penalties.iter().for_each(|penalties| penalties.add_to(*level, &weights.flat, gradients));
     }
 
     /// One step of the optimizer on the gradients of the last batch.

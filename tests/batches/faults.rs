@@ -141,7 +141,7 @@ fn epochs_without_enough_batches_are_told() {
     );
     assert_eq!(
         refused(files.open(), config().steps_per_epoch(9)),
-        "the source of batches ended after 4 batches of epoch 1, expected 9, as `steps_per_epoch` says"
+        "the source of batches ended after 4 batches of epoch 1, expected 9, as `steps_per_epoch` or the source's `examples` says"
     );
 }
 

@@ -131,14 +131,13 @@ impl ArrayFile {
 
     /// Adds the values of elements that have been read, as floats.
     pub(super) fn floats(&self, bytes: &[u8], values: &mut Vec<f32>) {
-        match (self.element, self.order) {
-            (Element::F32, ByteOrder::Little) => {
-                values.extend(bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)));
-            }
-            (Element::F32, ByteOrder::Big) => {
-                values.extend(bytes.as_chunks().0.iter().map(|bytes| f32::from_be_bytes(*bytes)));
-            }
-            _ => values.extend(self.numbers(bytes).map(Number::as_f32)),
+        if self.element != Element::F32 {
+            return values.extend(self.numbers(bytes).map(Number::as_f32));
+        }
+        let floats = bytes.as_chunks().0.iter();
+        match self.order {
+            ByteOrder::Little => values.extend(floats.map(|bytes| f32::from_le_bytes(*bytes))),
+            ByteOrder::Big => values.extend(floats.map(|bytes| f32::from_be_bytes(*bytes))),
         }
     }
 

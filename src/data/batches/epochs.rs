@@ -37,6 +37,9 @@ where
 /// A source whose batches are those of one iterator, which goes on from epoch to epoch: an epoch has
 /// [`FitConfig::steps_per_epoch`](crate::FitConfig::steps_per_epoch) of them, or all that are left.
 ///
+/// It cannot go back: a training that is resumed goes on with the batch that comes next, and one that is stopped within an epoch
+/// has taken up to three batches more than it trained on. With [`batches_of_epochs`] a training resumes with the same bits.
+///
 /// ```
 /// use inkstone::prelude::*;
 /// use inkstone::data::endless_batches;

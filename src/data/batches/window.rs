@@ -35,7 +35,7 @@ impl Default for Values {
     }
 }
 
-/// What inputs come out as.
+/// The file of what the model should give, if there is one.
 #[derive(Debug)]
 pub(super) enum TargetFile {
     Nothing,
