@@ -9,6 +9,7 @@ use crate::metrics::Metric;
 use crate::model::Model;
 use crate::objective::Objective;
 use crate::optimizer::Optimizer;
+use crate::plan::{Plan, Wanted};
 use crate::random::fresh_seed;
 use crate::shape::Shape;
 use serde::{Deserialize, Serialize};
@@ -97,6 +98,29 @@ impl Sequential {
         &mut self.layers
     }
 
+    /// How many parameters the model will have, before any of them takes memory.
+    ///
+    /// # Errors
+    /// As [`compile`](Self::compile), for the layers.
+    ///
+    /// ```
+    /// use inkstone::prelude::*;
+    /// let described = Sequential::new([28, 28, 1]).add(Flatten::new()).add(Dense::new(10));
+    /// assert_eq!(described.parameter_count()?, 7850);
+    /// let large = Sequential::new([1 << 14]).add(Dense::new(1 << 14));
+    /// assert_eq!(large.parameter_count()?, (1 << 28) + (1 << 14));
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    pub fn parameter_count(&self) -> Result<usize> {
+        self.check()?;
+        let network = Network::chain(self.input, self.layers.clone());
+        Ok(Plan::new(&network, Wanted::OfParameters)?.parameter_count())
+    }
+
+    fn check(&self) -> Result<()> {
+        self.check_outputs().map_err(|problem| Error::Model(format!("has a `Sequential` that {problem}")))
+    }
+
     /// Checks every layer, and makes the model ready to be trained.
     ///
     /// # Errors
@@ -109,7 +133,7 @@ impl Sequential {
         loss: impl Into<Loss>,
         metrics: impl IntoIterator<Item = Metric>,
     ) -> Result<Model> {
-        self.check_outputs().map_err(|problem| Error::Model(format!("has a `Sequential` that {problem}")))?;
+        self.check()?;
         let seed = self.seed.unwrap_or_else(fresh_seed);
         let objective = Objective::new(loss).metrics(metrics);
         Model::new(Network::chain(self.input, self.layers), seed, optimizer.into(), vec![objective])

@@ -9,6 +9,7 @@ mod array;
 
 pub use array::IdxArray;
 
+use super::element::Element;
 use super::gzip::{Unpacked, is_damage};
 use super::open::open;
 use crate::error::{Error, IdxFault, Result};
@@ -99,8 +100,8 @@ pub fn write_file(path: impl AsRef<Path>, array: ArrayViewD<'_, u8>) -> Result<(
 pub fn read(reader: impl Read, place: &str) -> Result<ArrayD<u8>> {
     unpacked(reader, place, &mut |reader| {
         let (header, shape) = read_header(&mut *reader, MAX_ELEMENTS)?;
-        if header.element != UNSIGNED_BYTE {
-            return Err(IdxFault::ElementType { found: header.element }.into());
+        if header.element != Element::U8 {
+            return Err(IdxFault::ElementType { found: header.number }.into());
         }
         if !(1..=4).contains(&shape.len()) {
             return Err(IdxFault::Dimensions { found: shape.len() as u8 }.into());
@@ -113,7 +114,7 @@ pub fn read(reader: impl Read, place: &str) -> Result<ArrayD<u8>> {
 
 /// The type of the elements and the lengths of the axes of a file that is not compressed, however many elements it has; what
 /// is read next are the elements.
-pub(super) fn header_of_file(file: &mut File, place: &str) -> Result<(u8, Vec<usize>)> {
+pub(super) fn header_of_file(file: &mut File, place: &str) -> Result<(Element, Vec<usize>)> {
     let (header, shape) = read_header(file, usize::MAX).map_err(|fault| fault.at(place))?;
     Ok((header.element, shape))
 }
@@ -185,23 +186,24 @@ fn read_data(reader: &mut dyn Read, shape: &[usize], width: usize) -> std::resul
 
 /// What a header says besides the shape.
 struct Header {
-    /// The type of the elements.
-    element: u8,
+    /// The type of the elements, and its number in the file.
+    element: Element,
+    number: u8,
 }
 
 /// Reads and checks the header: the type and the dimensions, of at most so many elements.
 fn read_header(reader: &mut dyn Read, most: usize) -> std::result::Result<(Header, Vec<usize>), Fault> {
     let mut header = Vec::new();
     read_up_to(&mut *reader, 4, &mut header).map_err(Fault::Io)?;
-    let [zero, other_zero, element, dimensions] = header[..] else {
+    let [zero, other_zero, number, dimensions] = header[..] else {
         return Err(IdxFault::ShortHeader { expected: 4, found: header.len() }.into());
     };
     if (zero, other_zero) != (0, 0) {
         return Err(IdxFault::Magic { found: [zero, other_zero] }.into());
     }
-    if array::width(element).is_none() {
-        return Err(IdxFault::ElementType { found: element }.into());
-    }
+    let Some(element) = Element::of_idx(number) else {
+        return Err(IdxFault::ElementType { found: number }.into());
+    };
     if dimensions == 0 {
         return Err(IdxFault::Dimensions { found: dimensions }.into());
     }
@@ -218,7 +220,7 @@ fn read_header(reader: &mut dyn Read, most: usize) -> std::result::Result<(Heade
     if len.is_none_or(|len| len > most) {
         return Err(IdxFault::TooLarge { shape, limit: most }.into());
     }
-    Ok((Header { element }, shape))
+    Ok((Header { element, number }, shape))
 }
 
 /// Appends up to `count` bytes, fewer only at the end of the input.

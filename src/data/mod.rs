@@ -50,6 +50,7 @@ mod concat;
 mod dataset;
 #[cfg(feature = "download")]
 mod download;
+mod element;
 #[cfg(feature = "protect")]
 mod encrypted;
 mod example;

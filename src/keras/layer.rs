@@ -5,62 +5,11 @@ use super::functions::{activation, constraint, initializer, regularizer};
 use crate::layers::Layer;
 use serde_json::{Map, Value, json};
 
-/// The classes that are read.
-const CLASSES: [&str; 46] = [
-    "Activation",
-    "Add",
-    "AlphaDropout",
-    "Average",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "BatchNormalization",
-    "Bidirectional",
-    "Concatenate",
-    "Conv1D",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Cropping2D",
-    "Dense",
-    "DepthwiseConv2D",
-    "Dropout",
-    "ELU",
-    "Embedding",
-    "Flatten",
-    "GRU",
-    "GaussianDropout",
-    "GaussianNoise",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GroupNormalization",
-    "LSTM",
-    "LayerNormalization",
-    "LeakyReLU",
-    "Masking",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "Maximum",
-    "Minimum",
-    "Multiply",
-    "Normalization",
-    "PReLU",
-    "Permute",
-    "ReLU",
-    "RepeatVector",
-    "Rescaling",
-    "Reshape",
-    "SeparableConv2D",
-    "SimpleRNN",
-    "SpatialDropout2D",
-];
-
-/// More of them.
-const MORE_CLASSES: [&str; 5] = ["Subtract", "TimeDistributed", "UpSampling2D", "ZeroPadding2D", "Softmax"];
-
 /// Arguments that change neither what a layer gives nor how it is trained here.
-const WITHOUT_EFFECT: [&str; 9] = [
+const WITHOUT_EFFECT: [&str; 10] = [
     "name",
+    // It is set where a layer has weights.
+    "trainable",
     "dtype",
     "seed",
     "unroll",
@@ -122,12 +71,15 @@ pub(super) fn read(object: &Map<String, Value>) -> Result<Read, String> {
     };
     let mut whole = Map::new();
     whole.insert(class.to_owned(), Value::Object(ours));
-    let layer: Layer = serde_path_to_error::deserialize(Value::Object(whole)).map_err(|error| {
+    let mut layer: Layer = serde_path_to_error::deserialize(Value::Object(whole)).map_err(|error| {
         let path = error.path().to_string();
         let argument = path.strip_prefix(class).unwrap_or(&path).trim_start_matches('.');
         let of = if argument.is_empty() { String::new() } else { format!(" in the argument {argument:?}") };
         format!("cannot be read{of} ({})", error.inner())
     })?;
+    if let (Some(Value::Bool(false)), Some(trainable)) = (config.get("trainable"), layer.trainable_mut()) {
+        *trainable = false;
+    }
     Ok(Read { layer, axis })
 }
 
@@ -154,10 +106,12 @@ fn check_class(class: &str, object: &Map<String, Value>) -> Result<(), String> {
     if !is_own {
         return Err(format!("is a custom object of {module:?}, whose code is never run: write it as a custom layer"));
     }
-    if CLASSES.contains(&class) || MORE_CLASSES.contains(&class) {
+    let mut classes = [Layer::KINDS, &["Softmax"]].concat();
+    if classes.contains(&class) {
         return Ok(());
     }
-    Err(format!("is a class that is not supported: use {}, {}", CLASSES.join(", "), MORE_CLASSES.join(", ")))
+    classes.sort_unstable();
+    Err(format!("is a class that is not supported: use {}", classes.join(", ")))
 }
 
 /// # Errors
@@ -185,7 +139,7 @@ fn has_axis(class: &str) -> bool {
 
 /// An argument as ours have it; `None` if it has no effect.
 fn argument(class: &str, key: &str, value: &Value) -> Result<Option<Value>, String> {
-    if WITHOUT_EFFECT.contains(&key) || (key == "trainable" && !is_trained(class)) {
+    if WITHOUT_EFFECT.contains(&key) {
         return Ok(None);
     }
     if let Some((_, off)) = OFF.iter().find(|(name, _)| *name == key) {
@@ -216,28 +170,6 @@ fn argument(class: &str, key: &str, value: &Value) -> Result<Option<Value>, Stri
         ("target_shape", Value::Array(axes)) => Some(target_shape(axes)),
         (_, other) => Some(other.clone()),
     })
-}
-
-/// Whether ours can be frozen, which layers without weights cannot.
-fn is_trained(class: &str) -> bool {
-    matches!(
-        class,
-        "BatchNormalization"
-            | "Bidirectional"
-            | "Conv1D"
-            | "Conv2D"
-            | "Conv2DTranspose"
-            | "Dense"
-            | "DepthwiseConv2D"
-            | "Embedding"
-            | "GRU"
-            | "GroupNormalization"
-            | "LSTM"
-            | "LayerNormalization"
-            | "PReLU"
-            | "SeparableConv2D"
-            | "SimpleRNN"
-    )
 }
 
 /// The layer within another, without its name: ours count it as one.

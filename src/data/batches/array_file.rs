@@ -1,5 +1,6 @@
 //! An array in a file, of which some examples are read at a time: IDX, not compressed, and NumPy's `.npy` in C's order.
 
+use crate::data::element::{ByteOrder, Element};
 use crate::data::idx;
 #[cfg(feature = "numpy")]
 use crate::data::numpy;
@@ -21,31 +22,6 @@ pub(super) struct ArrayFile {
     order: ByteOrder,
     /// (N, and the axes of an example).
     pub(super) shape: Vec<usize>,
-}
-
-/// Types of elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "numpy"), allow(dead_code, reason = "IDX files have only some"))]
-pub(super) enum Element {
-    Bool,
-    U8,
-    U16,
-    U32,
-    U64,
-    I8,
-    I16,
-    I32,
-    I64,
-    F16,
-    F32,
-    F64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "numpy"), allow(dead_code, reason = "IDX files have only one"))]
-enum ByteOrder {
-    Little,
-    Big,
 }
 
 /// An element's value.
@@ -157,16 +133,6 @@ impl ArrayFile {
 }
 
 impl Element {
-    /// The bytes of one.
-    pub(super) fn width(self) -> usize {
-        match self {
-            Self::Bool | Self::U8 | Self::I8 => 1,
-            Self::U16 | Self::I16 | Self::F16 => 2,
-            Self::U32 | Self::I32 | Self::F32 => 4,
-            Self::U64 | Self::I64 | Self::F64 => 8,
-        }
-    }
-
     /// - bytes: the least significant first, and zeros behind them
     fn number(self, bytes: [u8; 8]) -> Number {
         let (word, bits) = (u64::from_le_bytes(bytes), 8 * self.width());
@@ -178,38 +144,6 @@ impl Element {
             Self::F16 => Number::Float(half(word as u16).into()),
             Self::F32 => Number::Float(f32::from_bits(word as u32).into()),
             Self::F64 => Number::Float(f64::from_bits(word)),
-        }
-    }
-
-    /// The one with this name in NumPy's headers.
-    #[cfg(feature = "numpy")]
-    fn of_numpy(name: &str) -> Option<Self> {
-        Some(match name {
-            "b1" => Self::Bool,
-            "u1" => Self::U8,
-            "u2" => Self::U16,
-            "u4" => Self::U32,
-            "u8" => Self::U64,
-            "i1" => Self::I8,
-            "i2" => Self::I16,
-            "i4" => Self::I32,
-            "i8" => Self::I64,
-            "f2" => Self::F16,
-            "f4" => Self::F32,
-            "f8" => Self::F64,
-            _ => return None,
-        })
-    }
-
-    /// The one with this number in IDX headers.
-    fn of_idx(number: u8) -> Self {
-        match number {
-            0x08 => Self::U8,
-            0x09 => Self::I8,
-            0x0b => Self::I16,
-            0x0c => Self::I32,
-            0x0d => Self::F32,
-            _ => Self::F64,
         }
     }
 }
@@ -253,24 +187,13 @@ fn header(file: &mut File, place: &str) -> Result<Header> {
         [0x1f, 0x8b, ..] => Err(Error::Data(format!(
             "{place}: expected a file that is not compressed, as parts of it are read, found gzip: unpack it first, as with `gunzip`"
         ))),
-        _ => idx::header_of_file(file, place).map(|(element, shape)| (Element::of_idx(element), ByteOrder::Big, shape)),
+        _ => idx::header_of_file(file, place).map(|(element, shape)| (element, ByteOrder::Big, shape)),
     }
 }
 
 #[cfg(feature = "numpy")]
 fn numpy_header(file: &mut File, place: &str) -> Result<Header> {
     let header = numpy::header_of_file(file, place)?;
-    let found = &header.element;
-    let (order, element) = match found.split_at_checked(1) {
-        Some(("<" | "|" | "=", element)) => (ByteOrder::Little, Element::of_numpy(element)),
-        Some((">", element)) => (ByteOrder::Big, Element::of_numpy(element)),
-        _ => (ByteOrder::Little, None),
-    };
-    let Some(element) = element else {
-        return Err(Error::Data(format!(
-            "{place}: expected an array of numbers or of bool, found one of `{found}`: save it as float32"
-        )));
-    };
     if header.order == numpy::Order::Fortran && header.shape.len() > 1 {
         return Err(Error::Data(format!(
             "{place}: expected an array in C's order, whose examples lie one after the other, found one in Fortran's: save \
@@ -280,7 +203,7 @@ fn numpy_header(file: &mut File, place: &str) -> Result<Header> {
     if header.shape.is_empty() {
         return Err(Error::Data(format!("{place}: expected an array of examples, found a single number")));
     }
-    Ok((element, order, header.shape))
+    Ok((header.element, header.byte_order, header.shape))
 }
 
 #[cfg(not(feature = "numpy"))]

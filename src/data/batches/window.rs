@@ -1,10 +1,11 @@
 //! The examples of a file that are in memory together, and the batch that is made of some of them.
 
-use super::array_file::{ArrayFile, Element};
+use super::array_file::ArrayFile;
 use super::{Batch, Origin};
 use crate::data::Dataset;
 use crate::data::checks::all_finite;
 use crate::data::dataset::StoredInputs;
+use crate::data::element::Element;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
 use ndarray::{Array2, Array4};

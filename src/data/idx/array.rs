@@ -39,17 +39,6 @@ pub enum IdxArray {
     F64(ArrayD<f64>),
 }
 
-/// The bytes of an element of this type; `None` if there is no such type.
-pub(super) fn width(element: u8) -> Option<usize> {
-    match element {
-        0x08 | 0x09 => Some(1),
-        0x0b => Some(2),
-        0x0c | 0x0d => Some(4),
-        0x0e => Some(8),
-        _ => None,
-    }
-}
-
 impl IdxArray {
     /// Reads an IDX file of any type and number of dimensions, plain or gzip.
     ///
@@ -71,9 +60,8 @@ impl IdxArray {
     pub fn read(reader: impl Read, place: &str) -> Result<Self> {
         unpacked(reader, place, &mut |reader| {
             let (header, shape) = read_header(&mut *reader, MAX_ELEMENTS)?;
-            let element = header.element;
-            let data = read_data(reader, &shape, width(element).unwrap_or(1))?;
-            Ok(match element {
+            let data = read_data(reader, &shape, header.element.width())?;
+            Ok(match header.number {
                 0x08 => Self::U8(array(shape, data)?),
                 0x09 => Self::I8(array(shape, data.iter().map(|byte| byte.cast_signed()).collect())?),
                 0x0b => Self::I16(array(shape, numbers(&data, i16::from_be_bytes))?),

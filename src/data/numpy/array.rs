@@ -1,6 +1,7 @@
 //! The array of a `.npy` file.
 
 use super::header::{self, Header, Order};
+use crate::data::element::{ByteOrder, Element};
 use crate::data::gzip::is_damage;
 use crate::error::{Error, Result};
 use crate::short_floats::half;
@@ -73,39 +74,28 @@ impl NpyArray {
 pub(super) fn read(mut reader: impl Read, place: &str, most: usize) -> Result<NpyArray> {
     let fault = |error| fault(error, place);
     let header = header::read(&mut reader, most).map_err(fault)?;
-    // Of one byte there is no order of bytes.
-    let (is_big, element) = match header.element.split_at_checked(1) {
-        Some(("<" | "|" | "=", element)) => (false, element),
-        Some((">", element)) => (true, element),
-        _ => (false, ""),
-    };
+    let is_big = header.byte_order == ByteOrder::Big;
     let mut elements = Elements { header: &header, is_big, reader: &mut reader };
-    let array = match element {
-        "u1" => elements.all(|[byte]| byte).map(NpyArray::Bytes),
-        "f2" => elements.all(|bytes| half(u16::from_le_bytes(bytes))).map(NpyArray::Floats),
-        "f4" => elements.all(f32::from_le_bytes).map(NpyArray::Floats),
-        "f8" => elements.all(|bytes| f64::from_le_bytes(bytes) as f32).map(NpyArray::Floats),
-        "b1" => elements.all(|[byte]| i64::from(byte != 0)).map(NpyArray::Integers),
-        "i1" => elements.all(|bytes| i64::from(i8::from_le_bytes(bytes))).map(NpyArray::Integers),
-        "i2" => elements.all(|bytes| i64::from(i16::from_le_bytes(bytes))).map(NpyArray::Integers),
-        "i4" => elements.all(|bytes| i64::from(i32::from_le_bytes(bytes))).map(NpyArray::Integers),
-        "i8" => elements.all(i64::from_le_bytes).map(NpyArray::Integers),
-        "u2" => elements.all(|bytes| i64::from(u16::from_le_bytes(bytes))).map(NpyArray::Integers),
-        "u4" => elements.all(|bytes| i64::from(u32::from_le_bytes(bytes))).map(NpyArray::Integers),
-        "u8" => elements.try_all(|bytes| signed(u64::from_le_bytes(bytes))).map(NpyArray::Integers),
-        _ => {
-            let found = &header.element;
-            return Err(Error::Data(format!(
-                "{place}: expected an array of numbers or of bool, found one of `{found}`: save it as float32"
-            )));
-        }
+    let array = match header.element {
+        Element::U8 => elements.all(|[byte]| byte).map(NpyArray::Bytes),
+        Element::F16 => elements.all(|bytes| half(u16::from_le_bytes(bytes))).map(NpyArray::Floats),
+        Element::F32 => elements.all(f32::from_le_bytes).map(NpyArray::Floats),
+        Element::F64 => elements.all(|bytes| f64::from_le_bytes(bytes) as f32).map(NpyArray::Floats),
+        Element::Bool => elements.all(|[byte]| i64::from(byte != 0)).map(NpyArray::Integers),
+        Element::I8 => elements.all(|bytes| i64::from(i8::from_le_bytes(bytes))).map(NpyArray::Integers),
+        Element::I16 => elements.all(|bytes| i64::from(i16::from_le_bytes(bytes))).map(NpyArray::Integers),
+        Element::I32 => elements.all(|bytes| i64::from(i32::from_le_bytes(bytes))).map(NpyArray::Integers),
+        Element::I64 => elements.all(i64::from_le_bytes).map(NpyArray::Integers),
+        Element::U16 => elements.all(|bytes| i64::from(u16::from_le_bytes(bytes))).map(NpyArray::Integers),
+        Element::U32 => elements.all(|bytes| i64::from(u32::from_le_bytes(bytes))).map(NpyArray::Integers),
+        Element::U64 => elements.try_all(|bytes| signed(u64::from_le_bytes(bytes))).map(NpyArray::Integers),
     };
     array.map_err(fault)
 }
 
 pub(super) fn fault(error: io::Error, place: &str) -> Error {
     match error.kind() {
-        // What `signed` says.
+        // What `signed` and the header say.
         ErrorKind::Unsupported => Error::Data(format!("{place}: {error}")),
         _ if is_damage(&error) => {
             Error::Data(format!("{place}: expected a whole NumPy array, found something else: {error}"))

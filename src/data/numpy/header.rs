@@ -2,6 +2,7 @@
 //! describes them. A header is a dictionary in Python of three entries, whose values are a text, a truth value and a tuple of
 //! whole numbers. They are looked for here; what parses all of Python needs a C compiler.
 
+use crate::data::element::{ByteOrder, Element};
 use std::io::{self, Read, Write};
 
 /// What the file begins with, before the version.
@@ -13,8 +14,8 @@ const ALIGNMENT: usize = 64;
 
 /// What a header says of the array behind it.
 pub(in crate::data) struct Header {
-    /// The type of the elements, as in `<f4`; of one that is no text, such as a record, what stands in its place.
-    pub(in crate::data) element: String,
+    pub(in crate::data) element: Element,
+    pub(in crate::data) byte_order: ByteOrder,
     pub(in crate::data) order: Order,
     pub(in crate::data) shape: Vec<usize>,
 }
@@ -33,7 +34,7 @@ pub(in crate::data) enum Order {
 /// - most: how many numbers the array may have
 ///
 /// # Errors
-/// The system's, or of the kind `InvalidData` what is wrong with it.
+/// The system's, or what is wrong with it: of the kind `InvalidData`, or `Unsupported` where the elements are no numbers.
 pub(super) fn read(reader: &mut impl Read, most: usize) -> io::Result<Header> {
     let mut bytes = Vec::new();
     let mut up_to = |count: usize, bytes: &mut Vec<u8>| {
@@ -60,13 +61,16 @@ pub(super) fn read(reader: &mut impl Read, most: usize) -> io::Result<Header> {
     }
     let start = bytes.len();
     up_to(len, &mut bytes)?;
-    let header = parse(&String::from_utf8_lossy(&bytes[start..]))?;
-    let len = header.shape.iter().try_fold(1_usize, |len, axis| len.checked_mul(*axis));
+    let (text, order, shape) = parse(&String::from_utf8_lossy(&bytes[start..]))?;
+    let len = shape.iter().try_fold(1_usize, |len, axis| len.checked_mul(*axis));
     if len.is_none_or(|len| len > most) {
-        let shape = &header.shape;
         return Err(invalid(&format!("its header promises an array of {shape:?}, expected at most {most} numbers")));
     }
-    Ok(header)
+    let Some((element, byte_order)) = Element::of_numpy(&text) else {
+        let problem = format!("expected an array of numbers or of bool, found one of `{text}`: save it as float32");
+        return Err(io::Error::new(io::ErrorKind::Unsupported, problem));
+    };
+    Ok(Header { element, byte_order, order, shape })
 }
 
 /// Writes the header of an array of 32-bit floats in C's order.
@@ -85,7 +89,9 @@ pub(super) fn write(file: &mut dyn Write, shape: &[usize]) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-fn parse(text: &str) -> io::Result<Header> {
+/// The type of the elements, as in `<f4`; of one that is no text, such as a record, what stands in its place. Then the order, and the
+/// shape.
+fn parse(text: &str) -> io::Result<(String, Order, Vec<usize>)> {
     let descr = entry(text, "descr")?;
     let element = match descr.chars().next() {
         Some(quote @ ('\'' | '"')) => descr[1..].split(quote).next().unwrap_or_default().to_owned(),
@@ -105,7 +111,7 @@ fn parse(text: &str) -> io::Result<Header> {
     let axes = shape.split(',').map(|axis| axis.trim().trim_end_matches('L')).filter(|axis| !axis.is_empty());
     let axes: Option<Vec<usize>> = axes.map(|axis| axis.parse().ok()).collect();
     let shape = axes.ok_or_else(|| invalid("its `shape` has an axis that is no whole number, or too large"))?;
-    Ok(Header { element, order, shape })
+    Ok((element, order, shape))
 }
 
 /// What stands behind a name of the dictionary.
