@@ -107,8 +107,8 @@ impl Sequential {
     /// use inkstone::prelude::*;
     /// let described = Sequential::new([28, 28, 1]).add(Flatten::new()).add(Dense::new(10));
     /// assert_eq!(described.parameter_count()?, 7850);
-    /// let large = Sequential::new([1 << 14]).add(Dense::new(1 << 14));
-    /// assert_eq!(large.parameter_count()?, (1 << 28) + (1 << 14));
+    /// let large = Sequential::new([1 << 13]).add(Dense::new(1 << 13));
+    /// assert_eq!(large.parameter_count()?, (1 << 26) + (1 << 13));
     /// # Ok::<(), inkstone::Error>(())
     /// ```
     pub fn parameter_count(&self) -> Result<usize> {
