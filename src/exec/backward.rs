@@ -37,8 +37,8 @@ pub(crate) fn backward_phase<S: Simd>(
     images: usize,
     gradients: &mut Gradients,
 ) {
-    // The step that starts the next phase runs first, as its chunks have met.
-    let end = (steps.end + 1).min(plan.steps.len());
+    // The step that starts the next phase runs first if its chunks have met there.
+    let end = steps.end + usize::from(plan.steps.get(steps.end).is_some_and(Placed::meets));
     for step in (steps.start..end).rev() {
         let gathers = step == steps.start && step < steps.end && plan.steps[step].meets();
         let what = if gathers { Do::Gather } else { Do::Run };

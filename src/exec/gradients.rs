@@ -48,6 +48,12 @@ pub(crate) fn kept_len(plan: &Plan) -> usize {
 impl Gradients {
     /// Zeros, with room for this many examples.
     pub(crate) fn new(plan: &Plan, max_examples: usize) -> Self {
+        let summed = AlignedBuffer::zeroed(plan.parameters.sharded_len);
+        Self { summed, ..Self::without_sums(plan, max_examples) }
+    }
+
+    /// The same for a shard of another rank, whose sums are added to others before they come.
+    pub(crate) fn without_sums(plan: &Plan, max_examples: usize) -> Self {
         let kept = |OverBatch { inputs, filters, .. }: &OverBatch| Kept {
             x: AlignedBuffer::zeroed(max_examples * stride(*inputs) + SLACK),
             dy: AlignedBuffer::zeroed(max_examples * stride(*filters)),
@@ -55,8 +61,7 @@ impl Gradients {
         };
         let kept = plan.over_batch.iter().map(kept).collect();
         let looked_up = plan.tables.iter().map(|table| LookedUp::new(table, max_examples)).collect();
-        let summed = AlignedBuffer::zeroed(plan.parameters.sharded_len);
-        Self { summed, kept, looked_up, examples: 0, activity_scale: 0.0 }
+        Self { summed: AlignedBuffer::default(), kept, looked_up, examples: 0, activity_scale: 0.0 }
     }
 
     /// Makes them those of no examples.

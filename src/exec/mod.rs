@@ -22,7 +22,7 @@ pub(crate) use gradients::{Gradients, kept_len, stride};
 pub(crate) use meeting::{Direction, Meeting, StateUpdate};
 pub(crate) use memory::Scratch;
 pub(crate) use run::Purpose;
-pub(crate) use travelling::factors_len;
+pub(crate) use travelling::Factored;
 pub(crate) use workspace::{OutputBuffers, Workspace};
 
 use crate::aligned::AlignedBuffer;

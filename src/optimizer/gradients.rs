@@ -83,7 +83,7 @@ pub(crate) struct Block {
 
 impl Block {
     /// One row.
-    fn run(range: &Range<usize>) -> Self {
+    pub(crate) fn run(range: &Range<usize>) -> Self {
         Self { start: range.start, rows: 1, len: range.len(), stride: range.len() }
     }
 }

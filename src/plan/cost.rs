@@ -6,6 +6,7 @@ use crate::aligned::round_up_to_line;
 use crate::kernels::conv2d::ConvLayout;
 use crate::program::plain::product;
 use crate::program::{Lengths, MAX_READS, Plain, ValueId};
+use std::ops::Range;
 
 /// How many multiply-adds take the time in which one value is written to memory. These were measured on one core of a
 /// Zen 5 with AVX-512, which takes 0.008 ns for a multiply-add of a large convolution.
@@ -26,6 +27,11 @@ impl Plan {
     /// About as many multiply-adds as the forward pass of one example takes.
     pub(crate) fn operations(&self) -> u64 {
         self.costs.operations
+    }
+
+    /// The same of some steps alone.
+    pub(crate) fn operations_of(&self, steps: Range<usize>) -> u64 {
+        self.steps[steps].iter().map(|placed| operations(placed, &self.lengths)).fold(0, u64::saturating_add)
     }
 
     /// The weights of dense layers that are read as they are stored.

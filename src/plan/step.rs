@@ -215,6 +215,12 @@ impl Placed {
         }
     }
 
+    /// Where its weights lie in the parameters.
+    pub(crate) fn weight_ranges(&self) -> impl Iterator<Item = &Range<usize>> {
+        let conv = self.step.conv().into_iter().flat_map(|conv| [&conv.weights, &conv.biases]);
+        conv.chain(self.weights.iter().map(|weight| &weight.range))
+    }
+
     /// Whether its forward pass reads weights as they lie in the parameters; otherwise it reads packed ones, or none.
     pub(crate) fn forward_reads_flat_weights(&self) -> bool {
         match &self.step {

@@ -1,16 +1,14 @@
-//! A batch from its examples to its gradients: round by round, and phase by phase where its chunks meet.
+//! A batch from its examples to its gradients, round by round.
 
-use super::chunks::{Chunk, Run};
+use super::chunks::Run;
 use super::counts::{Counting, Scale};
-use super::exchange::{Exchange, Exchanged};
-use super::pool::make_workspaces;
-use super::shard::{Part, make_shards, run_shard};
-use super::shards::{round_len, shard_count, shard_places};
-use super::workers::{Then, hand_out};
-use super::{Crew, Engine, Examples, LastBatch, chunk_len};
+use super::exchange::Exchanged;
+use super::round::Round;
+use super::shard::make_shards;
+use super::shards::{round_len, shard_count};
+use super::{Engine, Examples, LastBatch};
 use crate::aligned::AlignedBuffer;
 use crate::error::Result;
-use crate::exec::{Pass, Purpose};
 use crate::kernels::sum::add_all_compensated;
 use crate::optimizer::{GradientSource, PieceState, Reach, for_each_run};
 use crate::simd::dispatch;
@@ -52,73 +50,28 @@ impl Engine {
 
     /// Scores a round, and finds its gradients.
     fn run_round(&mut self, batch: &Examples<'_>, places: Range<usize>, seed: u64, step: u64) -> Result<()> {
-        let used = shard_count(&self.plan, places.len());
-        let shard_len = places.len().div_ceil(used);
-        make_shards(&mut self.shards, &self.plan, &self.scoring, used, shard_len);
-        self.last = LastBatch::InShards { used, examples: places.len() };
-        let own = self.exchange.as_ref().map_or(0..used, |exchange| exchange.group().own(used));
-        if self.plan.meetings().next().is_some() {
-            self.run_phases(batch, &places, (used, own), (seed, step))?;
-            return self.finish_round(used, places.len());
+        if self.exchange.is_some() {
+            return self.run_round_together(batch, &places, (seed, step));
         }
-        // Taken out, so that what a panic of a user's own layer or loss leaves of them is dropped.
-        let mut workspaces = std::mem::take(self.workspaces.get_mut());
-        let Self { plan, weights, scoring, level, step_shares, .. } = self;
+        let used = shard_count(&self.plan, places.len());
+        let Self { plan, weights, scoring, level, shards, chunks, workspaces, step_shares, tally, .. } = self;
         let scale = Scale { examples: 1.0 / batch.len() as f32, steps: step_shares };
-        let threads = Crew::Pool.threads(own.len());
-        make_workspaces(plan, &mut workspaces, threads, chunk_len(plan).min(shard_len));
-        let shards = &mut self.shards[own.clone()];
-        hand_out(shards.iter_mut(), &mut workspaces[..threads], Then::Work, |index, shard, workspace| {
-            let Range { start, end } = shard_places(places.len(), used, own.start + index);
-            let part = Part { batch, places: places.start + start..places.start + end, seed, step, scale };
-            dispatch!(*level, simd => run_shard(simd, plan, weights, scoring, &part, shard, workspace));
-        });
-        *self.workspaces.get_mut() = workspaces;
-        self.finish_round(used, places.len())
-    }
-
-    /// Gets what the shards of other ranks have found, if there are any, and adds up what all have scored.
-    fn finish_round(&mut self, used: usize, examples: usize) -> Result<()> {
-        let Self { plan, level, shards, tally, exchange, last, .. } = self;
+        let (places, level) = (&places, *level);
+        let round = Round { plan, weights, scoring, level, batch, places, shards: used, scale, seed, step };
+        make_shards(shards, plan, scoring, used, round.shard_len());
         let shards = &mut shards[..used];
-        if let Some(exchange) = exchange {
-            exchange.exchange_round(plan, *level, shards, examples)?;
-            *last = LastBatch::Exchanged;
+        if plan.meetings().next().is_some() {
+            let run = Run { plan, weights, level, group: None };
+            // Taken out, so that what a panic of a user's own layer or loss leaves of them is dropped.
+            let mut taken = std::mem::take(chunks);
+            round.forward(run, 0, shards, &mut taken)?;
+            taken.backward(run, shards, |chunk, shard| round.finish(chunk, shard))?;
+            *chunks = taken;
+        } else {
+            round.run_shards(0, shards, workspaces);
         }
         shards.iter().for_each(|shard| tally.merge(&shard.tally));
-        Ok(())
-    }
-
-    /// Scores a batch whose chunks meet, and finds its gradients.
-    fn run_phases(
-        &mut self,
-        batch: &Examples<'_>,
-        places: &Range<usize>,
-        (used, own): (usize, Range<usize>),
-        (seed, step): (u64, u64),
-    ) -> Result<()> {
-        // Taken out, so that what a panic of a user's own layer or loss leaves of them is dropped.
-        let mut chunks = std::mem::take(&mut self.chunks);
-        let Self { plan, weights, scoring, level, shards, step_shares, exchange, .. } = self;
-        let group = exchange.as_ref().map(Exchange::group);
-        let run = Run { plan, weights, level: *level, group };
-        chunks.cut(plan, places, (used, own.clone()), Purpose::Training);
-        let shards = &mut shards[own];
-        for shard in &mut *shards {
-            shard.gradients.clear();
-            shard.gradients.activity_scale = 1.0 / batch.len() as f32;
-            shard.tally.reset();
-        }
-        let pass = |places: &Range<usize>| Pass::Training { seed, step, first_example: places.start };
-        chunks.forward(run, pass, |Chunk { places, workspace }| {
-            dispatch!(*level, simd => batch.write(simd, places.clone(), plan, workspace));
-            batch.vary(places.clone(), plan, seed, step, workspace);
-        })?;
-        let scale = Scale { examples: 1.0 / batch.len() as f32, steps: step_shares };
-        chunks.backward(run, shards, |Chunk { places, workspace }, shard| {
-            shard.tally.add_chunk(scoring, plan, batch, places, workspace, Some(scale));
-        })?;
-        self.chunks = chunks;
+        self.last = LastBatch::InShards { used, examples: places.len() };
         Ok(())
     }
 

@@ -166,40 +166,61 @@ impl Chunks {
         shards: &mut [Shard],
         finish: impl Fn(&mut Chunk, &mut Shard) + Sync,
     ) -> Result<()> {
-        let Run { plan, weights, level, group } = run;
-        let Self { all, used, per_shard, meetings, scratch, crew, cut } = self;
-        // A pass may come back on a pool of more threads.
-        let threads = crew.threads(shards.len()).min(scratch.len());
-        let phases = plan.phases().count();
-        for phase in (0..phases).rev() {
-            let steps = plan.phases().nth(phase).expect("there are as many");
-            if let Some(meeting) = meetings.get_mut(phase) {
-                meet(plan, Direction::Backward, meeting, &mut all[..*used], group.map(|group| (group, *cut)))?;
-            }
-            let tasks = all[..*used].chunks_mut(*per_shard).zip(shards.iter_mut());
-            hand_out(tasks, &mut scratch[..threads], Then::Work, |_, (chunks, shard), scratch| {
-                let mut done = 0;
-                for chunk in chunks.iter_mut().filter(|chunk| !chunk.places.is_empty()) {
-                    if phase + 1 == phases {
-                        finish(chunk, shard);
-                    }
-                    let Chunk { places, workspace } = chunk;
-                    shard.gradients.go_to(done);
-                    done += places.len();
-                    workspace.swap_scratch(scratch);
-                    dispatch!(level, simd => {
-                        let gradients = &mut shard.gradients;
-                        backward_phase(simd, Phase { plan, steps: steps.clone() }, weights, workspace, places.len(), gradients);
-                    });
-                    workspace.swap_scratch(scratch);
-                }
-                shard.gradients.go_to(done);
-                if phase == 0 {
-                    shard.gradients.close();
-                }
-            });
+        for phase in (0..run.plan.phases().count()).rev() {
+            let steps = run.plan.phases().nth(phase).expect("there are as many");
+            self.meet_backward(run, phase)?;
+            self.backward_phase(run, steps, shards, &finish);
         }
         Ok(())
+    }
+
+    /// What comes before the backward pass of a phase, if its chunks meet behind it.
+    ///
+    /// # Errors
+    /// [`Error::Distributed`](crate::Error::Distributed) if another rank cannot be reached.
+    pub(super) fn meet_backward(&mut self, Run { plan, group, .. }: Run<'_>, phase: usize) -> Result<()> {
+        let Self { all, used, meetings, cut, .. } = self;
+        meetings.get_mut(phase).map_or(Ok(()), |meeting| {
+            meet(plan, Direction::Backward, meeting, &mut all[..*used], group.map(|group| (group, *cut)))
+        })
+    }
+
+    /// The backward pass of a phase, or a part of one.
+    ///
+    /// - finish: writes the gradients of a chunk's outputs before the backward pass
+    pub(super) fn backward_phase(
+        &mut self,
+        Run { plan, weights, level, .. }: Run<'_>,
+        steps: Range<usize>,
+        shards: &mut [Shard],
+        finish: impl Fn(&mut Chunk, &mut Shard) + Sync,
+    ) {
+        let Self { all, used, per_shard, scratch, crew, .. } = self;
+        // A pass may come back on a pool of more threads.
+        let threads = crew.threads(shards.len()).min(scratch.len());
+        let (is_first, is_last) = (steps.end == plan.steps.len(), steps.start == 0);
+        let tasks = all[..*used].chunks_mut(*per_shard).zip(shards.iter_mut());
+        hand_out(tasks, &mut scratch[..threads], Then::Work, |_, (chunks, shard), scratch| {
+            let mut done = 0;
+            for chunk in chunks.iter_mut().filter(|chunk| !chunk.places.is_empty()) {
+                if is_first {
+                    finish(chunk, shard);
+                }
+                let Chunk { places, workspace } = chunk;
+                shard.gradients.go_to(done);
+                done += places.len();
+                workspace.swap_scratch(scratch);
+                dispatch!(level, simd => {
+                    let gradients = &mut shard.gradients;
+                    backward_phase(simd, Phase { plan, steps: steps.clone() }, weights, workspace, places.len(), gradients);
+                });
+                workspace.swap_scratch(scratch);
+            }
+            shard.gradients.go_to(done);
+            if is_last {
+                shard.gradients.close();
+            }
+        });
     }
 
     /// What the moving statistics of a model's normalizations take up of the last forward pass.

@@ -29,6 +29,7 @@ mod packing;
 mod passes;
 mod pool;
 mod predicting;
+mod round;
 mod shard;
 mod shards;
 mod stretches;

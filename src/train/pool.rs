@@ -84,7 +84,7 @@ impl Clone for Engine {
             step_shares: Vec::new(),
             tally: self.tally.clone(),
             states: self.states.clone(),
-            exchange: self.exchange.clone(),
+            exchange: self.exchange.as_ref().map(|exchange| exchange.of_clone(&self.plan)),
         }
     }
 }

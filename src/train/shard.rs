@@ -25,15 +25,43 @@ impl Shard {
         let states = vec![0.0; max_examples * plan.carried_len()];
         Self { max_examples, gradients: Gradients::new(plan, max_examples), tally: scoring.tally(), states }
     }
+
+    /// One that another rank works on: room for its score, and for the factors of its gradients.
+    fn of_another(plan: &Plan, scoring: &Scoring, max_examples: usize) -> Self {
+        let gradients = Gradients::without_sums(plan, max_examples);
+        Self { max_examples, gradients, tally: scoring.tally(), states: Vec::new() }
+    }
+
+    /// Forgets what it has found of other examples.
+    pub(super) fn open(&mut self, scale: Scale<'_>) {
+        self.gradients.clear();
+        self.gradients.activity_scale = scale.examples;
+        self.tally.reset();
+    }
 }
 
 /// Makes sure that there are so many shards with room for so many examples.
 pub(super) fn make_shards(shards: &mut Vec<Shard>, plan: &Plan, scoring: &Scoring, count: usize, max_examples: usize) {
+    make(shards, count, max_examples, || Shard::new(plan, scoring, max_examples));
+}
+
+/// The same of shards that other ranks work on.
+pub(super) fn make_shards_of_others(
+    shards: &mut Vec<Shard>,
+    plan: &Plan,
+    scoring: &Scoring,
+    count: usize,
+    max_examples: usize,
+) {
+    make(shards, count, max_examples, || Shard::of_another(plan, scoring, max_examples));
+}
+
+fn make(shards: &mut Vec<Shard>, count: usize, max_examples: usize, new: impl Fn() -> Shard) {
     if shards.iter().take(count).any(|shard| shard.max_examples < max_examples) {
         shards.clear();
     }
     while shards.len() < count {
-        shards.push(Shard::new(plan, scoring, max_examples));
+        shards.push(new());
     }
 }
 
@@ -57,9 +85,7 @@ pub(super) fn run_shard<S: Simd>(
     workspace: &mut Workspace,
 ) {
     let Part { batch, ref places, seed, step, scale } = *part;
-    shard.gradients.clear();
-    shard.tally.reset();
-    shard.gradients.activity_scale = scale.examples;
+    shard.open(scale);
     let chunk_len = chunk_len(plan);
     for start in places.clone().step_by(chunk_len) {
         let chunk = start..(start + chunk_len).min(places.end);

@@ -1,0 +1,94 @@
+//! A round of a batch that several ranks work on: each on its own shards. The last ones go through the backward pass phase by
+//! phase, so that the gradients of the last layers travel while those of the first are still computed.
+
+use super::super::chunks::Run;
+use super::super::counts::Scale;
+use super::super::round::Round;
+use super::super::shard::make_shards;
+use super::super::shards::shard_count;
+use super::super::{Crew, Engine, Examples, LastBatch};
+use super::Exchange;
+use super::stages::Cut;
+use crate::error::Result;
+use std::ops::Range;
+
+impl Engine {
+    /// Scores a round, and finds its gradients.
+    ///
+    /// # Errors
+    /// [`Error::Distributed`](crate::Error::Distributed) if a rank cannot be reached.
+    pub(in super::super) fn run_round_together(
+        &mut self,
+        batch: &Examples<'_>,
+        places: &Range<usize>,
+        (seed, step): (u64, u64),
+    ) -> Result<()> {
+        let used = shard_count(&self.plan, places.len());
+        let Self { plan, weights, scoring, level, shards, chunks, workspaces, step_shares, exchange, tally, .. } = self;
+        let Exchange { whole, cut, traffic } = exchange.as_mut().expect("there are other ranks");
+        let scale = Scale { examples: 1.0 / batch.len() as f32, steps: step_shares };
+        let (plan, level) = (&*plan, *level);
+        let round = Round { plan, weights, scoring, level, batch, places, shards: used, scale, seed, step };
+        let own = traffic.group.own(used);
+        traffic.begin(plan, scoring, used, places.len());
+        make_shards(shards, plan, scoring, own.len(), round.shard_len());
+        let shards = &mut shards[..own.len()];
+        // All go phase by phase where chunks meet; if the plan is cut, those that each thread works on last.
+        let meets = plan.meetings().next().is_some();
+        let early = match cut {
+            _ if meets => 0,
+            Some(_) => own.len() - Crew::Pool.threads(own.len()).min(own.len()),
+            None => own.len(),
+        };
+        round.run_shards(own.start, &mut shards[..early], workspaces);
+        if meets || cut.is_some() {
+            let group = traffic.group.clone();
+            let run = Run { plan, weights, level, group: Some(&group) };
+            // Taken out, so that what a panic of a user's own layer or loss leaves of them is dropped.
+            let mut late = std::mem::take(chunks);
+            round.forward(run, own.start + early, &mut shards[early..], &mut late)?;
+            match cut {
+                None => late.backward(run, &mut shards[early..], |chunk, shard| round.finish(chunk, shard))?,
+                Some(Cut { phases, meanwhile, stages: [ahead, _] }) => {
+                    for (phase, steps) in phases.iter().enumerate().rev() {
+                        late.meet_backward(run, phase)?;
+                        let travels = phase == *meanwhile;
+                        if travels {
+                            traffic.take(plan, level, ahead, shards);
+                        }
+                        let shards = &mut shards[early..];
+                        let mut compute = || {
+                            late.backward_phase(run, steps.clone(), shards, |chunk, shard| round.finish(chunk, shard));
+                        };
+                        match travels {
+                            true => at_once(compute, |crew| traffic.travel(plan, level, ahead, crew))?,
+                            false => compute(),
+                        }
+                    }
+                }
+            }
+            *chunks = late;
+        }
+        let last = cut.as_ref().map_or(&*whole, |Cut { stages: [_, last], .. }| last);
+        traffic.take(plan, level, last, shards);
+        traffic.travel(plan, level, last, Crew::Pool)?;
+        traffic.exchange_tallies(shards)?;
+        traffic.tallies().for_each(|of_shard| tally.merge(of_shard));
+        self.last = LastBatch::Exchanged;
+        Ok(())
+    }
+}
+
+/// Computes in the pool while this thread, which must be none of the pool, exchanges; a pool of one thread has its core to itself.
+///
+/// - exchange: gets who may do work on the way
+fn at_once<T>(compute: impl FnOnce() + Send, exchange: impl FnOnce(Crew) -> T) -> T {
+    if rayon::current_num_threads() == 1 {
+        compute();
+        return exchange(Crew::Pool);
+    }
+    rayon::in_place_scope(|scope| {
+        scope.spawn(|_| compute());
+        exchange(Crew::Caller)
+    })
+}
