@@ -187,7 +187,10 @@ impl Model {
             let mut count = 0;
             while let Some(batch) = prepared.next() {
                 count += 1;
-                look(&batch?, &|| format!("batch {count}"))?;
+                let (batch, name) = (batch?, || format!("batch {count}"));
+                let places = batch.check_places(|whole| 0..whole);
+                places.map_err(|error| batch.locate(error, &name(), |_| Ok(())))?;
+                look(&batch, &name)?;
             }
             if count > 0 {
                 return Ok(());

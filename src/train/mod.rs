@@ -51,6 +51,7 @@ pub(crate) use predicting::Inference;
 pub(crate) use tally::{Scoring, Tally};
 
 use crate::aligned::AlignedBuffer;
+use crate::cutting::Share;
 use crate::exec::{Weights, pack_filters};
 use crate::optimizer::{GradientSource, Optimizer, OptimizerState, Penalties, Whole, collect, take_step};
 use crate::plan::Plan;
@@ -210,6 +211,12 @@ impl Engine {
             // No thread of the pool waits for other ranks.
             Some(_) => Crew::Caller,
         }
+    }
+
+    /// Which examples of a batch this process needs to train; all if it is `None`.
+    pub(crate) fn share(&self) -> Option<Share> {
+        let group = self.exchange.as_ref().map(Exchange::group)?;
+        shards::share(&self.plan, group.rank(), group.size())
     }
 
     /// Who runs a pass by hand over so many examples.
