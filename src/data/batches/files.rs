@@ -55,7 +55,7 @@ const MAX_EXAMPLES: usize = u32::MAX as usize;
 /// ```
 #[derive(Debug)]
 pub struct FileBatches {
-    inputs: ArrayFile,
+    pub(super) inputs: ArrayFile,
     targets: TargetFile,
     /// The files, as errors name them.
     place: Arc<str>,
@@ -63,12 +63,12 @@ pub struct FileBatches {
     shape: Shape,
     block_len: usize,
     buffer_size: usize,
-    epoch: Epoch,
+    pub(super) epoch: Epoch,
 }
 
 /// How far an epoch is.
 #[derive(Debug, Default)]
-struct Epoch {
+pub(super) struct Epoch {
     start: Option<EpochStart>,
     /// The blocks in their order.
     blocks: Vec<usize>,
@@ -77,8 +77,8 @@ struct Epoch {
     /// How many examples the parts before this one have had.
     before: usize,
     /// Those of the examples of this part that are needed.
-    rows: Rows,
-    needed: Vec<bool>,
+    pub(super) rows: Rows,
+    pub(super) needed: Vec<bool>,
     /// The order of all of its examples; of those that are needed the place among the rows.
     order: Vec<u32>,
     /// How many of those have been given or passed over.

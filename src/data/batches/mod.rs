@@ -4,6 +4,8 @@
 mod array_file;
 mod epochs;
 mod files;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use epochs::{batches_of_epochs, endless_batches};
