@@ -259,7 +259,7 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             trained_epochs: model.epochs,
             first_batch,
             shuffle: self.shuffle,
-            share: model.engine.share(),
+            share: model.share(),
             ..EpochStart::new(self.training.batch_size)
         };
         let Source { batches, steps, augment, class_weight } = source;

@@ -205,7 +205,7 @@ pub(super) fn checked_part<'b>(
     name: impl Fn() -> String,
 ) -> Result<OrderedExamples<'b>> {
     // A callback may have put another model in the place of the one that the epoch was begun with.
-    let start = EpochStart { share: model.engine.share(), ..start };
+    let start = EpochStart { share: model.share(), ..start };
     let places = batch.check_places(|whole| start.needed(whole));
     places.map_err(|error| batch.locate(error, &name(), |_| Ok(())))?;
     checked(model, batch, name)

@@ -213,10 +213,9 @@ impl Engine {
         }
     }
 
-    /// Which examples of a batch this process needs to train; all if it is `None`.
-    pub(crate) fn share(&self) -> Option<Share> {
-        let group = self.exchange.as_ref().map(Exchange::group)?;
-        shards::share(&self.plan, group.rank(), group.size())
+    /// Which examples of a batch one of several ranks needs; all if it is `None`.
+    pub(crate) fn share_of(&self, rank: usize, ranks: usize) -> Option<Share> {
+        shards::share(&self.plan, rank, ranks)
     }
 
     /// Who runs a pass by hand over so many examples.

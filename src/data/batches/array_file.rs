@@ -12,7 +12,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
-/// A gap of fewer bytes between two examples is read with them: about what a disk reads in the time that a read of its own takes.
+/// A gap of fewer bytes between two examples is read with them, as each read takes its own time.
 const GAP_BYTES: usize = 1 << 16;
 
 /// The array of an open file.

@@ -32,6 +32,9 @@ const MAX_EXAMPLES: usize = u32::MAX as usize;
 /// order together. No example comes twice in an epoch. Examples that are sorted, say by class, are mixed the better the more blocks are
 /// read together.
 ///
+/// One of [several ranks](crate::distributed) that train a model together takes the same order, but reads only the examples that it
+/// works on, and others only where less than 64 KiB of them lie between two of its own.
+///
 /// ```
 /// use inkstone::prelude::*;
 /// use inkstone::data::{FileBatches, idx};

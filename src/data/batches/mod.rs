@@ -161,7 +161,7 @@ impl Batch {
         Ok(())
     }
 
-    /// How many examples there are, at least 1.
+    /// How many examples there are, at least 1; of [a part](Self::part_of) only those that are there.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a data set is never empty")]
     pub fn len(&self) -> usize {
