@@ -88,7 +88,7 @@ impl Model {
         let supply = Supply::Source(Source { batches, steps, augment: config.augment, class_weight });
         let source = config.validation_batches.take().map(Validation::Source);
         let validation =
-            validation.as_ref().map(|validation| Validation::Examples(Examples::of(validation))).or(source);
+            validation.as_ref().map(|validation| Validation::Examples(Box::new(Examples::of(validation)))).or(source);
         self.train_on(supply, examples, steps, validation, config)
     }
 

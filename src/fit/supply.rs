@@ -27,7 +27,7 @@ pub(super) enum Supply<'a> {
 
 /// What is evaluated after each epoch.
 pub(super) enum Validation<'a> {
-    Examples(Examples<'a>),
+    Examples(Box<Examples<'a>>),
     Source(Box<dyn BatchSource + 'a>),
 }
 
