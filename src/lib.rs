@@ -112,6 +112,7 @@ pub mod autoencoders {}
 pub mod callbacks;
 mod clock;
 pub mod custom;
+mod cutting;
 pub mod data;
 pub mod distributed;
 mod error;

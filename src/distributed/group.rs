@@ -2,6 +2,7 @@
 //! different things, and ranks that have failed, are found out instead of being waited for.
 
 use super::{Communicator, SumOrder};
+use crate::cutting::part;
 use crate::error::{Error, Result};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -70,8 +71,7 @@ impl Group {
 
     /// The tasks of a rank, of so many.
     pub(crate) fn part(&self, tasks: usize, rank: usize) -> Range<usize> {
-        let size = self.size();
-        rank * tasks / size..(rank + 1) * tasks / size
+        part(tasks, self.size(), rank)
     }
 
     /// The tasks of this rank.

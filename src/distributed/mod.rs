@@ -11,7 +11,11 @@
 //! Shuffling, dropout, augmentation, the statistics of batch normalization, metrics, the validation of `fit`, early stopping and
 //! checkpoints are those of one process. Give all ranks the same callbacks: rank 0 alone writes files and prints. The other methods
 //! of a model, `evaluate`, `predict` and passes by hand among them, are no calls together: each rank computes all of it, alone.
-//! Every rank must be able to read all examples.
+//!
+//! `fit`, `train_on_batch` and `gradients` take all examples on every rank. With `fit_batches` each rank needs only its own part of
+//! every batch, a run of its examples that [`EpochStart::needed`](crate::data::EpochStart::needed) says:
+//! [`FileBatches`](crate::data::FileBatches) keeps no others, and reads others only where they lie close between two of them; a source
+//! of your own may leave them out ([`Batch::part_of`](crate::data::Batch::part_of)). Validation data are read whole by every rank.
 //!
 //! The crate has no network code for this. The repository's folder `distributed` has a communicator for MPI.
 //!

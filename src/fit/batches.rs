@@ -26,13 +26,14 @@ impl Model {
     /// source, which may have batches of its own; [`steps_per_epoch`](FitConfig::steps_per_epoch) ends an epoch before the source
     /// does; weights of examples come with the batches ([`Batch::sample_weight`]). The same batches in the same order give the
     /// same bits as `fit`, on any number of threads. A training that is resumed in the middle of an epoch asks the source for the
-    /// rest of it ([`EpochStart::first_batch`]).
+    /// rest of it ([`EpochStart::first_batch`]). One of [several ranks](crate::distributed) needs only a part of each batch
+    /// ([`EpochStart::needed`]).
     ///
     /// # Errors
-    /// What the source returns; [`Error::Data`] for a batch that does not fit the model, with its number and where it was read, and
-    /// for an epoch without batches, or with fewer than `steps_per_epoch`; [`Error::Setting`] for `validation_split`,
-    /// `sample_weight` and differential privacy, which need all examples; and those of [`fit`](Self::fit). What was trained before
-    /// stays.
+    /// What the source returns; [`Error::Data`] for a batch that does not fit the model, or a part of one that leaves out what is
+    /// needed, with its number and where it was read, and for an epoch without batches, or with fewer than `steps_per_epoch`;
+    /// [`Error::Setting`] for `validation_split`, `sample_weight` and differential privacy, which need all examples; and those of
+    /// [`fit`](Self::fit). What was trained before stays.
     ///
     /// # Panics
     /// If the source does.
@@ -87,7 +88,7 @@ impl Model {
         let supply = Supply::Source(Source { batches, steps, augment: config.augment, class_weight });
         let source = config.validation_batches.take().map(Validation::Source);
         let validation =
-            validation.as_ref().map(|validation| Validation::Examples(Examples::of(validation))).or(source);
+            validation.as_ref().map(|validation| Validation::Examples(Box::new(Examples::of(validation)))).or(source);
         self.train_on(supply, examples, steps, validation, config)
     }
 
@@ -95,7 +96,7 @@ impl Model {
     /// source that lets batches be chosen is asked for 32 examples each, in their order.
     ///
     /// # Errors
-    /// What the source returns; [`Error::Data`] for a batch that does not fit the model, or if there is none.
+    /// What the source returns; [`Error::Data`] for a batch that does not fit the model or is not whole, or if there is none.
     ///
     /// # Panics
     /// If the source does.
@@ -137,7 +138,8 @@ impl Model {
     /// - each: gets a batch and what [`predict`](Self::predict) gives for it, (N, and the output's shape)
     ///
     /// # Errors
-    /// What the source and `each` return; for a batch those of [`predict`](Self::predict); [`Error::Data`] if there is none.
+    /// What the source and `each` return; for a batch those of [`predict`](Self::predict); [`Error::Data`] for one that is not
+    /// whole, or if there is none.
     ///
     /// # Panics
     /// If the source does.
@@ -187,7 +189,10 @@ impl Model {
             let mut count = 0;
             while let Some(batch) = prepared.next() {
                 count += 1;
-                look(&batch?, &|| format!("batch {count}"))?;
+                let (batch, name) = (batch?, || format!("batch {count}"));
+                let places = batch.check_places(|whole| 0..whole);
+                places.map_err(|error| batch.locate(error, &name(), |_| Ok(())))?;
+                look(&batch, &name)?;
             }
             if count > 0 {
                 return Ok(());

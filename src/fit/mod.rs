@@ -112,9 +112,9 @@ impl Model {
         }
         let held_back: Vec<u32> = (trained as u32..all as u32).collect();
         let validation = match &validation {
-            Some(validation) => Some(Validation::Examples(Examples::of(validation))),
+            Some(validation) => Some(Validation::Examples(Box::new(Examples::of(validation)))),
             None if held_back.is_empty() => source.map(Validation::Source),
-            None => Some(Validation::Examples(Examples::of(&examples).ordered(&held_back))),
+            None => Some(Validation::Examples(Box::new(Examples::of(&examples).ordered(&held_back)))),
         };
         let training = Examples::of(&examples).weighted(weights).augmented(config.augment);
         let steps = trained.div_ceil(config.batch_size);

@@ -259,6 +259,7 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
             trained_epochs: model.epochs,
             first_batch,
             shuffle: self.shuffle,
+            share: model.share(),
             ..EpochStart::new(self.training.batch_size)
         };
         let Source { batches, steps, augment, class_weight } = source;
@@ -269,10 +270,11 @@ impl<'m, 'p, 'c> Run<'m, 'p, 'c> {
                 let (batch, number) = (batch?, self.position.batches + 1);
                 let name = || format!("batch {number} of epoch {}", epoch + 1);
                 let model = &*self.training.model;
-                let examples = supply::checked(model, &batch, name)?;
-                model.check_states(examples.len())?;
+                let examples = supply::checked_part(model, &batch, start, name)?;
+                model.check_states(batch.whole_len())?;
                 let weights = weights::for_training(class_weight, &examples, model.engine.plan.output_len(0))?;
                 let examples = Examples::of(&examples).weighted(weights.as_deref()).augmented(*augment);
+                let examples = examples.at_places(batch.places().start, batch.whole_len());
                 if let ControlFlow::Break(ended) = self.turn(epoch, Given::Batch(examples))? {
                     return Ok(ended);
                 }

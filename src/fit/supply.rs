@@ -27,7 +27,7 @@ pub(super) enum Supply<'a> {
 
 /// What is evaluated after each epoch.
 pub(super) enum Validation<'a> {
-    Examples(Examples<'a>),
+    Examples(Box<Examples<'a>>),
     Source(Box<dyn BatchSource + 'a>),
 }
 
@@ -190,6 +190,25 @@ pub(super) fn prepare<T>(
     work: impl FnOnce(&mut Prepared<'_>) -> Result<T>,
 ) -> Result<T> {
     work(&mut Prepared { batches: Box::new(batches(source, start, most)) })
+}
+
+/// The examples of a batch that is trained on, if they fit the model, and all that it needs are there.
+///
+/// - start: of the epoch; name: of the batch, for errors
+///
+/// # Errors
+/// [`Error::Data`] or [`Error::Setting`] otherwise.
+pub(super) fn checked_part<'b>(
+    model: &Model,
+    batch: &'b Batch,
+    start: EpochStart,
+    name: impl Fn() -> String,
+) -> Result<OrderedExamples<'b>> {
+    // A callback may have put another model in the place of the one that the epoch was begun with.
+    let start = EpochStart { share: model.share(), ..start };
+    let places = batch.check_places(|whole| start.needed(whole));
+    places.map_err(|error| batch.locate(error, &name(), |_| Ok(())))?;
+    checked(model, batch, name)
 }
 
 /// The examples of a batch, if they fit the model.

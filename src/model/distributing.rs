@@ -1,6 +1,7 @@
 //! A model as one of several ranks that train together.
 
 use super::Model;
+use crate::cutting::Share;
 use crate::distributed::{Call, Group, Signals};
 use crate::error::{Error, Result};
 use crate::metrics::Scores;
@@ -15,6 +16,11 @@ impl Model {
     /// Whether it is trained by several ranks, and another one writes and prints.
     pub(crate) fn follows(&self) -> bool {
         self.group().is_some_and(|group| group.rank() > 0)
+    }
+
+    /// Which examples of a batch this process needs to train; all if it is `None`.
+    pub(crate) fn share(&self) -> Option<Share> {
+        self.group().and_then(|group| self.engine.share_of(group.rank(), group.size()))
     }
 
     /// Waits for the other ranks, if there are any, to come to the same call with as many examples.

@@ -27,9 +27,7 @@ impl Engine {
         let going_on = batch.starting_from(before);
         let Self { plan, weights, level, workspaces, step_shares, .. } = self;
         Counting { plan, weights, level: *level, seed, step }.count(&going_on, workspaces, step_shares);
-        // Chunks that meet must all be there.
-        let meets = self.plan.meetings().next().is_some();
-        let round_len = if meets { batch.len().max(1) } else { round_len(&self.plan) };
+        let round_len = round_len(&self.plan);
         for start in (0..batch.len()).step_by(round_len) {
             let places = start..(start + round_len).min(batch.len());
             self.run_round(&going_on, places.clone(), seed, step)?;

@@ -26,6 +26,8 @@ pub(crate) struct Examples<'a> {
     /// How they are varied in training.
     augment: Option<Augment>,
     len: usize,
+    /// The place of the first that is there, of a batch of which only some are.
+    first: usize,
 }
 
 impl<'a> Examples<'a> {
@@ -36,7 +38,7 @@ impl<'a> Examples<'a> {
 
     fn of_inputs(inputs: &'a [OrderedImages<'a>]) -> Self {
         let len = inputs.first().map_or(0, OrderedImages::len);
-        Self { inputs, targets: &[], weights: None, order: None, states: None, augment: None, len }
+        Self { inputs, targets: &[], weights: None, order: None, states: None, augment: None, len, first: 0 }
     }
 
     /// What so many examples should come out as, without the examples.
@@ -55,6 +57,12 @@ impl<'a> Examples<'a> {
         Self { order: Some(order), len: order.len(), ..self }
     }
 
+    /// The examples as those of a batch of so many from this place on: no others are there, nor may be asked for.
+    pub(crate) fn at_places(self, first: usize, whole: usize) -> Self {
+        debug_assert!(self.order.is_none() && first + self.len <= whole, "{} from {first} on of {whole}", self.len);
+        Self { first, len: whole, ..self }
+    }
+
     /// The examples with these weights in place of their own.
     pub(crate) fn weighted(self, weights: Option<&'a [f32]>) -> Self {
         Self { weights, ..self }
@@ -70,12 +78,14 @@ impl<'a> Examples<'a> {
         Self { states: Some(states), ..self }
     }
 
+    /// How many there are, of a batch that is not all there in the whole of it.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
+    /// Where the example of a place is stored.
     fn at(&self, place: usize) -> usize {
-        self.order.map_or(place, |order| order[place] as usize)
+        self.order.map_or_else(|| place - self.first, |order| order[place] as usize)
     }
 
     /// Writes the values of these examples into the workspace's inputs.

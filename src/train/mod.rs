@@ -52,6 +52,7 @@ pub(crate) use predicting::Inference;
 pub(crate) use tally::{Scoring, Tally};
 
 use crate::aligned::AlignedBuffer;
+use crate::cutting::Share;
 use crate::exec::{Weights, pack_filters};
 use crate::optimizer::{GradientSource, Optimizer, OptimizerState, Penalties, Whole, collect, take_step};
 use crate::plan::Plan;
@@ -211,6 +212,11 @@ impl Engine {
             // No thread of the pool waits for other ranks.
             Some(_) => Crew::Caller,
         }
+    }
+
+    /// Which examples of a batch one of several ranks needs; all if it is `None`.
+    pub(crate) fn share_of(&self, rank: usize, ranks: usize) -> Option<Share> {
+        shards::share(&self.plan, rank, ranks)
     }
 
     /// Who runs a pass by hand over so many examples.

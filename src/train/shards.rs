@@ -1,28 +1,17 @@
 //! Decides how many shards a batch is cut into: as many as there is work for, by the batch and the model alone. So the
-//! number of threads changes no bit.
+//! number of threads changes no bit. Here are the numbers of a model; what becomes of them is in `cutting`.
 
+use crate::cutting::{Cutting, FEW, LEAST_WORK, MAX_SHARD, MAX_SHARDS, Share, part};
 use crate::exec::kept_len;
 use crate::plan::Plan;
 use std::ops::Range;
 
-/// The most shards of a round.
-pub(super) const MAX_SHARDS: usize = 64;
-/// The most examples of a shard: a running sum of the gradients of as many, chunk after chunk, loses few digits.
-const MAX_SHARD: usize = 128;
 /// The most floats that a round keeps of its examples, unless it has very few of them.
 const KEPT_FLOATS: usize = 1 << 24;
 /// The fewest examples of a round that is not the batch's last.
 const LEAST_ROUND: usize = 256;
 /// Forward and backward take about as long as this many forward passes.
 pub(super) const PASSES: u64 = 3;
-/// The least work of a shard, in multiply-adds (see [`Plan::operations`]): about 0.1 ms of one core of a Zen 5.
-const LEAST_WORK: u64 = 11_000_000;
-/// How many shards there are of a batch that has as much work, whatever their buffers cost. Two and four threads get
-/// alike parts of them; six shards, of which three threads would, take two threads 9 % longer on the Keras example at
-/// batch 32, as their chunks are smaller (two cores of a Zen 5, 2026-11-26).
-const FEW: u64 = 4;
-/// More shards than these come in multiples, so that no thread is left with one more than the others.
-const MULTIPLE: usize = 4;
 /// The least work of each of more shards, for each float of a shard's buffer, which is zeroed, added to by each chunk,
 /// and summed up.
 const LEAST_WORK_PER_FLOAT: u64 = 2400;
@@ -34,19 +23,22 @@ const LEAST_WORK_PER_DENSE_WEIGHT: u64 = 32;
 /// The most floats of all shards' buffers, unless there are few shards: 128 MiB.
 const BUFFER_FLOATS: usize = 1 << 25;
 
-/// How many shards a batch, or a round of it, is cut into.
-pub(super) fn shard_count(plan: &Plan, examples: usize) -> usize {
-    let work = plan.operations().saturating_mul(PASSES).saturating_mul(examples as u64);
-    let few = (work / LEAST_WORK).min(FEW);
+/// How batches of a plan are cut into shards.
+pub(super) fn cutting(plan: &Plan) -> Cutting {
     let buffers = LEAST_WORK_PER_FLOAT * plan.parameters.sharded_len as u64;
     let weights = LEAST_WORK_PER_DENSE_WEIGHT * plan.dense_weights() as u64;
-    let many = work / (LEAST_WORK + buffers + weights);
-    // A recurrent layer reads its whole kernel in each step: half of what it wants at a time shares that.
-    let least = plan.examples_at_once().div_ceil(2);
-    let most = examples.div_ceil(least).clamp(1, most_shards(plan));
-    let wanted = few.max(many).min(MAX_SHARDS as u64) as usize;
-    let even = if wanted > MULTIPLE { wanted - wanted % MULTIPLE } else { wanted };
-    even.max(examples.div_ceil(MAX_SHARD)).clamp(1, most)
+    Cutting {
+        work: plan.operations().saturating_mul(PASSES),
+        least_work: LEAST_WORK + buffers + weights,
+        // A recurrent layer reads its whole kernel in each step: half of what it wants at a time shares that.
+        least_shard: plan.examples_at_once().div_ceil(2),
+        most_shards: most_shards(plan),
+    }
+}
+
+/// How many shards a batch, or a round of it, is cut into.
+pub(super) fn shard_count(plan: &Plan, examples: usize) -> usize {
+    cutting(plan).count(examples)
 }
 
 /// The most shards that the memory for their buffers allows.
@@ -56,13 +48,24 @@ fn most_shards(plan: &Plan) -> usize {
 
 /// The examples of one shard: shards differ by one at most.
 pub(super) fn shard_places(examples: usize, shards: usize, index: usize) -> Range<usize> {
-    index * examples / shards..(index + 1) * examples / shards
+    part(examples, shards, index)
 }
 
-/// How many examples of a batch are worked on before their gradients are summed up: all, unless they are very many.
+/// How many examples of a batch are worked on before their gradients are summed up: all, unless they are very many. Chunks
+/// that meet must all be there.
 pub(super) fn round_len(plan: &Plan) -> usize {
+    if plan.meetings().next().is_some() {
+        return usize::MAX;
+    }
     let kept = KEPT_FLOATS / kept_len(plan).max(1);
     kept.max(LEAST_ROUND).min(most_shards(plan) * MAX_SHARD)
+}
+
+/// Which examples of a batch one of several ranks needs; `None` if it needs all, as the steps that have a mask are counted
+/// over the whole batch.
+pub(super) fn share(plan: &Plan, rank: usize, ranks: usize) -> Option<Share> {
+    let share = Share { cutting: cutting(plan), round_len: round_len(plan), rank, ranks };
+    plan.mask_steps.is_empty().then_some(share)
 }
 
 #[cfg(test)]

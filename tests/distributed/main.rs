@@ -4,6 +4,7 @@ mod faults;
 mod fitting;
 #[path = "../common/keras_example.rs"]
 mod keras_example;
+mod own_parts;
 mod same_bits;
 mod threads;
 

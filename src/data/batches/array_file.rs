@@ -9,7 +9,11 @@ use crate::error::{Error, Result};
 use crate::short_floats::half;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
+
+/// A gap of fewer bytes between two examples is read with them, as each read takes its own time.
+const GAP_BYTES: usize = 1 << 16;
 
 /// The array of an open file.
 #[derive(Debug)]
@@ -22,6 +26,9 @@ pub(super) struct ArrayFile {
     order: ByteOrder,
     /// (N, and the axes of an example).
     pub(super) shape: Vec<usize>,
+    /// How many bytes of examples have been read.
+    #[cfg(test)]
+    pub(super) bytes_read: usize,
 }
 
 /// An element's value.
@@ -57,7 +64,16 @@ impl ArrayFile {
                  no such file"
             )));
         }
-        Ok(Self { file, place, start, element, order, shape })
+        Ok(Self {
+            file,
+            place,
+            start,
+            element,
+            order,
+            shape,
+            #[cfg(test)]
+            bytes_read: 0,
+        })
     }
 
     /// How many examples there are.
@@ -84,14 +100,42 @@ impl ArrayFile {
         format!("{}, example {example}, at byte {}", self.place, self.start + example as u64 * self.stride())
     }
 
+    /// Reads those examples that are needed, neighbours at once, and gives each run of them.
+    ///
+    /// - first: the one that `needed` begins with; give: gets a run's first example and its bytes
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read) and of `give`.
+    pub(super) fn read_needed(
+        &mut self,
+        first: usize,
+        needed: &[bool],
+        bytes: &mut Vec<u8>,
+        mut give: impl FnMut(&Self, usize, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let stride = self.stride() as usize;
+        for piece in runs(needed, (GAP_BYTES - 1) / stride) {
+            let start = first + piece.start;
+            self.read(start, piece.len(), bytes)?;
+            for run in runs(&needed[piece], 0) {
+                give(self, start + run.start, &bytes[run.start * stride..run.end * stride])?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the bytes of some examples.
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::Data`] with the file and where in it they lie.
-    pub(super) fn read(&mut self, first: usize, count: usize, bytes: &mut Vec<u8>) -> Result<()> {
+    fn read(&mut self, first: usize, count: usize, bytes: &mut Vec<u8>) -> Result<()> {
         let start = self.start + first as u64 * self.stride();
         let len = count * self.stride() as usize;
         bytes.resize(len, 0);
+        #[cfg(test)]
+        {
+            self.bytes_read += len;
+        }
         let file = &mut self.file;
         file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(bytes)).map_err(|source| match source.kind() {
             ErrorKind::UnexpectedEof => Error::Data(format!(
@@ -130,6 +174,18 @@ impl ArrayFile {
             element.number(low_first)
         })
     }
+}
+
+/// The runs of those that are needed; of two with at most so many others in between, one is made.
+fn runs(needed: &[bool], gap: usize) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for (at, _) in needed.iter().enumerate().filter(|(_, needed)| **needed) {
+        match runs.last_mut() {
+            Some(last) if at - last.end <= gap => last.end = at + 1,
+            Some(_) | None => runs.push(at..at + 1),
+        }
+    }
+    runs
 }
 
 impl Element {
@@ -209,4 +265,18 @@ fn numpy_header(file: &mut File, place: &str) -> Result<Header> {
 #[cfg(not(feature = "numpy"))]
 fn numpy_header(_: &mut File, place: &str) -> Result<Header> {
     Err(Error::Data(format!("{place}: expected an IDX file, found one of NumPy's: switch on the feature `numpy`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_and_those_near_them_are_one_run() {
+        let needed = [1, 1, 0, 1, 0, 0, 0, 1, 1, 0].map(|needed| needed == 1);
+        assert_eq!(runs(&needed, 0), [0..2, 3..4, 7..9]);
+        assert_eq!(runs(&needed, 1), [0..4, 7..9]);
+        assert_eq!(runs(&needed, 3).len(), 1);
+        assert!(runs(&[false; 3], 5).is_empty());
+    }
 }

@@ -32,6 +32,9 @@ const MAX_EXAMPLES: usize = u32::MAX as usize;
 /// order together. No example comes twice in an epoch. Examples that are sorted, say by class, are mixed the better the more blocks are
 /// read together.
 ///
+/// One of [several ranks](crate::distributed) that train a model together takes the same order, but reads only the examples that it
+/// works on, and others only where less than 64 KiB of them lie between two of its own.
+///
 /// ```
 /// use inkstone::prelude::*;
 /// use inkstone::data::{FileBatches, idx};
@@ -55,7 +58,7 @@ const MAX_EXAMPLES: usize = u32::MAX as usize;
 /// ```
 #[derive(Debug)]
 pub struct FileBatches {
-    inputs: ArrayFile,
+    pub(super) inputs: ArrayFile,
     targets: TargetFile,
     /// The files, as errors name them.
     place: Arc<str>,
@@ -63,21 +66,25 @@ pub struct FileBatches {
     shape: Shape,
     block_len: usize,
     buffer_size: usize,
-    epoch: Epoch,
+    pub(super) epoch: Epoch,
 }
 
 /// How far an epoch is.
 #[derive(Debug, Default)]
-struct Epoch {
+pub(super) struct Epoch {
     start: Option<EpochStart>,
     /// The blocks in their order.
     blocks: Vec<usize>,
     /// How many parts of the file have been in memory.
     windows: usize,
-    /// The examples in memory, and their order.
-    rows: Rows,
+    /// How many examples the parts before this one have had.
+    before: usize,
+    /// Those of the examples of this part that are needed.
+    pub(super) rows: Rows,
+    pub(super) needed: Vec<bool>,
+    /// The order of all of its examples; of those that are needed the place among the rows.
     order: Vec<u32>,
-    /// How many of those have been given.
+    /// How many of those have been given or passed over.
     given: usize,
     /// Room for what is read.
     room: Vec<u8>,
@@ -226,40 +233,88 @@ impl FileBatches {
         self.epoch.blocks.chunks(together).nth(self.epoch.windows).unwrap_or_default()
     }
 
-    /// Reads the next blocks, and draws the order of their examples.
-    fn read_window(&mut self, start: EpochStart) -> Result<()> {
+    /// Draws the order of the examples of the next blocks, and reads those that are needed.
+    ///
+    /// - given: how many of them are not needed any more
+    fn read_window(&mut self, start: EpochStart, given: usize) -> Result<()> {
         let blocks: Vec<(usize, usize)> = self.next_blocks().iter().map(|block| self.block(*block)).collect();
+        let (all, len) = (self.len(), self.inputs.len_of_one());
         let Self { inputs, targets, epoch, .. } = self;
-        epoch.rows.clear();
-        for block in blocks {
-            epoch.rows.read(inputs, targets, block, &mut epoch.room)?;
-        }
+        let count: usize = blocks.iter().map(|(_, count)| count).sum();
+        epoch.before += epoch.order.len();
+        epoch.given = given;
         epoch.order.clear();
-        epoch.order.extend(0..epoch.rows.len() as u32);
+        epoch.order.extend(0..count as u32);
         if start.shuffle {
             let use_ = Stream::Window { epoch: start.trained_epochs, window: epoch.windows };
             epoch.order.shuffle(&mut stream(start.seed, use_));
         }
         epoch.windows += 1;
-        epoch.given = 0;
+        epoch.find_needed(start, all);
+        epoch.rows.clear();
+        epoch.rows.reserve(targets, epoch.needed.iter().filter(|needed| **needed).count(), len);
+        let mut needed = &epoch.needed[..];
+        for (first, count) in blocks {
+            let of_block = needed.split_off(..count).expect("one for each example");
+            epoch.rows.read(inputs, targets, (first, of_block), &mut epoch.room)?;
+        }
+        epoch.place_rows();
         Ok(())
     }
 
     fn gather(&mut self, start: EpochStart) -> Result<Option<Batch>> {
-        let mut batch = Rows::new(&self.inputs, &self.targets, start.batch_size.min(self.len()));
-        let len = self.inputs.len_of_one();
-        while batch.len() < start.batch_size {
+        let left = self.len().saturating_sub(self.epoch.before + self.epoch.given);
+        let whole = start.batch_size.min(left);
+        if whole == 0 {
+            return Ok(None);
+        }
+        let (needed, len) = (start.needed(whole), self.inputs.len_of_one());
+        let mut batch = Rows::new(&self.inputs, &self.targets, needed.len());
+        for place in 0..whole {
             if self.epoch.given == self.epoch.order.len() {
-                if self.next_blocks().is_empty() {
-                    break;
-                }
-                self.read_window(start)?;
+                self.read_window(start, 0)?;
             }
             let Epoch { rows, order, given, .. } = &mut self.epoch;
-            batch.push(rows, order[*given] as usize, len);
+            if needed.contains(&place) {
+                batch.push(rows, order[*given] as usize, len);
+            }
             *given += 1;
         }
-        if batch.len() == 0 { Ok(None) } else { batch.into_batch(self.shape, &self.place).map(Some) }
+        let batch = batch.into_batch(self.shape, &self.place)?;
+        Ok(Some(if needed.len() < whole { batch.part_of(whole, needed.start) } else { batch }))
+    }
+}
+
+impl Epoch {
+    /// Finds which of the examples in memory are needed for the batches that are still to be given.
+    ///
+    /// - all: how many examples the epoch has
+    fn find_needed(&mut self, start: EpochStart, all: usize) {
+        let Self { before, needed, order, given, .. } = self;
+        needed.clear();
+        needed.resize(order.len(), false);
+        let (mut at, end) = (*before + *given, *before + order.len());
+        while at < end {
+            let first = at - at % start.batch_size;
+            let len = start.batch_size.min(all - first);
+            let of_batch = start.needed(len);
+            for place in (first + of_batch.start).max(at)..(first + of_batch.end).min(end) {
+                needed[order[place - *before] as usize] = true;
+            }
+            at = first + len;
+        }
+    }
+
+    /// Makes the order that of the rows, which are the examples that are needed.
+    fn place_rows(&mut self) {
+        let mut rows = 0;
+        let of_example = |needed: &bool| {
+            let row = rows;
+            rows += u32::from(*needed);
+            row
+        };
+        let rows: Vec<u32> = self.needed.iter().map(of_example).collect();
+        self.order.iter_mut().for_each(|example| *example = rows[*example as usize]);
     }
 }
 
@@ -273,18 +328,17 @@ impl BatchSource for FileBatches {
             }
         }
         self.block_len = self.block_len.min(self.len());
-        let together = (self.blocks_together() * self.block_len).min(self.len());
         let Self { inputs, targets, epoch, block_len, .. } = self;
         epoch.start = Some(start);
         if epoch.rows.len() == 0 {
-            epoch.rows = Rows::new(inputs, targets, together);
+            epoch.rows = Rows::new(inputs, targets, 0);
         }
         epoch.blocks.clear();
         epoch.blocks.extend(0..inputs.examples().div_ceil(*block_len));
         if start.shuffle {
             epoch.blocks.shuffle(&mut stream(start.seed, Stream::Shuffle { epoch: start.trained_epochs }));
         }
-        (epoch.windows, epoch.given) = (0, 0);
+        (epoch.windows, epoch.before, epoch.given) = (0, 0, 0);
         epoch.order.clear();
         // Passes over what is not needed without reading it.
         let mut left = start.first_batch.saturating_mul(start.batch_size);
@@ -298,10 +352,10 @@ impl BatchSource for FileBatches {
             }
             left -= next;
             self.epoch.windows += 1;
+            self.epoch.before += next;
         }
         if left > 0 {
-            self.read_window(start)?;
-            self.epoch.given = left;
+            self.read_window(start, left)?;
         }
         Ok(())
     }

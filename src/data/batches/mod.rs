@@ -4,6 +4,8 @@
 mod array_file;
 mod epochs;
 mod files;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use epochs::{batches_of_epochs, endless_batches};
@@ -13,7 +15,9 @@ use super::dataset::Dataset;
 use super::inputs::Inputs;
 use super::labelled::LabelledInputs;
 use super::targets::Targets;
+use crate::cutting::Share;
 use crate::error::{Error, Result};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// One batch of a [`BatchSource`]: a [`Dataset`], for a model with several inputs or outputs one for each, and if
@@ -36,6 +40,8 @@ pub struct Batch {
     /// Those whose targets are of the model's other outputs.
     targets: Vec<Dataset>,
     sample_weight: Option<Vec<f32>>,
+    /// The place of the first example in its batch, and how many that has, if not all of them are there.
+    part: Option<(usize, usize)>,
     origin: Option<Origin>,
 }
 
@@ -50,7 +56,7 @@ pub(super) struct Origin {
 
 impl From<Dataset> for Batch {
     fn from(first: Dataset) -> Self {
-        Self { first, inputs: Vec::new(), targets: Vec::new(), sample_weight: None, origin: None }
+        Self { first, inputs: Vec::new(), targets: Vec::new(), sample_weight: None, part: None, origin: None }
     }
 }
 
@@ -85,7 +91,77 @@ impl Batch {
         Self { sample_weight: Some(sample_weight), ..self }
     }
 
-    /// How many examples there are, at least 1.
+    /// Makes these the examples from the place `first` on of a batch of `whole`, whose other examples are not there: what one
+    /// of [several ranks](crate::distributed) that train together needs of it, as [`EpochStart::needed`] says. Weights of
+    /// examples and other inputs are those of this part too.
+    ///
+    /// ```
+    /// use inkstone::Dataset;
+    /// use inkstone::data::{Batch, EpochStart};
+    /// use inkstone::ndarray::Array2;
+    /// /// The examples of a batch of 64 that this process needs.
+    /// fn read(start: &EpochStart) -> inkstone::Result<Batch> {
+    ///     let needed = start.needed(64);
+    ///     let rows = Array2::from_shape_fn((needed.len(), 2), |(row, column)| (needed.start + row + column) as f32);
+    ///     let batch = Batch::from(Dataset::from_table(rows, vec![0; needed.len()])?);
+    ///     Ok(batch.part_of(64, needed.start))
+    /// }
+    /// let batch = read(&EpochStart::new(64))?;
+    /// assert_eq!((batch.len(), batch.whole_len(), batch.places()), (64, 64, 0..64));
+    /// let part = Batch::from(batch.dataset().take(16)?).part_of(64, 32);
+    /// assert_eq!((part.len(), part.whole_len(), part.places()), (16, 64, 32..48));
+    /// # Ok::<(), inkstone::Error>(())
+    /// ```
+    #[must_use]
+    pub fn part_of(self, whole: usize, first: usize) -> Self {
+        Self { part: Some((first, whole)), ..self }
+    }
+
+    /// How many examples the batch has, those included that are not there; see [`part_of`](Self::part_of).
+    #[must_use]
+    pub fn whole_len(&self) -> usize {
+        self.part.map_or(self.len(), |(_, whole)| whole)
+    }
+
+    /// The places in the batch of the examples that are there: all, unless this is [a part](Self::part_of).
+    #[must_use]
+    pub fn places(&self) -> Range<usize> {
+        let first = self.part.map_or(0, |(first, _)| first);
+        first..first.saturating_add(self.len())
+    }
+
+    /// - needed: of a batch of so many examples
+    ///
+    /// # Errors
+    /// [`Error::Data`] unless all those examples of the batch are there that are needed.
+    pub(crate) fn check_places(&self, needed: impl FnOnce(usize) -> Range<usize>) -> Result<()> {
+        if self.part.is_none() {
+            return Ok(());
+        }
+        let (whole, places) = (self.whole_len(), self.places());
+        let named = |places: &Range<usize>| match places.len() {
+            1 => format!("the example {}", places.start),
+            _ => format!("the examples {} to {}", places.start, places.end - 1),
+        };
+        if places.end > whole {
+            return Err(Error::Data(format!(
+                "expected a part of a batch of {whole} examples, got {}: `Batch::part_of` takes the length of the whole batch, and the \
+                 place in it of the first example of the part, from 0",
+                named(&places)
+            )));
+        }
+        let needed = needed(whole);
+        if places.start > needed.start || places.end < needed.end {
+            return Err(Error::Data(format!(
+                "expected {} of a batch of {whole}, got {}: give the places that `EpochStart::needed` says for as many, or all",
+                named(&needed),
+                named(&places)
+            )));
+        }
+        Ok(())
+    }
+
+    /// How many examples there are, at least 1; of [a part](Self::part_of) only those that are there.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a data set is never empty")]
     pub fn len(&self) -> usize {
@@ -179,13 +255,30 @@ pub struct EpochStart {
     pub batch_size: usize,
     /// Whether the examples should be shuffled.
     pub shuffle: bool,
+    /// What this process works on of each batch; all if it is `None`.
+    pub(crate) share: Option<Share>,
 }
 
 impl EpochStart {
     /// The first epoch, in batches of so many examples in their own order.
     #[must_use]
     pub fn new(batch_size: usize) -> Self {
-        Self { seed: 0, epoch: 0, trained_epochs: 0, first_batch: 0, batch_size, shuffle: false }
+        Self { seed: 0, epoch: 0, trained_epochs: 0, first_batch: 0, batch_size, shuffle: false, share: None }
+    }
+
+    /// Which examples of a batch of so many this process needs, by their places in the batch: all, but where
+    /// [several ranks](crate::distributed) train a model together, each on a part of every batch. Then this is a run of them,
+    /// and all where the model needs to see them: if its sequences have masks at an output, and of a batch that is so large
+    /// that its gradients are summed up in rounds. A source may give all nevertheless, or only these: see
+    /// [`Batch::part_of`].
+    ///
+    /// ```
+    /// use inkstone::data::EpochStart;
+    /// assert_eq!(EpochStart::new(64).needed(50), 0..50);
+    /// ```
+    #[must_use]
+    pub fn needed(&self, batch_len: usize) -> Range<usize> {
+        self.share.map_or(0..batch_len, |share| share.of(batch_len))
     }
 }
 

@@ -52,22 +52,11 @@ pub(super) fn are_pixels(inputs: &ArrayFile) -> bool {
 impl Rows {
     /// Room for so many examples of these files.
     pub(super) fn new(inputs: &ArrayFile, targets: &TargetFile, count: usize) -> Self {
-        let len = count * inputs.len_of_one();
-        let bytes = are_pixels(inputs);
-        let inputs =
-            if bytes { Values::Bytes(Vec::with_capacity(len)) } else { Values::Floats(Vec::with_capacity(len)) };
-        let (classes, outputs) = match targets {
-            TargetFile::Nothing => (0, 0),
-            TargetFile::Classes(_) => (count, 0),
-            TargetFile::Values(values) => (0, values.len_of_one()),
-        };
-        Self {
-            inputs,
-            classes: Vec::with_capacity(classes),
-            values: Vec::with_capacity(count * outputs),
-            outputs,
-            examples: Vec::with_capacity(count),
-        }
+        let outputs = if let TargetFile::Values(values) = targets { values.len_of_one() } else { 0 };
+        let of_kind = if are_pixels(inputs) { Values::Bytes(Vec::new()) } else { Values::Floats(Vec::new()) };
+        let mut rows = Self { inputs: of_kind, outputs, ..Self::default() };
+        rows.reserve(targets, count, inputs.len_of_one());
+        rows
     }
 
     pub(super) fn len(&self) -> usize {
@@ -85,9 +74,24 @@ impl Rows {
         self.examples.clear();
     }
 
+    /// Makes room for so many more.
+    ///
+    /// - len: of an example's inputs
+    pub(super) fn reserve(&mut self, targets: &TargetFile, count: usize, len: usize) {
+        match &mut self.inputs {
+            Values::Bytes(bytes) => bytes.reserve_exact(count * len),
+            Values::Floats(floats) => floats.reserve_exact(count * len),
+        }
+        let classes = if matches!(targets, TargetFile::Classes(_)) { count } else { 0 };
+        self.classes.reserve_exact(classes);
+        self.values.reserve_exact(count * self.outputs);
+        self.examples.reserve_exact(count);
+    }
+
     /// Reads some more examples.
     ///
-    /// - room: for the bytes of so many
+    /// - first: the one that `needed` begins with, which says of some one after the other whether they are read; room: for the
+    ///   bytes of so many
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::Data`] with the place in the file, also for a value that is NaN or infinite, or a class
@@ -96,32 +100,33 @@ impl Rows {
         &mut self,
         inputs: &mut ArrayFile,
         targets: &mut TargetFile,
-        (first, count): (usize, usize),
+        (first, needed): (usize, &[bool]),
         room: &mut Vec<u8>,
     ) -> Result<()> {
-        inputs.read(first, count, room)?;
-        match &mut self.inputs {
-            Values::Bytes(bytes) => bytes.extend_from_slice(room),
-            Values::Floats(floats) => add_floats(inputs, first, room, floats)?,
-        }
+        inputs.read_needed(first, needed, room, |file, example, read| match &mut self.inputs {
+            Values::Bytes(bytes) => {
+                bytes.extend_from_slice(read);
+                Ok(())
+            }
+            Values::Floats(floats) => add_floats(file, example, read, floats),
+        })?;
         match targets {
             TargetFile::Nothing => {}
-            TargetFile::Classes(classes) => {
-                classes.read(first, count, room)?;
-                for (number, example) in classes.numbers(room).zip(first..) {
+            TargetFile::Classes(classes) => classes.read_needed(first, needed, room, |file, start, read| {
+                for (number, example) in file.numbers(read).zip(start..) {
                     let class = number.as_class().ok_or_else(|| {
-                        let at = classes.at(example);
+                        let at = file.at(example);
                         Error::Data(format!("{at}: classes are whole numbers from 0, got {number}"))
                     })?;
                     self.classes.push(class);
                 }
-            }
-            TargetFile::Values(values) => {
-                values.read(first, count, room)?;
-                add_floats(values, first, room, &mut self.values)?;
-            }
+                Ok(())
+            })?,
+            TargetFile::Values(values) => values.read_needed(first, needed, room, |file, example, read| {
+                add_floats(file, example, read, &mut self.values)
+            })?,
         }
-        self.examples.extend(first..first + count);
+        self.examples.extend((first..).zip(needed).filter(|(_, needed)| **needed).map(|(example, _)| example));
         Ok(())
     }
 
