@@ -139,8 +139,8 @@ impl Model {
             backup.restore(self, config.epochs, config.verbose)?;
         }
         let start = self.ongoing.start(config.beginning(examples, self.state.step))?;
-        let validated = validation.as_ref().and_then(Validation::examples);
-        let together = Together::begin(self, &mut config, &start, [examples, validated])?;
+        let data = (&supply, validation.as_ref());
+        let together = Together::begin(self, &mut config, &start, examples, data)?;
         #[cfg(feature = "privacy")]
         let private = self.private_training(&config, examples.unwrap_or(0), start)?;
         let (resumed, states) = (self.ongoing.position, mem::take(&mut self.ongoing.callbacks));

@@ -6,6 +6,7 @@ use crate::data::{Augment, Batch, BatchSource, EpochStart, OrderedExamples};
 use crate::error::Error;
 use crate::error::Result;
 use crate::model::Model;
+use crate::plan::Plan;
 use crate::random::{Stream, stream};
 use crate::train::Examples;
 use rand::seq::SliceRandom;
@@ -31,12 +32,30 @@ pub(super) enum Validation<'a> {
     Source(Box<dyn BatchSource + 'a>),
 }
 
+impl Supply<'_> {
+    /// What the examples are told apart by, if they are all there.
+    pub(super) fn checksum(&self, plan: &Plan) -> Option<u32> {
+        match self {
+            Self::Loaded(Loaded { examples, .. }) => Some(examples.checksum(plan)),
+            Self::Source(_) => None,
+        }
+    }
+}
+
 impl Validation<'_> {
     /// How many examples there are, if that is known.
     pub(super) fn examples(&self) -> Option<usize> {
         match self {
             Self::Examples(examples) => Some(examples.len()),
             Self::Source(source) => source.examples(),
+        }
+    }
+
+    /// What the examples are told apart by, if they are all there.
+    pub(super) fn checksum(&self, plan: &Plan) -> Option<u32> {
+        match self {
+            Self::Examples(examples) => Some(examples.checksum(plan)),
+            Self::Source(_) => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! other between two steps.
 
 use super::FitConfig;
+use super::supply::{Supply, Validation};
 use crate::distributed::{Call, Communicator, Group, Signals, SumOrder};
 #[cfg(feature = "privacy")]
 use crate::error::Error;
@@ -78,7 +79,7 @@ pub(super) struct Together {
 impl Together {
     /// Compares what all ranks are about to do.
     ///
-    /// - data: how many examples there are to train on and to validate with, as far as that is known
+    /// - examples: of an epoch, if that is known
     ///
     /// # Errors
     /// [`Error::Distributed`] if they are not about to do the same.
@@ -86,24 +87,28 @@ impl Together {
         model: &Model,
         config: &mut FitConfig<'_>,
         position: &Position,
-        data: [Option<usize>; 2],
+        examples: Option<usize>,
+        (supply, validation): (&Supply<'_>, Option<&Validation<'_>>),
     ) -> Result<Option<Self>> {
         let Some(group) = model.group().cloned() else { return Ok(None) };
         let signals = Signals { has_callbacks: !config.callbacks.is_empty(), ..Signals::default() };
         let all = group.meet(Call::Begin, [0, 0], signals)?;
-        let [examples, validation] =
-            data.map(|examples| examples.map_or("an unknown number".into(), |n| n.to_string()));
+        let number = |examples: Option<usize>| examples.map_or("an unknown number".into(), |n| n.to_string());
+        let checksum = |sum: Option<u32>| sum.map_or("none".into(), |sum| format!("{sum:08x}"));
+        let plan = &model.engine.plan;
         let mut weights = crc32fast::Hasher::new();
         model.engine.weights.flat.iter().for_each(|weight| weights.update(&weight.to_le_bytes()));
         group.agree(&[
-            ("the number of examples", examples),
-            ("the number of validation examples", validation),
+            ("the number of examples", number(examples)),
+            ("the number of validation examples", number(validation.and_then(Validation::examples))),
             ("the batch size", config.batch_size.to_string()),
             ("the steps of an epoch", format!("{:?}", config.steps_per_epoch)),
             ("the number of epochs", config.epochs.to_string()),
             ("the shuffling", config.shuffle.to_string()),
             ("the augmentation", format!("{:?}", config.augment)),
             ("the class weights", format!("{:?}", config.class_weight)),
+            ("the checksum of the examples", checksum(supply.checksum(plan))),
+            ("the checksum of the validation examples", checksum(validation.and_then(|data| data.checksum(plan)))),
             ("the backup", format!("{:?}", config.backup)),
             ("the position", format!("{position:?}, after {} steps and {} epochs", model.state.step, model.epochs)),
             ("the optimizer", format!("{:?}", model.optimizer)),

@@ -13,9 +13,9 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Examples<'a> {
     /// Those of each input of the model.
-    inputs: &'a [OrderedImages<'a>],
+    pub(super) inputs: &'a [OrderedImages<'a>],
     /// What each example should come out as, for each output; none where nothing is scored.
-    targets: &'a [OrderedTargets<'a>],
+    pub(super) targets: &'a [OrderedTargets<'a>],
     /// How much each example counts; all alike if it is `None`.
     weights: Option<&'a [f32]>,
     /// Which examples, in this order; all of them if it is `None`.
@@ -84,7 +84,7 @@ impl<'a> Examples<'a> {
     }
 
     /// Where the example of a place is stored.
-    fn at(&self, place: usize) -> usize {
+    pub(super) fn at(&self, place: usize) -> usize {
         self.order.map_or_else(|| place - self.first, |order| order[place] as usize)
     }
 

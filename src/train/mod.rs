@@ -8,6 +8,7 @@
 
 mod batch;
 mod carried;
+mod checksum;
 mod chunks;
 #[cfg(feature = "privacy")]
 mod clipped;

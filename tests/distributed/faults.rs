@@ -109,6 +109,107 @@ fn other_models_data_and_settings_are_refused_by_name() {
 }
 
 #[test]
+fn data_of_the_same_size_that_differ_are_refused() {
+    let data = images(60, 6);
+    let other = |rank: usize, of: usize| {
+        let mut labels = data.labels().to_vec();
+        labels[59] = if rank == of { (labels[59] + 1) % 3 } else { labels[59] };
+        labels
+    };
+    let pixels = |rank: usize| data.images().mapv(|pixel| if rank == 2 && pixel == 0.0 { 0.5 } else { pixel });
+    let fit = |rank, communicator, config: FitConfig<'_>| {
+        joined(communicator)?.fit((&pixels(rank), &other(rank, 9)), config.verbose(0)).map(drop)
+    };
+    let said = errors(|rank, communicator| fit(rank, communicator, FitConfig::new()));
+    assert!(said[0].starts_with("rank 2 has the checksum of the examples "), "{said:?}");
+    assert!(said.iter().all(|text| *text == said[0]), "{said:?}");
+
+    let said = errors(|rank, communicator| {
+        joined(communicator)?.fit((&data, &other(rank, 1)), FitConfig::new().verbose(0)).map(drop)
+    });
+    assert!(said[0].starts_with("rank 1 has the checksum of the examples "), "{said:?}");
+
+    let said = errors(|rank, communicator| {
+        let mut weights = vec![1.0; 60];
+        weights[3] += rank as f32;
+        joined(communicator)?.fit(&data, FitConfig::new().sample_weight(&weights).verbose(0)).map(drop)
+    });
+    assert!(said[0].starts_with("rank 1 has the checksum of the examples "), "{said:?}");
+
+    let said = errors(|rank, communicator| {
+        let labels = other(rank, 1);
+        let config = FitConfig::new().validation_data((&data, &labels)).verbose(0);
+        joined(communicator)?.fit(&data, config).map(drop)
+    });
+    assert!(said[0].starts_with("rank 1 has the checksum of the validation examples "), "{said:?}");
+}
+
+/// A rank that says something else of itself than it is: another first letter behind some words.
+#[derive(Debug)]
+struct Pretends {
+    communicator: Arc<OfThreads>,
+    behind: &'static str,
+}
+
+impl Communicator for Pretends {
+    fn rank(&self) -> usize {
+        self.communicator.rank()
+    }
+
+    fn size(&self) -> usize {
+        self.communicator.size()
+    }
+
+    fn all_gather(&self, mine: &[u8], lens: &[usize], all: &mut [u8]) -> Result<()> {
+        let mut said = mine.to_vec();
+        let words = self.behind.as_bytes();
+        if let Some(at) = mine.windows(words.len()).position(|part| part == words) {
+            said[at + words.len()] = b'X';
+        }
+        self.communicator.all_gather(&said, lens, all)
+    }
+
+    fn all_to_all(&self, mine: &[u8], to: &[usize], from: &[usize], all: &mut [u8]) -> Result<()> {
+        self.communicator.all_to_all(mine, to, from, all)
+    }
+
+    fn broadcast(&self, root: usize, bytes: &mut [u8]) -> Result<()> {
+        self.communicator.broadcast(root, bytes)
+    }
+
+    fn all_reduce(&self, sums: &mut [f32]) -> Result<()> {
+        self.communicator.all_reduce(sums)
+    }
+}
+
+#[test]
+fn other_versions_and_instruction_sets_are_refused_by_name() {
+    for (behind, expected) in [
+        ("the version\u{1f}", "rank 2 has the version X"),
+        ("the instruction set\u{1f}", "rank 2 has the instruction set X"),
+    ] {
+        let said = errors(|rank, communicator| match rank {
+            2 => small().distribute(Arc::new(Pretends { communicator, behind }), SumOrder::Shards),
+            _ => small().distribute(communicator, SumOrder::Shards),
+        });
+        assert!(said.iter().all(|said| said.starts_with(expected)), "{said:?}");
+    }
+}
+
+#[cfg(feature = "privacy")]
+#[test]
+fn private_training_is_refused() {
+    let data = images(60, 6);
+    let said = errors(|_, communicator| {
+        let config = FitConfig::new().differential_privacy(inkstone::privacy::DpSgd::new(1.0, 1.0)).verbose(0);
+        joined(communicator)?.fit(&data, config).map(drop)
+    });
+    let expected = "the model is one of several ranks, which cannot train privately: leave `differential_privacy` out, or do not call \
+                    `distribute`";
+    assert_eq!(said, [expected; 3]);
+}
+
+#[test]
 fn ranks_that_call_different_things_are_found_out() {
     let data = images(60, 6);
     let said = errors(|rank, communicator| {

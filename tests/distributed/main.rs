@@ -1,5 +1,6 @@
 //! Training by several ranks, here threads: the bits of one process, and what becomes of all when one fails.
 
+mod at_once;
 mod faults;
 mod fitting;
 #[path = "../common/keras_example.rs"]

@@ -61,7 +61,7 @@ impl Engine {
                             late.backward_phase(run, steps.clone(), shards, |chunk, shard| round.finish(chunk, shard));
                         };
                         match travels {
-                            true => at_once(compute, |crew| traffic.travel(plan, level, ahead, crew))?,
+                            true => at_once(compute, || traffic.travel(plan, level, ahead, Crew::Caller))?,
                             false => compute(),
                         }
                     }
@@ -79,16 +79,10 @@ impl Engine {
     }
 }
 
-/// Computes in the pool while this thread, which must be none of the pool, exchanges; a pool of one thread has its core to itself.
-///
-/// - exchange: gets who may do work on the way
-fn at_once<T>(compute: impl FnOnce() + Send, exchange: impl FnOnce(Crew) -> T) -> T {
-    if rayon::current_num_threads() == 1 {
-        compute();
-        return exchange(Crew::Pool);
-    }
+/// Computes in the pool while this thread, which must be none of the pool, exchanges.
+fn at_once<T>(compute: impl FnOnce() + Send, exchange: impl FnOnce() -> T) -> T {
     rayon::in_place_scope(|scope| {
         scope.spawn(|_| compute());
-        exchange(Crew::Caller)
+        exchange()
     })
 }
