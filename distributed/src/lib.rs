@@ -15,6 +15,10 @@
 //! }
 //! ```
 
+mod slowed;
+
+pub use slowed::Slowed;
+
 use inkstone::{Error, Result};
 use mpi::Threading;
 use mpi::collective::SystemOperation;

@@ -10,11 +10,24 @@ target="${CARGO_TARGET_DIR:-target}"
 
 step() { printf '\n== %s\n' "$*"; }
 
+# What the image is built from: what .dockerignore leaves.
+context() {
+  # At one place, and with the times of the files, so that nothing is built twice.
+  rm -rf "$target/static/context"
+  mkdir -p "$target/static/context"
+  # Its patterns without `!` are `*` alone, so what is left is what the others name.
+  grep -v -e '^#' -e '^!' -e '^$' .dockerignore | cmp - <(echo '*')
+  # shellcheck disable=SC2046 # They are patterns.
+  tar -c $(sed -n 's/^!//p' .dockerignore) | tar -xC "$target/static/context"
+}
+
 files() {
   local venv="${INKSTONE_DEPLOY_PYTHON:-$target/deploy-python}"
   [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$deploy/requirements.txt"
-  step "Dockerfile"
+  step "Dockerfile, and that all packages of the workspace are there for it"
+  context
+  (cd "$target/static/context" && cargo metadata --locked --no-deps --format-version 1 >/dev/null)
   "$venv/bin/hadolint" --strict-labels --failure-threshold style "$deploy/Dockerfile"
   step "compose.yaml"
   "$venv/bin/python" -c 'import compose_spec, sys; compose_spec.PyCompose.from_yaml(open(sys.argv[1]).read()).validate()' \
@@ -50,13 +63,7 @@ image() {
   # shellcheck disable=SC2064 # The folder of now.
   trap "rm -rf '$folder'" EXIT
   step "A static program, from what .dockerignore leaves"
-  # At one place, and with the times of the files, so that nothing is built twice.
-  rm -rf "$target/static/context"
-  mkdir -p "$target/static/context"
-  # Its patterns without `!` are `*` alone, so what is left is what the others name.
-  grep -v -e '^#' -e '^!' -e '^$' .dockerignore | cmp - <(echo '*')
-  # shellcheck disable=SC2046 # They are patterns.
-  tar -c $(sed -n 's/^!//p' .dockerignore) | tar -xC "$target/static/context"
+  context
   # How fast it is does not matter here; how long it takes to compile does.
   (cd "$target/static/context" &&
     export CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=false RUSTFLAGS='-C target-feature=+crt-static' &&

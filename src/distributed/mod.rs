@@ -8,6 +8,9 @@
 //! has as many shards as there is work for, at most 64, and ranks beyond that have nothing to do: four for the Keras example's CNN
 //! at batch 32, eight at 128, 32 at 512.
 //!
+//! The gradients of the last layers travel while those of the first are computed: the thread that calls `fit` exchanges, those of
+//! the pool compute. So call it from a thread that is none of the pool.
+//!
 //! Shuffling, dropout, augmentation, the statistics of batch normalization, metrics, the validation of `fit`, early stopping and
 //! checkpoints are those of one process. Give all ranks the same callbacks: rank 0 alone writes files and prints. The other methods
 //! of a model, `evaluate`, `predict` and passes by hand among them, are no calls together: each rank computes all of it, alone.

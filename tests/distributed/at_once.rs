@@ -1,10 +1,10 @@
 //! The gradients of the last layers travel while those of the first are computed.
 
 use super::threads::{OfThreads, on_ranks};
+use inkstone::Shape;
 use inkstone::custom::{CustomLayer, LayerBackward, LayerForward, LayerWeight};
 use inkstone::distributed::{Communicator, SumOrder};
 use inkstone::prelude::*;
-use inkstone::Shape;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

@@ -1,17 +1,18 @@
 //! The README's network on MNIST, trained by all processes of `mpirun`:
-//! `mpirun -n 4 mnist_distributed [--epochs 5] [--batch-size 128] [--images 60000] [--backup folder] [--any-order] [--save model.safetensors]`.
+//! `mpirun -n 4 mnist_distributed [--epochs 5] [--batch-size 128] [--images 60000] [--backup folder] [--any-order] [--save model.safetensors]`;
+//! `--microseconds 20 --gigabytes 2.5` adds the latency of a message, and the bytes a second, of a network that is slower.
 //!
 //! Without MNIST it draws digits, and says so. It prints what was exchanged, and a checksum of the weights, which is the same for any
 //! number of processes.
 
 use inkstone::Result;
 use inkstone::data::synthetic;
-use inkstone::distributed::SumOrder;
+use inkstone::distributed::{self, SumOrder};
 use inkstone::prelude::*;
-use inkstone_mpi::Communicator;
+use inkstone_mpi::{Communicator, Slowed};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 fn main() {
     let mut arguments = std::env::args().skip(1).peekable();
@@ -24,7 +25,7 @@ fn main() {
 }
 
 fn train(communicator: Arc<Communicator>, given: &HashMap<String, String>) -> Result<()> {
-    use inkstone::distributed::Communicator as _;
+    use distributed::Communicator as _;
     let number = |name: &str, otherwise: usize| given.get(name).map_or(Ok(otherwise), |value| value.parse());
     let number = |name, otherwise| {
         number(name, otherwise)
@@ -52,7 +53,7 @@ fn train(communicator: Arc<Communicator>, given: &HashMap<String, String>) -> Re
         .seed(1)
         .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])?;
     let order = if given.contains_key("--any-order") { SumOrder::Any } else { SumOrder::Shards };
-    model.distribute(communicator.clone(), order)?;
+    model.distribute(slowed(&communicator, given)?, order)?;
     let mut config = FitConfig::new().epochs(epochs).batch_size(batch_size).validation_data(&test);
     if let Some(folder) = given.get("--backup") {
         config = config.backup(BackupAndRestore::new(folder));
@@ -74,6 +75,24 @@ fn train(communicator: Arc<Communicator>, given: &HashMap<String, String>) -> Re
         }
     }
     Ok(())
+}
+
+/// The communicator, as slow as the arguments want it.
+fn slowed(
+    communicator: &Arc<Communicator>,
+    given: &HashMap<String, String>,
+) -> Result<Arc<dyn distributed::Communicator>> {
+    let number = |name: &str, otherwise: f64| match given.get(name).map(|value| value.parse::<f64>()) {
+        None => Ok(otherwise),
+        Some(Ok(value)) if value >= 0.0 && value.is_finite() => Ok(value),
+        Some(_) => Err(inkstone::Error::Data(format!("{name} wants a positive number, got {}", given[name]))),
+    };
+    let (microseconds, gigabytes) = (number("--microseconds", 0.0)?, number("--gigabytes", 0.0)?);
+    if microseconds == 0.0 && gigabytes == 0.0 {
+        return Ok(communicator.clone());
+    }
+    let bytes_a_second = if gigabytes > 0.0 { gigabytes * 1e9 } else { f64::INFINITY };
+    Ok(Arc::new(Slowed::new(communicator.clone(), Duration::from_secs_f64(microseconds / 1e6), bytes_a_second)))
 }
 
 /// FNV-1a of all weights.
