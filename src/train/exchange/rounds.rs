@@ -1,14 +1,15 @@
 //! A round of a batch that several ranks work on: each on its own shards. The last ones go through the backward pass phase by
 //! phase, so that the gradients of the last layers travel while those of the first are still computed.
 
-use super::super::chunks::Run;
+use super::super::chunks::{Chunks, Run};
 use super::super::counts::Scale;
 use super::super::round::Round;
-use super::super::shard::make_shards;
+use super::super::shard::{Shard, make_shards};
 use super::super::shards::shard_count;
 use super::super::{Crew, Engine, Examples, LastBatch};
 use super::Exchange;
 use super::stages::Cut;
+use super::traffic::Traffic;
 use crate::error::Result;
 use std::ops::Range;
 
@@ -49,23 +50,7 @@ impl Engine {
             round.forward(run, own.start + early, &mut shards[early..], &mut late)?;
             match cut {
                 None => late.backward(run, &mut shards[early..], |chunk, shard| round.finish(chunk, shard))?,
-                Some(Cut { phases, meanwhile, stages: [ahead, _] }) => {
-                    for (phase, steps) in phases.iter().enumerate().rev() {
-                        late.meet_backward(run, phase)?;
-                        let travels = phase == *meanwhile;
-                        if travels {
-                            traffic.take(plan, level, ahead, shards);
-                        }
-                        let shards = &mut shards[early..];
-                        let mut compute = || {
-                            late.backward_phase(run, steps.clone(), shards, |chunk, shard| round.finish(chunk, shard));
-                        };
-                        match travels {
-                            true => at_once(compute, || traffic.travel(plan, level, ahead, Crew::Caller))?,
-                            false => compute(),
-                        }
-                    }
-                }
+                Some(cut) => backward_in_two(&round, (run, &mut late), cut, traffic, (shards, early))?,
             }
             *chunks = late;
         }
@@ -77,6 +62,33 @@ impl Engine {
         self.last = LastBatch::Exchanged;
         Ok(())
     }
+}
+
+/// The backward pass of the last shards, phase by phase, while the gradients that all shards have left so far travel.
+///
+/// - shards: those of this rank, and where the last begin, of which the chunks are
+fn backward_in_two(
+    round: &Round<'_>,
+    (run, chunks): (Run<'_>, &mut Chunks),
+    Cut { phases, meanwhile, stages: [ahead, _] }: &Cut,
+    traffic: &mut Traffic,
+    (shards, first): (&mut [Shard], usize),
+) -> Result<()> {
+    let Round { plan, level, .. } = *round;
+    for (phase, steps) in phases.iter().enumerate().rev() {
+        chunks.meet_backward(run, phase)?;
+        if phase == *meanwhile {
+            traffic.take(plan, level, ahead, shards);
+        }
+        let late = &mut shards[first..];
+        let mut compute = || chunks.backward_phase(run, steps.clone(), late, |chunk, shard| round.finish(chunk, shard));
+        if phase == *meanwhile {
+            at_once(compute, || traffic.travel(plan, level, ahead, Crew::Caller))?;
+        } else {
+            compute();
+        }
+    }
+    Ok(())
 }
 
 /// Computes in the pool while this thread, which must be none of the pool, exchanges.
