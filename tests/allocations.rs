@@ -1,6 +1,6 @@
 //! The training loop allocates nothing after its first step, and predicting nothing but the result.
 
-#[path = "common/cases.rs"]
+#[path = "../src/exec/tests/cases.rs"]
 mod cases;
 #[path = "common/custom_layers.rs"]
 mod custom_layers;

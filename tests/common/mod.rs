@@ -2,16 +2,10 @@
 
 use std::path::Path;
 
-/// A fixture that the published package leaves out for its size; none in a package.
-pub(crate) fn large_fixture(name: &str) -> Option<Vec<u8>> {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    // `cargo package` puts this file into every package.
-    if package.join("Cargo.toml.orig").exists() {
-        eprintln!("skipped: {name} is in the repository alone");
-        return None;
-    }
-    let path = package.join("tests/fixtures").join(name);
-    Some(std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+/// A fixture that is too large to be compiled in.
+pub(crate) fn large_fixture(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Fails unless `|a - b| <= atol + rtol * |b|` for every pair.

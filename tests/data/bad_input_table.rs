@@ -16,7 +16,7 @@ fn read_all(folder: &Path, text: &mut String) {
 
 #[test]
 fn every_row_names_a_test() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut code = String::new();
     read_all(&root.join("tests"), &mut code);
     read_all(&root.join("src"), &mut code);

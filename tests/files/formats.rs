@@ -59,7 +59,7 @@ fn assert_close(actual: &Array2<f32>, expected: &Array2Values, tolerance: f32) {
 }
 
 fn folder(format: u64) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/format-{format}"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/format-{format}"))
 }
 
 fn images(count: usize) -> Array4<f32> {

@@ -18,7 +18,7 @@ use std::fs;
 use std::path::PathBuf;
 
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/model")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/model")
 }
 
 fn read(name: &str) -> Vec<u8> {

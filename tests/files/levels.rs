@@ -77,6 +77,11 @@ fn level(module: &str) -> usize {
     found.unwrap_or_else(|| panic!("`{module}` has no level: add it to tests/files/levels.rs and ARCHITECTURE.md"))
 }
 
+/// The repository.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
 /// Every Rust file below a folder of the repository.
 fn rust_files(folder: &str) -> Vec<PathBuf> {
     fn add(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -92,11 +97,7 @@ fn rust_files(folder: &str) -> Vec<PathBuf> {
         }
     }
     let mut files = Vec::new();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    // The published package leaves some out.
-    if folder.is_dir() {
-        add(&folder, &mut files);
-    }
+    add(&root().join(folder), &mut files);
     files.sort();
     files
 }
@@ -285,7 +286,7 @@ fn function(text: &str) -> Option<&str> {
 
 /// The crate's files, unit tests left out.
 fn sources() -> Vec<Source> {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let src = root().join("src");
     let mut sources = Vec::new();
     for path in rust_files("src") {
         let inside = path.strip_prefix(&src).unwrap().to_owned();

@@ -1,7 +1,7 @@
 //! What goes between programs: model files, checkpoints, ONNX, reports; and the rules of the sources. One program,
 //! because linking dozens takes minutes.
 
-#[path = "../common/cases.rs"]
+#[path = "../../src/exec/tests/cases.rs"]
 mod cases;
 #[path = "../common/custom_layers.rs"]
 mod common_custom_layers;

@@ -59,7 +59,7 @@ fn onnx_s_checker_takes_every_model_and_onnx_runtime_predicts_the_same() {
         None => eprintln!("skipped the older runtime: set INKSTONE_OLD_ONNXRUNTIME to a folder that has one"),
     }
     for old in runtimes {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/check_onnx.py");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/check_onnx.py");
         let mut command = Command::new(&python);
         command.arg(script).arg(folder.path());
         if let Some(old) = &old {

@@ -22,7 +22,7 @@ struct NodeTest {
 }
 
 fn folder() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/onnx_import"))
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/onnx_import"))
 }
 
 /// What is not imported: PyTorch's newer exporter takes cells apart, and tf2onnx leaves Keras' GRU a loop.

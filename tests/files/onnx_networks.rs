@@ -110,7 +110,7 @@ fn onnx_runtime_gives_every_output_of_every_network() {
     write(folder.path(), 2, states());
     write(folder.path(), 3, generator());
     for old in [None, std::env::var_os("INKSTONE_OLD_ONNXRUNTIME").filter(|old| !old.is_empty())] {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/check_onnx_networks.py");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/check_onnx_networks.py");
         let mut command = Command::new(&python);
         command.arg(script).arg(folder.path()).envs(old.map(|old| ("PYTHONPATH", old)));
         let output = command.output().unwrap();

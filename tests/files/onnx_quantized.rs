@@ -38,7 +38,7 @@ fn onnx_runtime_predicts_the_same_with_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let written = all.iter().enumerate().filter(|(number, case)| write(folder.path(), *number, case)).count();
     assert!(written * 3 > all.len(), "only {written} of {} models have a form on bytes in ONNX", all.len());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/check_onnx_quantized.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/check_onnx_quantized.py");
     let output = Command::new(python).arg(script).arg(folder.path()).output().unwrap();
     let (said, complaints) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}{complaints}");

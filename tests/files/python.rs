@@ -87,7 +87,7 @@ fn check(model: &Model, inputs: &ArrayD<f32>) {
     ];
     fs::write(path("cases"), safetensors::serialize(cases, None).unwrap()).unwrap();
 
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/check_saved.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/check_saved.py");
     let files = ["model", "cases", "again", "weights"].map(path);
     let output = Command::new(&python).arg(script).args(files).output().unwrap();
     let (said, complaints) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -29,7 +29,7 @@ struct Events {
 }
 
 fn read(python: &Path, folder: &Path, arrays: Option<&Path>) -> Events {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/read_events.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/read_events.py");
     let output = Command::new(python).arg(script).arg(folder).args(arrays).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()

@@ -210,7 +210,7 @@ fn types_of_floats_are_read_and_others_refused() {
 fn weights_that_python_s_safetensors_wrote_are_read() {
     let Some(python) = python::python() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/write_weights.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/write_weights.py");
     let output = Command::new(python).arg(script).arg(folder.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     for (name, kernel) in [

@@ -1,6 +1,6 @@
 //! Rust's `tract` reads what `export_onnx` writes, and predicts the same.
 
-#[path = "../common/cases.rs"]
+#[path = "../../src/exec/tests/cases.rs"]
 mod cases;
 #[path = "../common/onnx_cases.rs"]
 mod onnx_cases;

@@ -1,7 +1,7 @@
 //! Models at work: training, callbacks, losses, optimizers, scores, predictions, and what is said of bad
 //! input. One program, because linking dozens takes minutes.
 
-#[path = "../common/cases.rs"]
+#[path = "../../src/exec/tests/cases.rs"]
 mod cases;
 #[path = "../common/mod.rs"]
 mod common;

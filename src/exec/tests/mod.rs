@@ -1,7 +1,6 @@
 //! What a chain of layers does not show: gradients of a value that several steps read, and the memory that steps ask
 //! for. Then every layer of the table of cases on its own.
 
-#[path = "../../../tests/common/cases.rs"]
 pub(crate) mod cases;
 mod convolutions;
 mod differences;

@@ -34,7 +34,7 @@ fn cases() -> BTreeMap<String, Case> {
 }
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/torch/{name}.safetensors"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/torch/{name}.safetensors"))
 }
 
 type Names = &'static [(&'static str, &'static str)];
@@ -236,7 +236,7 @@ fn pytorch_reads_what_is_written() {
     };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("written.safetensors");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/make_torch_weights.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/make_torch_weights.py");
     for name in cases().keys() {
         let (network, map, all) = case(name);
         let mut model = compiled(network);

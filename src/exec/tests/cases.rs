@@ -2,7 +2,7 @@
 //! must hold for every layer go through [`KINDS`]. What each layer computes says the oracle,
 //! `src/exec/tests/oracle.rs`; a match over all layers beside it does not compile while a layer has no entry here.
 //!
-//! Unit tests, the programs in `tests` and `tests/tract` share this file; the crate calls itself `inkstone` in its unit
+//! Unit tests, the programs in `tests` and `tests/tract` share this file, which is here as the published package has no others; the crate calls itself `inkstone` in its unit
 //! tests.
 #![allow(dead_code, reason = "each program takes what it needs")]
 
