@@ -1,9 +1,11 @@
 """Reckons how training by several ranks scales, from what was measured on one core and from a network's latency and bandwidth.
 
-`python3 scaling.py` prints the tables of README.md. The network is that of the README: a batch of B images is cut into shards; a
+`python3 scaling.py` prints the tables of README.md; with `--microseconds` and `--gigabytes`, as the program `network` prints them, those of
+one's own network. The model is that of the README: a batch of B images is cut into shards; a
 rank computes its shards one after the other on one core, exchanges, and takes the whole step of the optimizer.
 """
 
+from argparse import ArgumentParser
 from math import ceil, log2
 
 # What travels together: weights that are summed over the shards, others, and floats of an image that a dense layer keeps. The last
@@ -88,8 +90,8 @@ WAYS = {
 }
 
 
-def table(title, batch_of):
-    for name, network in NETWORKS.items():
+def table(title, batch_of, networks):
+    for name, network in networks.items():
         print(f"\n{title}; {name}\n\n| ranks | batch | MB a step | " + " | ".join(WAYS) + " |")
         print("| --- " * (3 + len(WAYS)) + "|")
         for ranks in [1, 2, 4, 8, 16, 32, 64]:
@@ -100,5 +102,17 @@ def table(title, batch_of):
             print(f"| {ranks} | {batch} | {moved:.2f} | " + " | ".join(speeds) + " |")
 
 
-table("Strong scaling: images a second against one rank, always 512 images a step", lambda ranks: 512)
-table("Weak scaling: the same with 64 images for each rank", lambda ranks: 64 * ranks)
+arguments = ArgumentParser(description="How training by several ranks scales")
+arguments.add_argument("--microseconds", type=float, help="the latency of a message")
+arguments.add_argument("--gigabytes", type=float, help="what each rank gets in a second, in 1e9 bytes")
+given = arguments.parse_args()
+networks = NETWORKS
+if (given.microseconds is None) != (given.gigabytes is None):
+    arguments.error("--microseconds and --gigabytes go together")
+if given.microseconds is not None:
+    if given.microseconds < 0 or given.gigabytes <= 0:
+        arguments.error("--microseconds is at least 0, --gigabytes more")
+    name = f"{given.microseconds:g} us, {given.gigabytes:g} GB/s"
+    networks = {name: (given.microseconds / 1e6, given.gigabytes * 1e9)}
+table("Strong scaling: images a second against one rank, always 512 images a step", lambda ranks: 512, networks)
+table("Weak scaling: the same with 64 images for each rank", lambda ranks: 64 * ranks, networks)

@@ -176,6 +176,7 @@ pub mod sequences {}
 pub mod transfer_learning {}
 mod user_object;
 mod whole_file;
+mod wire;
 
 /// The array library of every public tensor, so that users need not add it themselves.
 pub use ndarray;

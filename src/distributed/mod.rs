@@ -9,7 +9,11 @@
 //! at batch 32, eight at 128, 32 at 512.
 //!
 //! The gradients of the last layers travel while those of the first are computed: the thread that calls `fit` exchanges, those of
-//! the pool compute. So call it from a thread that is none of the pool.
+//! the pool compute. The bits are the same, but less is done at once, if it is called from a thread of the pool, which waits for other
+//! ranks then. The last shards that each thread works on keep the values of all their examples for that, up to 256 MiB.
+//!
+//! At the start of a `fit` the ranks compare checksums of all examples, as they are stored, and of the weights: it takes one pass over
+//! the data in memory.
 //!
 //! Shuffling, dropout, augmentation, the statistics of batch normalization, metrics, the validation of `fit`, early stopping and
 //! checkpoints are those of one process. Give all ranks the same callbacks: rank 0 alone writes files and prints. The other methods

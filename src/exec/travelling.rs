@@ -2,6 +2,7 @@
 
 use super::gradients::{Gradients, stride};
 use crate::plan::{OverBatch, Plan, Table};
+use crate::wire::{floats, put_floats};
 use std::ops::Range;
 
 /// Some of a plan's kernels and tables whose gradients are made of factors, by their places.
@@ -34,14 +35,14 @@ impl Gradients {
         for (kept, OverBatch { inputs, filters, .. }) in self.kept[of.kernels.clone()].iter().zip(of.kernels(plan)) {
             for (values, len) in [(&kept.x, *inputs), (&kept.dy, *filters)] {
                 for row in values.chunks(stride(len)).take(self.examples) {
-                    to.extend(row[..len].iter().flat_map(|value| value.to_le_bytes()));
+                    put_floats(&row[..len], to);
                 }
             }
         }
         for (looked_up, Table { len, steps, .. }) in self.looked_up[of.tables.clone()].iter().zip(of.tables(plan)) {
             let occurrences = self.examples * steps;
             to.extend(looked_up.occurrences[..occurrences].iter().flat_map(|occurrence| occurrence.to_le_bytes()));
-            to.extend(looked_up.dy[..occurrences * len].iter().flat_map(|value| value.to_le_bytes()));
+            put_floats(&looked_up.dy[..occurrences * len], to);
         }
     }
 
@@ -70,6 +71,5 @@ impl Gradients {
 
 /// Reads as many floats as there is room for.
 fn read_floats(bytes: &[u8], to: &mut [f32]) {
-    let read = bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four bytes")));
-    to.iter_mut().zip(read).for_each(|(to, value)| *to = value);
+    to.iter_mut().zip(floats(bytes)).for_each(|(to, value)| *to = value);
 }

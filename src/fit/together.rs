@@ -11,6 +11,7 @@ use crate::model::{Model, Position};
 use crate::saving::{CustomObjects, LoadLimits, LoadOptions};
 use crate::train::Exchange;
 use crate::training::{Interrupt, Training};
+use crate::wire::put_floats;
 use std::sync::Arc;
 
 impl Model {
@@ -96,8 +97,8 @@ impl Together {
         let number = |examples: Option<usize>| examples.map_or("an unknown number".into(), |n| n.to_string());
         let checksum = |sum: Option<u32>| sum.map_or("none".into(), |sum| format!("{sum:08x}"));
         let plan = &model.engine.plan;
-        let mut weights = crc32fast::Hasher::new();
-        model.engine.weights.flat.iter().for_each(|weight| weights.update(&weight.to_le_bytes()));
+        let mut weights = Vec::new();
+        put_floats(model.engine.weights.flat.iter(), &mut weights);
         group.agree(&[
             ("the number of examples", number(examples)),
             ("the number of validation examples", number(validation.and_then(Validation::examples))),
@@ -107,12 +108,15 @@ impl Together {
             ("the shuffling", config.shuffle.to_string()),
             ("the augmentation", format!("{:?}", config.augment)),
             ("the class weights", format!("{:?}", config.class_weight)),
-            ("the checksum of the examples", checksum(supply.checksum(plan))),
-            ("the checksum of the validation examples", checksum(validation.and_then(|data| data.checksum(plan)))),
+            ("the checksum of the stored examples", checksum(supply.checksum(plan))),
+            (
+                "the checksum of the stored validation examples",
+                checksum(validation.and_then(|data| data.checksum(plan))),
+            ),
             ("the backup", format!("{:?}", config.backup)),
             ("the position", format!("{position:?}, after {} steps and {} epochs", model.state.step, model.epochs)),
             ("the optimizer", format!("{:?}", model.optimizer)),
-            ("the weights' checksum", format!("{:08x}", weights.finalize())),
+            ("the weights' checksum", format!("{:08x}", crc32fast::hash(&weights))),
         ])?;
         if group.rank() > 0 {
             config.verbose = 0;

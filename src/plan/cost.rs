@@ -29,9 +29,10 @@ impl Plan {
         self.costs.operations
     }
 
-    /// The same of some steps alone.
-    pub(crate) fn operations_of(&self, steps: Range<usize>) -> u64 {
-        self.steps[steps].iter().map(|placed| operations(placed, &self.lengths)).fold(0, u64::saturating_add)
+    /// The same of those of some steps that have a backward pass.
+    pub(crate) fn backward_operations(&self, steps: Range<usize>) -> u64 {
+        let steps = self.steps[steps].iter().filter(|placed| placed.flows.is_some());
+        steps.map(|placed| operations(placed, &self.lengths)).fold(0, u64::saturating_add)
     }
 
     /// The weights of dense layers that are read as they are stored.

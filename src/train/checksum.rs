@@ -1,12 +1,14 @@
-//! What examples are told apart by: a checksum of all that they say, which processes compare that must have the same ones.
+//! What examples are told apart by: a checksum of them as they are stored, which processes compare that must have the same ones.
 
 use super::Examples;
 use crate::data::{Stored, Target};
 use crate::plan::Plan;
+use crate::wire::put_floats;
 use crc32fast::Hasher;
 
 impl Examples<'_> {
-    /// A checksum of their inputs, targets and weights, in their order.
+    /// A checksum of their inputs as they are stored, targets and weights, in their order. The same images as bytes and as floats have
+    /// different ones.
     pub(crate) fn checksum(&self, plan: &Plan) -> u32 {
         let (mut sum, mut bytes, mut row) = (Hasher::new(), Vec::new(), Vec::new());
         for (input, images) in self.inputs.iter().enumerate() {
@@ -43,6 +45,6 @@ impl Examples<'_> {
 /// - bytes: room for them
 fn hash_floats(values: &[f32], sum: &mut Hasher, bytes: &mut Vec<u8>) {
     bytes.clear();
-    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    put_floats(values, bytes);
     sum.update(bytes);
 }

@@ -1,7 +1,6 @@
 //! The chunks of a batch that goes through the plan phase by phase: each has a workspace of its own, which keeps its
 //! values from phase to phase.
 
-use super::exchange::floats;
 use super::shards::shard_places;
 use super::workers::{Then, hand_out};
 use super::{Crew, Shard, chunk_len};
@@ -12,6 +11,7 @@ use crate::exec::{
 };
 use crate::plan::Plan;
 use crate::simd::{Level, dispatch};
+use crate::wire::{floats, put_floats};
 use std::ops::Range;
 
 /// Some examples of a batch, with all that is known of them.
@@ -258,8 +258,9 @@ fn meet(
         Some((group, cut)) => {
             let mut own = Vec::new();
             for Chunk { workspace, .. } in chunks.iter_mut().filter(in_use) {
-                let values = meeting.gathered(plan, direction, workspace).into_iter().flatten();
-                own.extend(values.flat_map(|value| value.to_le_bytes()));
+                for values in meeting.gathered(plan, direction, workspace) {
+                    put_floats(&*values, &mut own);
+                }
             }
             let half = meeting.channels() * size_of::<f32>();
             let len = |rank| cut.lens(group.part(cut.shards, rank)).count() * 2 * half;

@@ -121,27 +121,27 @@ fn data_of_the_same_size_that_differ_are_refused() {
         joined(communicator)?.fit((&pixels(rank), &other(rank, 9)), config.verbose(0)).map(drop)
     };
     let said = errors(|rank, communicator| fit(rank, communicator, FitConfig::new()));
-    assert!(said[0].starts_with("rank 2 has the checksum of the examples "), "{said:?}");
+    assert!(said[0].starts_with("rank 2 has the checksum of the stored examples "), "{said:?}");
     assert!(said.iter().all(|text| *text == said[0]), "{said:?}");
 
     let said = errors(|rank, communicator| {
         joined(communicator)?.fit((&data, &other(rank, 1)), FitConfig::new().verbose(0)).map(drop)
     });
-    assert!(said[0].starts_with("rank 1 has the checksum of the examples "), "{said:?}");
+    assert!(said[0].starts_with("rank 1 has the checksum of the stored examples "), "{said:?}");
 
     let said = errors(|rank, communicator| {
         let mut weights = vec![1.0; 60];
         weights[3] += rank as f32;
         joined(communicator)?.fit(&data, FitConfig::new().sample_weight(&weights).verbose(0)).map(drop)
     });
-    assert!(said[0].starts_with("rank 1 has the checksum of the examples "), "{said:?}");
+    assert!(said[0].starts_with("rank 1 has the checksum of the stored examples "), "{said:?}");
 
     let said = errors(|rank, communicator| {
         let labels = other(rank, 1);
         let config = FitConfig::new().validation_data((&data, &labels)).verbose(0);
         joined(communicator)?.fit(&data, config).map(drop)
     });
-    assert!(said[0].starts_with("rank 1 has the checksum of the validation examples "), "{said:?}");
+    assert!(said[0].starts_with("rank 1 has the checksum of the stored validation examples "), "{said:?}");
 }
 
 /// A rank that says something else of itself than it is: another first letter behind some words.

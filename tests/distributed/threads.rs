@@ -114,14 +114,22 @@ impl Communicator for OfThreads {
     }
 }
 
-/// Runs a program on so many ranks, each with so many threads. A rank that panics has gone.
+/// Runs a program on so many ranks, each with a pool of so many threads, of which one calls it. A rank that panics has gone.
 pub(crate) fn on_ranks<T: Send>(size: usize, threads: usize, program: impl Fn(Arc<OfThreads>) -> T + Sync) -> Vec<T> {
+    on_plain_ranks(size, |communicator| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| program(communicator))
+    })
+}
+
+/// The same on threads that are of no pool, and share the one that there is.
+pub(crate) fn on_plain_ranks<T: Send>(size: usize, program: impl Fn(Arc<OfThreads>) -> T + Sync) -> Vec<T> {
     let given = Given { bytes: vec![None; size], taken: 0, gone: None };
     let table = Arc::new(Table { given: Mutex::new(given), changed: Condvar::new(), size });
-    let run = |rank| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let communicator = Arc::new(OfThreads { rank, table: Arc::clone(&table) });
-        let ended = catch_unwind(AssertUnwindSafe(|| pool.install(|| program(communicator))));
+    let (program, table) = (&program, &table);
+    let run = move |rank| {
+        let communicator = Arc::new(OfThreads { rank, table: Arc::clone(table) });
+        let ended = catch_unwind(AssertUnwindSafe(|| program(communicator)));
         ended.unwrap_or_else(|panic| {
             table.given.lock().unwrap_or_else(|error| error.into_inner()).gone = Some(rank);
             table.changed.notify_all();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The levels of ARCHITECTURE.md, from the ground up; a folder counts as the file of its name.
 const LEVELS: [&[&str]; 15] = [
-    &["clock", "cutting", "error", "fixture", "random", "setters", "shape", "short_floats", "user_object"],
+    &["clock", "cutting", "error", "fixture", "random", "setters", "shape", "short_floats", "user_object", "wire"],
     &["accounting", "aligned", "data", "distributed", "protect", "simd", "whole_file"],
     &["kernels", "ops"],
     &["program"],

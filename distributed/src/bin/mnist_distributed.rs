@@ -65,7 +65,7 @@ fn train(communicator: Arc<Communicator>, given: &HashMap<String, String>) -> Re
         let (sent, calls) = (after.sent - before.sent, after.calls - before.calls);
         let exchange = (after.time - before.time).as_secs_f64();
         println!(
-            "{} ranks: {seconds:.2} s, {exchange:.2} s of it in {calls} exchanges; rank 0 gave {:.1} MB",
+            "{} ranks: {seconds:.2} s, {exchange:.2} s of it in {calls} calls of MPI; rank 0 gave {:.1} MB",
             communicator.size(),
             sent as f64 / 1e6
         );
@@ -84,8 +84,8 @@ fn slowed(
 ) -> Result<Arc<dyn distributed::Communicator>> {
     let number = |name: &str, otherwise: f64| match given.get(name).map(|value| value.parse::<f64>()) {
         None => Ok(otherwise),
-        Some(Ok(value)) if value >= 0.0 && value.is_finite() => Ok(value),
-        Some(_) => Err(inkstone::Error::Data(format!("{name} wants a positive number, got {}", given[name]))),
+        Some(Ok(value)) if (0.0..=1e9).contains(&value) => Ok(value),
+        Some(_) => Err(inkstone::Error::Data(format!("{name} wants a number from 0 to 1e9, got {}", given[name]))),
     };
     let (microseconds, gigabytes) = (number("--microseconds", 0.0)?, number("--gigabytes", 0.0)?);
     if microseconds == 0.0 && gigabytes == 0.0 {

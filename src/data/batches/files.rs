@@ -355,14 +355,15 @@ impl BatchSource for FileBatches {
             self.epoch.before += next;
         }
         if left > 0 {
-            self.read_window(start, left)?;
+            self.read_window(start, left).inspect_err(|_| self.epoch.start = None)?;
         }
         Ok(())
     }
 
     fn next_batch(&mut self) -> Option<Result<Batch>> {
         let start = self.epoch.start?;
-        self.gather(start).transpose()
+        // What was read of a window is of no use without the rest.
+        self.gather(start).inspect_err(|_| self.epoch.start = None).transpose()
     }
 
     fn examples(&self) -> Option<usize> {

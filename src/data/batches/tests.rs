@@ -117,3 +117,21 @@ fn a_resumed_epoch_reads_no_image_that_has_been_given() {
     assert_eq!(batches(&mut source, EpochStart { first_batch: 4, ..start }), all[4..]);
     assert_eq!(source.inputs.bytes_read, 32 * 65_536);
 }
+
+#[test]
+fn an_epoch_has_ended_where_a_file_could_not_be_read() {
+    let (folder, source) = numbered(40, 4);
+    let mut source = source.block_len(8).buffer_size(8);
+    let start = EpochStart { seed: 3, shuffle: false, ..EpochStart::new(8) };
+    std::fs::OpenOptions::new().write(true).open(folder.path().join("images")).unwrap().set_len(16 + 12 * 16).unwrap();
+    source.begin(start).unwrap();
+    assert_eq!(part(&source.next_batch().unwrap().unwrap()).1.len(), 8);
+    assert!(source.next_batch().unwrap().is_err());
+    assert!(source.next_batch().is_none());
+    // In the middle of a window.
+    assert!(source.begin(EpochStart { first_batch: 3, ..EpochStart::new(3) }).is_err());
+    assert!(source.next_batch().is_none());
+    // What can be read still is.
+    source.begin(start).unwrap();
+    assert_eq!(part(&source.next_batch().unwrap().unwrap()).1.len(), 8);
+}

@@ -7,8 +7,6 @@ mod stages;
 mod tallies;
 mod traffic;
 
-pub(super) use traffic::floats;
-
 use super::gradients::BatchGradients;
 use crate::distributed::Group;
 use crate::optimizer::{Block, GradientSource, Penalties, pieces};

@@ -6,12 +6,18 @@ use super::super::counts::Scale;
 use super::super::round::Round;
 use super::super::shard::{Shard, make_shards};
 use super::super::shards::shard_count;
-use super::super::{Crew, Engine, Examples, LastBatch};
+use super::super::{Crew, Engine, Examples, LastBatch, chunk_len};
 use super::Exchange;
 use super::stages::Cut;
 use super::traffic::Traffic;
 use crate::error::Result;
+use crate::exec::{Purpose, Workspace};
+use crate::plan::Plan;
 use std::ops::Range;
+
+/// The most memory of the shards that go phase by phase: all values of all their examples are kept, not those of a chunk for each
+/// thread.
+const LATE_BYTES: u64 = 1 << 28;
 
 impl Engine {
     /// Scores a round, and finds its gradients.
@@ -38,7 +44,7 @@ impl Engine {
         let meets = plan.meetings().next().is_some();
         let early = match cut {
             _ if meets => 0,
-            Some(_) => own.len() - Crew::Pool.threads(own.len()).min(own.len()),
+            Some(_) => own.len() - late_shards(plan, own.len(), round.shard_len()),
             None => own.len(),
         };
         round.run_shards(own.start, &mut shards[..early], workspaces);
@@ -62,6 +68,15 @@ impl Engine {
         self.last = LastBatch::Exchanged;
         Ok(())
     }
+}
+
+/// How many of a rank's shards, of so many examples each, go phase by phase: one for each thread, but fewer, or none, where their values
+/// would take too much memory. It changes neither a bit nor what is exchanged.
+fn late_shards(plan: &Plan, own: usize, examples: usize) -> usize {
+    let chunk = chunk_len(plan).min(examples.max(1));
+    let bytes = Workspace::bytes(plan, chunk, Purpose::Training).saturating_mul(examples.div_ceil(chunk) as u64);
+    let most = LATE_BYTES / bytes.max(1);
+    Crew::Pool.threads(own).min(own).min(usize::try_from(most).unwrap_or(usize::MAX))
 }
 
 /// The backward pass of the last shards, phase by phase, while the gradients that all shards have left so far travel.

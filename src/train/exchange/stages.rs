@@ -40,6 +40,9 @@ const EXAMPLES: usize = 64;
 /// microseconds and 10 GB come in a second.
 const LEAST_AHEAD: usize = 1 << 16;
 
+/// One part in so many of the backward pass's arithmetic is the least that is worth a cut.
+const LEAST_MEANWHILE: u64 = 8;
+
 impl Parts {
     fn len(&self) -> usize {
         self.sharded.len() + self.rest.len()
@@ -102,11 +105,10 @@ impl Cut {
             let stages = in_two(plan, step)?.map(|(parts, factored)| Stage::new(parts, factored, pieces, ranks));
             Some(Self { phases, meanwhile, stages })
         });
-        let worth = cuts.filter(|cut| cut.stages[0].floats(plan) >= LEAST_AHEAD && cut.stages[1].parameters.len() > 0);
-        let gain = |cut: &Self| {
-            cut.stages[0].floats(plan) as u128 * u128::from(plan.operations_of(cut.phases[cut.meanwhile].clone()))
-        };
-        worth.max_by_key(gain)
+        let meanwhile = |cut: &Self| plan.backward_operations(cut.phases[cut.meanwhile].clone());
+        let least = plan.backward_operations(0..steps) / LEAST_MEANWHILE;
+        let worth = cuts.filter(|cut| cut.stages[0].floats(plan) >= LEAST_AHEAD && meanwhile(cut) >= least.max(1));
+        worth.max_by_key(|cut| cut.stages[0].floats(plan) as u128 * u128::from(meanwhile(cut)))
     }
 }
 
@@ -142,9 +144,20 @@ fn in_two(plan: &Plan, step: usize) -> Option<[(Parts, Factored); 2]> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::gradients::BatchGradients;
     use super::super::super::models::{keras_cnn, mlp, plan};
     use super::*;
-    use crate::layers::{BatchNormalization, Conv2D, Dense, Flatten, Layer};
+    use crate::layers::{BatchNormalization, Conv2D, Dense, Embedding, Flatten, Layer};
+    use crate::optimizer::pieces;
+
+    fn cut(plan: &Plan, ranks: usize) -> Option<Cut> {
+        let source = BatchGradients { plan, shards: &[], examples: 0, penalties: None };
+        let mut found = Vec::new();
+        pieces(&source, 0..plan.parameters.trained_len, &mut found);
+        let cut = Cut::of(plan, &found, ranks);
+        cut.iter().for_each(|cut| check(plan, cut, ranks));
+        cut
+    }
 
     /// What every cut must be: two parts of all parameters, shared out to all ranks.
     fn check(plan: &Plan, cut: &Cut, ranks: usize) {
@@ -169,8 +182,7 @@ mod tests {
     fn the_last_layers_of_the_cnn_travel_while_the_second_convolution_is_computed() {
         let plan = keras_cnn();
         for ranks in [2, 3, 4, 64] {
-            let cut = Cut::of(&plan, &[0..plan.parameters.trained_len], ranks).unwrap();
-            check(&plan, &cut, ranks);
+            let cut = cut(&plan, ranks).unwrap();
             let known = |name: &str| {
                 let parameter = plan.parameters.all.iter().find(|parameter| parameter.name == name).unwrap();
                 let Parts { sharded, rest } = &cut.stages[0].parameters;
@@ -185,9 +197,10 @@ mod tests {
     #[test]
     fn large_dense_layers_travel_too() {
         let plan = mlp();
-        let cut = Cut::of(&plan, &[0..plan.parameters.trained_len], 4).unwrap();
-        check(&plan, &cut, 4);
+        let cut = cut(&plan, 4).unwrap();
         assert_eq!(cut.stages[1].factored.kernels, 0..1);
+        let rest = |stage: &Stage| stage.slices.iter().filter(|slice| !slice.rest.is_empty()).count();
+        assert!(rest(&cut.stages[0]) > 1, "{:?}", cut.stages[0].slices);
     }
 
     #[test]
@@ -202,8 +215,7 @@ mod tests {
             dense(64),
         ];
         let plan = plan([16, 16, 1], layers);
-        let cut = Cut::of(&plan, &[0..plan.parameters.trained_len], 2).unwrap();
-        check(&plan, &cut, 2);
+        let cut = cut(&plan, 2).unwrap();
         assert_eq!(cut.phases, plan.phases().collect::<Vec<_>>());
         assert_eq!(cut.meanwhile, 1);
     }
@@ -211,6 +223,36 @@ mod tests {
     #[test]
     fn small_networks_travel_as_a_whole() {
         let small = plan([4, 4, 1], vec![Flatten::new().into(), Dense::new(16).into()]);
-        assert_eq!(Cut::of(&small, &[0..small.parameters.trained_len], 2), None);
+        assert_eq!(cut(&small, 2), None);
+    }
+
+    #[test]
+    fn nothing_travels_ahead_of_next_to_no_work() {
+        let dense = |units| Layer::from(Dense::new(units));
+        let normalized = vec![BatchNormalization::new().into(), Flatten::new().into(), dense(512), dense(10)];
+        assert_eq!(cut(&plan([16, 16, 1], normalized), 2), None);
+        let looked_up = vec![Embedding::new(50, 16).into(), Flatten::new().into(), dense(512), dense(10)];
+        assert_eq!(
+            cut(&plan([64, 1, 1], [vec![crate::layers::Reshape::new([64]).into()], looked_up].concat()), 2),
+            None
+        );
+    }
+
+    #[test]
+    fn frozen_layers_are_no_work() {
+        let conv = |trains| Layer::from(Conv2D::new(64, (3, 3)).trainable(trains));
+        let layers = |trains| vec![conv(trains), conv(trains), Flatten::new().into(), Dense::new(256).into()];
+        assert!(cut(&plan([12, 12, 1], layers(true)), 2).is_some());
+        assert_eq!(cut(&plan([12, 12, 1], layers(false)), 2), None);
+    }
+
+    #[test]
+    fn tables_travel_in_the_end() {
+        let dense = |units| Layer::from(Dense::new(units));
+        let layers =
+            vec![crate::layers::Reshape::new([64]).into(), Embedding::new(50, 16).into(), Flatten::new().into()];
+        let plan = plan([64, 1, 1], [layers, vec![dense(256), dense(512), dense(256)]].concat());
+        let cut = cut(&plan, 3).unwrap();
+        assert_eq!(cut.stages.map(|stage| stage.factored.tables), [0..0, 0..1]);
     }
 }

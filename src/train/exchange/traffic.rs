@@ -13,6 +13,7 @@ use crate::kernels::sum::add;
 use crate::optimizer::{Block, GradientSource, collect_piece};
 use crate::plan::Plan;
 use crate::simd::{Level, dispatch};
+use crate::wire::{floats, put_floats};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -113,7 +114,7 @@ impl Traffic {
                 for slice in &stage.slices {
                     for range in terms(all.clone()).map(of_term) {
                         let values = &own[range.start].gradients.summed[slice.sharded.clone()];
-                        given.terms.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+                        put_floats(values, &mut given.terms);
                     }
                 }
             }
@@ -240,7 +241,7 @@ impl Traffic {
         let Parts { sharded, rest } = stage.slices[group.rank()].clone();
         let own = gradients[sharded].iter().chain(&gradients[rest]);
         given.sums.clear();
-        given.sums.extend(own.flat_map(|value| value.to_le_bytes()));
+        put_floats(own, &mut given.sums);
         let floats_of = |Parts { sharded, rest }: &Parts| sharded.len() + rest.len();
         let lens: Vec<usize> = stage.slices.iter().map(|slice| floats_of(slice) * size_of::<f32>()).collect();
         group.all_gather_into(&given.sums, &lens, received)?;
@@ -268,11 +269,6 @@ fn read_factors(
         let of_shard = from.split_off(..len).expect("as many as there are");
         shard.gradients.read_factors(plan, &stage.factored, *examples, of_shard);
     }
-}
-
-/// Floats that came as bytes.
-pub(in super::super) fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
-    bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four bytes")))
 }
 
 #[cfg(test)]
