@@ -44,7 +44,13 @@ impl Cutting {
 
 /// One of so many parts of some examples or tasks, in their order: parts differ by one at most.
 pub(crate) fn part(all: usize, parts: usize, index: usize) -> Range<usize> {
-    index * all / parts..(index + 1) * all / parts
+    start_of(all, parts, index)..start_of(all, parts, index + 1)
+}
+
+/// Where a part starts, or where the last one ends.
+fn start_of(all: usize, parts: usize, index: usize) -> usize {
+    // As a source of batches may name any length.
+    (index as u128 * all as u128 / parts as u128) as usize
 }
 
 /// What one of several ranks works on.
@@ -66,8 +72,8 @@ impl Share {
         }
         let shards = self.cutting.count(examples);
         let own = part(shards, self.ranks, self.rank);
-        let start = (own.start * examples / shards).min(examples - 1);
-        start..(own.end * examples / shards).max(start + 1)
+        let start = start_of(examples, shards, own.start).min(examples - 1);
+        start..start_of(examples, shards, own.end).max(start + 1)
     }
 }
 
@@ -110,5 +116,13 @@ mod tests {
     fn of_a_batch_of_several_rounds_each_rank_has_all() {
         let share = Share { cutting: wanting(1), round_len: 256, rank: 1, ranks: 2 };
         assert_eq!((share.of(256), share.of(257), share.of(0)), (128..256, 0..257, 0..0));
+    }
+
+    #[test]
+    fn no_length_is_too_large() {
+        let share = |rank| Share { cutting: wanting(1), round_len: usize::MAX, rank, ranks: 2 };
+        assert_eq!(share(0).of(usize::MAX).start, 0);
+        assert_eq!(share(0).of(usize::MAX).end, share(1).of(usize::MAX).start);
+        assert_eq!(share(1).of(usize::MAX).end, usize::MAX);
     }
 }

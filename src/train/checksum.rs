@@ -12,15 +12,14 @@ impl Examples<'_> {
     pub(crate) fn checksum(&self, plan: &Plan) -> u32 {
         let (mut sum, mut bytes, mut row) = (Hasher::new(), Vec::new(), Vec::new());
         for (input, images) in self.inputs.iter().enumerate() {
-            let (pixels, stored) = (images.pixels(), images.order());
+            let pixels = images.pixels();
             if let Some(scaling) = pixels.scaling {
                 hash_floats(&scaling.factors, &mut sum, &mut bytes);
                 hash_floats(&scaling.offsets, &mut sum, &mut bytes);
             }
             let len = plan.input_len(input);
             for place in 0..self.len() {
-                let example = self.at(place);
-                let start = stored.map_or(example, |stored| stored[example] as usize) * len;
+                let start = self.stored_at(images, place) * len;
                 match pixels.stored {
                     Stored::Bytes(pixels) => sum.update(&pixels[start..][..len]),
                     Stored::Floats(values) => hash_floats(&values[start..][..len], &mut sum, &mut bytes),

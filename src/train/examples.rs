@@ -84,19 +84,24 @@ impl<'a> Examples<'a> {
     }
 
     /// Where the example of a place is stored.
-    pub(super) fn at(&self, place: usize) -> usize {
+    fn at(&self, place: usize) -> usize {
         self.order.map_or_else(|| place - self.first, |order| order[place] as usize)
+    }
+
+    /// Where the example of a place is among the values of an input.
+    pub(super) fn stored_at(&self, images: &OrderedImages<'_>, place: usize) -> usize {
+        let example = self.at(place);
+        images.order().map_or(example, |stored| stored[example] as usize)
     }
 
     /// Writes the values of these examples into the workspace's inputs.
     pub(crate) fn write<S: Simd>(&self, simd: S, places: Range<usize>, plan: &Plan, workspace: &mut Workspace) {
         self.write_states(&places, plan, workspace);
         for (input, images) in self.inputs.iter().enumerate() {
-            let (pixels, stored) = (images.pixels(), images.order());
+            let pixels = images.pixels();
             let len = plan.input_len(input);
             for (place, out) in places.clone().zip(workspace.input_mut(plan, input).chunks_exact_mut(len)) {
-                let example = self.at(place);
-                let start = stored.map_or(example, |stored| stored[example] as usize) * len;
+                let start = self.stored_at(images, place) * len;
                 match pixels.stored {
                     Stored::Bytes(bytes) => bytes_to_floats(simd, &bytes[start..][..len], out),
                     Stored::Floats(floats) => out.copy_from_slice(&floats[start..][..len]),

@@ -1,5 +1,5 @@
 //! A round of a batch at work: examples whose gradients are summed up together. Whole shards go through forward and backward pass
-//! chunk by chunk; where chunks meet, or gradients travel before all are known, all chunks go phase by phase.
+//! chunk by chunk; where chunks meet, or gradients of some layers are to travel before those of others are known, phase by phase.
 
 use super::chunks::{Chunk, Chunks, Run};
 use super::counts::Scale;

@@ -11,8 +11,6 @@ use super::Exchange;
 use super::stages::Cut;
 use super::traffic::Traffic;
 use crate::error::Result;
-use crate::exec::{Purpose, Workspace};
-use crate::plan::Plan;
 use std::ops::Range;
 
 /// The most memory of the shards that go phase by phase: all values of all their examples are kept, not those of a chunk for each
@@ -44,7 +42,7 @@ impl Engine {
         let meets = plan.meetings().next().is_some();
         let early = match cut {
             _ if meets => 0,
-            Some(_) => own.len() - late_shards(plan, own.len(), round.shard_len()),
+            Some(cut) => own.len() - late_shards(cut, own.len(), round.shard_len().div_ceil(chunk_len(plan))),
             None => own.len(),
         };
         round.run_shards(own.start, &mut shards[..early], workspaces);
@@ -70,12 +68,10 @@ impl Engine {
     }
 }
 
-/// How many of a rank's shards, of so many examples each, go phase by phase: one for each thread, but fewer, or none, where their values
+/// How many of a rank's shards, of so many chunks each, go phase by phase: one for each thread, but fewer, or none, where their values
 /// would take too much memory. It changes neither a bit nor what is exchanged.
-fn late_shards(plan: &Plan, own: usize, examples: usize) -> usize {
-    let chunk = chunk_len(plan).min(examples.max(1));
-    let bytes = Workspace::bytes(plan, chunk, Purpose::Training).saturating_mul(examples.div_ceil(chunk) as u64);
-    let most = LATE_BYTES / bytes.max(1);
+fn late_shards(cut: &Cut, own: usize, chunks: usize) -> usize {
+    let most = LATE_BYTES / cut.chunk_bytes.saturating_mul(chunks as u64).max(1);
     Crew::Pool.threads(own).min(own).min(usize::try_from(most).unwrap_or(usize::MAX))
 }
 
@@ -85,7 +81,7 @@ fn late_shards(plan: &Plan, own: usize, examples: usize) -> usize {
 fn backward_in_two(
     round: &Round<'_>,
     (run, chunks): (Run<'_>, &mut Chunks),
-    Cut { phases, meanwhile, stages: [ahead, _] }: &Cut,
+    Cut { phases, meanwhile, stages: [ahead, _], .. }: &Cut,
     traffic: &mut Traffic,
     (shards, first): (&mut [Shard], usize),
 ) -> Result<()> {
@@ -106,7 +102,7 @@ fn backward_in_two(
     Ok(())
 }
 
-/// Computes in the pool while this thread, which must be none of the pool, exchanges.
+/// Computes in the pool while this thread exchanges. If it is the only one of the pool, it computes afterwards.
 fn at_once<T>(compute: impl FnOnce() + Send, exchange: impl FnOnce() -> T) -> T {
     rayon::in_place_scope(|scope| {
         scope.spawn(|_| compute());

@@ -1,8 +1,9 @@
 //! Decides which gradients travel to the other ranks while others are still computed: those of the last layers, which the backward
 //! pass finds first; and which parameters each rank adds up.
 
+use super::super::chunk_len;
 use crate::aligned::LINE_FLOATS;
-use crate::exec::Factored;
+use crate::exec::{Factored, Purpose, Workspace};
 use crate::plan::Plan;
 use std::ops::Range;
 
@@ -32,6 +33,8 @@ pub(super) struct Cut {
     pub(super) meanwhile: usize,
     /// What travels then, and what does in the end.
     pub(super) stages: [Stage; 2],
+    /// The memory of a chunk that keeps its values from phase to phase.
+    pub(super) chunk_bytes: u64,
 }
 
 /// How many examples of a rank are reckoned with.
@@ -39,7 +42,6 @@ const EXAMPLES: usize = 64;
 /// The fewest floats that are worth exchanges of their own: 256 KiB take as long as these exchanges do, where messages take some
 /// microseconds and 10 GB come in a second.
 const LEAST_AHEAD: usize = 1 << 16;
-
 /// One part in so many of the backward pass's arithmetic is the least that is worth a cut.
 const LEAST_MEANWHILE: u64 = 8;
 
@@ -71,9 +73,12 @@ impl Stage {
         let (all, Parts { sharded, rest }) = (parameters.len(), &parameters);
         // Behind what is summed over the shards, slices end where pieces do.
         let end = |rank: usize| {
+            if rank + 1 == ranks {
+                return all;
+            }
             let even = ((rank + 1) * all / ranks).next_multiple_of(LINE_FLOATS).min(all);
-            if rank + 1 == ranks || even <= sharded.len() {
-                return if rank + 1 == ranks { all } else { even };
+            if even <= sharded.len() {
+                return even;
             }
             let ends = pieces.iter().map(|piece| piece.end).filter(|end| rest.contains(end));
             let ends = ends.map(|end| sharded.len() + end - rest.start).filter(|end| *end <= even);
@@ -96,6 +101,7 @@ impl Cut {
     pub(super) fn of(plan: &Plan, pieces: &[Range<usize>], ranks: usize) -> Option<Self> {
         let phases: Vec<Range<usize>> = plan.phases().collect();
         let steps = plan.steps.len();
+        let chunk_bytes = Workspace::bytes(plan, chunk_len(plan), Purpose::Training);
         let candidates: Vec<(usize, Vec<Range<usize>>, usize)> = match phases.len() {
             1 => (1..steps).map(|step| (step, vec![0..step, step..steps], 0)).collect(),
             // The first step of a phase, where chunks meet, goes backward with the phase in front.
@@ -103,7 +109,7 @@ impl Cut {
         };
         let cuts = candidates.into_iter().filter_map(|(step, phases, meanwhile)| {
             let stages = in_two(plan, step)?.map(|(parts, factored)| Stage::new(parts, factored, pieces, ranks));
-            Some(Self { phases, meanwhile, stages })
+            Some(Self { phases, meanwhile, stages, chunk_bytes })
         });
         let meanwhile = |cut: &Self| plan.backward_operations(cut.phases[cut.meanwhile].clone());
         let least = plan.backward_operations(0..steps) / LEAST_MEANWHILE;
